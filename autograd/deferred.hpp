@@ -1,0 +1,38 @@
+#pragma once
+/// \file Weight gradients that wait for the end of backward, so that all time steps make one product.
+
+#include "autograd/tape.hpp"
+
+namespace unroll::detail {
+
+/// The output gradient of one use of a parameter, and the input it was multiplied with (null for a bias).
+template <class T>
+struct DeferredUse {
+  TensorRef<T> x;
+  index_t x_stride = 0;
+  Ref<Block> dy_storage;
+  const T* dy = nullptr;
+  index_t rows = 0;
+};
+
+/// What: all uses of one parameter: W.grad += Σ dyᵀ x, or b.grad += Σ rows of dy, in order of time.
+/// The rows are cut into products by their number alone, so that rounding does not depend on addresses.
+template <class T>
+struct DeferredProduct {
+  TensorRef<T> parameter;
+  PoolVector<DeferredUse<T>> uses;
+};
+
+/// Queues a use of the leaf `parameter` for the end of the backward pass that is running.
+template <class T>
+void defer(Tensor<T>& parameter, DeferredUse<T> use);
+
+/// Does all queued products and empties the queue.
+template <class T>
+void flush_deferred(Tape<T>& tape);
+
+/// to[j] (+)= Σ_r dy[r, j].
+template <class T>
+void sum_rows(const T* dy, index_t rows, index_t cols, T* to, bool add);
+
+}  // namespace unroll::detail

@@ -1,0 +1,254 @@
+#pragma once
+/// \file Fused expressions: operators and functions on Variables build a tree; making a Variable of it is
+/// one node, one SIMD loop forward and one backward that recomputes the intermediates in registers.
+///
+///     Variable c2 = sigmoid(f) * c + sigmoid(i) * tanh(g);
+///     auto [c2, h2] = fuse([](auto i, auto f, auto g, auto o, auto c) { … }, i, f, g, o, c);
+
+#include <tuple>
+#include <utility>
+
+#include "autograd/fused_kernel.hpp"
+
+namespace unroll {
+inline namespace UNROLL_ISA {
+
+/// An input of an expression: a Variable held by its handle.
+template <class T>
+struct Input {
+  using value_type = T;
+  detail::TensorRef<T> tensor;
+};
+
+/// The k-th argument of a lambda given to fuse().
+template <class T, int K>
+struct Argument {
+  using value_type = T;
+};
+
+/// An op on operands, not computed yet. It holds its inputs, so it is safe to keep (`auto e = a * b;`);
+/// each use of it computes it again: write `Variable e = a * b;` to compute it once.
+template <class Op, class T, class... A>
+struct Expr {
+  using value_type = T;
+  std::tuple<A...> arguments;
+  Shape shape;
+  Variable<T> evaluate() const;
+};
+
+}  // namespace UNROLL_ISA
+
+/// The sum of products that linear() returns; see linear.hpp.
+template <class T>
+class Linear;
+
+namespace detail {
+inline namespace UNROLL_ISA {
+
+template <class X>
+struct operand_traits : std::false_type {};
+template <class T>
+struct operand_traits<Variable<T>> : std::true_type {};
+template <class T>
+struct operand_traits<unroll::Linear<T>> : std::true_type {};
+template <class T, int K>
+struct operand_traits<Argument<T, K>> : std::true_type {};
+template <class Op, class T, class... A>
+struct operand_traits<Expr<Op, T, A...>> : std::true_type {};
+
+template <class X>
+concept Operand = operand_traits<std::decay_t<X>>::value;
+template <class X>
+concept Number = std::is_arithmetic_v<std::decay_t<X>>;
+template <class... X>
+concept Operands = (Operand<X> || ...) && ((Operand<X> || Number<X>)&&...);
+
+// The element type of the operands, which must agree.
+template <class... X>
+struct element_type;
+template <class X, class... Rest>
+struct element_type<X, Rest...> : element_type<Rest...> {};
+template <class X, class... Rest>
+requires Operand<X>
+struct element_type<X, Rest...> {
+  using type = typename std::decay_t<X>::value_type;
+};
+
+template <class T, class X>
+auto as_argument(X&& x) {
+  using D = std::decay_t<X>;
+  if constexpr (Number<X>) {
+    return Const<T>{static_cast<T>(x)};
+  } else {
+    static_assert(std::is_same_v<typename D::value_type, T>,
+                  "float and double Variables do not mix in an expression");
+    if constexpr (std::is_same_v<D, Variable<T>>) {
+      return Input<T>{std::forward<X>(x).ref()};
+    } else if constexpr (std::is_same_v<D, unroll::Linear<T>>) {
+      return Input<T>{Variable<T>(std::forward<X>(x)).ref()};
+    } else {
+      return D(std::forward<X>(x));
+    }
+  }
+}
+
+template <class A>
+struct is_symbolic : std::false_type {};
+template <class T, int K>
+struct is_symbolic<Argument<T, K>> : std::true_type {};
+template <class Op, class T, class... A>
+struct is_symbolic<Expr<Op, T, A...>> : std::bool_constant<(is_symbolic<A>::value || ...)> {};
+
+template <class T>
+const Shape* shape_of(const char* op, const Input<T>& x) {
+  if (!x.tensor) fail<UsageError>("{}: an argument is an empty Variable; assign a value to it first", op);
+  return &x.tensor->shape;
+}
+template <class T>
+const Shape* shape_of(const char*, const Const<T>&) {
+  return nullptr;
+}
+template <class Op, class T, class... A>
+const Shape* shape_of(const char*, const Expr<Op, T, A...>& x) {
+  return &x.shape;
+}
+
+template <class Op, class... X>
+auto make_expr(X&&... x) {
+  using T = typename element_type<X...>::type;
+  using E = Expr<Op, T, decltype(as_argument<T>(std::forward<X>(x)))...>;
+  E e{{as_argument<T>(std::forward<X>(x))...}, {}};
+  if constexpr (!is_symbolic<E>::value) {
+    bool first = true;
+    const auto include = [&](const Shape* s) {
+      if (!s) return;
+      if (first) {
+        e.shape = *s;
+      } else if (!(e.shape == *s)) {
+        e.shape = broadcast(Op::name, e.shape, *s);
+      }
+      first = false;
+    };
+    std::apply([&](const auto&... a) { (include(shape_of(Op::name, a)), ...); }, e.arguments);
+  }
+  return e;
+}
+
+// --- the tree without its handles, which the kernel and the node keep ------------------------------------
+
+template <class T>
+Slot strip(const Input<T>&) {
+  return {};
+}
+template <class T>
+Const<T> strip(const Const<T>& c) {
+  return c;
+}
+template <class T, int K>
+Arg<K> strip(const Argument<T, K>&) {
+  return {};
+}
+template <class Op, class T, class... A>
+auto strip(const Expr<Op, T, A...>& e) {
+  return std::apply([](const auto&... a) { return Tree<Op, decltype(strip(a))...>{{strip(a)...}}; },
+                    e.arguments);
+}
+
+template <class T>
+void gather_inputs(const Input<T>& x, Tensor<T>**& to) {
+  *to++ = x.tensor.get();
+}
+template <class T>
+void gather_inputs(const Const<T>&, Tensor<T>**&) {}
+template <class Op, class T, class... A>
+void gather_inputs(const Expr<Op, T, A...>& e, Tensor<T>**& to) {
+  std::apply([&](const auto&... a) { (gather_inputs(a, to), ...); }, e.arguments);
+}
+
+}  // namespace UNROLL_ISA
+
+template <class Op, class T, class... A>
+struct is_lazy<Expr<Op, T, A...>> : std::true_type {};
+}  // namespace detail
+
+inline namespace UNROLL_ISA {
+
+template <class Op, class T, class... A>
+Variable<T> Expr<Op, T, A...>::evaluate() const {
+  static_assert(!detail::is_symbolic<Expr>::value, "an argument of fuse() has no value outside its lambda");
+  auto tree = detail::strip(*this);
+  std::array<detail::Tensor<T>*, detail::tree_slots<decltype(tree)>> inputs;
+  detail::Tensor<T>** to = inputs.data();
+  detail::gather_inputs(*this, to);
+  return detail::run_fused<T>(std::tuple{tree}, inputs, shape)[0];
+}
+
+}  // namespace UNROLL_ISA
+
+namespace detail {
+inline namespace UNROLL_ISA {
+
+template <class T, class E>
+auto lambda_tree(const E& e) {
+  if constexpr (Number<E>) {
+    return Const<T>{static_cast<T>(e)};
+  } else {
+    return strip(e);
+  }
+}
+
+template <class T, class... E, std::size_t L>
+auto run_lambda(const std::tuple<E...>& outputs, std::array<Tensor<T>*, L> inputs, const Shape& shape) {
+  return std::apply(
+      [&](const auto&... e) { return run_fused<T>(std::tuple{lambda_tree<T>(e)...}, inputs, shape); },
+      outputs);
+}
+
+template <class X>
+struct is_tuple : std::false_type {};
+template <class... X>
+struct is_tuple<std::tuple<X...>> : std::true_type {};
+template <class X, class Y>
+struct is_tuple<std::pair<X, Y>> : std::true_type {};
+
+template <class T, class F, std::size_t... K>
+auto trace_lambda(F&& f, std::index_sequence<K...>) {
+  return f(Argument<T, static_cast<int>(K)>{}...);
+}
+
+}  // namespace UNROLL_ISA
+}  // namespace detail
+
+/// What: one fused node from a lambda over scalars, with one or several outputs.
+///   `Variable y = fuse([](auto a, auto b) { return tanh(a) * b; }, x, w);`
+///   `auto [c2, h2] = fuse([](auto…) { …; return std::tuple(c, h); }, …);`
+/// Shapes: all arguments broadcast to one shape, which every output gets.
+/// The lambda is only traced, once, at compile time: it must not capture Variables.
+template <class F, class... X>
+requires detail::Operands<X...>
+auto fuse(F&& f, X&&... x) {
+  using T = typename detail::element_type<X...>::type;
+  const std::array<Variable<T>, sizeof...(X)> arguments{[&] {
+    if constexpr (detail::Number<X>) {
+      return Variable<T>(static_cast<T>(x));
+    } else {
+      return Variable<T>(std::forward<X>(x));
+    }
+  }()...};
+  std::array<detail::Tensor<T>*, sizeof...(X)> inputs;
+  Shape shape;
+  for (std::size_t k = 0; k < inputs.size(); ++k) {
+    inputs[k] = arguments[k].tensor();
+    if (!inputs[k]) detail::fail_empty("fuse", k);
+    shape = k == 0 ? inputs[k]->shape : broadcast("fuse", shape, inputs[k]->shape);
+  }
+  auto traced = detail::trace_lambda<T>(std::forward<F>(f), std::index_sequence_for<X...>{});
+  if constexpr (detail::is_tuple<decltype(traced)>::value) {
+    return std::apply([&](auto&&... e) { return detail::run_lambda<T>(std::tuple(e...), inputs, shape); },
+                      traced);
+  } else {
+    return detail::run_lambda<T>(std::tuple(traced), inputs, shape)[0];
+  }
+}
+
+}  // namespace unroll

@@ -1,0 +1,74 @@
+#pragma once
+/// \file Matrix products on raw row-major memory. No array type stands here: layers above check shapes.
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+
+namespace unroll::blas {
+
+using index_t = std::ptrdiff_t;
+
+/// Whether an operand is used as stored or transposed.
+enum class Trans : char { no = 'N', yes = 'T' };
+
+/// What:   C = alpha op(A) op(B) + beta C, row-major; the library's one raw entry for products.
+/// Shapes: op(A) (m, k), op(B) (k, n), C (m, n); lda, ldb and ldc are the distances between stored rows.
+/// Range:  beta = 0 never reads C; k = 0 gives beta C; m = 0 or n = 0 does nothing.
+/// Cost:   up to num_threads() threads, one below 2.5e5 multiply-adds. The bits of the result depend on
+/// sizes,
+///         leading dimensions and thread count only, not on addresses or earlier calls.
+/// Errors: ShapeError for a negative size or a leading dimension shorter than its row.
+template <class T>
+void gemm(Trans ta, Trans tb, index_t m, index_t n, index_t k, T alpha, const T* a, index_t lda, const T* b,
+          index_t ldb, T beta, T* c, index_t ldc);
+
+/// What:     op(W) (k, n), kept in the order in which the product kernel reads it, for many products with few
+///           rows each: recurrent weights, packed once per parameter version.
+/// Lifetime: owns its copy; W may change or go after pack(). Movable. Threads may multiply() at once.
+template <class T>
+class PackedMatrix {
+ public:
+  PackedMatrix();
+  ~PackedMatrix();
+  PackedMatrix(PackedMatrix&&) noexcept;
+  PackedMatrix& operator=(PackedMatrix&&) noexcept;
+
+  /// What:   replaces the content by op(W); the buffer is kept where it is large enough.
+  /// Shapes: op(W) (k, n), stored with rows ldw apart.
+  /// Errors: ShapeError for a negative size or a leading dimension shorter than its row.
+  void pack(Trans tw, index_t k, index_t n, const T* w, index_t ldw);
+
+  /// What:   y = x op(W) + beta y.
+  /// Shapes: x (m, k), y (m, n), rows ldx and ldy apart.
+  /// Range:  beta is 0 (y is not read) or 1.
+  /// Cost:   one thread. A row's bits do not depend on m, so that rows may be split among threads.
+  /// Errors: UsageError before pack(); ShapeError as above or for another beta.
+  void multiply(index_t m, const T* x, index_t ldx, T beta, T* y, index_t ldy) const;
+
+  bool empty() const;
+  index_t rows() const;
+  index_t cols() const;
+  std::size_t bytes() const;
+
+ private:
+  struct Panels;
+  std::unique_ptr<Panels> panels_;
+};
+
+/// Threads that one product started by this thread may use. A setting per thread, 1 at first: threads that
+/// train a model each do not disturb one another.
+void set_num_threads(int count);
+int num_threads();
+
+/// Products done by this thread since it began, empty ones not counted; 2 m n k operations each.
+struct Counters {
+  std::uint64_t calls = 0;
+  std::uint64_t flops = 0;
+};
+Counters& counters();
+
+extern template class PackedMatrix<float>;
+extern template class PackedMatrix<double>;
+
+}  // namespace unroll::blas

@@ -1,0 +1,118 @@
+#pragma once
+/// \file The register tile of PackedMatrix. Included by its .cpp alone: no SIMD type leaves the library.
+
+#include <algorithm>
+#include <array>
+#include <type_traits>
+#include <utility>
+#include <xsimd/xsimd.hpp>
+
+#include "autograd/gemm.hpp"
+
+namespace unroll::blas::kernel {
+
+/// Sizes of the tile: R rows by P panels of W use 2 R P accumulators, 2 P registers of W and one of x.
+template <class T>
+struct Tile {
+  using Batch = xsimd::batch<T>;
+#if defined(__AVX512F__) || defined(__aarch64__)
+  static constexpr bool wide_file = true;  // 32 registers
+#else
+  static constexpr bool wide_file = false;  // 16 registers
+#endif
+  static constexpr int lanes = static_cast<int>(Batch::size);
+  static constexpr int cols = 2 * lanes;               // columns of one panel
+  static constexpr int rows = wide_file ? 13 : 6;      // of x, with one panel at a time
+  static constexpr int flat_rows = wide_file ? 6 : 2;  // of x, with two panels at a time
+};
+
+/// x y + z in one rounding where the processor can. xsimd 8.1 leaves that to the compiler on AVX-512, and
+/// clang declines.
+template <class T, class A>
+xsimd::batch<T, A> multiply_add(xsimd::batch<T, A> x, xsimd::batch<T, A> y, xsimd::batch<T, A> z) {
+#if defined(__AVX512F__)
+  if constexpr (std::is_same_v<T, float>)
+    return _mm512_fmadd_ps(x, y, z);
+  else
+    return _mm512_fmadd_pd(x, y, z);
+#else
+  return xsimd::fma(x, y, z);
+#endif
+}
+
+/// y = [y +] x W for one tile.
+template <class T>
+struct Job {
+  index_t k;
+  const T* x;
+  index_t ldx;
+  const T* w;      // k rows of Tile<T>::cols columns, the next panel right behind
+  const T* ahead;  // what to bring into the cache meanwhile, `stride` elements per row of W
+  index_t stride;
+  bool add;
+  T* y;
+  index_t ldy;
+};
+
+/// Every element of y is one chain of multiply-adds over k in order, whatever R and P are: a row's bits do
+/// not depend on the rows beside it.
+template <class T, int R, int P>
+void run_tile(const Job<T>& job) {
+  using Batch = typename Tile<T>::Batch;
+  constexpr int lanes = Tile<T>::lanes, V = 2 * P;
+  Batch acc[R][V];
+#pragma GCC unroll 16
+  for (int r = 0; r < R; ++r) {
+    for (int v = 0; v < V; ++v) {
+      acc[r][v] = job.add ? Batch::load_unaligned(job.y + r * job.ldy + v * lanes) : Batch(T(0));
+    }
+  }
+  // a base per three rows: [base + {0, 1, 2} ldx] are addressing modes, thirteen pointers would spill
+  const T* x[(R + 2) / 3];
+#pragma GCC unroll 16
+  for (int g = 0; 3 * g < R; ++g) x[g] = job.x + 3 * g * job.ldx;
+  const index_t k = job.k, ldx = job.ldx;
+  const T *w = job.w, *ahead = job.ahead;
+  for (index_t i = 0; i < k; ++i, w += Tile<T>::cols, ahead += job.stride) {
+    if constexpr (P == 1) __builtin_prefetch(ahead, 0, 2);
+    Batch b[V];
+    for (int v = 0; v < V; ++v)
+      b[v] = Batch::load_unaligned(w + (v / 2) * k * Tile<T>::cols + (v % 2) * lanes);
+#pragma GCC unroll 16
+    for (int r = 0; r < R; ++r) {
+      const Batch xr(x[r / 3][(r % 3) * ldx + i]);
+      for (int v = 0; v < V; ++v) acc[r][v] = multiply_add(xr, b[v], acc[r][v]);
+    }
+  }
+#pragma GCC unroll 16
+  for (int r = 0; r < R; ++r) {
+    for (int v = 0; v < V; ++v) acc[r][v].store_unaligned(job.y + r * job.ldy + v * lanes);
+  }
+}
+
+/// run_tile<T, rows, P> with rows known at run time, 1 to Tile<T>::rows (P = 1) or flat_rows (P = 2).
+template <class T, int P>
+void run_rows(index_t rows, const Job<T>& job) {
+  constexpr int most = P == 1 ? Tile<T>::rows : Tile<T>::flat_rows;
+  constexpr auto tiles = []<int... I>(std::integer_sequence<int, I...>) {
+    return std::array<void (*)(const Job<T>&), most>{&run_tile<T, I + 1, P>...};
+  }
+  (std::make_integer_sequence<int, most>{});
+  tiles[static_cast<std::size_t>(rows - 1)](job);
+}
+
+/// The same for a last panel of which only the first `cols` columns exist in y.
+template <class T>
+void run_part(index_t rows, index_t cols, Job<T> job) {
+  constexpr int width = Tile<T>::cols;
+  T part[Tile<T>::rows * width] = {};
+  T* const y = std::exchange(job.y, part);
+  const index_t ldy = std::exchange(job.ldy, width);
+  if (job.add) {
+    for (index_t r = 0; r < rows; ++r) std::copy_n(y + r * ldy, cols, part + r * width);
+  }
+  run_rows<T, 1>(rows, job);
+  for (index_t r = 0; r < rows; ++r) std::copy_n(part + r * width, cols, y + r * ldy);
+}
+
+}  // namespace unroll::blas::kernel

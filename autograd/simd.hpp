@@ -1,0 +1,94 @@
+#pragma once
+/// \file Number functions that scalar ops are written with, for a number T and for a SIMD batch of T.
+///
+/// Everything here, and every kernel made from it, lives in an inline namespace named after the
+/// instruction set, so that programs and libraries built for different processors can be linked.
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <xsimd/xsimd.hpp>
+
+#include "autograd/shape.hpp"
+
+#if defined(__AVX512F__) && defined(__AVX512DQ__) && defined(__AVX512VL__)
+#define UNROLL_ISA isa_avx512
+#define UNROLL_MASKED_LOADS 1
+#elif defined(__AVX2__) && defined(__FMA__)
+#define UNROLL_ISA isa_avx2
+#elif defined(__SSE4_2__)
+#define UNROLL_ISA isa_sse4
+#else
+#define UNROLL_ISA isa_base
+#endif
+
+#define UNROLL_INLINE inline __attribute__((always_inline))
+
+namespace unroll::detail {
+inline namespace UNROLL_ISA {
+
+template <class T>
+using Batch = xsimd::batch<T>;
+template <class T>
+using Mask = xsimd::batch_bool<T>;
+
+/// One arithmetic for numbers and batches; unqualified calls from the ops find these.
+namespace num {
+
+// clang-format off
+UNROLL_INLINE float exp(float x) { return std::exp(x); }
+UNROLL_INLINE double exp(double x) { return std::exp(x); }
+template <class T> UNROLL_INLINE Batch<T> exp(Batch<T> x) { return xsimd::exp(x); }
+template <class T> UNROLL_INLINE Batch<T> expm1(Batch<T> x) { return xsimd::expm1(x); }
+template <class T> UNROLL_INLINE Batch<T> log(Batch<T> x) { return xsimd::log(x); }
+template <class T> UNROLL_INLINE Batch<T> log1p(Batch<T> x) { return xsimd::log1p(x); }
+template <class T> UNROLL_INLINE Batch<T> sqrt(Batch<T> x) { return xsimd::sqrt(x); }
+template <class T> UNROLL_INLINE Batch<T> abs(Batch<T> x) { return xsimd::abs(x); }
+template <class T> UNROLL_INLINE Batch<T> tanh(Batch<T> x) { return xsimd::tanh(x); }
+template <class T> UNROLL_INLINE Batch<T> sin(Batch<T> x) { return xsimd::sin(x); }
+template <class T> UNROLL_INLINE Batch<T> cos(Batch<T> x) { return xsimd::cos(x); }
+template <class T> UNROLL_INLINE Batch<T> pow(Batch<T> x, Batch<T> y) { return xsimd::pow(x, y); }
+template <class T> UNROLL_INLINE Mask<T> gt(Batch<T> a, Batch<T> b) { return a > b; }
+template <class T> UNROLL_INLINE Mask<T> ge(Batch<T> a, Batch<T> b) { return a >= b; }
+template <class T> UNROLL_INLINE Mask<T> eq(Batch<T> a, Batch<T> b) { return a == b; }
+template <class T> UNROLL_INLINE Batch<T> select(Mask<T> m, Batch<T> a, Batch<T> b) { return xsimd::select(m, a, b); }
+template <class T> UNROLL_INLINE T sum(Batch<T> x) { return xsimd::hadd(x); }
+// clang-format on
+
+}  // namespace num
+
+/// The first n < width elements at p; the others are zero.
+template <class T>
+UNROLL_INLINE Batch<T> load_part(const T* p, index_t n) {
+#ifdef UNROLL_MASKED_LOADS
+  const unsigned mask = (1u << n) - 1;
+  if constexpr (sizeof(T) == 4) {
+    return _mm512_maskz_loadu_ps(static_cast<__mmask16>(mask), p);
+  } else {
+    return _mm512_maskz_loadu_pd(static_cast<__mmask8>(mask), p);
+  }
+#else
+  alignas(64) T buffer[Batch<T>::size] = {};
+  for (index_t i = 0; i < n; ++i) buffer[i] = p[i];
+  return Batch<T>::load_aligned(buffer);
+#endif
+}
+
+template <class T>
+UNROLL_INLINE void store_part(T* p, Batch<T> x, index_t n) {
+#ifdef UNROLL_MASKED_LOADS
+  const unsigned mask = (1u << n) - 1;
+  if constexpr (sizeof(T) == 4) {
+    _mm512_mask_storeu_ps(p, static_cast<__mmask16>(mask), x);
+  } else {
+    _mm512_mask_storeu_pd(p, static_cast<__mmask8>(mask), x);
+  }
+#else
+  alignas(64) T buffer[Batch<T>::size];
+  x.store_aligned(buffer);
+  for (index_t i = 0; i < n; ++i) p[i] = buffer[i];
+#endif
+}
+
+}  // namespace UNROLL_ISA
+}  // namespace unroll::detail

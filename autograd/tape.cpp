@@ -1,0 +1,485 @@
+#include "autograd/tape.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <unordered_map>
+
+#include "autograd/compiled.hpp"
+#include "autograd/deferred.hpp"
+#include "autograd/variable.hpp"
+
+namespace unroll {
+
+AnomalyMode::AnomalyMode(bool infinite) : before_(level) { level = std::max(level, infinite ? 2 : 1); }
+AnomalyMode::~AnomalyMode() { level = before_; }
+bool AnomalyMode::bad(double x) { return level == 2 ? !std::isfinite(x) : std::isnan(x); }
+
+template <class T>
+TapeStats tape_stats() {
+  return detail::Tape<T>::local().stats();
+}
+template TapeStats tape_stats<float>();
+template TapeStats tape_stats<double>();
+
+namespace detail {
+namespace {
+
+template <class T>
+std::string describe(const Tensor<T>& t) {
+  if (t.extras && !t.extras->name.empty()) return fmt::format("{} {}", t.extras->name, t.shape.str());
+  return t.shape.str();
+}
+
+template <class T>
+bool any_bad(const T* data, index_t runs, index_t run, index_t pitch) {
+  for (index_t r = 0; r < runs; ++r)
+    for (index_t i = 0; i < run; ++i)
+      if (AnomalyMode::bad(data[r * pitch + i])) return true;
+  return false;
+}
+
+}  // namespace
+
+void fail_empty(std::string_view op, std::size_t k) {
+  fail<UsageError>("{}: argument {} is an empty Variable; assign a value to it first", op, k + 1);
+}
+
+template <class T>
+void fail_unusable(std::string_view op, std::size_t k, const Tensor<T>& t) {
+  if (t.creator->released()) {
+    fail<UsageError>(
+        "{}: argument {} {} is the result of {}, which an earlier backward has released; detach() it, or "
+        "give that backward retain = true",
+        op, k + 1, describe(t), t.creator->name());
+  }
+  fail<UsageError>("{}: argument {} {} was recorded by another thread; detach() it there first", op, k + 1,
+                   describe(t));
+}
+
+template <class T>
+bool Node<T>::usable() const {
+  return !released_ && tape_ == &Tape<T>::local();
+}
+
+template <class T>
+void Node<T>::connect(std::span<Tensor<T>* const> inputs, std::span<const TensorRef<T>> outputs) {
+  for (std::size_t k = 0; k < inputs.size(); ++k) {
+    inputs_[k] = TensorRef<T>(inputs[k]);
+    versions_[k] = inputs[k]->version();
+  }
+  for (std::size_t k = 0; k < output_count_; ++k) outputs_[k] = nullptr;
+  for (std::size_t k = 0; k < outputs.size(); ++k)
+    if (outputs[k]) adopt(k, outputs[k]);
+}
+
+template <class T>
+void Node<T>::adopt(std::size_t k, const TensorRef<T>& out) {
+  outputs_[k] = out.get();
+  out->creator = Ref<Node<T>>(this);
+  out->member = static_cast<std::uint32_t>(k);
+  out->requires_grad = true;
+}
+
+template <class T>
+std::vector<Variable<T>> Node<T>::emit(const std::vector<Variable<T>>&) {
+  fail<UsageError>("grad: {} has no second derivative; leave create_graph off, or write it with other ops",
+                   name());
+}
+
+template <class T>
+void Node<T>::recompute(index_t, index_t, T*) {
+  fail<UsageError>("{}: a value was overwritten that cannot be computed again; copy() it first", name());
+}
+
+template <class T>
+Tape<T>::Tape() = default;
+
+template <class T>
+Tape<T>::~Tape() {
+  for (Node<T>* node : slots_)
+    if (node) node->tape_ = nullptr;
+  current = nullptr;
+}
+
+template <class T>
+Tape<T>& Tape<T>::start() {
+  thread_local Tape tape;
+  current = &tape;
+  return tape;
+}
+
+template <class T>
+void Tape<T>::record(Node<T>* node) {
+  node->tape_ = this;
+  node->slot_ = slots_.size();
+  slots_.push_back(node);
+  ++live_;
+  ++recorded_;
+}
+
+template <class T>
+void Tape<T>::forget(Node<T>* node) {
+  slots_[node->slot_] = nullptr;
+  --live_;
+  while (!slots_.empty() && !slots_.back()) slots_.pop_back();
+  if (slots_.size() < 4096 || live_ * 4 > slots_.size()) return;
+  // Mostly gaps, with a live node at the end: close them.
+  std::size_t to = 0;
+  for (Node<T>* n : slots_) {
+    if (!n) continue;
+    n->slot_ = to;
+    slots_[to++] = n;
+  }
+  slots_.resize(to);
+}
+
+template <class T>
+void Tape<T>::touch_hooked(Tensor<T>& leaf) {
+  for (const GradAside<T>& a : hooked_leaves)
+    if (a.leaf.get() == &leaf) return;
+  const bool held = leaf.grad_state == GradState::full;
+  hooked_leaves.push_back({TensorRef<T>(&leaf), held ? leaf.grad : nullptr, leaf.grad_storage});
+  clear_grad(leaf);
+}
+
+template <class T>
+std::vector<Node<T>*> Tape<T>::live_nodes() const {
+  std::vector<Node<T>*> nodes;
+  for (Node<T>* n : slots_)
+    if (n) nodes.push_back(n);
+  return nodes;
+}
+
+// --- backward: collect what the roots depend on, then sweep it from the end ----------------------------
+
+template <class T>
+void Tape<T>::mark(Tensor<T>& t) {
+  if (!t.held) {
+    t.held = true;
+    t.add_ref();
+  }
+  Node<T>& node = *t.creator;
+  if (node.pending_) return;
+  node.pending_ = true;
+  node.active_ = false;
+  node.add_ref();
+  ++open_;
+  top_ = std::max(top_, node.slot_ + 1);
+}
+
+template <class T>
+void Tape<T>::validate(Node<T>& node) const {
+  if (node.tape_ != this) {
+    fail<UsageError>("backward: {} was recorded by another thread; call backward there", node.name());
+  }
+  if (node.released_) {
+    fail<UsageError>("backward: {} was released by an earlier backward; give that one retain = true",
+                     node.name());
+  }
+  for (std::size_t k = 0; k < node.input_count_; ++k) {
+    const Tensor<T>& in = *node.inputs_[k];
+    if (node.versions_[k] != ~0u && node.versions_[k] != in.version()) {
+      fail<UsageError>(
+          "backward: {} needs input {} {} as it was, but update() has changed it since; call backward before "
+          "the update, or compute the result again",
+          node.name(), k + 1, describe(in));
+    }
+  }
+}
+
+template <class T>
+void Tape<T>::collect(std::span<const TensorRef<T>> roots, const Options&) {
+  order_.clear();
+  open_ = top_ = 0;
+  for (const TensorRef<T>& root : roots) {
+    if (!root->creator) continue;
+    if (root->creator->tape_ != this || root->creator->released_) validate(*root->creator);
+    mark(*root);
+  }
+  for (std::size_t i = top_; i-- > 0 && open_ > 0;) {
+    Node<T>* node = slots_[i];
+    if (!node || !node->pending_) continue;
+    --open_;
+    order_.push_back(node);
+    validate(*node);
+    for (std::size_t k = 0; k < node->input_count_; ++k) {
+      Tensor<T>& in = *node->inputs_[k];
+      if (!in.requires_grad || !in.creator) continue;
+      if (in.creator->released_ || in.creator->tape_ != this) validate(*in.creator);
+      mark(in);
+    }
+  }
+}
+
+template <class T>
+void Tape<T>::select_active() {
+  for (std::size_t i = order_.size(); i-- > 0;) {
+    Node<T>& node = *order_[i];
+    for (std::size_t k = 0; k < node.input_count_; ++k) {
+      const Tensor<T>& in = *node.inputs_[k];
+      if (in.requires_grad && (in.wanted || (in.creator && in.creator->active_))) node.active_ = true;
+    }
+  }
+}
+
+template <class T>
+void Tape<T>::let_go(Node<T>& node) {
+  node.pending_ = node.active_ = false;
+  for (std::size_t k = 0; k < node.output_count_; ++k) {
+    Tensor<T>* out = node.outputs_[k];
+    if (!out || !out->held) continue;
+    out->held = false;
+    if (!out->retain_grad) clear_grad(*out);
+    out->release();
+  }
+  node.release();
+}
+
+template <class T>
+void Tape<T>::seed(std::span<const TensorRef<T>> roots, std::span<const Variable<T>> seeds) {
+  for (std::size_t k = 0; k < roots.size(); ++k) {
+    Tensor<T>& t = *roots[k];
+    if (!wants(t)) continue;
+    const Tensor<T>& s = *seeds[k].tensor();
+    const GradSlot<T> g = open_grad(t);
+    for_runs<T>(t.shape.size(), g.run, g.pitch, s.run, s.pitch, [&](index_t to, index_t from, index_t n) {
+      for (index_t i = 0; i < n; ++i)
+        g.data[to + i] = g.add ? g.data[to + i] + s.data[from + i] : s.data[from + i];
+    });
+  }
+}
+
+// The gradient of `t` as a Variable of its own.
+template <class T>
+Variable<T> copy_grad(const Tensor<T>& t) {
+  auto v = Variable<T>::uninitialised(t.shape);
+  const index_t run = t.is_view ? t.run : t.shape.size(), pitch = t.is_view ? t.pitch : run;
+  for_runs<T>(t.shape.size(), run, pitch, run, run,
+              [&](index_t from, index_t to, index_t n) { std::copy_n(t.grad + from, n, v.data() + to); });
+  return v;
+}
+
+template <class T>
+Variable<T> run_hooks(Tensor<T>& t, Variable<T> g) {
+  for (const auto& hook : t.extras->hooks) {
+    Variable<T> changed = hook(g);
+    if (!changed) continue;
+    if (changed.shape() != t.shape) {
+      fail<ShapeError>("hook: the gradient of {} must keep its shape; got {}", describe(t),
+                       changed.shape().str());
+    }
+    g = changed.copy();
+  }
+  return g;
+}
+
+template <class T>
+void Tape<T>::visit(Node<T>& node, const Options& options) {
+  for (std::size_t k = 0; k < node.output_count_; ++k) {
+    Tensor<T>* out = node.outputs_[k];
+    if (!out || !out->held) continue;
+    finish_grad(*out);
+    if (out->grad_state != GradState::full) continue;
+    if (out->extras && !out->extras->hooks.empty()) {
+      const Variable<T> g = run_hooks(*out, copy_grad(*out));
+      const GradSlot<T> to = open_grad(*out);
+      for_runs<T>(out->shape.size(), to.run, to.pitch, g.tensor()->run, g.tensor()->pitch,
+                  [&](index_t a, index_t b, index_t n) { std::copy_n(g.data() + b, n, to.data + a); });
+    }
+  }
+  if (!selective_ || node.active_) {
+    node.backward();
+    if (AnomalyMode::active()) {
+      for (std::size_t k = 0; k < node.input_count_; ++k) {
+        const Tensor<T>& in = *node.inputs_[k];
+        if (in.grad_state != GradState::full || !wants(in)) continue;
+        const index_t run = in.is_view ? in.run : in.shape.size();
+        if (any_bad(in.grad, run == 0 ? 0 : in.shape.size() / run, run, in.is_view ? in.pitch : run)) {
+          fail<UsageError>(
+              "anomaly: backward of {} made a bad gradient of input {} {}; look at the values there",
+              node.name(), k + 1, describe(in));
+        }
+      }
+    }
+  }
+  for (std::size_t k = 0; k < node.output_count_; ++k) {
+    Tensor<T>* out = node.outputs_[k];
+    if (!out || !out->held || !out->retain_grad || out->grad_state != GradState::full) continue;
+    if (!out->is_view) continue;
+    // The parent's gradient goes soon: a kept part needs memory of its own, in the layout of a view.
+    const Variable<T> g = copy_grad(*out);
+    out->grad_storage = g.tensor()->storage;
+    out->grad = g.data();
+  }
+  if (!options.retain && (!selective_ || node.active_)) {
+    node.drop_inputs();
+    node.released_ = true;
+  }
+}
+
+template <class T>
+void Tape<T>::sweep(const Options& options) {
+  for (std::size_t i = 0; i < order_.size(); ++i) {
+    Node<T>& node = *order_[i];
+    visit(node, options);
+    order_[i] = nullptr;
+    let_go(node);
+  }
+  order_.clear();
+  flush_deferred(*this);
+  run_leaf_hooks();
+}
+
+template <class T>
+void Tape<T>::run_leaf_hooks() {
+  for (const GradAside<T>& a : hooked_leaves) {
+    const Variable<T> g = run_hooks(*a.leaf, copy_grad(*a.leaf));
+    for (index_t i = 0; i < g.size(); ++i) a.leaf->grad[i] = a.grad ? a.grad[i] + g.data()[i] : g.data()[i];
+  }
+  hooked_leaves.clear();
+}
+
+template <class T>
+void Tape<T>::abandon() {
+  for (Node<T>* node : order_) {
+    if (node) {
+      for (std::size_t k = 0; k < node->output_count_; ++k)
+        if (node->outputs_[k]) clear_grad(*node->outputs_[k]);
+      let_go(*node);
+    }
+  }
+  order_.clear();
+  // A failure while collecting leaves marked nodes that were not reached yet.
+  for (std::size_t i = slots_.size(); open_ > 0 && i-- > 0;) {
+    Node<T>* node = i < slots_.size() ? slots_[i] : nullptr;
+    if (node && node->pending_) {
+      --open_;
+      let_go(*node);
+    }
+  }
+  deferred.clear();
+  hooked_leaves.clear();
+}
+
+template <class T>
+struct Tape<T>::Guard {
+  Tape& tape;
+  std::span<const TensorRef<T>> wanted;
+  bool done = false;
+  ~Guard() {
+    if (!done) tape.abandon();
+    for (const TensorRef<T>& t : wanted) t->wanted = false;
+    tape.running_ = tape.selective_ = tape.retaining_ = false;
+  }
+};
+
+template <class T>
+std::vector<Variable<T>> Tape<T>::backward(std::span<const TensorRef<T>> roots,
+                                           std::span<const Variable<T>> seeds, const Options& options) {
+  if (running_) fail<UsageError>("backward: called inside a backward pass; let that one end first");
+  std::vector<GradAside<T>> aside;  // what tensors that are asked for held before
+  Guard guard{*this, options.wanted};
+  running_ = true;
+  retaining_ = options.retain;
+  selective_ = !options.wanted.empty();
+  for (const TensorRef<T>& t : options.wanted) t->wanted = true;
+  collect(roots, options);
+  if (selective_) select_active();
+  if (options.create_graph) {
+    std::vector<Variable<T>> result = sweep_graph(roots, seeds, options);
+    guard.done = true;
+    return result;
+  }
+  std::vector<char> kept;
+  for (const TensorRef<T>& t : options.wanted) {
+    kept.push_back(t->retain_grad);
+    t->retain_grad = true;
+    if (t->grad_state == GradState::none || (aside.size() && aside.back().leaf.get() == t.get())) continue;
+    aside.push_back({t, t->grad, t->grad_storage});
+    clear_grad(*t);
+  }
+  const auto put_back = [&] {
+    for (std::size_t k = options.wanted.size(); k-- > 0;) {  // backwards: one may be named twice
+      options.wanted[k]->retain_grad = kept[k] != 0;
+      clear_grad(*options.wanted[k]);
+    }
+    for (GradAside<T>& a : aside) {
+      a.leaf->grad = a.grad;
+      a.leaf->grad_storage = a.storage;
+      a.leaf->grad_state = GradState::full;
+    }
+  };
+  std::vector<Variable<T>> result;
+  try {
+    seed(roots, seeds);
+    sweep(options);
+    for (const TensorRef<T>& t : options.wanted)
+      result.push_back(t->grad_state == GradState::full ? copy_grad(*t) : Variable<T>());
+  } catch (...) {
+    put_back();
+    throw;
+  }
+  put_back();
+  guard.done = true;
+  return result;
+}
+
+template <class T>
+std::vector<Variable<T>> Tape<T>::sweep_graph(std::span<const TensorRef<T>> roots,
+                                              std::span<const Variable<T>> seeds, const Options& options) {
+  std::unordered_map<const Tensor<T>*, Variable<T>> grads;
+  const auto add = [&](const Tensor<T>& t, const Variable<T>& g) {
+    Variable<T>& sum = grads[&t];
+    sum = sum ? apply_compiled(ScalarOp::add, {sum, g}) : g;
+  };
+  for (std::size_t k = 0; k < roots.size(); ++k)
+    if (wants(*roots[k])) add(*roots[k], seeds[k]);
+  for (Node<T>* node : order_) {
+    std::vector<Variable<T>> dy(node->output_count_);
+    bool any = false;
+    for (std::size_t k = 0; k < node->output_count_; ++k) {
+      Tensor<T>* out = node->outputs_[k];
+      const auto found = out ? grads.find(out) : grads.end();
+      if (found == grads.end()) continue;
+      any = true;
+      if (out->extras && !out->extras->hooks.empty())
+        for (const auto& hook : out->extras->hooks)
+          if (Variable<T> changed = hook(found->second)) found->second = changed;
+      dy[k] = found->second;
+    }
+    if (!any || (selective_ && !node->active_)) continue;
+    const std::vector<Variable<T>> dx = node->emit(dy);
+    for (std::size_t k = 0; k < node->input_count_; ++k)
+      if (dx[k] && wants(*node->inputs_[k])) add(*node->inputs_[k], dx[k]);
+  }
+  for (Node<T>* node : order_) let_go(*node);
+  order_.clear();
+  std::vector<Variable<T>> result;
+  for (const TensorRef<T>& t : options.wanted) {
+    const auto found = grads.find(t.get());
+    result.push_back(found == grads.end() ? Variable<T>() : found->second);
+  }
+  return result;
+}
+
+template <class T>
+void check_anomaly(const Node<T>& node, const Tensor<T>& output) {
+  if (!any_bad(output.data, output.runs(), output.run, output.pitch)) return;
+  fail<UsageError>("anomaly: {} made a bad value in {}; look at its inputs", node.find_nan(),
+                   output.shape.str());
+}
+
+#define UNROLL_INSTANTIATE(T)                                                                 \
+  template class Tape<T>;                                                                     \
+  template bool Node<T>::usable() const;                                                      \
+  template void Node<T>::connect(std::span<Tensor<T>* const>, std::span<const TensorRef<T>>); \
+  template void Node<T>::adopt(std::size_t, const TensorRef<T>&);                             \
+  template std::vector<Variable<T>> Node<T>::emit(const std::vector<Variable<T>>&);           \
+  template void Node<T>::recompute(index_t, index_t, T*);                                     \
+  template void fail_unusable(std::string_view, std::size_t, const Tensor<T>&);               \
+  template void check_anomaly(const Node<T>&, const Tensor<T>&);
+UNROLL_INSTANTIATE(float)
+UNROLL_INSTANTIATE(double)
+
+}  // namespace detail
+}  // namespace unroll

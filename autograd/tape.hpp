@@ -1,0 +1,166 @@
+#pragma once
+/// \file The tape: recording order is topological order, so backward is one loop from the end.
+
+#include <initializer_list>
+#include <span>
+#include <string_view>
+
+#include "autograd/tensor.hpp"
+
+namespace unroll {
+
+/// While it lives, ops of this thread record nothing (a nestable scope).
+class NoGrad {
+ public:
+  NoGrad() { ++depth; }
+  ~NoGrad() { --depth; }
+  NoGrad(const NoGrad&) = delete;
+  NoGrad& operator=(const NoGrad&) = delete;
+  static bool active() { return depth > 0; }
+
+ private:
+  static inline thread_local constinit int depth = 0;
+};
+
+/// While it lives, the first op of this thread whose value (or whose input's gradient) is NaN though its
+/// inputs are not throws UsageError, naming the op, also inside a fused expression. Slow.
+class AnomalyMode {
+ public:
+  /// With `infinite`, an infinity counts as well.
+  explicit AnomalyMode(bool infinite = false);
+  ~AnomalyMode();
+  AnomalyMode(const AnomalyMode&) = delete;
+  AnomalyMode& operator=(const AnomalyMode&) = delete;
+  static bool active() { return level > 0; }
+  /// Whether x would be reported.
+  static bool bad(double x);
+
+ private:
+  int before_;
+  static inline thread_local constinit int level = 0;  // 0 off, 1 NaN, 2 NaN and infinities
+};
+
+/// How many nodes this thread's tape holds, and how many were recorded since the thread began.
+struct TapeStats {
+  std::size_t live = 0;
+  std::uint64_t recorded = 0;
+};
+template <class T>
+TapeStats tape_stats();
+
+namespace detail {
+
+/// A product that waits for the end of backward: W.grad += dyᵀ x (see linear.cpp).
+template <class T>
+struct DeferredProduct;
+
+/// scan's hint where the next value of a step that turned out to be the output belongs.
+template <class T>
+struct Placement {
+  virtual ~Placement() = default;
+  virtual TensorRef<T> next(const Shape& shape) = 0;
+};
+
+/// A gradient set aside while a pass collects its own.
+template <class T>
+struct GradAside {
+  TensorRef<T> leaf;
+  T* grad;
+  Ref<Block> storage;
+};
+
+template <class T>
+class Tape {
+ public:
+  Tape();
+  ~Tape();
+  static Tape& local() { return current ? *current : start(); }
+
+  void record(Node<T>* node);
+  void forget(Node<T>* node);
+
+  struct Options {
+    bool retain = false;                        ///< keep what the pass would release
+    bool create_graph = false;                  ///< record the pass itself
+    std::span<const TensorRef<T>> wanted = {};  ///< non-empty: only these tensors get gradients
+  };
+  /// Runs back from `roots`, whose gradients are `seeds`; see Variable::backward and grad().
+  /// Returns the gradients of `wanted`, empty where nothing was written.
+  std::vector<Variable<T>> backward(std::span<const TensorRef<T>> roots, std::span<const Variable<T>> seeds,
+                                    const Options& options);
+  bool wants(const Tensor<T>& t) const {
+    return t.requires_grad && (!selective_ || t.wanted || (t.creator && t.creator->active_));
+  }
+  bool running() const { return running_; }
+  bool retaining() const { return retaining_; }
+
+  TensorRef<T> allocate_output(const Shape& shape) {
+    return placement ? placement->next(shape) : Tensor<T>::make(shape);
+  }
+
+  std::vector<Node<T>*> live_nodes() const;
+  TapeStats stats() const { return {live_, recorded_}; }
+
+  Placement<T>* placement = nullptr;
+  std::vector<DeferredProduct<T>> deferred;  ///< of the pass that is running
+  /// A leaf with hooks is about to be written: its hooks see the gradient of this pass alone.
+  void touch_hooked(Tensor<T>& leaf);
+
+ private:
+  struct Guard;
+  static Tape& start();
+  void collect(std::span<const TensorRef<T>> roots, const Options& options);
+  void mark(Tensor<T>& t);
+  void validate(Node<T>& node) const;
+  void select_active();
+  void seed(std::span<const TensorRef<T>> roots, std::span<const Variable<T>> seeds);
+  void sweep(const Options& options);
+  std::vector<Variable<T>> sweep_graph(std::span<const TensorRef<T>> roots,
+                                       std::span<const Variable<T>> seeds, const Options& options);
+  void visit(Node<T>& node, const Options& options);
+  void let_go(Node<T>& node);
+  void abandon();
+  void run_leaf_hooks();
+
+  static inline thread_local constinit Tape* current = nullptr;
+  std::vector<GradAside<T>> hooked_leaves;
+  std::vector<Node<T>*> slots_;
+  std::vector<Node<T>*> order_;
+  std::size_t live_ = 0, open_ = 0, top_ = 0;
+  std::uint64_t recorded_ = 0;
+  bool running_ = false, selective_ = false, retaining_ = false;
+};
+
+[[noreturn]] void fail_anomaly(const std::string& op, const Shape& shape);
+[[noreturn]] void fail_empty(std::string_view op, std::size_t k);
+template <class T>
+[[noreturn]] void fail_unusable(std::string_view op, std::size_t k, const Tensor<T>& t);
+
+/// Before an op computes: checks that its inputs can be used. Returns whether it is to be recorded.
+template <class T>
+bool begin_op(std::string_view op, std::span<Tensor<T>* const> inputs) {
+  bool record = false;
+  for (std::size_t k = 0; k < inputs.size(); ++k) {
+    Tensor<T>* t = inputs[k];
+    if (!t) fail_empty(op, k);
+    if (t->consumed) restore(*t);
+    if (!t->requires_grad) continue;
+    record = true;
+    if (t->creator && !t->creator->usable()) fail_unusable(op, k, *t);
+  }
+  return record && !NoGrad::active();
+}
+
+/// Ties a new node to its inputs and outputs and puts it on the tape.
+template <class T>
+void record(Ref<Node<T>> node, std::span<Tensor<T>* const> inputs, std::span<const TensorRef<T>> outputs) {
+  node->connect(inputs, outputs);
+  Tape<T>::local().record(node.get());
+}
+
+/// In anomaly mode: throws if an output has a bad value. `node` may be null where nothing was recorded.
+template <class T>
+void check_anomaly(const Node<T>& node, const Tensor<T>& output);
+
+}  // namespace detail
+}  // namespace unroll

@@ -1,0 +1,275 @@
+#include "autograd/tensor.hpp"
+
+#include <algorithm>
+
+#include "autograd/tape.hpp"
+
+namespace unroll::detail {
+namespace {
+
+// Objects whose count fell to zero are destroyed in a loop: a chain of 100,000 steps must not recurse.
+template <class X>
+void destroy_without_recursion(X* object) {
+  thread_local std::vector<X*> waiting;
+  thread_local bool busy = false;
+  if (busy) {
+    waiting.push_back(object);
+    return;
+  }
+  busy = true;
+  delete object;
+  while (!waiting.empty()) {
+    object = waiting.back();
+    waiting.pop_back();
+    delete object;
+  }
+  busy = false;
+}
+
+}  // namespace
+
+template <class T>
+TensorRef<T> Tensor<T>::make(const Shape& shape) {
+  TensorRef<T> t(new Tensor);
+  t->shape = shape;
+  t->run = t->pitch = shape.size();
+  t->storage = Ref<Block>(Block::allocate(static_cast<std::size_t>(shape.size()) * sizeof(T)));
+  t->data = static_cast<T*>(t->storage->data());
+  return t;
+}
+
+template <class T>
+TensorRef<T> Tensor<T>::alias(Ref<Block> storage, T* data, const Shape& shape, index_t run, index_t pitch) {
+  TensorRef<T> t(new Tensor);
+  t->shape = shape;
+  t->run = run, t->pitch = pitch;
+  t->storage = std::move(storage);
+  t->data = data;
+  return t;
+}
+
+template <class T>
+void Tensor<T>::retire(Tensor* tensor) {
+  if (tensor->creator) tensor->creator->outputs_[tensor->member] = nullptr;
+  destroy_without_recursion(tensor);
+}
+
+template <class T>
+void Node<T>::retire(Node* node) {
+  if (node->tape_) node->tape_->forget(node);
+  destroy_without_recursion(node);
+}
+
+template <class T>
+void Node<T>::drop_inputs() {
+  for (std::size_t k = 0; k < input_count_; ++k) inputs_[k] = {};
+}
+
+template <class T>
+bool Node<T>::wants(std::size_t k) const {
+  return tape_->wants(*inputs_[k]);
+}
+
+template <class T>
+const T* Node<T>::output_grad(std::size_t k) const {
+  const Tensor<T>* t = outputs_[k];
+  return t && t->grad_state == GradState::full ? t->grad : nullptr;
+}
+
+// --- gradients of views -------------------------------------------------------------------------------
+
+/// The rules of tensor.hpp on who may store and who must add.
+template <class T>
+struct GradWriter {
+  static ViewNode<T>& parent_op(const Tensor<T>& view) { return static_cast<ViewNode<T>&>(*view.creator); }
+
+  static void allocate(Tensor<T>& t) {
+    if (!t.grad_storage) {
+      t.grad_storage = Ref<Block>(Block::allocate(static_cast<std::size_t>(t.shape.size()) * sizeof(T)));
+      t.grad = static_cast<T*>(t.grad_storage->data());
+    }
+  }
+
+  /// Makes the gradient's memory exist. Returns whether it holds values.
+  static bool reserve(Tensor<T>& t) {
+    if (t.is_view) return reserve_part(t);
+    if (t.shares_grad && reserve_shared(t)) return false;
+    allocate(t);
+    return false;
+  }
+
+  static bool reserve_shared(Tensor<T>& t) {
+    Tensor<T>& host = t.creator->input(0);
+    if (host.grad_state != GradState::none || !Tape<T>::local().wants(host)) return false;
+    if (open(host)) {
+      // The host's region held values after all: what t collects will be added to them.
+      return false;
+    }
+    t.grad = host.grad;
+    return true;
+  }
+
+  /// For a writer of the whole of t.
+  static bool open(Tensor<T>& t) {
+    if (!t.creator && t.extras && !t.extras->hooks.empty()) Tape<T>::local().touch_hooked(t);
+    if (t.grad_state == GradState::full) return true;
+    if (t.grad_state == GradState::partial) {
+      complete(t);
+      return true;
+    }
+    const bool holds = reserve(t);
+    t.grad_state = GradState::full;
+    return holds;
+  }
+
+  static bool reserve_part(Tensor<T>& view) {
+    ViewNode<T>& op = parent_op(view);
+    Tensor<T>& parent = op.input(0);
+    if (parent.grad_state == GradState::none) {
+      if (reserve(parent)) {
+        parent.grad_state = GradState::full;
+      } else {
+        parent.grad_state = GradState::partial;
+        parent.grad_part = &op;
+        std::fill(op.written_.begin(), op.written_.end(), char{0});
+      }
+    } else if (parent.grad_state == GradState::partial && parent.grad_part != &op) {
+      complete(parent);
+    }
+    view.grad = op.region(view.member, parent.grad).data;
+    if (parent.grad_state == GradState::full) return true;
+    return std::exchange(op.written_[view.member], char{1}) != 0;
+  }
+
+  /// Zeros where nobody wrote; a member that is itself defined in part comes first.
+  static void complete(Tensor<T>& t) {
+    ViewNode<T>& op = *t.grad_part;
+    for (std::size_t k = 0; k < op.parts(); ++k) {
+      Tensor<T>* member = op.output(k);
+      if (!op.written_[k]) {
+        fill_runs(op.region(k, t.grad), op.part_shape(k).size(), T{0});
+      } else if (member && member->grad_state == GradState::partial) {
+        complete(*member);
+      }
+    }
+    t.grad_state = GradState::full;
+    t.grad_part = nullptr;
+  }
+};
+
+template <class T>
+GradSlot<T> open_grad(Tensor<T>& t) {
+  const bool holds = GradWriter<T>::open(t);
+  // A dense tensor has a dense gradient even where its value is a view of something wider.
+  if (t.is_view) return {t.grad, t.run, t.pitch, holds};
+  return {t.grad, t.shape.size(), t.shape.size(), holds};
+}
+
+template <class T>
+GradSlot<T> open_grad_to_add(Tensor<T>& t) {
+  GradSlot<T> slot = open_grad(t);
+  if (!slot.add) fill_runs(slot, t.shape.size(), T{0});
+  slot.add = true;
+  return slot;
+}
+
+template <class T>
+void finish_grad(Tensor<T>& t) {
+  if (t.grad_state == GradState::partial) GradWriter<T>::complete(t);
+}
+
+template <class T>
+void clear_grad(Tensor<T>& t) {
+  t.grad_state = GradState::none;
+  t.grad_part = nullptr;
+  t.grad = nullptr;
+  t.grad_storage = {};
+}
+
+template <class T>
+void restore(Tensor<T>& t) {
+  auto& view = static_cast<ViewNode<T>&>(*t.creator);
+  if (view.released())
+    fail<UsageError>("{}: the value was overwritten and its op released; copy() it first", view.name());
+  Tensor<T>& parent = view.input(0);
+  const index_t cols = parent.shape.back(0);
+  const Ref<Block> storage(Block::allocate(static_cast<std::size_t>(t.shape.size()) * sizeof(T)));
+  auto* data = static_cast<T*>(storage->data());
+  if (cols > 0) parent.creator->recompute((t.data - parent.data) / cols, t.shape.size() / cols, data);
+  t.storage = storage;
+  t.data = data;
+  t.consumed = t.donatable = false;
+}
+
+template <class T>
+void fill_runs(const GradSlot<T>& to, index_t size, T value) {
+  if (size == 0) return;
+  for (index_t r = 0; r < size / to.run; ++r) std::fill_n(to.data + r * to.pitch, to.run, value);
+}
+
+// --- ViewNode -----------------------------------------------------------------------------------------
+
+template <class T>
+ViewNode<T>::ViewNode(const char* op, int axis, PoolVector<index_t> bounds, bool squeeze)
+    : ManyNode<T>(1, bounds.size() - 1),
+      op_(op),
+      axis_(axis),
+      squeeze_(squeeze),
+      bounds_(std::move(bounds)),
+      written_(bounds_.size() - 1) {
+  this->forget_version(0);
+}
+
+template <class T>
+ViewNode<T>::ViewNode(const Shape& reshaped) : ViewNode("reshape", 0, {0, 1}, false) {
+  reshapes_ = true;
+  reshaped_ = reshaped;
+}
+
+template <class T>
+void ViewNode<T>::backward() {
+  Tensor<T>& parent = this->input(0);
+  if (parent.grad_state == GradState::partial && parent.grad_part == this) GradWriter<T>::complete(parent);
+}
+
+template <class T>
+GradSlot<T> ViewNode<T>::region(std::size_t k, T* data) const {
+  const Tensor<T>& parent = this->input(0);
+  if (reshapes_) return {data, parent.shape.size(), parent.shape.size(), true};
+  const index_t inner = parent.shape.product(axis_ + 1, parent.shape.rank());
+  const index_t extent = bounds_[k + 1] - bounds_[k];
+  // A parent that is itself cut into runs is only ever sliced along an axis whose slices lie inside them
+  // or along the first axis; views.cpp copies it otherwise.
+  const bool inside = extent * inner <= parent.run && parent.shape[axis_] * inner == parent.run;
+  const bool outer = parent.shape.product(0, axis_) == 1;
+  if (inside && !outer) return {data + bounds_[k] * inner, extent * inner, parent.pitch, true};
+  if (parent.dense()) {
+    const index_t run = extent * inner;
+    return {data + bounds_[k] * inner, run, outer ? run : parent.shape[axis_] * inner, true};
+  }
+  const index_t rows_before = parent.run == 0 ? 0 : bounds_[k] * inner / parent.run;
+  return {data + (inside ? bounds_[k] * inner : rows_before * parent.pitch),
+          inside ? extent * inner : parent.run, parent.pitch, true};
+}
+
+template <class T>
+Shape ViewNode<T>::part_shape(std::size_t k) const {
+  if (reshapes_) return reshaped_;
+  const Shape& parent = this->input(0).shape;
+  return squeeze_ ? parent.without(axis_) : parent.with(axis_, bounds_[k + 1] - bounds_[k]);
+}
+
+#define UNROLL_INSTANTIATE(T)                        \
+  template struct Tensor<T>;                         \
+  template class Node<T>;                            \
+  template class ViewNode<T>;                        \
+  template GradSlot<T> open_grad(Tensor<T>&);        \
+  template GradSlot<T> open_grad_to_add(Tensor<T>&); \
+  template void finish_grad(Tensor<T>&);             \
+  template void clear_grad(Tensor<T>&);              \
+  template void restore(Tensor<T>&);                 \
+  template void fill_runs(const GradSlot<T>&, index_t, T);
+UNROLL_INSTANTIATE(float)
+UNROLL_INSTANTIATE(double)
+
+}  // namespace unroll::detail

@@ -1,0 +1,260 @@
+#pragma once
+/// \file What stands behind a Variable: Tensor (a value and its gradient) and Node (how it came about).
+/// Ops are written against this file; users of the library need variable.hpp only.
+///
+/// Layout of a value. Every array, view or not, is `shape` over pieces of `run` contiguous elements that
+/// start `pitch` elements apart: a dense array is one run; a slice of a dense array along any axis is one
+/// piece for each index of the axes before it.
+///
+/// Gradients. A gradient is allocated by the first write, which stores; later writes add. A view writes
+/// into its parent's gradient. The parent may then be defined in part only: `open` and `finish` fill what
+/// nobody wrote with zeros, no sooner than it is needed.
+
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <type_traits>
+#include <vector>
+
+#include "autograd/error.hpp"
+#include "autograd/pool.hpp"
+#include "autograd/shape.hpp"
+
+namespace unroll {
+
+template <class T>
+class Variable;
+
+namespace detail {
+
+template <class T>
+class Node;
+template <class T>
+class ViewNode;
+template <class T>
+class Tape;
+
+enum class GradState : std::uint8_t { none, partial, full };
+
+template <class T>
+struct Tensor;
+template <class T>
+using TensorRef = Ref<Tensor<T>>;
+
+/// Things few tensors have; kept out of line.
+template <class T>
+struct TensorExtras {
+  std::string name;
+  std::vector<std::function<Variable<T>(const Variable<T>&)>> hooks;
+  std::shared_ptr<void> derived;  ///< e.g. a packed copy of the value, valid for one version
+  std::uint32_t derived_version = ~0u;
+};
+
+template <class T>
+struct Tensor {
+  Shape shape;
+  index_t run = 1, pitch = 1;
+  T* data = nullptr;
+  T* grad = nullptr;
+  Ref<Block> storage, grad_storage;
+  Ref<Node<T>> creator;              ///< null for a leaf
+  ViewNode<T>* grad_part = nullptr;  ///< where grad_state is partial: the view op whose members define it
+  std::unique_ptr<TensorExtras<T>> extras;
+  std::uint32_t refs = 0;
+  std::uint32_t member = 0;  ///< which output of its creator this is
+  GradState grad_state = GradState::none;
+  bool requires_grad = false;
+  bool is_view = false;  ///< gradient lives inside the parent's: the creator is a ViewNode
+  bool retain_grad = false;
+  bool wanted = false;       ///< grad(): asked for by the caller
+  bool donatable = false;    ///< scan: its reader may overwrite the value
+  bool consumed = false;     ///< the value was overwritten by the only op that reads it
+  bool shares_grad = false;  ///< gradient lives in that of the creator's input 0, where nobody else writes
+  bool held = false;         ///< kept alive by the backward pass that is running
+
+  bool dense() const { return run == shape.size() || pitch == run; }
+  index_t runs() const { return run == 0 ? 0 : shape.size() / run; }
+  std::uint32_t version() const { return storage->version; }
+  bool is_leaf() const { return !creator; }
+  TensorExtras<T>& extra() {
+    if (!extras) extras = std::make_unique<TensorExtras<T>>();
+    return *extras;
+  }
+
+  static TensorRef<T> make(const Shape& shape);  ///< new storage, contents undefined
+  /// Another tensor over the same storage.
+  static TensorRef<T> alias(Ref<Block> storage, T* data, const Shape& shape, index_t run, index_t pitch);
+  static void* operator new(std::size_t bytes) { return allocate_object(bytes); }
+  static void operator delete(void* p) { free_object(p); }
+  void add_ref() { ++refs; }
+  void release() {
+    if (--refs == 0) retire(this);
+  }
+
+ private:
+  static void retire(Tensor* tensor);
+};
+
+/// A vector whose elements live in the pool.
+template <class X>
+struct PoolAllocator {
+  using value_type = X;
+  PoolAllocator() = default;
+  template <class Y>
+  PoolAllocator(const PoolAllocator<Y>&) {}
+  X* allocate(std::size_t n) { return static_cast<X*>(allocate_object(n * sizeof(X))); }
+  void deallocate(X* p, std::size_t) { free_object(p); }
+  bool operator==(const PoolAllocator&) const { return true; }
+};
+template <class X>
+using PoolVector = std::vector<X, PoolAllocator<X>>;
+
+/// Where to write a gradient: `add` says whether it holds values already.
+template <class T>
+struct GradSlot {
+  T* data = nullptr;
+  index_t run = 0, pitch = 0;
+  bool add = false;
+  explicit operator bool() const { return data != nullptr; }
+};
+
+/// One recorded op. The tape holds it weakly; its outputs hold it; it holds its inputs.
+template <class T>
+class Node {
+ public:
+  virtual ~Node() = default;
+
+  /// Reads the outputs' gradients and writes those of the inputs that `wants` them.
+  virtual void backward() = 0;
+  /// The same as recorded ops: one gradient for each input (empty where not wanted), from one for each
+  /// output (empty where it is zero).
+  virtual std::vector<Variable<T>> emit(const std::vector<Variable<T>>& dy);
+  virtual std::string name() const = 0;
+  /// The first op inside the node that made a NaN from non-NaN inputs; the node's name by default.
+  virtual std::string find_nan() const { return name(); }
+  /// Computes rows [first, first + rows) of the output's value again, for an output that was overwritten.
+  virtual void recompute(index_t first, index_t rows, T* to);
+
+  std::size_t input_count() const { return input_count_; }
+  Tensor<T>& input(std::size_t k) const { return *inputs_[k]; }
+  Tensor<T>* output(std::size_t k = 0) const { return outputs_[k]; }
+  std::size_t output_count() const { return output_count_; }
+  bool released() const { return released_; }
+  /// Whether new ops of this thread may build on its outputs.
+  bool usable() const;
+  void connect(std::span<Tensor<T>* const> inputs, std::span<const TensorRef<T>> outputs);
+  /// Makes `out` output number k.
+  void adopt(std::size_t k, const TensorRef<T>& out);
+
+  void add_ref() { ++refs_; }
+  void release() {
+    if (--refs_ == 0) retire(this);
+  }
+  static void* operator new(std::size_t bytes) { return allocate_object(bytes); }
+  static void operator delete(void* p) { free_object(p); }
+
+ protected:
+  Node() = default;
+  void set_arrays(TensorRef<T>* inputs, std::uint32_t* versions, std::size_t n, Tensor<T>** outputs,
+                  std::size_t m) {
+    inputs_ = inputs, versions_ = versions, input_count_ = static_cast<std::uint32_t>(n);
+    outputs_ = outputs, output_count_ = static_cast<std::uint32_t>(m);
+  }
+  /// Whether input k takes part in the backward pass that is running.
+  bool wants(std::size_t k) const;
+  /// The gradient of output k, complete; null where nothing was written.
+  const T* output_grad(std::size_t k = 0) const;
+  /// Backward does not read the value of input k: it may change meanwhile.
+  void forget_version(std::size_t k) { versions_[k] = ~0u; }
+
+ private:
+  friend class Tape<T>;
+  friend struct Tensor<T>;
+  static void retire(Node* node);
+  void drop_inputs();
+
+  TensorRef<T>* inputs_ = nullptr;
+  std::uint32_t* versions_ = nullptr;
+  Tensor<T>** outputs_ = nullptr;
+  Tape<T>* tape_ = nullptr;
+  std::size_t slot_ = 0;
+  std::uint32_t input_count_ = 0, output_count_ = 0, refs_ = 0;
+  bool pending_ = false, released_ = false, active_ = false;
+};
+
+/// A node with N inputs and M outputs.
+template <class T, std::size_t N, std::size_t M = 1>
+class FixedNode : public Node<T> {
+ protected:
+  FixedNode() { this->set_arrays(in_, versions_, N, out_, M); }
+
+ private:
+  TensorRef<T> in_[N > 0 ? N : 1];
+  std::uint32_t versions_[N > 0 ? N : 1];
+  Tensor<T>* out_[M];
+};
+
+/// A node whose numbers of inputs and outputs are known at run time only.
+template <class T>
+class ManyNode : public Node<T> {
+ protected:
+  ManyNode(std::size_t inputs, std::size_t outputs) : in_(inputs), versions_(inputs), out_(outputs) {
+    this->set_arrays(in_.data(), versions_.data(), inputs, out_.data(), outputs);
+  }
+
+ private:
+  PoolVector<TensorRef<T>> in_;
+  PoolVector<std::uint32_t> versions_;
+  PoolVector<Tensor<T>*> out_;
+};
+
+/// Slices of one parent along one axis that together cover it without overlap. Its outputs are views of
+/// value and gradient. A part that nobody asked for has no output but is still accounted for.
+template <class T>
+class ViewNode final : public ManyNode<T> {
+ public:
+  /// Part k is [bounds[k], bounds[k + 1]) of `axis`.
+  ViewNode(const char* op, int axis, PoolVector<index_t> bounds, bool squeeze);
+  /// The whole parent in another shape.
+  explicit ViewNode(const Shape& reshaped);
+  void backward() override;
+  std::vector<Variable<T>> emit(const std::vector<Variable<T>>& dy) override;
+  std::string name() const override { return op_; }
+
+  std::size_t parts() const { return bounds_.size() - 1; }
+  /// The parent's region that part k covers.
+  GradSlot<T> region(std::size_t k, T* parent_data) const;
+  Shape part_shape(std::size_t k) const;
+
+ private:
+  template <class>
+  friend struct GradWriter;
+  const char* op_;
+  int axis_;
+  bool squeeze_, reshapes_ = false;
+  Shape reshaped_;
+  PoolVector<index_t> bounds_;
+  PoolVector<char> written_;
+};
+
+/// The gradient of `t`, ready to be written; allocated if need be.
+template <class T>
+GradSlot<T> open_grad(Tensor<T>& t);
+/// The same for an op that can only add: filled with zeros first where nobody has written.
+template <class T>
+GradSlot<T> open_grad_to_add(Tensor<T>& t);
+/// Fills what nobody wrote with zeros, so that the whole gradient may be read.
+template <class T>
+void finish_grad(Tensor<T>& t);
+template <class T>
+void clear_grad(Tensor<T>& t);
+/// Gives a consumed view of an op's result a value again.
+template <class T>
+void restore(Tensor<T>& t);
+/// Sets or copies over runs and pitches.
+template <class T>
+void fill_runs(const GradSlot<T>& to, index_t size, T value);
+
+}  // namespace detail
+}  // namespace unroll
