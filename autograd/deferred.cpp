@@ -9,30 +9,65 @@ namespace {
 
 // Rows of one product: long enough to be efficient, short enough for a copy to stay in the cache's reach.
 constexpr index_t rows_at_once = 4096;
+// Rows that lie in one piece are not copied from this many on.
+constexpr index_t rows_in_place = 512;
 
-// Consecutive uses [first, last), whose rows are stacked: in place where they already lie so.
+/// The rows of consecutive uses, stacked: (rows, outputs) and (rows, inputs).
 template <class T>
-const T* stack_rows(const DeferredUse<T>* first, const DeferredUse<T>* last, index_t cols, bool of_x,
-                    index_t& stride, PoolVector<T>& buffer) {
-  const auto data = [&](const DeferredUse<T>& u) { return of_x ? static_cast<const T*>(u.x->data) : u.dy; };
-  stride = of_x ? first->x_stride : cols;
-  const T* next = data(*first);
-  bool stacked = true;
-  for (const DeferredUse<T>* u = first; stacked && u != last; ++u) {
-    stacked = data(*u) == next && (!of_x || u->x_stride == stride);
-    next += u->rows * stride;
+struct Stacked {
+  const T* dy = nullptr;
+  const T* x = nullptr;
+  index_t x_stride = 0, rows = 0;
+};
+
+// The uses from `first` on whose rows lie one after another. Only slices of one array ever do, because
+// every array is preceded by its header: what is merged follows from the graph, not from addresses.
+template <class T>
+const DeferredUse<T>* end_of_piece(const DeferredUse<T>* first, const DeferredUse<T>* end, index_t outputs,
+                                   index_t& rows) {
+  rows = first->rows;
+  const DeferredUse<T>* u = first + 1;
+  for (; u != end && rows + u->rows <= rows_at_once; ++u) {
+    if (u->dy != first->dy + rows * outputs) break;
+    if (u->x && (u->x_stride != first->x_stride || u->x->data != first->x->data + rows * first->x_stride)) break;
+    rows += u->rows;
   }
-  if (stacked) return data(*first);
+  return u;
+}
+
+template <class T>
+void copy_rows(const T* from, index_t rows, index_t cols, index_t stride, T* to) {
+  for (index_t r = 0; r < rows; ++r) std::copy_n(from + r * stride, cols, to + r * cols);
+}
+
+/// Takes the next product's worth of uses; copies them into `dy` and `x` where they lie scattered.
+template <class T>
+Stacked<T> take_rows(const DeferredUse<T>*& u, const DeferredUse<T>* end, index_t outputs, index_t inputs,
+                     PoolVector<T>& dy, PoolVector<T>& x) {
   index_t rows = 0;
-  for (const DeferredUse<T>* u = first; u != last; ++u) rows += u->rows;
-  buffer.resize(static_cast<std::size_t>(rows * cols));
-  T* to = buffer.data();
-  for (const DeferredUse<T>* u = first; u != last; ++u) {
-    const index_t pitch = of_x ? u->x_stride : cols;
-    for (index_t r = 0; r < u->rows; ++r, to += cols) std::copy_n(data(*u) + r * pitch, cols, to);
+  const DeferredUse<T>* first = u;
+  const DeferredUse<T>* stop = end_of_piece(first, end, outputs, rows);
+  if (rows >= rows_in_place || stop == end) {
+    u = stop;
+    return {first->dy, first->x ? first->x->data : nullptr, first->x_stride, rows};
   }
-  stride = cols;
-  return buffer.data();
+  for (;;) {  // short pieces together, up to the next long one
+    index_t more = 0;
+    if (stop == end) break;
+    const DeferredUse<T>* next = end_of_piece(stop, end, outputs, more);
+    if (more >= rows_in_place || rows + more > rows_at_once) break;
+    rows += more;
+    stop = next;
+  }
+  dy.resize(static_cast<std::size_t>(rows * outputs));
+  x.resize(static_cast<std::size_t>(rows * inputs));
+  index_t at = 0;
+  for (; u != stop; ++u) {
+    copy_rows(u->dy, u->rows, outputs, outputs, dy.data() + at * outputs);
+    if (u->x) copy_rows<T>(u->x->data, u->rows, inputs, u->x_stride, x.data() + at * inputs);
+    at += u->rows;
+  }
+  return {dy.data(), x.data(), inputs, rows};
 }
 
 template <class T>
@@ -47,17 +82,12 @@ void flush_one(DeferredProduct<T>& product) {
   PoolVector<T> x_buffer, dy_buffer;
   const DeferredUse<T>* end = product.uses.data() + product.uses.size();
   for (const DeferredUse<T>* u = product.uses.data(); u != end;) {
-    const DeferredUse<T>* first = u;
-    index_t rows = u->rows;
-    for (++u; u != end && rows + u->rows <= rows_at_once; ++u) rows += u->rows;
-    index_t dy_stride = 0, x_stride = 0;
-    const T* dy = stack_rows(first, u, outputs, false, dy_stride, dy_buffer);
+    const Stacked<T> s = take_rows(u, end, outputs, inputs, dy_buffer, x_buffer);
     if (bias) {
-      sum_rows(dy, rows, outputs, g.data, beta != T{0});
+      sum_rows(s.dy, s.rows, outputs, g.data, beta != T{0});
     } else {
-      const T* x = stack_rows(first, u, inputs, true, x_stride, x_buffer);
-      blas::gemm<T>(blas::Trans::yes, blas::Trans::no, outputs, inputs, rows, T{1}, dy, dy_stride, x,
-                    x_stride, beta, g.data, inputs);
+      blas::gemm<T>(blas::Trans::yes, blas::Trans::no, outputs, inputs, s.rows, T{1}, s.dy, outputs, s.x, s.x_stride,
+                    beta, g.data, inputs);
     }
     beta = T{1};
   }

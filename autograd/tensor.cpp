@@ -71,6 +71,11 @@ bool Node<T>::wants(std::size_t k) const {
 }
 
 template <class T>
+bool Node<T>::retaining() const {
+  return tape_->retaining();
+}
+
+template <class T>
 const T* Node<T>::output_grad(std::size_t k) const {
   const Tensor<T>* t = outputs_[k];
   return t && t->grad_state == GradState::full ? t->grad : nullptr;

@@ -163,6 +163,8 @@ class Node {
   }
   /// Whether input k takes part in the backward pass that is running.
   bool wants(std::size_t k) const;
+  /// Whether the pass that is running keeps the tape.
+  bool retaining() const;
   /// The gradient of output k, complete; null where nothing was written.
   const T* output_grad(std::size_t k = 0) const;
   /// Backward does not read the value of input k: it may change meanwhile.

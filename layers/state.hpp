@@ -1,0 +1,64 @@
+#pragma once
+/// \file States of recurrent cells: a Variable, or a struct of them with visit().
+
+#include <concepts>
+#include <utility>
+
+#include "autograd/variable.hpp"
+
+namespace unroll {
+
+namespace detail {
+struct AnyVisitor {
+  template <class X>
+  void operator()(const char*, X&) const {}
+};
+template <class S>
+concept VisitedState = requires(S& s, AnyVisitor v) { s.visit(v); };
+template <class T>
+void visit_state(Variable<T>& state, auto&& f) {
+  f("h", state);
+}
+template <VisitedState S>
+void visit_state(S& state, auto&& f) {
+  state.visit(f);
+}
+}  // namespace detail
+
+/// The state of cells that carry one array.
+/// Shapes: h (B, H).
+template <class T>
+struct HiddenState {
+  Variable<T> h;
+  template <class V>
+  void visit(V&& v) {
+    v("h", h);
+  }
+};
+
+/// A copy of `state` with f applied to each of its Variables that is not empty.
+template <class S, class F>
+S map_state(S state, F&& f) {
+  detail::visit_state(state, [&](const char*, auto& v) {
+    if (v) v = f(v);
+  });
+  return state;
+}
+
+/// The same values as constants: cuts the gradient, as truncated BPTT does between windows.
+template <class S>
+S detach_state(const S& state) {
+  return map_state(state, [](const auto& v) { return v.detach(); });
+}
+
+/// What a cell shows to the outside: the first Variable of its state, the hidden state h.
+template <class T>
+const Variable<T>& output_of(const Variable<T>& state) {
+  return state;
+}
+template <detail::VisitedState S>
+const auto& output_of(const S& state) {
+  return state.h;
+}
+
+}  // namespace unroll
