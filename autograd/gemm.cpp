@@ -1,6 +1,7 @@
 #include "autograd/gemm.hpp"
 
 #include <algorithm>
+#include <type_traits>
 
 #include "autograd/error.hpp"
 #include "autograd/gemm_backend.hpp"

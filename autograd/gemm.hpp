@@ -14,11 +14,11 @@ enum class Trans : char { no = 'N', yes = 'T' };
 
 /// What:   C = alpha op(A) op(B) + beta C, row-major; the library's one raw entry for products.
 /// Shapes: op(A) (m, k), op(B) (k, n), C (m, n); lda, ldb and ldc are the distances between stored rows.
-/// Range:  beta = 0 never reads C; k = 0 gives beta C; m = 0 or n = 0 does nothing.
-/// Cost:   up to num_threads() threads, one below 2.5e5 multiply-adds. The bits of the result depend on
-/// sizes,
+/// Range:  beta = 0 never reads C; k = 0 gives beta C; m = 0 or n = 0 does nothing. C overlaps no operand.
+/// Cost:   up to num_threads() threads, one below 2.5e5 multiply-adds. The result's bits depend on sizes,
 ///         leading dimensions and thread count only, not on addresses or earlier calls.
-/// Errors: ShapeError for a negative size or a leading dimension shorter than its row.
+/// Errors: ShapeError for a negative size, a leading dimension shorter than its row (or than 1), or, where
+///         CBLAS does the product, anything of 2^31 or more.
 template <class T>
 void gemm(Trans ta, Trans tb, index_t m, index_t n, index_t k, T alpha, const T* a, index_t lda, const T* b,
           index_t ldb, T beta, T* c, index_t ldc);
@@ -42,22 +42,23 @@ class PackedMatrix {
   /// What:   y = x op(W) + beta y.
   /// Shapes: x (m, k), y (m, n), rows ldx and ldy apart.
   /// Range:  beta is 0 (y is not read) or 1.
-  /// Cost:   one thread. A row's bits do not depend on m, so that rows may be split among threads.
-  /// Errors: UsageError before pack(); ShapeError as above or for another beta.
+  /// Cost:   one thread. A row's bits depend neither on m nor on other rows: threads may share rows out.
+  /// Errors: UsageError before pack() or for another beta; ShapeError as above.
   void multiply(index_t m, const T* x, index_t ldx, T beta, T* y, index_t ldy) const;
 
-  bool empty() const;
-  index_t rows() const;
-  index_t cols() const;
-  std::size_t bytes() const;
+  bool empty() const;         // before the first pack()
+  index_t rows() const;       // k
+  index_t cols() const;       // n
+  std::size_t bytes() const;  // of the buffer
 
  private:
   struct Panels;
   std::unique_ptr<Panels> panels_;
 };
 
-/// Threads that one product started by this thread may use. A setting per thread, 1 at first: threads that
-/// train a model each do not disturb one another.
+/// What:   threads that one product started by the calling thread may use. A setting per thread, 1 at first:
+///         threads that train a model each do not disturb one another.
+/// Errors: UsageError below 1.
 void set_num_threads(int count);
 int num_threads();
 

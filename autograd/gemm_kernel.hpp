@@ -26,7 +26,7 @@ struct Tile {
   static constexpr int flat_rows = wide_file ? 6 : 2;  // of x, with two panels at a time
 };
 
-/// x y + z in one rounding where the processor can. xsimd 8.1 leaves that to the compiler on AVX-512, and
+/// x y + z in one rounding where the processor can: for AVX-512, xsimd 8.1 leaves that to the compiler, and
 /// clang declines.
 template <class T, class A>
 xsimd::batch<T, A> multiply_add(xsimd::batch<T, A> x, xsimd::batch<T, A> y, xsimd::batch<T, A> z) {

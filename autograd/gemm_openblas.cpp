@@ -1,8 +1,7 @@
-/// \file The cure for an OpenBLAS that does not know the processor.
+/// \file The cure for an OpenBLAS that does not know the processor; OPENBLAS_CORETYPE, if set, wins.
 
 #include <cstdlib>
 #include <mutex>
-#include <string>
 #include <string_view>
 
 #include "autograd/gemm_backend.hpp"

@@ -1,5 +1,4 @@
-/// \file PackedMatrix: op(W) in panels of as many columns as a register tile is wide, a panel's rows
-/// contiguous.
+/// \file PackedMatrix: op(W) in panels, each as many columns wide as a register tile, its rows contiguous.
 
 #include <algorithm>
 #include <atomic>
@@ -80,16 +79,18 @@ struct PackedMatrix<T>::Panels {
   // thirds of the time for a W of twice the L2 cache. The order of panels changes no bit.
   mutable std::atomic<bool> from_end{false};
 
-  index_t count() const { return (n + Tile::cols - 1) / Tile::cols; }
-  std::size_t size() const { return static_cast<std::size_t>(count() * Tile::cols * k); }
+  static index_t count(index_t cols) { return (cols + Tile::cols - 1) / Tile::cols; }
+  index_t count() const { return count(n); }
   T* panel(index_t p) const { return data.get() + p * Tile::cols * k; }
 
   void resize(index_t rows, index_t cols) {
+    const auto size = static_cast<std::size_t>(count(cols) * Tile::cols * rows);
+    if (size > capacity) {
+      data.reset(static_cast<T*>(::operator new(size * sizeof(T), alignment)));
+      capacity = size;
+    }
     k = rows;
     n = cols;
-    if (size() <= capacity) return;
-    data.reset(static_cast<T*>(::operator new(size() * sizeof(T), alignment)));
-    capacity = size();
   }
 
   /// All rows by panel p, while the panel `next` comes into the cache.
@@ -111,8 +112,7 @@ struct PackedMatrix<T>::Panels {
   void multiply_panels(const Rows<T>& rows) const {
     const bool backwards = from_end.load(std::memory_order_relaxed);
     from_end.store(!backwards, std::memory_order_relaxed);
-    // few rows take two whole panels at a time, or too few accumulators would hide the latency of a
-    // multiply-add
+    // few rows take two whole panels at a time: one would give too few accumulators to hide the latency
     const index_t pairs = rows.m <= Tile::flat_rows ? n / (2 * Tile::cols) : 0;
     const index_t steps = count() - pairs;
     const auto at = [&](index_t s) { return backwards ? steps - 1 - s : s; };

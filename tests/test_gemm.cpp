@@ -1,0 +1,142 @@
+#include "autograd/gemm.hpp"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <limits>
+#include <thread>
+#include <vector>
+
+#include "autograd/error.hpp"
+#include "tests/gemm_reference.hpp"
+
+namespace {
+
+using namespace unroll;
+using namespace unroll::gemm_test;
+
+template <class T>
+void check_gemm(Trans ta, Trans tb, index_t m, index_t n, index_t k, index_t gap, T alpha, T beta) {
+  Stored<T> a(ta, m, k, gap), b(tb, k, n, gap), c0(Trans::no, m, n, gap);
+  if (beta == T(0)) std::fill(c0.data.begin(), c0.data.end(), std::numeric_limits<T>::quiet_NaN());
+  Stored<T> c = c0;
+  blas::gemm(ta, tb, m, n, k, alpha, a.data.data(), a.ld, b.data.data(), b.ld, beta, c.data.data(), c.ld);
+  INFO("op(A) ", static_cast<char>(ta), " op(B) ", static_cast<char>(tb), ", m n k ", m, " ", n, " ", k,
+       ", gap ", gap, ", alpha ", alpha, ", beta ", beta);
+  CHECK(deviation(m, n, k, alpha, a, b, beta, c0, c) <= tolerance<T>(k));
+  CHECK(gaps_kept(m, n, c0, c));
+}
+
+}  // namespace
+
+TEST_CASE_TEMPLATE("gemm: random odd sizes equal a plain triple loop", T, float, double) {
+  for (int round = 0; round < 150; ++round) {
+    const index_t m = draw_size(70), n = draw_size(70), k = draw_size(70), gap = draw_size(1) * draw_size(9);
+    for (Trans ta : both) {
+      for (Trans tb : both) {
+        check_gemm<T>(ta, tb, m, n, k, gap, T(1), T(0));
+        check_gemm<T>(ta, tb, m, n, k, gap, T(1), T(1));
+        check_gemm<T>(ta, tb, m, n, k, gap, T(-1.5), T(0.5));
+      }
+    }
+  }
+}
+
+TEST_CASE_TEMPLATE("gemm: one row, one column and larger sizes equal a plain triple loop", T, float, double) {
+  const index_t sizes[][3] = {{1, 64, 64}, {1, 1, 300}, {200, 1, 33}, {129, 257, 65}, {300, 40, 500}};
+  for (const auto& s : sizes) {
+    for (Trans ta : both) {
+      for (Trans tb : both) check_gemm<T>(ta, tb, s[0], s[1], s[2], 3, T(1), T(1));
+    }
+  }
+}
+
+TEST_CASE_TEMPLATE("gemm: an empty inner dimension gives beta C", T, float, double) {
+  T c[] = {1, 2, 3, 4, 5, 6};
+  const T nothing = 0;
+  blas::gemm<T>(Trans::no, Trans::no, 2, 2, 0, T(1), &nothing, 1, &nothing, 2, T(0.5), c, 3);
+  CHECK(c[0] == T(0.5));
+  CHECK(c[1] == T(1));
+  CHECK(c[2] == T(3));
+  CHECK(c[3] == T(2));
+  CHECK(c[4] == T(2.5));
+  CHECK(c[5] == T(6));
+  c[0] = std::numeric_limits<T>::quiet_NaN();
+  blas::gemm<T>(Trans::yes, Trans::yes, 2, 2, 0, T(1), &nothing, 2, &nothing, 1, T(0), c, 3);
+  CHECK(c[0] == T(0));
+  CHECK(c[4] == T(0));
+  CHECK(c[2] == T(3));
+}
+
+TEST_CASE_TEMPLATE("gemm: the same call at other addresses gives equal bits", T, float, double) {
+  const index_t sizes[][3] = {{1, 50, 64}, {7, 33, 20}, {32, 128, 100}, {65, 70, 300}};
+  for (const auto& s : sizes) {
+    const index_t m = s[0], n = s[1], k = s[2];
+    for (Trans ta : both) {
+      for (Trans tb : both) {
+        Stored<T> a(ta, m, k, 0), b(tb, k, n, 0), c(Trans::no, m, n, 0);
+        std::vector<T> expected;
+        for (std::size_t shift : {0, 1, 3, 4, 8, 15}) {
+          Shifted<T> as(a.data, shift), bs(b.data, shift * 7 % 16), cs(c.data, shift * 3 % 16);
+          blas::gemm(ta, tb, m, n, k, T(1), as.data(), a.ld, bs.data(), b.ld, T(1), cs.data(), c.ld);
+          const std::vector<T> got(cs.data(), cs.data() + m * n);
+          if (shift == 0) expected = got;
+          INFO("op(A) ", static_cast<char>(ta), " op(B) ", static_cast<char>(tb), ", m n k ", m, " ", n, " ",
+               k);
+          CHECK(got == expected);
+        }
+      }
+    }
+  }
+}
+
+TEST_CASE_TEMPLATE("gemm: two threads give the right product, and the same bits each time", T, float,
+                   double) {
+  Stored<T> a(Trans::no, 64, 96, 0), b(Trans::no, 96, 80, 0), c0(Trans::no, 64, 80, 0);
+  const auto product = [&] {
+    Stored<T> c = c0;
+    blas::gemm(Trans::no, Trans::no, 64, 80, 96, T(1), a.data.data(), a.ld, b.data.data(), b.ld, T(1),
+               c.data.data(), c.ld);
+    return c;
+  };
+  blas::set_num_threads(2);
+  Stored<T> first = product();
+  const Stored<T> second = product();
+  blas::set_num_threads(1);
+  CHECK(deviation(64, 80, 96, T(1), a, b, T(1), c0, first) <= tolerance<T>(96));
+  CHECK(first.data == second.data);
+}
+
+TEST_CASE("gemm: the number of threads belongs to the calling thread") {
+  blas::set_num_threads(2);
+  int elsewhere = 0;
+  std::thread([&] { elsewhere = blas::num_threads(); }).join();
+  CHECK(elsewhere == 1);
+  CHECK(blas::num_threads() == 2);
+  blas::set_num_threads(1);
+  CHECK_THROWS_WITH_AS(blas::set_num_threads(0), "set_num_threads: need at least 1; got 0", UsageError);
+}
+
+TEST_CASE("gemm: negative sizes and rows that overlap are rejected") {
+  float x[4] = {};
+  const auto call = [&](index_t m, index_t lda) {
+    blas::gemm(Trans::no, Trans::no, m, index_t{2}, index_t{2}, 1.f, x, lda, x, 2, 0.f, x, 2);
+  };
+  CHECK_THROWS_WITH_AS(call(-1, 2), "gemm: a: sizes must not be negative; got (-1, 2)", ShapeError);
+  CHECK_THROWS_WITH_AS(call(2, 1), "gemm: a: need rows at least 2 apart; got 1", ShapeError);
+}
+
+TEST_CASE("gemm: products are counted per thread, empty ones are not") {
+  float x[6] = {1, 2, 3, 4, 5, 6}, y[4];
+  const auto before = blas::counters();
+  blas::gemm(Trans::no, Trans::no, 2, 2, 3, 1.f, x, 3, x, 2, 0.f, y, 2);
+  blas::gemm(Trans::no, Trans::no, 0, 2, 3, 1.f, x, 3, x, 2, 0.f, y, 2);
+  blas::PackedMatrix<float> packed;
+  packed.pack(Trans::no, 3, 2, x, 2);
+  packed.multiply(1, x, 3, 0.f, y, 2);
+  CHECK(blas::counters().calls == before.calls + 2);
+  CHECK(blas::counters().flops == before.flops + 24 + 12);
+  std::uint64_t elsewhere = 1;
+  std::thread([&] { elsewhere = blas::counters().calls; }).join();
+  CHECK(elsewhere == 0);
+}
