@@ -1,36 +1,19 @@
 #include "autograd/compiled.hpp"
 
-#include <array>
+#include <algorithm>
+#include <cmath>
 
-#include "autograd/functions.hpp"
 #include "autograd/reduce.hpp"
 
 namespace unroll::detail {
-namespace {
-
-template <class Op, class T>
-Variable<T> apply_one(std::initializer_list<Variable<T>> arguments) {
-  const Variable<T>* a = arguments.begin();
-  if constexpr (Op::arity == 1) {
-    return make_expr<Op>(a[0]).evaluate();
-  } else if constexpr (Op::arity == 2) {
-    return make_expr<Op>(a[0], a[1]).evaluate();
-  } else {
-    return make_expr<Op>(a[0], a[1], a[2]).evaluate();
-  }
-}
-
-}  // namespace
-
 template <class T>
-Variable<T> apply_compiled(ScalarOp op, std::initializer_list<Variable<T>> arguments) {
-  using Function = Variable<T> (*)(std::initializer_list<Variable<T>>);
-  static constexpr Function table[] = {
-#define UNROLL_ENTRY(name) &apply_one<name##_op, T>,
-      UNROLL_SCALAR_OPS(UNROLL_ENTRY)
-#undef UNROLL_ENTRY
-  };
-  return table[static_cast<std::size_t>(op)](arguments);
+Variable<T> absorb(const Variable<T>& d, const Variable<T>& g) {
+  const bool finite = std::all_of(g.data(), g.data() + g.size(), [](T x) { return std::isfinite(x); });
+  if (finite || d.shape() != g.shape()) return g;
+  auto keep = Variable<T>::uninitialised(g.shape());
+  for (index_t i = 0; i < g.size(); ++i)
+    keep.data()[i] = d.data()[i] != T{0} || std::isfinite(g.data()[i]) ? T{1} : T{0};
+  return apply_compiled(ScalarOp::where, {keep, g, Variable<T>(T{0})});
 }
 
 template <class T>
@@ -46,8 +29,8 @@ void fail_anomaly(const std::string& op, const Shape& shape) {
   fail<UsageError>("anomaly: {} made a bad value in an array {}; look at its inputs", op, shape.str());
 }
 
-#define UNROLL_INSTANTIATE(T)                                                        \
-  template Variable<T> apply_compiled(ScalarOp, std::initializer_list<Variable<T>>); \
+#define UNROLL_INSTANTIATE(T)                                          \
+  template Variable<T> absorb(const Variable<T>&, const Variable<T>&); \
   template Variable<T> fit_to(const Variable<T>&, const Shape&);
 UNROLL_INSTANTIATE(float)
 UNROLL_INSTANTIATE(double)

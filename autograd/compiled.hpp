@@ -7,11 +7,14 @@
 #include "autograd/variable.hpp"
 
 /// All scalar ops. To add one: its struct in scalar_ops.hpp, its name here, its row in the tests' table.
-#define UNROLL_SCALAR_OPS(X)                                                                           \
-  X(add)                                                                                               \
-  X(sub) X(mul) X(div) X(neg) X(pow) X(exp) X(log) X(sqrt) X(square) X(abs) X(tanh) X(sigmoid) X(relu) \
-      X(leaky_relu) X(elu) X(softplus) X(sin) X(cos) X(minimum) X(maximum) X(clamp) X(where) X(lerp)   \
-          X(greater) X(greater_equal) X(equal)
+#define UNROLL_SCALAR_OPS(X)                                                                                \
+  X(add)                                                                                                    \
+  X(sub)                                                                                                    \
+  X(mul)                                                                                                    \
+  X(div)                                                                                                    \
+  X(neg) X(pow) X(exp) X(log) X(sqrt) X(square) X(abs) X(tanh) X(sigmoid) X(relu) X(leaky_relu) X(elu)      \
+      X(softplus) X(sin) X(cos) X(minimum) X(maximum) X(clamp) X(where) X(lerp) X(greater) X(greater_equal) \
+          X(equal)
 
 namespace unroll::detail {
 
@@ -24,6 +27,11 @@ enum class ScalarOp : std::uint8_t {
 /// One scalar op on Variables as a node of its own, with broadcasting.
 template <class T>
 Variable<T> apply_compiled(ScalarOp op, std::initializer_list<Variable<T>> arguments);
+
+/// `g` with 0 where it is infinite or undefined though `d`, which it was multiplied from, is 0. Elsewhere
+/// g stays what it is, slopes included.
+template <class T>
+Variable<T> absorb(const Variable<T>& d, const Variable<T>& g);
 
 /// Sums x over its broadcast axes, or repeats it, so that it gets `shape`.
 template <class T>

@@ -29,7 +29,8 @@ const DeferredUse<T>* end_of_piece(const DeferredUse<T>* first, const DeferredUs
   const DeferredUse<T>* u = first + 1;
   for (; u != end && rows + u->rows <= rows_at_once; ++u) {
     if (u->dy != first->dy + rows * outputs) break;
-    if (u->x && (u->x_stride != first->x_stride || u->x->data != first->x->data + rows * first->x_stride)) break;
+    if (u->x && (u->x_stride != first->x_stride || u->x->data != first->x->data + rows * first->x_stride))
+      break;
     rows += u->rows;
   }
   return u;
@@ -86,8 +87,8 @@ void flush_one(DeferredProduct<T>& product) {
     if (bias) {
       sum_rows(s.dy, s.rows, outputs, g.data, beta != T{0});
     } else {
-      blas::gemm<T>(blas::Trans::yes, blas::Trans::no, outputs, inputs, s.rows, T{1}, s.dy, outputs, s.x, s.x_stride,
-                    beta, g.data, inputs);
+      blas::gemm<T>(blas::Trans::yes, blas::Trans::no, outputs, inputs, s.rows, T{1}, s.dy, outputs, s.x,
+                    s.x_stride, beta, g.data, inputs);
     }
     beta = T{1};
   }

@@ -16,7 +16,7 @@ namespace unroll {
   template <class A, class B> requires detail::Operands<A, B>        \
   auto f(A&& a, B&& b) { return detail::make_expr<detail::op##_op>(std::forward<A>(a), std::forward<B>(b)); }
 
-template <class A, class B> requires (detail::Operands<A, B> && !detail::LinearSum<A, B>)
+template <class A, class B> requires (detail::Operands<A, B> && !detail::LinearAddition<A, B>)
 auto operator+(A&& a, B&& b) { return detail::make_expr<detail::add_op>(std::forward<A>(a), std::forward<B>(b)); }
 UNROLL_BINARY(operator-, sub)
 UNROLL_BINARY(operator*, mul)

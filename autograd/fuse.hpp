@@ -40,7 +40,7 @@ struct Expr {
 
 /// The sum of products that linear() returns; see linear.hpp.
 template <class T>
-class Linear;
+class LinearSum;
 
 namespace detail {
 inline namespace UNROLL_ISA {
@@ -50,7 +50,7 @@ struct operand_traits : std::false_type {};
 template <class T>
 struct operand_traits<Variable<T>> : std::true_type {};
 template <class T>
-struct operand_traits<unroll::Linear<T>> : std::true_type {};
+struct operand_traits<unroll::LinearSum<T>> : std::true_type {};
 template <class T, int K>
 struct operand_traits<Argument<T, K>> : std::true_type {};
 template <class Op, class T, class... A>
@@ -84,7 +84,7 @@ auto as_argument(X&& x) {
                   "float and double Variables do not mix in an expression");
     if constexpr (std::is_same_v<D, Variable<T>>) {
       return Input<T>{std::forward<X>(x).ref()};
-    } else if constexpr (std::is_same_v<D, unroll::Linear<T>>) {
+    } else if constexpr (std::is_same_v<D, unroll::LinearSum<T>>) {
       return Input<T>{Variable<T>(std::forward<X>(x)).ref()};
     } else {
       return D(std::forward<X>(x));

@@ -88,23 +88,34 @@ UNROLL_INLINE void add_adjoint(N& sum, const N& d) {
   }
 }
 
+/// Ops that do not use all of their arguments everywhere.
+template <class Op>
+inline constexpr bool selects =
+    std::is_same_v<Op, where_op> || std::is_same_v<Op, minimum_op> || std::is_same_v<Op, maximum_op> ||
+    std::is_same_v<Op, clamp_op> || std::is_same_v<Op, relu_op>;
+
+/// Pushes the adjoint d of a tree's value down to the inputs. `taken` is the adjoint of the whole, or of the
+/// argument of the nearest op above that selects: where it is 0 the value was not used, and whatever
+/// 0 · ∞ made on the way down must not arrive.
 template <int I, class N>
-UNROLL_INLINE void push(const Slot&, const Values<N, Slot>&, const N& d, N* adjoints) {
-  adjoints[I] = d;
+UNROLL_INLINE void push(const Slot&, const Values<N, Slot>&, const N& d, const N& taken, N* adjoints) {
+  adjoints[I] = num::absorb(taken, d);
 }
 template <int I, class N, int K>
-UNROLL_INLINE void push(const Arg<K>&, const Values<N, Arg<K>>&, const N& d, N* adjoints) {
-  add_adjoint(adjoints[K], d);
+UNROLL_INLINE void push(const Arg<K>&, const Values<N, Arg<K>>&, const N& d, const N& taken, N* adjoints) {
+  add_adjoint(adjoints[K], num::absorb(taken, d));
 }
 template <int I, class N, class T>
-UNROLL_INLINE void push(const Const<T>&, const Values<N, Const<T>>&, const N&, N*) {}
+UNROLL_INLINE void push(const Const<T>&, const Values<N, Const<T>>&, const N&, const N&, N*) {}
 template <int I, class N, class Op, class... A>
 UNROLL_INLINE void push(const Tree<Op, A...>& tree, const Values<N, Tree<Op, A...>>& values, const N& d,
-                        N* adjoints) {
+                        const N& taken, N* adjoints) {
   [&]<std::size_t... K>(std::index_sequence<K...>) __attribute__((always_inline)) {
-    std::array<N, sizeof...(A)> ds = Op::adjoint(d, values.v, std::get<K>(values.below).v...);
+    std::array<N, sizeof...(A)> ds =
+        Op::adjoint(selects<Op> ? num::absorb(taken, d) : d, values.v, std::get<K>(values.below).v...);
     mutate(Op::id, ds);
-    (push<I + slots_before<A...>(K)>(std::get<K>(tree.arguments), std::get<K>(values.below), ds[K], adjoints),
+    (push<I + slots_before<A...>(K)>(std::get<K>(tree.arguments), std::get<K>(values.below), ds[K],
+                                     selects<Op> ? ds[K] : taken, adjoints),
      ...);
   }
   (std::index_sequence_for<A...>{});
@@ -127,6 +138,16 @@ struct tree_name<Tree<Op, A...>> {
   }
 };
 
+/// Lanes with a bad value, one bit each.
+template <class T>
+unsigned bad_lanes(const Batch<T>& x, index_t n) {
+  alignas(64) T lanes[Batch<T>::size];
+  x.store_aligned(lanes);
+  unsigned bad = 0;
+  for (index_t i = 0; i < n; ++i) bad |= static_cast<unsigned>(AnomalyMode::bad(lanes[i])) << i;
+  return bad;
+}
+
 /// The first op in `tree` with a bad value in a lane below `n` though its arguments have none there.
 template <class T, class X>
 const char* bad_op(const X&, const Values<Batch<T>, X>&, index_t) {
@@ -135,16 +156,13 @@ const char* bad_op(const X&, const Values<Batch<T>, X>&, index_t) {
 template <class T, class Op, class... A>
 const char* bad_op(const Tree<Op, A...>& tree, const Values<Batch<T>, Tree<Op, A...>>& values, index_t n) {
   const char* found = nullptr;
+  unsigned given = 0;
   [&]<std::size_t... K>(std::index_sequence<K...>) {
     ((found = found ? found : bad_op<T>(std::get<K>(tree.arguments), std::get<K>(values.below), n)), ...);
+    ((given |= bad_lanes<T>(std::get<K>(values.below).v, n)), ...);
   }
   (std::index_sequence_for<A...>{});
-  if (found) return found;
-  alignas(64) T lanes[Batch<T>::size];
-  values.v.store_aligned(lanes);
-  for (index_t i = 0; i < n; ++i)
-    if (AnomalyMode::bad(lanes[i])) return Op::name;
-  return nullptr;
+  return found ? found : (bad_lanes<T>(values.v, n) & ~given) != 0 ? Op::name : nullptr;
 }
 
 /// What the kernel knows of one input: where it lies, and in backward where its gradient goes.
@@ -228,7 +246,7 @@ UNROLL_INLINE void fused_adjoints(const std::tuple<Trees...>& trees, const Batch
                                   Batch<T>* adjoints) {
   for (int k = 0; k < L; ++k) adjoints[k] = Batch<T>(T{0});
   [&]<std::size_t... M>(std::index_sequence<M...>) __attribute__((always_inline)) {
-    (push<0>(std::get<M>(trees), eval<0>(std::get<M>(trees), x), dy[M], adjoints), ...);
+    (push<0>(std::get<M>(trees), eval<0>(std::get<M>(trees), x), dy[M], dy[M], adjoints), ...);
   }
   (std::index_sequence_for<Trees...>{});
 }
@@ -243,6 +261,7 @@ void fused_backward(const std::tuple<Trees...>& trees, const Source<T>* in, cons
   constexpr index_t stretch = 4096;
   alignas(64) T splat[L + 1][N::size];
   alignas(64) T sums[L + 1][N::size];
+  double totals[L + 1];
   const T* row[L + 1];
   T* sink[L + 1];
   for_slabs(loop, [&](const index_t* index, index_t slab) {
@@ -251,6 +270,7 @@ void fused_backward(const std::tuple<Trees...>& trees, const Source<T>* in, cons
         row[k] = row_start(in[k], in[k].data + outer_offset(loop, in[k].lane, index), r, splat[k]);
         if (!sinks[k].data) continue;
         sink[k] = sinks[k].data + outer_offset(loop, sinks[k].lane, index) + r * sinks[k].lane.row;
+        totals[k] = 0;
       }
       const index_t from = (slab * loop.rows + r) * loop.cols;
       for (index_t begin = 0; begin < loop.cols; begin += stretch) {
@@ -284,8 +304,12 @@ void fused_backward(const std::tuple<Trees...>& trees, const Source<T>* in, cons
           }
         }
         for (int k = 0; k < L; ++k)
-          if (sinks[k].data && !sinks[k].lane.mask)
-            for (std::size_t i = 0; i < N::size; ++i) *sink[k] += sums[k][i];
+          if (sinks[k].data && !sinks[k].lane.mask) totals[k] += num::sum(N::load_aligned(sums[k]));
+      }
+      for (int k = 0; k < L; ++k) {
+        if (!sinks[k].data || sinks[k].lane.mask || loop.cols == 0) continue;
+        // Without `add` it is not a sum: columns of one element.
+        *sink[k] = static_cast<T>(sinks[k].add ? static_cast<double>(*sink[k]) + totals[k] : totals[k]);
       }
     }
   });
@@ -334,6 +358,7 @@ class FusedNode final : public FixedNode<T, L, sizeof...(Trees)> {
     Tensor<T>* inputs[L + 1];
     Sink<T> sinks[L + 1];
     Layout layouts[2 * L + 1];
+    GradSlot<T> slots[L + 1];
     bool all_plain = true;
     for (int k = 0; k < L; ++k) {
       Tensor<T>& in = this->input(k);
@@ -342,10 +367,20 @@ class FusedNode final : public FixedNode<T, L, sizeof...(Trees)> {
       all_plain = all_plain && plain(in, shape_);
       if (!this->wants(k)) continue;
       const bool whole = in.shape == shape_;
-      const GradSlot<T> slot = whole ? open_grad(in) : open_grad_to_add(in);
+      const GradSlot<T>& slot = slots[k] = whole ? open_grad(in) : open_grad_to_add(in);
       sinks[k].data = slot.data;
-      sinks[k].add = slot.add && !mutate_store(first_op(std::get<0>(trees_)), k);
+      sinks[k].add = slot.add;
       layouts[L + k] = {&in.shape, slot.run, slot.pitch};
+      all_plain = all_plain && slot.run == in.shape.size();
+    }
+    // What one input's sink stores late, another's may already have added to.
+    for (int k = 0; k < L; ++k) {
+      for (int m = 0; m < L && sinks[k].data && !sinks[k].add; ++m) {
+        if (!sinks[m].data || !grads_overlap(*inputs[k], *inputs[m])) continue;
+        fill_runs(slots[k], inputs[k]->shape.size(), T{0});
+        sinks[k].add = true;
+      }
+      sinks[k].add = sinks[k].add && !mutate_store(first_op(std::get<0>(trees_)), k);
     }
     FusedWalk<T, L> walk;
     for (int k = 0; k < L; ++k) walk.sources[k].data = inputs[k]->data;
@@ -359,14 +394,16 @@ class FusedNode final : public FixedNode<T, L, sizeof...(Trees)> {
     fused_backward<T, L>(trees_, walk.sources, walk.loop, out_grad, sinks);
   }
 
-  std::vector<Variable<T>> emit(const std::vector<Variable<T>>& dy) override {
+  [[gnu::cold]] std::vector<Variable<T>> emit(const std::vector<Variable<T>>& dy) override {
     using N = Dyn<T>;
     N in[L + 1], adjoints[L + 1];
     for (int k = 0; k < L; ++k) in[k] = N(Variable<T>(TensorRef<T>(&this->input(k))));
     [&]<std::size_t... M>(std::index_sequence<M...>) {
       (
           [&] {
-            if (dy[M]) push<0>(std::get<M>(trees_), eval<0>(std::get<M>(trees_), in), N(dy[M]), adjoints);
+            if (!dy[M]) return;
+            const N d(dy[M]);
+            push<0>(std::get<M>(trees_), eval<0>(std::get<M>(trees_), in), d, d, adjoints);
           }(),
           ...);
     }
@@ -384,8 +421,8 @@ class FusedNode final : public FixedNode<T, L, sizeof...(Trees)> {
     return text;
   }
 
-  /// Runs the walk again in search of the first op with a bad value.
-  static std::string find_bad(const std::tuple<Trees...>& trees, const FusedWalk<T, L>& walk) {
+  /// Runs the walk again in search of the first op that made a bad value; "" where none did.
+  [[gnu::cold]] static std::string find_bad(const std::tuple<Trees...>& trees, const FusedWalk<T, L>& walk) {
     using N = Batch<T>;
     const char* found = nullptr;
     alignas(64) T splat[L + 1][N::size];
@@ -406,7 +443,7 @@ class FusedNode final : public FixedNode<T, L, sizeof...(Trees)> {
         }
       }
     });
-    return found ? fmt::format("{} in {}", found, name_of()) : name_of();
+    return found ? fmt::format("{} in {}", found, name_of()) : "";
   }
 
  private:
@@ -458,9 +495,8 @@ std::array<Variable<T>, sizeof...(Trees)> run_fused(const std::tuple<Trees...>& 
   fused_forward<T, n>(trees, walk.sources, walk.loop, data);
   using N = FusedNode<T, n, Trees...>;
   if (AnomalyMode::active()) {
-    for (std::size_t m = 0; m < outputs; ++m)
-      for (index_t i = 0; i < shape.size(); ++i)
-        if (AnomalyMode::bad(data[m][i])) fail_anomaly(N::find_bad(trees, walk), shape);
+    const std::string bad = N::find_bad(trees, walk);
+    if (!bad.empty()) fail_anomaly(bad, shape);
   }
   if (recorded) record<T>(Ref<Node<T>>(new N(trees, shape)), inputs, out);
   std::array<Variable<T>, outputs> result;

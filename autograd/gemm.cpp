@@ -32,9 +32,7 @@ void scale(index_t m, index_t n, T beta, T* c, index_t ldc) {
 void backend::check_stored(const char* who, Trans t, index_t rows, index_t cols, index_t ld) {
   if (rows < 0 || cols < 0) fail<ShapeError>("{}: sizes must not be negative; got ({}, {})", who, rows, cols);
   const index_t width = t == Trans::yes ? rows : cols;
-  if (ld < std::max<index_t>(width, 1)) {
-    fail<ShapeError>("{}: need rows at least {} apart; got {}", who, std::max<index_t>(width, 1), ld);
-  }
+  if (ld < width) fail<ShapeError>("{}: need rows at least {} apart; got {}", who, width, ld);
 }
 
 void backend::count_product(index_t m, index_t n, index_t k) {

@@ -12,7 +12,7 @@ namespace unroll {
 /// A named one (`auto a = linear(x, W);`) is computed at its first use and keeps that result.
 /// Errors: UsageError where an operand changed by update() between linear() and the first use.
 template <class T>
-class Linear {
+class LinearSum {
  public:
   using value_type = T;
   static constexpr int max_terms = 3;
@@ -21,19 +21,20 @@ class Linear {
     std::uint32_t x_version = 0, w_version = 0, b_version = 0;
   };
 
-  Linear(const Variable<T>& x, const Variable<T>& w, const Variable<T>& b);
+  LinearSum(const Variable<T>& x, const Variable<T>& w, const Variable<T>& b);
   const Shape& shape() const { return shape_; }
   /// Computes the sum, or returns what was computed before.
   const Variable<T>& evaluate() const;
 
   /// this + other, in one array; both are given up.
-  Linear plus(Linear&& other) &&;
+  LinearSum plus(LinearSum&& other) &&;
   /// x + this.
-  Linear plus(Variable<T> x) &&;
+  LinearSum plus(Variable<T> x) &&;
 
  private:
-  Linear() = default;
+  LinearSum() = default;
   void compute() const;
+  bool look_up(std::span<detail::Tensor<T>* const> affine_inputs) const;
 
   mutable std::array<Term, max_terms> terms_;
   mutable Variable<T> addend_;
@@ -47,12 +48,12 @@ class Linear {
 /// Errors: ShapeError naming the operands; UsageError for an empty Variable.
 /// Cost:   with up to 128 rows of x a packed copy of W is kept with W until it is updated.
 template <class T>
-Linear<T> linear(const Variable<T>& x, const Variable<T>& w, const Variable<T>& b) {
-  return Linear<T>(x, w, b);
+LinearSum<T> linear(const Variable<T>& x, const Variable<T>& w, const Variable<T>& b) {
+  return LinearSum<T>(x, w, b);
 }
 template <class T>
-Linear<T> linear(const Variable<T>& x, const Variable<T>& w) {
-  return Linear<T>(x, w, {});
+LinearSum<T> linear(const Variable<T>& x, const Variable<T>& w) {
+  return LinearSum<T>(x, w, {});
 }
 /// The same for arguments that are expressions.
 template <class X, class W, class... B>
@@ -65,12 +66,12 @@ requires(detail::Lazy<X> || detail::Lazy<W> || (detail::Lazy<B> || ...)) &&
 namespace detail {
 
 template <class T>
-struct is_lazy<Linear<T>> : std::true_type {};
+struct is_lazy<LinearSum<T>> : std::true_type {};
 
 template <class X>
 struct is_linear : std::false_type {};
 template <class T>
-struct is_linear<Linear<T>> : std::true_type {};
+struct is_linear<LinearSum<T>> : std::true_type {};
 template <class X>
 struct is_variable : std::false_type {};
 template <class T>
@@ -80,13 +81,13 @@ struct is_variable<Variable<T>> : std::true_type {};
 template <class X>
 concept FreshLinear = !std::is_reference_v<X> && is_linear<std::decay_t<X>>::value;
 template <class A, class B>
-concept LinearSum = (FreshLinear<A> && (FreshLinear<B> || is_variable<std::decay_t<B>>::value)) ||
-                    (FreshLinear<B> && is_variable<std::decay_t<A>>::value);
+concept LinearAddition = (FreshLinear<A> && (FreshLinear<B> || is_variable<std::decay_t<B>>::value)) ||
+                         (FreshLinear<B> && is_variable<std::decay_t<A>>::value);
 
 }  // namespace detail
 
 template <class A, class B>
-requires detail::LinearSum<A, B>
+requires detail::LinearAddition<A, B>
 auto operator+(A&& a, B&& b) {
   static_assert(std::is_same_v<typename std::decay_t<A>::value_type, typename std::decay_t<B>::value_type>,
                 "float and double Variables do not mix in an expression");
@@ -97,7 +98,7 @@ auto operator+(A&& a, B&& b) {
   }
 }
 
-extern template class Linear<float>;
-extern template class Linear<double>;
+extern template class LinearSum<float>;
+extern template class LinearSum<double>;
 
 }  // namespace unroll

@@ -1,6 +1,9 @@
 #include "autograd/matmul.hpp"
 
+#include <algorithm>
+
 #include "autograd/gemm.hpp"
+#include "autograd/op.hpp"
 #include "autograd/views.hpp"
 
 namespace unroll {
@@ -9,6 +12,49 @@ namespace {
 
 using blas::Trans;
 
+Shape leading(const Shape& shape) { return Shape(shape.begin(), shape.end() - 2); }
+
+/// Which matrices of a and b make each matrix of the result.
+struct Pairs {
+  index_t m, k, n, count;
+  Shape batch, a, b;  ///< the leading axes of the result and of the operands
+  bool a_repeats, b_repeats;
+
+  Pairs(const Shape& x, const Shape& y)
+      : m(x.back(1)), k(x.back(0)), n(y.back(0)), a(leading(x)), b(leading(y)) {
+    batch = broadcast("matmul", a, b);
+    count = batch.size();
+    if (b.size() == 1) {  // the rows of all matrices of a are one matrix
+      m *= count;
+      count = 1;
+      a = batch = Shape{};
+    }
+    a_repeats = a.size() != batch.size();
+    b_repeats = b.size() != batch.size();
+  }
+
+  // Distances of rows, at least 1 as BLAS has it.
+  index_t row_a() const { return std::max<index_t>(k, 1); }
+  index_t row_b() const { return std::max<index_t>(n, 1); }
+  // The number of the operand's matrix for matrix i of the result.
+  index_t of(const Shape& operand, index_t i) const {
+    index_t number = 0, below = 1;
+    for (int axis = 0; axis < batch.rank(); ++axis) {
+      const index_t position = i % batch.back(axis);
+      i /= batch.back(axis);
+      if (operand.back(axis) == 1) continue;
+      number += position * below;
+      below *= operand.back(axis);
+    }
+    return number;
+  }
+  /// Calls f(offset in a, offset in b, offset in the result).
+  template <class F>
+  void each(F&& f) const {
+    for (index_t i = 0; i < count; ++i) f(of(a, i) * m * k, of(b, i) * k * n, i * m * n);
+  }
+};
+
 template <class T>
 class MatmulNode final : public FixedNode<T, 2> {
  public:
@@ -16,42 +62,30 @@ class MatmulNode final : public FixedNode<T, 2> {
     const T* dy = this->output_grad();
     if (!dy) return;
     Tensor<T>&a = this->input(0), &b = this->input(1);
-    const index_t m = a.shape[0], k = a.shape[1], n = b.shape[1];
+    const Pairs p(a.shape, b.shape);
     if (this->wants(0)) {  // dA = dY Bᵀ
-      const GradSlot<T> g = open_grad(a);
-      blas::gemm<T>(Trans::no, Trans::yes, m, k, n, T{1}, dy, n, b.data, n, g.add ? T{1} : T{0}, g.data, k);
+      const GradSlot<T> g = p.a_repeats ? open_grad_to_add(a) : open_grad(a);
+      p.each([&](index_t at_a, index_t at_b, index_t at_y) {
+        blas::gemm<T>(Trans::no, Trans::yes, p.m, p.k, p.n, T{1}, dy + at_y, p.row_b(), b.data + at_b,
+                      p.row_b(), g.add ? T{1} : T{0}, g.data + at_a, p.row_a());
+      });
     }
     if (this->wants(1)) {  // dB = Aᵀ dY
-      const GradSlot<T> g = open_grad(b);
-      blas::gemm<T>(Trans::yes, Trans::no, k, n, m, T{1}, a.data, k, dy, n, g.add ? T{1} : T{0}, g.data, n);
+      const GradSlot<T> g = p.b_repeats ? open_grad_to_add(b) : open_grad(b);
+      p.each([&](index_t at_a, index_t at_b, index_t at_y) {
+        blas::gemm<T>(Trans::yes, Trans::no, p.k, p.n, p.m, T{1}, a.data + at_a, p.row_a(), dy + at_y,
+                      p.row_b(), g.add ? T{1} : T{0}, g.data + at_b, p.row_b());
+      });
     }
   }
   std::vector<Variable<T>> emit(const std::vector<Variable<T>>& dy) override {
     const Variable<T> a(TensorRef<T>(&this->input(0))), b(TensorRef<T>(&this->input(1)));
-    return {this->wants(0) ? matmul(dy[0], transpose(b)) : Variable<T>(),
-            this->wants(1) ? matmul(transpose(a), dy[0]) : Variable<T>()};
+    std::vector<Variable<T>> dx(2);
+    if (this->wants(0)) dx[0] = fit_to(matmul(dy[0], transpose(b, -2, -1)), a.shape());
+    if (this->wants(1)) dx[1] = fit_to(matmul(transpose(a, -2, -1), dy[0]), b.shape());
+    return dx;
   }
   std::string name() const override { return "matmul"; }
-};
-
-template <class T>
-void transpose_to(const T* a, index_t rows, index_t cols, T* to, bool add) {
-  for (index_t r = 0; r < rows; ++r)
-    for (index_t c = 0; c < cols; ++c) to[c * rows + r] = (add ? to[c * rows + r] : T{0}) + a[r * cols + c];
-}
-
-template <class T>
-class TransposeNode final : public FixedNode<T, 1> {
- public:
-  void backward() override {
-    const T* dy = this->output_grad();
-    if (!dy || !this->wants(0)) return;
-    const GradSlot<T> g = open_grad(this->input(0));
-    const Shape& shape = this->output()->shape;
-    transpose_to(dy, shape[0], shape[1], g.data, g.add);
-  }
-  std::vector<Variable<T>> emit(const std::vector<Variable<T>>& dy) override { return {transpose(dy[0])}; }
-  std::string name() const override { return "transpose"; }
 };
 
 }  // namespace
@@ -59,51 +93,29 @@ class TransposeNode final : public FixedNode<T, 1> {
 
 template <class T>
 Variable<T> matmul(const Variable<T>& a0, const Variable<T>& b0) {
-  using detail::Tensor;
-  if (!a0) detail::fail_empty("matmul", 0);
-  if (!b0) detail::fail_empty("matmul", 1);
-  if (a0.rank() != 2 || b0.rank() != 2 || a0.shape()[1] != b0.shape()[0]) {
-    fail<ShapeError>("matmul: need a (M, K) and b (K, N); got a {}, b {}", a0.shape().str(),
+  using namespace detail;
+  if (!a0) fail_empty("matmul", 0);
+  if (!b0) fail_empty("matmul", 1);
+  if (a0.rank() < 2 || b0.rank() < 2 || a0.shape().back(0) != b0.shape().back(1)) {
+    fail<ShapeError>("matmul: need a (…, M, K) and b (…, K, N); got a {}, b {}", a0.shape().str(),
                      b0.shape().str());
   }
+  Shape shape = broadcast("matmul", leading(a0.shape()), leading(b0.shape()));
+  shape = shape.inserted(shape.rank(), a0.shape().back(1));
+  shape = shape.inserted(shape.rank(), b0.shape().back(0));
   const Variable<T> a = dense(a0), b = dense(b0);
   Tensor<T>* const inputs[] = {a.tensor(), b.tensor()};
-  const bool recorded = detail::begin_op<T>("matmul", inputs);
-  const index_t m = a.shape()[0], k = a.shape()[1], n = b.shape()[1];
-  const detail::TensorRef<T> out = detail::Tape<T>::local().allocate_output(Shape{m, n});
-  blas::gemm<T>(detail::Trans::no, detail::Trans::no, m, n, k, T{1}, a.data(), k, b.data(), n, T{0},
-                out->data, n);
-  if (recorded) {
-    const detail::TensorRef<T> outs[] = {out};
-    const detail::Ref<detail::Node<T>> node(new detail::MatmulNode<T>());
-    detail::record<T>(node, inputs, outs);
-    if (AnomalyMode::active()) detail::check_anomaly<T>(*node, *out);
-  }
-  return Variable<T>(out);
+  const bool recorded = begin_op<T>("matmul", inputs);
+  const TensorRef<T> out = Tape<T>::local().allocate_output(shape);
+  const Pairs p(a.shape(), b.shape());
+  p.each([&](index_t at_a, index_t at_b, index_t at_y) {
+    blas::gemm<T>(Trans::no, Trans::no, p.m, p.n, p.k, T{1}, a.data() + at_a, p.row_a(), b.data() + at_b,
+                  p.row_b(), T{0}, out->data + at_y, p.row_b());
+  });
+  return finish_op<MatmulNode<T>, T>(recorded, inputs, out);
 }
 
-template <class T>
-Variable<T> transpose(const Variable<T>& a0) {
-  using detail::Tensor;
-  if (!a0) detail::fail_empty("transpose", 0);
-  if (a0.rank() != 2) fail<ShapeError>("transpose: need a matrix; got {}", a0.shape().str());
-  const Variable<T> a = dense(a0);
-  Tensor<T>* const inputs[] = {a.tensor()};
-  const bool recorded = detail::begin_op<T>("transpose", inputs);
-  const detail::TensorRef<T> out =
-      detail::Tape<T>::local().allocate_output(Shape{a.shape()[1], a.shape()[0]});
-  detail::transpose_to(a.data(), a.shape()[0], a.shape()[1], out->data, false);
-  if (recorded) {
-    const detail::TensorRef<T> outs[] = {out};
-    detail::record<T>(detail::Ref<detail::Node<T>>(new detail::TransposeNode<T>()), inputs, outs);
-  }
-  return Variable<T>(out);
-}
-
-#define UNROLL_INSTANTIATE(T)                                          \
-  template Variable<T> matmul(const Variable<T>&, const Variable<T>&); \
-  template Variable<T> transpose(const Variable<T>&);
-UNROLL_INSTANTIATE(float)
-UNROLL_INSTANTIATE(double)
+template Variable<float> matmul(const Variable<float>&, const Variable<float>&);
+template Variable<double> matmul(const Variable<double>&, const Variable<double>&);
 
 }  // namespace unroll

@@ -7,10 +7,11 @@ namespace unroll {
 namespace detail {
 namespace {
 
-/// y = Σ x over the axes along which y's shape broadcasts.
+/// y = Σ x over the axes along which `kept` broadcasts; y may have lost those axes.
 template <class T>
 class SumNode final : public FixedNode<T, 1> {
  public:
+  explicit SumNode(const Shape& kept) : kept_(kept) {}
   void start() { this->forget_version(0); }
 
   void backward() override {
@@ -18,8 +19,7 @@ class SumNode final : public FixedNode<T, 1> {
     if (!dy || !this->wants(0)) return;
     Tensor<T>& x = this->input(0);
     const GradSlot<T> g = open_grad(x);
-    const Tensor<T>& y = *this->output();
-    const Layout layouts[] = {{&x.shape, g.run, g.pitch}, {&y.shape, y.shape.size(), y.shape.size()}};
+    const Layout layouts[] = {{&x.shape, g.run, g.pitch}, {&kept_, kept_.size(), kept_.size()}};
     Lane lanes[2];
     const Loop loop = plan_loop(x.shape, layouts, lanes);
     for_slabs(loop, [&](const index_t* index, index_t) {
@@ -36,10 +36,13 @@ class SumNode final : public FixedNode<T, 1> {
 
   std::vector<Variable<T>> emit(const std::vector<Variable<T>>& dy) override {
     const Shape& shape = this->input(0).shape;
-    return {apply_compiled(ScalarOp::add, {dy[0], Variable<T>(shape, T{0})})};
+    return {apply_compiled(ScalarOp::add, {reshape(dy[0], kept_), Variable<T>(shape, T{0})})};
   }
 
   std::string name() const override { return "sum"; }
+
+ private:
+  Shape kept_;
 };
 
 template <class T>
@@ -59,13 +62,13 @@ void sum_run(const T* x, index_t n, T* to) {
 }  // namespace
 
 template <class T>
-Variable<T> sum_to(const Variable<T>& x, const Shape& shape) {
+Variable<T> sum_to(const Variable<T>& x, const Shape& kept, const Shape& shape) {
   Tensor<T>* const inputs[] = {x.tensor()};
   const bool recorded = begin_op<T>("sum", inputs);
   const TensorRef<T> out = Tape<T>::local().allocate_output(shape);
   std::fill_n(out->data, shape.size(), T{0});
   const Tensor<T>& t = *x.tensor();
-  const Layout layouts[] = {{&t.shape, t.run, t.pitch}, {&shape, shape.size(), shape.size()}};
+  const Layout layouts[] = {{&t.shape, t.run, t.pitch}, {&kept, kept.size(), kept.size()}};
   Lane lanes[2];
   const Loop loop = plan_loop(t.shape, layouts, lanes);
   for_slabs(loop, [&](const index_t* index, index_t) {
@@ -80,7 +83,7 @@ Variable<T> sum_to(const Variable<T>& x, const Shape& shape) {
     }
   });
   if (recorded) {
-    auto* node = new SumNode<T>();
+    auto* node = new SumNode<T>(kept);
     const TensorRef<T> outs[] = {out};
     record<T>(Ref<Node<T>>(node), inputs, outs);
     node->start();
@@ -116,8 +119,8 @@ Shape dropped_shape(const Shape& shape, const Axes& axes) {
 template <class T>
 Variable<T> sum(const Variable<T>& x, const Axes& axes, bool keepdims) {
   if (!x) detail::fail_empty("sum", 0);
-  const Variable<T> kept = detail::sum_to(x, detail::kept_shape("sum", x.shape(), axes));
-  return keepdims ? kept : reshape(kept, detail::dropped_shape(x.shape(), axes));
+  const Shape kept = detail::kept_shape("sum", x.shape(), axes);
+  return detail::sum_to(x, kept, keepdims ? kept : detail::dropped_shape(x.shape(), axes));
 }
 
 template <class T>
@@ -128,9 +131,9 @@ Variable<T> mean(const Variable<T>& x, const Axes& axes, bool keepdims) {
   return sum(x, axes, keepdims) * (static_cast<double>(kept.size()) / static_cast<double>(x.size()));
 }
 
-#define UNROLL_INSTANTIATE(T)                                            \
-  template Variable<T> detail::sum_to(const Variable<T>&, const Shape&); \
-  template Variable<T> sum(const Variable<T>&, const Axes&, bool);       \
+#define UNROLL_INSTANTIATE(T)                                                          \
+  template Variable<T> detail::sum_to(const Variable<T>&, const Shape&, const Shape&); \
+  template Variable<T> sum(const Variable<T>&, const Axes&, bool);                     \
   template Variable<T> mean(const Variable<T>&, const Axes&, bool);
 UNROLL_INSTANTIATE(float)
 UNROLL_INSTANTIATE(double)

@@ -33,9 +33,13 @@ auto mean(E&& x, const Axes& axes = {}, bool keepdims = false) {
 }
 
 namespace detail {
-/// Σ x over the axes along which `shape` broadcasts to x.
+/// Σ x over the axes along which `kept` broadcasts to x, under the shape `shape` of the same size.
 template <class T>
-Variable<T> sum_to(const Variable<T>& x, const Shape& shape);
+Variable<T> sum_to(const Variable<T>& x, const Shape& kept, const Shape& shape);
+template <class T>
+Variable<T> sum_to(const Variable<T>& x, const Shape& shape) {
+  return sum_to(x, shape, shape);
+}
 /// The shape of x with `axes` reduced to 1.
 Shape kept_shape(const char* op, const Shape& shape, const Axes& axes);
 /// `kept` without the axes that were reduced.

@@ -41,10 +41,18 @@ template <class T> Dyn<T> select(const Dyn<T>& m, const Dyn<T>& a, const Dyn<T>&
 template <class T> UNROLL_INLINE Batch<T> sigmoid(Batch<T> x) { return Batch<T>(T{1}) / (Batch<T>(T{1}) + exp(-x)); }
 // clang-format on
 
-/// d · p where p may be infinite or undefined: nothing flows where d is 0.
+/// g, a multiple of d that may be infinite or undefined: nothing flows where d is 0.
+template <class N>
+UNROLL_INLINE N absorb(const N& d, const N& g) {
+  return select(eq(d, N(0)), N(0), g);
+}
+template <class T>
+Dyn<T> absorb(const Dyn<T>& d, const Dyn<T>& g) {
+  return Dyn<T>(detail::absorb(d.v, g.v));
+}
 template <class N>
 UNROLL_INLINE N chain(const N& d, const N& p) {
-  return select(eq(d, N(0)), N(0), d * p);
+  return absorb(d, d * p);
 }
 
 }  // namespace num
@@ -93,7 +101,7 @@ struct neg_op { UNROLL_OP(neg, 1);
 struct pow_op { UNROLL_OP(pow, 2);
   UNROLL_VALUE2 { return num::pow(a, b); }
   UNROLL_ADJOINT2 {
-    const N da = num::select(num::eq(b, N(0)), N(0), num::chain(d, b * num::pow(a, b - N(1))));
+    const N da = num::chain(d * b, num::pow(a, b - N(1)));
     const N db = num::select(num::eq(a, N(0)), N(0), num::chain(d, y * num::log(a)));
     return {da, db};
   }
@@ -179,9 +187,9 @@ struct maximum_op { UNROLL_OP(maximum, 2);
     return {num::select(num::gt(a, b), d, tie), num::select(num::gt(b, a), d, tie)};
   }
 };
-/// min(max(a, b), c): a between the bounds b and c, which pass the gradient
+/// min(max(a, b), c): a between the bounds b and c, which pass the gradient; NaN if any of them is
 struct clamp_op { UNROLL_OP(clamp, 3);
-  UNROLL_VALUE3 { return num::select(num::gt(b, a), b, num::select(num::gt(a, c), c, a)); }
+  UNROLL_VALUE3 { return minimum_op::value(maximum_op::value(a, b), c); }
   UNROLL_ADJOINT3 {
     const N below = num::select(num::gt(b, a), d, N(0)), above = num::select(num::gt(b, a), N(0), num::select(num::gt(a, c), d, N(0)));
     return {num::select(num::gt(b, a), N(0), num::select(num::gt(a, c), N(0), d)), below, above};

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <limits>
 #include <xsimd/xsimd.hpp>
 
 #include "autograd/shape.hpp"
@@ -40,20 +41,48 @@ UNROLL_INLINE float exp(float x) { return std::exp(x); }
 UNROLL_INLINE double exp(double x) { return std::exp(x); }
 template <class T> UNROLL_INLINE Batch<T> exp(Batch<T> x) { return xsimd::exp(x); }
 template <class T> UNROLL_INLINE Batch<T> expm1(Batch<T> x) { return xsimd::expm1(x); }
-template <class T> UNROLL_INLINE Batch<T> log(Batch<T> x) { return xsimd::log(x); }
 template <class T> UNROLL_INLINE Batch<T> log1p(Batch<T> x) { return xsimd::log1p(x); }
 template <class T> UNROLL_INLINE Batch<T> sqrt(Batch<T> x) { return xsimd::sqrt(x); }
 template <class T> UNROLL_INLINE Batch<T> abs(Batch<T> x) { return xsimd::abs(x); }
 template <class T> UNROLL_INLINE Batch<T> tanh(Batch<T> x) { return xsimd::tanh(x); }
 template <class T> UNROLL_INLINE Batch<T> sin(Batch<T> x) { return xsimd::sin(x); }
 template <class T> UNROLL_INLINE Batch<T> cos(Batch<T> x) { return xsimd::cos(x); }
-template <class T> UNROLL_INLINE Batch<T> pow(Batch<T> x, Batch<T> y) { return xsimd::pow(x, y); }
 template <class T> UNROLL_INLINE Mask<T> gt(Batch<T> a, Batch<T> b) { return a > b; }
 template <class T> UNROLL_INLINE Mask<T> ge(Batch<T> a, Batch<T> b) { return a >= b; }
 template <class T> UNROLL_INLINE Mask<T> eq(Batch<T> a, Batch<T> b) { return a == b; }
 template <class T> UNROLL_INLINE Batch<T> select(Mask<T> m, Batch<T> a, Batch<T> b) { return xsimd::select(m, a, b); }
 template <class T> UNROLL_INLINE T sum(Batch<T> x) { return xsimd::hadd(x); }
+UNROLL_INLINE Batch<float> log(Batch<float> x) { return xsimd::log(x); }
 // clang-format on
+
+/// xsimd 8.1 is wrong below the smallest normal double.
+UNROLL_INLINE Batch<double> log(Batch<double> x) {
+  const Batch<double> none(0.0);
+  const Mask<double> tiny = x < Batch<double>(std::numeric_limits<double>::min()) && x > none;
+  const Batch<double> scaled = xsimd::log(xsimd::select(tiny, x * Batch<double>(0x1p54), x));
+  return scaled - xsimd::select(tiny, Batch<double>(54 * 0.6931471805599453), none);
+}
+
+/// xʸ. xsimd's exp(y log x) loses up to a hundred units in the last place and knows no 0⁰.
+template <class T>
+UNROLL_INLINE T pow(T x, T y) {
+  if (y == 1) return x;
+  if (y == 2) return x * x;
+  if (y == 3) return x * x * x;
+  if (y == -1) return 1 / x;
+  return std::pow(x, y);
+}
+template <class T>
+UNROLL_INLINE Batch<T> pow(Batch<T> x, Batch<T> y) {
+  // Any path gives the bits of the scalar function: a result must not depend on its neighbours.
+  if (xsimd::all(y == Batch<T>(T{2}))) return x * x;
+  if (xsimd::all(y == Batch<T>(T{1}))) return x;
+  alignas(64) T xs[Batch<T>::size], ys[Batch<T>::size];
+  x.store_aligned(xs);
+  y.store_aligned(ys);
+  for (std::size_t i = 0; i < Batch<T>::size; ++i) xs[i] = pow(xs[i], ys[i]);
+  return Batch<T>::load_aligned(xs);
+}
 
 }  // namespace num
 

@@ -135,10 +135,10 @@ void Tape<T>::forget(Node<T>* node) {
 
 template <class T>
 void Tape<T>::touch_hooked(Tensor<T>& leaf) {
-  for (const GradAside<T>& a : hooked_leaves)
-    if (a.leaf.get() == &leaf) return;
-  const bool held = leaf.grad_state == GradState::full;
-  hooked_leaves.push_back({TensorRef<T>(&leaf), held ? leaf.grad : nullptr, leaf.grad_storage});
+  for (const GradAside<T>& a : hooked_leaves_)
+    if (a.tensor.get() == &leaf) return;
+  const bool stored = leaf.grad_state == GradState::full;
+  hooked_leaves_.push_back({TensorRef<T>(&leaf), stored ? leaf.grad : nullptr, leaf.grad_storage});
   clear_grad(leaf);
 }
 
@@ -157,6 +157,7 @@ void Tape<T>::mark(Tensor<T>& t) {
   if (!t.held) {
     t.held = true;
     t.add_ref();
+    set_aside(t);
   }
   Node<T>& node = *t.creator;
   if (node.pending_) return;
@@ -229,7 +230,7 @@ void Tape<T>::let_go(Node<T>& node) {
     Tensor<T>* out = node.outputs_[k];
     if (!out || !out->held) continue;
     out->held = false;
-    if (!out->retain_grad) clear_grad(*out);
+    if (!out->wanted && (selective_ || !out->retain_grad)) clear_grad(*out);
     out->release();
   }
   node.release();
@@ -253,22 +254,26 @@ void Tape<T>::seed(std::span<const TensorRef<T>> roots, std::span<const Variable
 template <class T>
 Variable<T> copy_grad(const Tensor<T>& t) {
   auto v = Variable<T>::uninitialised(t.shape);
-  const index_t run = t.is_view ? t.run : t.shape.size(), pitch = t.is_view ? t.pitch : run;
-  for_runs<T>(t.shape.size(), run, pitch, run, run,
+  const GradSlot<T> g = grad_layout(t);
+  for_runs<T>(t.shape.size(), g.run, g.pitch, g.run, g.run,
               [&](index_t from, index_t to, index_t n) { std::copy_n(t.grad + from, n, v.data() + to); });
   return v;
 }
 
 template <class T>
+const Variable<T>& with_shape_of(const Tensor<T>& t, const Variable<T>& changed) {
+  if (!(changed.shape() == t.shape)) {
+    fail<ShapeError>("hook: the gradient of {} must keep its shape; got {}", describe(t),
+                     changed.shape().str());
+  }
+  return changed;
+}
+
+template <class T>
 Variable<T> run_hooks(Tensor<T>& t, Variable<T> g) {
   for (const auto& hook : t.extras->hooks) {
-    Variable<T> changed = hook(g);
-    if (!changed) continue;
-    if (changed.shape() != t.shape) {
-      fail<ShapeError>("hook: the gradient of {} must keep its shape; got {}", describe(t),
-                       changed.shape().str());
-    }
-    g = changed.copy();
+    const Variable<T> changed = hook(g);
+    if (changed) g = with_shape_of(t, changed).copy();
   }
   return g;
 }
@@ -280,7 +285,7 @@ void Tape<T>::visit(Node<T>& node, const Options& options) {
     if (!out || !out->held) continue;
     finish_grad(*out);
     if (out->grad_state != GradState::full) continue;
-    if (out->extras && !out->extras->hooks.empty()) {
+    if (out->has_hooks()) {
       const Variable<T> g = run_hooks(*out, copy_grad(*out));
       const GradSlot<T> to = open_grad(*out);
       for_runs<T>(out->shape.size(), to.run, to.pitch, g.tensor()->run, g.tensor()->pitch,
@@ -293,23 +298,14 @@ void Tape<T>::visit(Node<T>& node, const Options& options) {
       for (std::size_t k = 0; k < node.input_count_; ++k) {
         const Tensor<T>& in = *node.inputs_[k];
         if (in.grad_state != GradState::full || !wants(in)) continue;
-        const index_t run = in.is_view ? in.run : in.shape.size();
-        if (any_bad(in.grad, run == 0 ? 0 : in.shape.size() / run, run, in.is_view ? in.pitch : run)) {
+        const GradSlot<T> g = grad_layout(in);
+        if (any_bad(g.data, g.run == 0 ? 0 : in.shape.size() / g.run, g.run, g.pitch)) {
           fail<UsageError>(
               "anomaly: backward of {} made a bad gradient of input {} {}; look at the values there",
               node.name(), k + 1, describe(in));
         }
       }
     }
-  }
-  for (std::size_t k = 0; k < node.output_count_; ++k) {
-    Tensor<T>* out = node.outputs_[k];
-    if (!out || !out->held || !out->retain_grad || out->grad_state != GradState::full) continue;
-    if (!out->is_view) continue;
-    // The parent's gradient goes soon: a kept part needs memory of its own, in the layout of a view.
-    const Variable<T> g = copy_grad(*out);
-    out->grad_storage = g.tensor()->storage;
-    out->grad = g.data();
   }
   if (!options.retain && (!selective_ || node.active_)) {
     node.drop_inputs();
@@ -332,17 +328,44 @@ void Tape<T>::sweep(const Options& options) {
 
 template <class T>
 void Tape<T>::run_leaf_hooks() {
-  for (const GradAside<T>& a : hooked_leaves) {
-    const Variable<T> g = run_hooks(*a.leaf, copy_grad(*a.leaf));
-    for (index_t i = 0; i < g.size(); ++i) a.leaf->grad[i] = a.grad ? a.grad[i] + g.data()[i] : g.data()[i];
+  while (!hooked_leaves_.empty()) {
+    const GradAside<T>& a = hooked_leaves_.back();
+    Tensor<T>& leaf = *a.tensor;
+    const Variable<T> g = run_hooks(leaf, copy_grad(leaf));
+    for (index_t i = 0; i < g.size(); ++i) leaf.grad[i] = a.grad ? a.grad[i] + g.data()[i] : g.data()[i];
+    hooked_leaves_.pop_back();
   }
-  hooked_leaves.clear();
+}
+
+template <class T>
+void Tape<T>::set_aside(Tensor<T>& t) {
+  if (t.grad_state == GradState::none) return;
+  aside_.push_back({TensorRef<T>(&t), t.grad, t.grad_storage});
+  clear_grad(t);
+}
+
+// What was set aside becomes the gradient again, with what the pass found added if it is to be kept.
+template <class T>
+void Tape<T>::put_back(bool add) {
+  for (GradAside<T>& a : aside_) {
+    Tensor<T>& t = *a.tensor;
+    for (index_t i = 0; add && t.grad_state == GradState::full && i < t.shape.size(); ++i)
+      a.grad[i] += t.grad[i];
+    t.grad = a.grad;
+    t.grad_storage = a.storage;
+    t.grad_state = GradState::full;
+  }
+  aside_.clear();
 }
 
 template <class T>
 void Tape<T>::abandon() {
   for (Node<T>* node : order_) {
     if (node) {
+      for (std::size_t k = 0; k < node->input_count_; ++k) {
+        Tensor<T>& in = *node->inputs_[k];  // a leaf must not point to a node that may go
+        if (in.grad_part && static_cast<Node<T>*>(in.grad_part) == node) finish_grad(in);
+      }
       for (std::size_t k = 0; k < node->output_count_; ++k)
         if (node->outputs_[k]) clear_grad(*node->outputs_[k]);
       let_go(*node);
@@ -358,7 +381,14 @@ void Tape<T>::abandon() {
     }
   }
   deferred.clear();
-  hooked_leaves.clear();
+  for (GradAside<T>& a : hooked_leaves_) {
+    clear_grad(*a.tensor);
+    if (!a.grad) continue;
+    a.tensor->grad = a.grad;
+    a.tensor->grad_storage = a.storage;
+    a.tensor->grad_state = GradState::full;
+  }
+  hooked_leaves_.clear();
 }
 
 template <class T>
@@ -368,7 +398,11 @@ struct Tape<T>::Guard {
   bool done = false;
   ~Guard() {
     if (!done) tape.abandon();
-    for (const TensorRef<T>& t : wanted) t->wanted = false;
+    for (const TensorRef<T>& t : wanted) {
+      t->wanted = false;
+      clear_grad(*t);
+    }
+    tape.put_back(done && !tape.selective_);
     tape.running_ = tape.selective_ = tape.retaining_ = false;
   }
 };
@@ -377,12 +411,14 @@ template <class T>
 std::vector<Variable<T>> Tape<T>::backward(std::span<const TensorRef<T>> roots,
                                            std::span<const Variable<T>> seeds, const Options& options) {
   if (running_) fail<UsageError>("backward: called inside a backward pass; let that one end first");
-  std::vector<GradAside<T>> aside;  // what tensors that are asked for held before
   Guard guard{*this, options.wanted};
   running_ = true;
   retaining_ = options.retain;
   selective_ = !options.wanted.empty();
-  for (const TensorRef<T>& t : options.wanted) t->wanted = true;
+  for (const TensorRef<T>& t : options.wanted) {
+    t->wanted = true;
+    set_aside(*t);
+  }
   collect(roots, options);
   if (selective_) select_active();
   if (options.create_graph) {
@@ -390,36 +426,11 @@ std::vector<Variable<T>> Tape<T>::backward(std::span<const TensorRef<T>> roots,
     guard.done = true;
     return result;
   }
-  std::vector<char> kept;
-  for (const TensorRef<T>& t : options.wanted) {
-    kept.push_back(t->retain_grad);
-    t->retain_grad = true;
-    if (t->grad_state == GradState::none || (aside.size() && aside.back().leaf.get() == t.get())) continue;
-    aside.push_back({t, t->grad, t->grad_storage});
-    clear_grad(*t);
-  }
-  const auto put_back = [&] {
-    for (std::size_t k = options.wanted.size(); k-- > 0;) {  // backwards: one may be named twice
-      options.wanted[k]->retain_grad = kept[k] != 0;
-      clear_grad(*options.wanted[k]);
-    }
-    for (GradAside<T>& a : aside) {
-      a.leaf->grad = a.grad;
-      a.leaf->grad_storage = a.storage;
-      a.leaf->grad_state = GradState::full;
-    }
-  };
+  seed(roots, seeds);
+  sweep(options);
   std::vector<Variable<T>> result;
-  try {
-    seed(roots, seeds);
-    sweep(options);
-    for (const TensorRef<T>& t : options.wanted)
-      result.push_back(t->grad_state == GradState::full ? copy_grad(*t) : Variable<T>());
-  } catch (...) {
-    put_back();
-    throw;
-  }
-  put_back();
+  for (const TensorRef<T>& t : options.wanted)
+    result.push_back(t->grad_state == GradState::full ? copy_grad(*t) : Variable<T>());
   guard.done = true;
   return result;
 }
@@ -432,6 +443,12 @@ std::vector<Variable<T>> Tape<T>::sweep_graph(std::span<const TensorRef<T>> root
     Variable<T>& sum = grads[&t];
     sum = sum ? apply_compiled(ScalarOp::add, {sum, g}) : g;
   };
+  const auto hook = [](const Tensor<T>& t, Variable<T>& g) {
+    for (const auto& f : t.extras->hooks) {
+      const Variable<T> changed = f(g);
+      if (changed) g = with_shape_of(t, changed);
+    }
+  };
   for (std::size_t k = 0; k < roots.size(); ++k)
     if (wants(*roots[k])) add(*roots[k], seeds[k]);
   for (Node<T>* node : order_) {
@@ -442,9 +459,7 @@ std::vector<Variable<T>> Tape<T>::sweep_graph(std::span<const TensorRef<T>> root
       const auto found = out ? grads.find(out) : grads.end();
       if (found == grads.end()) continue;
       any = true;
-      if (out->extras && !out->extras->hooks.empty())
-        for (const auto& hook : out->extras->hooks)
-          if (Variable<T> changed = hook(found->second)) found->second = changed;
+      if (out->has_hooks()) hook(*out, found->second);
       dy[k] = found->second;
     }
     if (!any || (selective_ && !node->active_)) continue;
@@ -457,6 +472,7 @@ std::vector<Variable<T>> Tape<T>::sweep_graph(std::span<const TensorRef<T>> root
   std::vector<Variable<T>> result;
   for (const TensorRef<T>& t : options.wanted) {
     const auto found = grads.find(t.get());
+    if (found != grads.end() && !t->creator && t->has_hooks()) hook(*t, found->second);
     result.push_back(found == grads.end() ? Variable<T>() : found->second);
   }
   return result;
@@ -464,7 +480,10 @@ std::vector<Variable<T>> Tape<T>::sweep_graph(std::span<const TensorRef<T>> root
 
 template <class T>
 void check_anomaly(const Node<T>& node, const Tensor<T>& output) {
-  if (!any_bad(output.data, output.runs(), output.run, output.pitch)) return;
+  const auto bad = [](const Tensor<T>& t) { return any_bad(t.data, t.runs(), t.run, t.pitch); };
+  if (!bad(output)) return;
+  for (std::size_t k = 0; k < node.input_count(); ++k)
+    if (bad(node.input(k))) return;  // it was given, not made here
   fail<UsageError>("anomaly: {} made a bad value in {}; look at its inputs", node.find_nan(),
                    output.shape.str());
 }

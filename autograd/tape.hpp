@@ -61,11 +61,11 @@ struct Placement {
   virtual TensorRef<T> next(const Shape& shape) = 0;
 };
 
-/// A gradient set aside while a pass collects its own.
+/// A stored gradient, set aside while a pass collects its own.
 template <class T>
 struct GradAside {
-  TensorRef<T> leaf;
-  T* grad;
+  TensorRef<T> tensor;
+  T* grad;  ///< null where there was none
   Ref<Block> storage;
 };
 
@@ -120,10 +120,12 @@ class Tape {
   void visit(Node<T>& node, const Options& options);
   void let_go(Node<T>& node);
   void abandon();
+  void set_aside(Tensor<T>& t);
+  void put_back(bool add);
   void run_leaf_hooks();
 
   static inline thread_local constinit Tape* current = nullptr;
-  std::vector<GradAside<T>> hooked_leaves;
+  std::vector<GradAside<T>> hooked_leaves_, aside_;
   std::vector<Node<T>*> slots_;
   std::vector<Node<T>*> order_;
   std::size_t live_ = 0, open_ = 0, top_ = 0;
@@ -140,15 +142,16 @@ template <class T>
 template <class T>
 bool begin_op(std::string_view op, std::span<Tensor<T>* const> inputs) {
   bool record = false;
+  const bool off = NoGrad::active();
   for (std::size_t k = 0; k < inputs.size(); ++k) {
     Tensor<T>* t = inputs[k];
     if (!t) fail_empty(op, k);
     if (t->consumed) restore(*t);
-    if (!t->requires_grad) continue;
+    if (off || !t->requires_grad) continue;
     record = true;
     if (t->creator && !t->creator->usable()) fail_unusable(op, k, *t);
   }
-  return record && !NoGrad::active();
+  return record;
 }
 
 /// Ties a new node to its inputs and outputs and puts it on the tape.

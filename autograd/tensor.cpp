@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "autograd/tape.hpp"
+#include "autograd/variable.hpp"
 
 namespace unroll::detail {
 namespace {
@@ -78,7 +79,8 @@ bool Node<T>::retaining() const {
 template <class T>
 const T* Node<T>::output_grad(std::size_t k) const {
   const Tensor<T>* t = outputs_[k];
-  return t && t->grad_state == GradState::full ? t->grad : nullptr;
+  // One that this pass did not reach may still hold what an earlier pass left.
+  return t && t->held && t->grad_state == GradState::full ? t->grad : nullptr;
 }
 
 // --- gradients of views -------------------------------------------------------------------------------
@@ -95,9 +97,13 @@ struct GradWriter {
     }
   }
 
+  static void touch(Tensor<T>& t) {
+    if (!t.creator && t.has_hooks()) Tape<T>::local().touch_hooked(t);
+  }
+
   /// Makes the gradient's memory exist. Returns whether it holds values.
   static bool reserve(Tensor<T>& t) {
-    if (t.is_view) return reserve_part(t);
+    if (t.is_view && !t.observed()) return reserve_part(t);
     if (t.shares_grad && reserve_shared(t)) return false;
     allocate(t);
     return false;
@@ -105,7 +111,7 @@ struct GradWriter {
 
   static bool reserve_shared(Tensor<T>& t) {
     Tensor<T>& host = t.creator->input(0);
-    if (host.grad_state != GradState::none || !Tape<T>::local().wants(host)) return false;
+    if (host.restored || host.grad_state != GradState::none || !Tape<T>::local().wants(host)) return false;
     if (open(host)) {
       // The host's region held values after all: what t collects will be added to them.
       return false;
@@ -116,7 +122,7 @@ struct GradWriter {
 
   /// For a writer of the whole of t.
   static bool open(Tensor<T>& t) {
-    if (!t.creator && t.extras && !t.extras->hooks.empty()) Tape<T>::local().touch_hooked(t);
+    touch(t);
     if (t.grad_state == GradState::full) return true;
     if (t.grad_state == GradState::partial) {
       complete(t);
@@ -128,8 +134,16 @@ struct GradWriter {
   }
 
   static bool reserve_part(Tensor<T>& view) {
-    ViewNode<T>& op = parent_op(view);
+    const GradSlot<T> slot = open_region(parent_op(view), view.member);
+    view.grad = slot.data;
+    view.grad_run = slot.run, view.grad_pitch = slot.pitch;
+    return slot.add;
+  }
+
+  /// The region of part k in the gradient of the parent.
+  static GradSlot<T> open_region(ViewNode<T>& op, std::size_t k) {
     Tensor<T>& parent = op.input(0);
+    touch(parent);
     if (parent.grad_state == GradState::none) {
       if (reserve(parent)) {
         parent.grad_state = GradState::full;
@@ -141,9 +155,9 @@ struct GradWriter {
     } else if (parent.grad_state == GradState::partial && parent.grad_part != &op) {
       complete(parent);
     }
-    view.grad = op.region(view.member, parent.grad).data;
-    if (parent.grad_state == GradState::full) return true;
-    return std::exchange(op.written_[view.member], char{1}) != 0;
+    GradSlot<T> slot = op.region(k, grad_layout(parent));
+    slot.add = parent.grad_state == GradState::full || std::exchange(op.written_[k], char{1}) != 0;
+    return slot;
   }
 
   /// Zeros where nobody wrote; a member that is itself defined in part comes first.
@@ -152,7 +166,7 @@ struct GradWriter {
     for (std::size_t k = 0; k < op.parts(); ++k) {
       Tensor<T>* member = op.output(k);
       if (!op.written_[k]) {
-        fill_runs(op.region(k, t.grad), op.part_shape(k).size(), T{0});
+        fill_runs(op.region(k, grad_layout(t)), op.part_size(k), T{0});
       } else if (member && member->grad_state == GradState::partial) {
         complete(*member);
       }
@@ -165,9 +179,9 @@ struct GradWriter {
 template <class T>
 GradSlot<T> open_grad(Tensor<T>& t) {
   const bool holds = GradWriter<T>::open(t);
-  // A dense tensor has a dense gradient even where its value is a view of something wider.
-  if (t.is_view) return {t.grad, t.run, t.pitch, holds};
-  return {t.grad, t.shape.size(), t.shape.size(), holds};
+  GradSlot<T> slot = grad_layout(t);
+  slot.add = holds;
+  return slot;
 }
 
 template <class T>
@@ -192,6 +206,17 @@ void clear_grad(Tensor<T>& t) {
 }
 
 template <class T>
+bool grads_overlap(const Tensor<T>& a, const Tensor<T>& b) {
+  if (&a == &b || a.shape.size() == 0 || b.shape.size() == 0) return false;
+  if (a.is_view && b.is_view && a.creator.get() == b.creator.get()) return false;
+  const auto end = [](const Tensor<T>& t) {
+    const GradSlot<T> g = grad_layout(t);
+    return g.data + (t.shape.size() / g.run - 1) * g.pitch + g.run;
+  };
+  return a.grad < end(b) && b.grad < end(a);
+}
+
+template <class T>
 void restore(Tensor<T>& t) {
   auto& view = static_cast<ViewNode<T>&>(*t.creator);
   if (view.released())
@@ -204,6 +229,7 @@ void restore(Tensor<T>& t) {
   t.storage = storage;
   t.data = data;
   t.consumed = t.donatable = false;
+  t.restored = true;
 }
 
 template <class T>
@@ -221,9 +247,7 @@ ViewNode<T>::ViewNode(const char* op, int axis, PoolVector<index_t> bounds, bool
       axis_(axis),
       squeeze_(squeeze),
       bounds_(std::move(bounds)),
-      written_(bounds_.size() - 1) {
-  this->forget_version(0);
-}
+      written_(bounds_.size() - 1) {}
 
 template <class T>
 ViewNode<T>::ViewNode(const Shape& reshaped) : ViewNode("reshape", 0, {0, 1}, false) {
@@ -234,45 +258,63 @@ ViewNode<T>::ViewNode(const Shape& reshaped) : ViewNode("reshape", 0, {0, 1}, fa
 template <class T>
 void ViewNode<T>::backward() {
   Tensor<T>& parent = this->input(0);
+  for (std::size_t k = 0; k < parts(); ++k) {
+    const Tensor<T>* part = this->output(k);
+    if (!part || !part->grad_storage || !this->output_grad(k) || !this->wants(0)) continue;
+    const GradSlot<T> to = GradWriter<T>::open_region(*this, k);
+    const index_t n = part->shape.size();
+    for_runs<T>(n, to.run, to.pitch, n, n, [&](index_t i, index_t j, index_t count) {
+      for (index_t c = 0; c < count; ++c)
+        to.data[i + c] = to.add ? to.data[i + c] + part->grad[j + c] : part->grad[j + c];
+    });
+  }
   if (parent.grad_state == GradState::partial && parent.grad_part == this) GradWriter<T>::complete(parent);
 }
 
 template <class T>
-GradSlot<T> ViewNode<T>::region(std::size_t k, T* data) const {
-  const Tensor<T>& parent = this->input(0);
-  if (reshapes_) return {data, parent.shape.size(), parent.shape.size(), true};
-  const index_t inner = parent.shape.product(axis_ + 1, parent.shape.rank());
-  const index_t extent = bounds_[k + 1] - bounds_[k];
-  // A parent that is itself cut into runs is only ever sliced along an axis whose slices lie inside them
-  // or along the first axis; views.cpp copies it otherwise.
-  const bool inside = extent * inner <= parent.run && parent.shape[axis_] * inner == parent.run;
-  const bool outer = parent.shape.product(0, axis_) == 1;
-  if (inside && !outer) return {data + bounds_[k] * inner, extent * inner, parent.pitch, true};
-  if (parent.dense()) {
-    const index_t run = extent * inner;
-    return {data + bounds_[k] * inner, run, outer ? run : parent.shape[axis_] * inner, true};
+GradSlot<T> ViewNode<T>::region(std::size_t k, const GradSlot<T>& whole) const {
+  const Shape& parent = this->input(0).shape;
+  const index_t size = parent.size();
+  if (reshapes_) return {whole.data, size, size, true};
+  const index_t inner = parent.product(axis_ + 1, parent.rank());
+  const index_t before = bounds_[k] * inner, extent = (bounds_[k + 1] - bounds_[k]) * inner;
+  const index_t part = part_size(k);
+  GradSlot<T> r;
+  if (whole.run == size || whole.pitch == whole.run) {
+    r = {whole.data + before, extent, parent[axis_] * inner, true};
+  } else if (parent[axis_] * inner == whole.run) {  // inside every run
+    r = {whole.data + before, extent, whole.pitch, true};
+  } else {  // whole runs: views.cpp copies what is neither
+    r = {whole.data + before / whole.run * whole.pitch, whole.run, whole.pitch, true};
   }
-  const index_t rows_before = parent.run == 0 ? 0 : bounds_[k] * inner / parent.run;
-  return {data + (inside ? bounds_[k] * inner : rows_before * parent.pitch),
-          inside ? extent * inner : parent.run, parent.pitch, true};
+  if (r.run == r.pitch || r.run >= part) r.run = r.pitch = part;
+  return r;
 }
 
 template <class T>
 Shape ViewNode<T>::part_shape(std::size_t k) const {
   if (reshapes_) return reshaped_;
   const Shape& parent = this->input(0).shape;
-  return squeeze_ ? parent.without(axis_) : parent.with(axis_, bounds_[k + 1] - bounds_[k]);
+  const index_t extent = bounds_[k + 1] - bounds_[k];
+  return squeeze_ && extent == 1 ? parent.without(axis_) : parent.with(axis_, extent);
 }
 
-#define UNROLL_INSTANTIATE(T)                        \
-  template struct Tensor<T>;                         \
-  template class Node<T>;                            \
-  template class ViewNode<T>;                        \
-  template GradSlot<T> open_grad(Tensor<T>&);        \
-  template GradSlot<T> open_grad_to_add(Tensor<T>&); \
-  template void finish_grad(Tensor<T>&);             \
-  template void clear_grad(Tensor<T>&);              \
-  template void restore(Tensor<T>&);                 \
+template <class T>
+index_t ViewNode<T>::part_size(std::size_t k) const {
+  const Shape& parent = this->input(0).shape;
+  return reshapes_ ? parent.size() : parent.with(axis_, bounds_[k + 1] - bounds_[k]).size();
+}
+
+#define UNROLL_INSTANTIATE(T)                                      \
+  template struct Tensor<T>;                                       \
+  template class Node<T>;                                          \
+  template class ViewNode<T>;                                      \
+  template GradSlot<T> open_grad(Tensor<T>&);                      \
+  template GradSlot<T> open_grad_to_add(Tensor<T>&);               \
+  template void finish_grad(Tensor<T>&);                           \
+  template void clear_grad(Tensor<T>&);                            \
+  template bool grads_overlap(const Tensor<T>&, const Tensor<T>&); \
+  template void restore(Tensor<T>&);                               \
   template void fill_runs(const GradSlot<T>&, index_t, T);
 UNROLL_INSTANTIATE(float)
 UNROLL_INSTANTIATE(double)

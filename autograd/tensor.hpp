@@ -7,8 +7,8 @@
 /// piece for each index of the axes before it.
 ///
 /// Gradients. A gradient is allocated by the first write, which stores; later writes add. A view writes
-/// into its parent's gradient. The parent may then be defined in part only: `open` and `finish` fill what
-/// nobody wrote with zeros, no sooner than it is needed.
+/// into its parent's gradient, unless somebody wants to see its own. The parent may then be defined in part
+/// only: `open` and `finish` fill what nobody wrote with zeros, no sooner than it is needed.
 
 #include <functional>
 #include <memory>
@@ -23,6 +23,7 @@
 
 namespace unroll {
 
+class Indices;
 template <class T>
 class Variable;
 
@@ -55,6 +56,7 @@ template <class T>
 struct Tensor {
   Shape shape;
   index_t run = 1, pitch = 1;
+  index_t grad_run = 1, grad_pitch = 1;  ///< of a view's gradient inside its parent's
   T* data = nullptr;
   T* grad = nullptr;
   Ref<Block> storage, grad_storage;
@@ -65,11 +67,12 @@ struct Tensor {
   std::uint32_t member = 0;  ///< which output of its creator this is
   GradState grad_state = GradState::none;
   bool requires_grad = false;
-  bool is_view = false;  ///< gradient lives inside the parent's: the creator is a ViewNode
+  bool is_view = false;  ///< the creator is a ViewNode
   bool retain_grad = false;
   bool wanted = false;       ///< grad(): asked for by the caller
   bool donatable = false;    ///< scan: its reader may overwrite the value
   bool consumed = false;     ///< the value was overwritten by the only op that reads it
+  bool restored = false;            ///< was consumed, but then read after all
   bool shares_grad = false;  ///< gradient lives in that of the creator's input 0, where nobody else writes
   bool held = false;         ///< kept alive by the backward pass that is running
 
@@ -77,6 +80,9 @@ struct Tensor {
   index_t runs() const { return run == 0 ? 0 : shape.size() / run; }
   std::uint32_t version() const { return storage->version; }
   bool is_leaf() const { return !creator; }
+  bool has_hooks() const { return extras && !extras->hooks.empty(); }
+  /// Whether somebody wants to see the gradient itself, apart from what is passed on.
+  bool observed() const { return retain_grad || wanted || has_hooks(); }
   TensorExtras<T>& extra() {
     if (!extras) extras = std::make_unique<TensorExtras<T>>();
     return *extras;
@@ -135,6 +141,9 @@ class Node {
   virtual std::string find_nan() const { return name(); }
   /// Computes rows [first, first + rows) of the output's value again, for an output that was overwritten.
   virtual void recompute(index_t first, index_t rows, T* to);
+
+  /// Where the output is rows of input 0, each with its gradient: which ones.
+  virtual const Indices* lookup() const { return nullptr; }
 
   std::size_t input_count() const { return input_count_; }
   Tensor<T>& input(std::size_t k) const { return *inputs_[k]; }
@@ -220,14 +229,17 @@ class ViewNode final : public ManyNode<T> {
   ViewNode(const char* op, int axis, PoolVector<index_t> bounds, bool squeeze);
   /// The whole parent in another shape.
   explicit ViewNode(const Shape& reshaped);
+  /// After record(): views need no values of their parent.
+  void start() { this->forget_version(0); }
   void backward() override;
   std::vector<Variable<T>> emit(const std::vector<Variable<T>>& dy) override;
   std::string name() const override { return op_; }
 
   std::size_t parts() const { return bounds_.size() - 1; }
-  /// The parent's region that part k covers.
-  GradSlot<T> region(std::size_t k, T* parent_data) const;
+  /// The region of part k in the parent's value or gradient `whole`.
+  GradSlot<T> region(std::size_t k, const GradSlot<T>& whole) const;
   Shape part_shape(std::size_t k) const;
+  index_t part_size(std::size_t k) const;
 
  private:
   template <class>
@@ -251,6 +263,15 @@ template <class T>
 void finish_grad(Tensor<T>& t);
 template <class T>
 void clear_grad(Tensor<T>& t);
+/// Where the gradient lies that has been written.
+template <class T>
+GradSlot<T> grad_layout(const Tensor<T>& t) {
+  if (t.is_view && !t.grad_storage) return {t.grad, t.grad_run, t.grad_pitch, true};
+  return {t.grad, t.shape.size(), t.shape.size(), true};
+}
+/// Whether two gradients share elements. Parts of one cut never do.
+template <class T>
+bool grads_overlap(const Tensor<T>& a, const Tensor<T>& b);
 /// Gives a consumed view of an op's result a value again.
 template <class T>
 void restore(Tensor<T>& t);

@@ -71,12 +71,12 @@ template <class T>
 detail::GradSlot<T> Variable<T>::readable_grad() const {
   const Tensor& t = checked("grad");
   if (t.grad_state != detail::GradState::full) {
-    fail<UsageError>("grad: {} {} has no gradient; {}", t.extras ? t.extras->name : "", t.shape.str(),
+    const bool named = t.extras && !t.extras->name.empty();
+    fail<UsageError>("grad: {}{} has no gradient; {}", named ? t.extras->name + " " : "", t.shape.str(),
                      t.is_leaf() ? "call requires_grad(true) and backward() first"
                                  : "call retain_grad() on this result before backward()");
   }
-  const bool parts = t.is_view;
-  return {t.grad, parts ? t.run : t.shape.size(), parts ? t.pitch : t.shape.size(), true};
+  return detail::grad_layout(t);
 }
 
 template <class T>

@@ -22,9 +22,9 @@ xt::svector<std::ptrdiff_t> xt_strides(const Shape& shape, index_t run, index_t 
 
 template <class P>
 auto adapt_strided(P data, const Shape& shape, index_t run, index_t pitch) {
-  const auto size = static_cast<std::size_t>(
-      run == pitch || shape.size() == 0 ? shape.size() : (shape.size() / run - 1) * pitch + run);
-  return xt::adapt(std::move(data), size, xt::no_ownership(), xt_shape(shape), xt_strides(shape, run, pitch));
+  // xtensor insists on the number of elements here, although the last of them lies further on.
+  return xt::adapt(std::move(data), static_cast<std::size_t>(shape.size()), xt::no_ownership(),
+                   xt_shape(shape), xt_strides(shape, run, pitch));
 }
 template <class P>
 auto adapt_dense(P data, const Shape& shape) {

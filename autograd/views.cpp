@@ -19,13 +19,8 @@ bool sliceable(const Tensor<T>& t, int axis) {
 
 template <class T>
 TensorRef<T> make_part(ViewNode<T>& op, Tensor<T>& parent, std::size_t k) {
-  const GradSlot<T> region = op.region(k, parent.data);
-  const Shape shape = op.part_shape(k);
-  const bool one_run = region.run == region.pitch || region.run >= shape.size();
-  TensorRef<T> part =
-      Tensor<T>::alias(parent.storage, region.data, shape, one_run ? shape.size() : region.run,
-                       one_run ? shape.size() : region.pitch);
-  return part;
+  const GradSlot<T> region = op.region(k, {parent.data, parent.run, parent.pitch, true});
+  return Tensor<T>::alias(parent.storage, region.data, op.part_shape(k), region.run, region.pitch);
 }
 
 }  // namespace
@@ -45,6 +40,7 @@ std::vector<Variable<T>> view_parts(const char* op, const Variable<T>& x, int ax
     for (TensorRef<T>& p : parts)
       if (p) p->is_view = true;
     record<T>(Ref<Node<T>>(node.get()), inputs, parts);
+    node->start();
   }
   std::vector<Variable<T>> result;
   for (TensorRef<T>& p : parts)
@@ -63,6 +59,7 @@ LazyUnbind<T>::LazyUnbind(Variable<T> x) {
   const PoolVector<TensorRef<T>> none(node_->parts());
   if (recorded) {
     record<T>(Ref<Node<T>>(node_.get()), inputs, none);
+    node_->start();
   } else {
     node_->connect(inputs, none);
     x_ = std::move(x);
@@ -176,7 +173,9 @@ Variable<T> reshape(const Variable<T>& x, const Shape& shape) {
   if (recorded) {
     part->is_view = true;
     const detail::TensorRef<T> outputs[] = {part};
-    detail::record<T>(detail::Ref<detail::Node<T>>(new detail::ViewNode<T>(shape)), inputs, outputs);
+    auto* node = new detail::ViewNode<T>(shape);
+    detail::record<T>(detail::Ref<detail::Node<T>>(node), inputs, outputs);
+    node->start();
   }
   return Variable<T>(std::move(part));
 }
@@ -246,6 +245,7 @@ std::vector<Variable<T>> ViewNode<T>::emit(const std::vector<Variable<T>>& dy) {
     if (shape[axis_] == 0) continue;
     pieces.push_back(dy[k] ? reshape(dy[k], shape) : Variable<T>(shape, T{0}));
   }
+  if (pieces.empty()) return {Variable<T>(parent.shape, T{0})};
   return {concat(pieces, axis_)};
 }
 
