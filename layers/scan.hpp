@@ -26,7 +26,9 @@ concept Projects = requires(const Cell& cell, const Variable<T>& xs) {
   { cell.project(xs) } -> std::convertible_to<Variable<T>>;
 };
 template <class Cell, class T, class S>
-concept Steps = requires(const Cell& cell, const Variable<T>& x, const S& s) { cell.step(x, s); };
+concept Steps = requires(const Cell& cell, const Variable<T>& x, const S& s) {
+  cell.step(x, s);
+};
 
 template <class Cell, class T, class S>
 S step_of(const Cell& cell, const Variable<T>& x, const S& state) {
@@ -61,7 +63,8 @@ Scanned<T, S> scan(const Cell& cell, const Variable<T>& xs, S state, const ScanO
     }
   }());
   if (inputs.count() != steps) {
-    fail<ShapeError>("scan: project must keep the {} time steps of {}; got {}", steps, xs.shape().str(), inputs.count());
+    fail<ShapeError>("scan: project must keep the {} time steps of {}; got {}", steps, xs.shape().str(),
+                     inputs.count());
   }
   detail::StackOutput<T> stacked(steps);
   for (index_t k = 0; k < steps; ++k) {

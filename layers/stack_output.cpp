@@ -35,7 +35,8 @@ class StackNode final : public ManyNode<T> {
       const GradSlot<T> g = open_grad(h);
       const index_t n = h.shape.size();
       for_runs<T>(n, g.run, g.pitch, n, n, [&](index_t to, index_t from, index_t m) {
-        for (index_t i = 0; i < m; ++i) g.data[to + i] = g.add ? g.data[to + i] + part[from + i] : part[from + i];
+        for (index_t i = 0; i < m; ++i)
+          g.data[to + i] = g.add ? g.data[to + i] + part[from + i] : part[from + i];
       });
     }
   }
@@ -65,6 +66,7 @@ template <class T>
 void StackOutput<T>::begin_step(index_t slot) {
   slot_ = slot;
   count_ = 0;
+  occupied_ = false;
   Tape<T>::local().placement = this;
 }
 
@@ -72,11 +74,32 @@ template <class T>
 TensorRef<T> StackOutput<T>::next(const Shape& shape) {
   const std::size_t number = count_++;
   if (number == chosen_ && shape == shape_) {
+    occupied_ = true;
     return Tensor<T>::alias(storage_, slice(), shape, shape.size(), shape.size());
   }
   TensorRef<T> t = Tensor<T>::make(shape);
   if (done_ == 0) seen_.push_back(t.get());
   return t;
+}
+
+template <class T>
+void StackOutput<T>::allocate() {
+  const index_t total = shape_.inserted(0, steps_).size();
+  storage_ = Ref<Block>(Block::allocate(static_cast<std::size_t>(total) * sizeof(T)));
+  data_ = static_cast<T*>(storage_->data());
+}
+
+// The slice holds another result, which the tape may still need: go on in new memory, and guess no more.
+template <class T>
+void StackOutput<T>::move_away() {
+  const T* old = data_;
+  const Ref<Block> keep = storage_;
+  allocate();
+  for (index_t slot = 0; slot < steps_; ++slot) {
+    if (!outputs_[static_cast<std::size_t>(slot)]) continue;
+    std::copy_n(old + slot * shape_.size(), shape_.size(), data_ + slot * shape_.size());
+  }
+  chosen_ = ~std::size_t{0};
 }
 
 template <class T>
@@ -86,17 +109,18 @@ void StackOutput<T>::end_step(const Variable<T>& h) {
   Tensor<T>& t = *h.tensor();
   if (done_ == 0) {
     shape_ = t.shape;
-    if (shape_.rank() == Shape::max_rank) fail<ShapeError>("scan: states have at most rank {}; got {}", Shape::max_rank - 1, shape_.str());
-    const index_t total = shape_.inserted(0, steps_).size();
-    storage_ = Ref<Block>(Block::allocate(static_cast<std::size_t>(total) * sizeof(T)));
-    data_ = static_cast<T*>(storage_->data());
+    if (shape_.rank() == Shape::max_rank)
+      fail<ShapeError>("scan: states have at most rank {}; got {}", Shape::max_rank - 1, shape_.str());
+    allocate();
     const auto found = std::find(seen_.rbegin(), seen_.rend(), &t);
     if (found != seen_.rend()) chosen_ = static_cast<std::size_t>(seen_.rend() - found) - 1;
     seen_.clear();
   } else if (!(t.shape == shape_)) {
-    fail<ShapeError>("scan: the hidden state changed its shape from {} to {} after {} steps", shape_.str(), t.shape.str(), done_);
+    fail<ShapeError>("scan: the hidden state changed its shape from {} to {} after {} steps", shape_.str(),
+                     t.shape.str(), done_);
   }
   if (t.data != slice()) {
+    if (occupied_) move_away();
     copy_dense(t, slice());
     // A result of this step moves into its slice; leaves and views stay where they are.
     if (done_ == 0 && chosen_ != ~std::size_t{0} && t.dense() && !t.is_view && !t.shares_grad) {

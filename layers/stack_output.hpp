@@ -28,14 +28,17 @@ class StackOutput final : public Placement<T> {
 
  private:
   T* slice() const { return data_ + slot_ * shape_.size(); }
+  void allocate();
+  void move_away();
 
-  std::vector<TensorRef<T>> outputs_;  // by slot
-  std::vector<const Tensor<T>*> seen_; // results of the first step, in order
+  std::vector<TensorRef<T>> outputs_;   // by slot
+  std::vector<const Tensor<T>*> seen_;  // results of the first step, in order
   Placement<T>* before_;
   Ref<Block> storage_;
   T* data_ = nullptr;
   Shape shape_;
   index_t steps_, slot_ = 0, done_ = 0;
+  bool occupied_ = false;  // this step's slice was given to a result
   std::size_t count_ = 0, chosen_ = ~std::size_t{0};
 };
 

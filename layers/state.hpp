@@ -14,7 +14,9 @@ struct AnyVisitor {
   void operator()(const char*, X&) const {}
 };
 template <class S>
-concept VisitedState = requires(S& s, AnyVisitor v) { s.visit(v); };
+concept VisitedState = requires(S& s, AnyVisitor v) {
+  s.visit(v);
+};
 template <class T>
 void visit_state(Variable<T>& state, auto&& f) {
   f("h", state);
