@@ -1,0 +1,39 @@
+#include "optim/adadelta.hpp"
+
+#include <cmath>
+
+namespace unroll {
+
+void AdadeltaOptions::check() const {
+  detail::check_option(rule, "lr", lr);
+  detail::check_option(rule, "rho", rho, 0, 1);
+  detail::check_option(rule, "epsilon", epsilon);
+  detail::check_option(rule, "weight_decay", weight_decay);
+}
+
+template <class T>
+void Adadelta<T>::update(const typename Optimizer<T>::Update& u) {
+  const AdadeltaOptions& o = this->options(u.group);
+  const T lr = static_cast<T>(u.lr), decay = static_cast<T>(o.weight_decay);
+  const T rho = static_cast<T>(o.rho), take = static_cast<T>(1 - o.rho), epsilon = static_cast<T>(o.epsilon);
+  T* __restrict w = u.weight, * __restrict squares = u.array[0], * __restrict deltas = u.array[1];
+  const T* __restrict g = u.grad;
+#pragma omp simd
+  for (index_t i = 0; i < u.n; ++i) {
+    const T d = g[i] + decay * w[i];
+    squares[i] = rho * squares[i] + take * d * d;
+    const T delta = std::sqrt((deltas[i] + epsilon) / (squares[i] + epsilon)) * d;
+    deltas[i] = rho * deltas[i] + take * delta * delta;
+    w[i] -= lr * delta;
+  }
+}
+
+template <class T>
+typename Optimizer<T>::ArrayNames Adadelta<T>::array_names([[maybe_unused]] std::size_t group) const {
+  return {"square_avg", "acc_delta"};
+}
+
+template class Adadelta<float>;
+template class Adadelta<double>;
+
+}  // namespace unroll

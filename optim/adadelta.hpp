@@ -1,0 +1,36 @@
+#pragma once
+/// \file Adadelta.
+
+#include "optim/optimizer.hpp"
+
+namespace unroll {
+
+struct AdadeltaOptions {
+  double lr = 1;
+  double rho = 0.9;
+  double epsilon = 1e-6;
+  double weight_decay = 0;
+
+  static constexpr const char* rule = "adadelta";
+  /// Errors: UsageError naming the option that is out of range.
+  void check() const;
+};
+
+/// What:   g += wd θ;  v = ρ v + (1 − ρ) g²;  Δ = √(u + ε) / √(v + ε) · g;  u = ρ u + (1 − ρ) Δ²;  θ −= lr Δ.
+/// Source: Zeiler 2012. State: step, square_avg, acc_delta.
+template <class T = float>
+class Adadelta final : public OptimizerRule<T, AdadeltaOptions> {
+ public:
+  using OptimizerRule<T, AdadeltaOptions>::OptimizerRule;
+
+ protected:
+  void update(const typename Optimizer<T>::Update& u) override;
+  typename Optimizer<T>::ArrayNames array_names(std::size_t group) const override;
+};
+template <ParameterList R>
+Adadelta(const R&, const AdadeltaOptions& = {}) -> Adadelta<detail::parameter_type<R>>;
+
+extern template class Adadelta<float>;
+extern template class Adadelta<double>;
+
+}  // namespace unroll

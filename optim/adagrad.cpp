@@ -1,0 +1,37 @@
+#include "optim/adagrad.hpp"
+
+#include <cmath>
+
+namespace unroll {
+
+void AdagradOptions::check() const {
+  detail::check_option(rule, "lr", lr);
+  detail::check_option(rule, "lr_decay", lr_decay);
+  detail::check_option(rule, "epsilon", epsilon);
+  detail::check_option(rule, "weight_decay", weight_decay);
+}
+
+template <class T>
+void Adagrad<T>::update(const typename Optimizer<T>::Update& u) {
+  const AdagradOptions& o = this->options(u.group);
+  const T rate = static_cast<T>(u.lr / (1 + static_cast<double>(u.step - 1) * o.lr_decay));
+  const T decay = static_cast<T>(o.weight_decay), epsilon = static_cast<T>(o.epsilon);
+  T* __restrict w = u.weight, * __restrict sum = u.array[0];
+  const T* __restrict g = u.grad;
+#pragma omp simd
+  for (index_t i = 0; i < u.n; ++i) {
+    const T d = g[i] + decay * w[i];
+    sum[i] += d * d;
+    w[i] -= rate * d / (std::sqrt(sum[i]) + epsilon);
+  }
+}
+
+template <class T>
+typename Optimizer<T>::ArrayNames Adagrad<T>::array_names([[maybe_unused]] std::size_t group) const {
+  return {"sum"};
+}
+
+template class Adagrad<float>;
+template class Adagrad<double>;
+
+}  // namespace unroll

@@ -1,0 +1,36 @@
+#pragma once
+/// \file Adagrad.
+
+#include "optim/optimizer.hpp"
+
+namespace unroll {
+
+struct AdagradOptions {
+  double lr = 1e-2;
+  double lr_decay = 0;
+  double epsilon = 1e-10;
+  double weight_decay = 0;
+
+  static constexpr const char* rule = "adagrad";
+  /// Errors: UsageError naming the option that is out of range.
+  void check() const;
+};
+
+/// What:   g += wd θ;  S += g²;  θ −= lr / (1 + (t − 1) lr_decay) · g / (√S + ε).
+/// Source: Duchi, Hazan, Singer 2011. State: step, sum.
+template <class T = float>
+class Adagrad final : public OptimizerRule<T, AdagradOptions> {
+ public:
+  using OptimizerRule<T, AdagradOptions>::OptimizerRule;
+
+ protected:
+  void update(const typename Optimizer<T>::Update& u) override;
+  typename Optimizer<T>::ArrayNames array_names(std::size_t group) const override;
+};
+template <ParameterList R>
+Adagrad(const R&, const AdagradOptions& = {}) -> Adagrad<detail::parameter_type<R>>;
+
+extern template class Adagrad<float>;
+extern template class Adagrad<double>;
+
+}  // namespace unroll

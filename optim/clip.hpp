@@ -1,0 +1,34 @@
+#pragma once
+/// \file Limits on gradients, between backward() and the optimiser's step.
+
+#include "optim/parameter_list.hpp"
+
+namespace unroll {
+
+struct ClipOptions {
+  bool error_if_nonfinite = false;  ///< throw, before anything is changed, where the norm is NaN or infinite
+};
+
+/// What:   g *= min(1, max_norm / (total + 1e-6)) for every gradient, total = ‖all of them together‖₂.
+/// Returns total, before clipping. Parameters without a gradient are left out; NaN spreads to all.
+/// Units:  max_norm ≥ 0; infinity only measures.
+/// Errors: UsageError for another max_norm, a parameter that is no leaf, or as ClipOptions say.
+/// Source: PyTorch's clip_grad_norm_; Pascanu et al. 2013.
+template <class T>
+double clip_grad_norm(const std::vector<Variable<T>>& parameters, double max_norm,
+                      const ClipOptions& options = {});
+template <ParameterList R>
+double clip_grad_norm(const R& parameters, double max_norm, const ClipOptions& options = {}) {
+  return clip_grad_norm(variables(parameters), max_norm, options);
+}
+
+/// What:   every element of every gradient is brought into [−limit, limit]; NaN stays NaN.
+/// Errors: UsageError for a limit that is negative or NaN, or a parameter that is no leaf.
+template <class T>
+void clip_grad_value(const std::vector<Variable<T>>& parameters, double limit);
+template <ParameterList R>
+void clip_grad_value(const R& parameters, double limit) {
+  clip_grad_value(variables(parameters), limit);
+}
+
+}  // namespace unroll

@@ -1,0 +1,63 @@
+#pragma once
+/// \file What the functions here accept as a list of parameters.
+
+#include <iterator>
+#include <ranges>
+#include <span>
+#include <vector>
+
+#include "autograd/variable.hpp"
+
+namespace unroll {
+
+namespace detail {
+template <class T>
+const Variable<T>& parameter_of(const Variable<T>& p) {
+  return p;
+}
+template <class P>
+requires requires(const P& p) { p.variable.tensor(); }
+const auto& parameter_of(const P& p) { return p.variable; }
+
+template <class R>
+using parameter_type =
+    typename std::decay_t<decltype(parameter_of(*std::ranges::begin(std::declval<const R&>())))>::value_type;
+}  // namespace detail
+
+/// Variables, or things with a member `variable`, such as parameters(model).
+template <class R>
+concept ParameterList = std::ranges::range<R> && requires {
+  typename detail::parameter_type<R>;
+};
+
+/// The Variables of a list.
+template <ParameterList R>
+auto variables(const R& list) {
+  std::vector<Variable<detail::parameter_type<R>>> result;
+  for (const auto& p : list) result.push_back(detail::parameter_of(p));
+  return result;
+}
+
+namespace detail {
+
+/// The stored gradient of a parameter, to be changed in place; empty where there is none.
+/// Errors: UsageError for an empty Variable or one that is no leaf.
+template <class T>
+std::span<T> stored_gradient(const char* op, const Variable<T>& p) {
+  if (!p) fail<UsageError>("{}: a parameter is empty; leave absent ones out of the list", op);
+  if (!p.is_leaf()) {
+    fail<UsageError>("{}: {} is the result of an op; list the leaves it was computed from", op,
+                     p.shape().str());
+  }
+  if (!p.has_grad()) return {};
+  return {p.tensor()->grad, static_cast<std::size_t>(p.size())};
+}
+
+/// "weight_ih_l0 (512, 65)", or the shape alone where there is no name.
+template <class T>
+std::string describe(const Variable<T>& p) {
+  return p.name().empty() ? p.shape().str() : p.name() + " " + p.shape().str();
+}
+
+}  // namespace detail
+}  // namespace unroll

@@ -1,0 +1,40 @@
+#pragma once
+/// \file RMSprop.
+
+#include "optim/optimizer.hpp"
+
+namespace unroll {
+
+struct RmsPropOptions {
+  double lr = 1e-2;
+  double alpha = 0.99;
+  double epsilon = 1e-8;
+  double weight_decay = 0;
+  double momentum = 0;
+  bool centered = false;  ///< divides by the standard deviation instead
+
+  static constexpr const char* rule = "rmsprop";
+  /// Errors: UsageError naming the option that is out of range.
+  void check() const;
+};
+
+/// What:   g += wd θ;  v = α v + (1 − α) g²;  d = √v + ε, or centered a = α a + (1 − α) g, d = √(v − a²) + ε;
+///         θ −= lr g / d, or with momentum b = μ b + g / d, θ −= lr b.
+/// Source: Tieleman and Hinton 2012; Graves 2013 (centered). State: step, square_avg, momentum_buffer,
+/// grad_avg.
+template <class T = float>
+class RmsProp final : public OptimizerRule<T, RmsPropOptions> {
+ public:
+  using OptimizerRule<T, RmsPropOptions>::OptimizerRule;
+
+ protected:
+  void update(const typename Optimizer<T>::Update& u) override;
+  typename Optimizer<T>::ArrayNames array_names(std::size_t group) const override;
+};
+template <ParameterList R>
+RmsProp(const R&, const RmsPropOptions& = {}) -> RmsProp<detail::parameter_type<R>>;
+
+extern template class RmsProp<float>;
+extern template class RmsProp<double>;
+
+}  // namespace unroll

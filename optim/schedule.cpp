@@ -1,0 +1,137 @@
+#include "optim/schedule.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <numbers>
+
+namespace unroll {
+namespace {
+
+void check_positive(const char* schedule, const char* what, std::uint64_t n) {
+  if (n == 0) fail<UsageError>("{}: {} must be at least 1; got 0", schedule, what);
+}
+
+void check_fraction(const char* schedule, const char* what, double x) {
+  if (!(x >= 0 && x <= 1)) fail<UsageError>("{}: {} must be in [0, 1]; got {}", schedule, what, x);
+}
+
+}  // namespace
+
+Schedule operator*(Schedule a, Schedule b) {
+  return Schedule([a = std::move(a), b = std::move(b)](std::uint64_t t) { return a(t) * b(t); });
+}
+
+Schedule sequence(Schedule first, std::uint64_t steps, Schedule second) {
+  return Schedule([first = std::move(first), second = std::move(second), steps](std::uint64_t t) {
+    return t < steps ? first(t) : second(t - steps);
+  });
+}
+
+Schedule step_decay(std::uint64_t every, double gamma) {
+  check_positive("step_decay", "every", every);
+  detail::check_option("step_decay", "gamma", gamma);
+  return Schedule([=](std::uint64_t t) { return std::pow(gamma, static_cast<double>(t / every)); });
+}
+
+Schedule exponential_decay(double gamma) {
+  detail::check_option("exponential_decay", "gamma", gamma);
+  return Schedule([=](std::uint64_t t) { return std::pow(gamma, static_cast<double>(t)); });
+}
+
+Schedule cosine(std::uint64_t period, const CosineOptions& options) {
+  check_positive("cosine", "period", period);
+  check_fraction("cosine", "minimum", options.minimum);
+  if (!(options.period_factor >= 1) || !std::isfinite(options.period_factor)) {
+    fail<UsageError>("cosine: period_factor must be finite and at least 1; got {}", options.period_factor);
+  }
+  return Schedule([=](std::uint64_t step) {
+    double t = static_cast<double>(step), length = static_cast<double>(period);
+    if (!options.restarts) {
+      t = std::min(t, length);
+    } else if (options.period_factor == 1) {
+      t = std::fmod(t, length);
+    } else {
+      for (; t >= length; length *= options.period_factor) t -= length;
+    }
+    const double wave = (1 + std::cos(std::numbers::pi * t / length)) / 2;
+    return options.minimum + (1 - options.minimum) * wave;
+  });
+}
+
+Schedule linear_warmup(std::uint64_t steps, double start) {
+  check_positive("linear_warmup", "steps", steps);
+  check_fraction("linear_warmup", "start", start);
+  return Schedule([=](std::uint64_t t) {
+    return start + (1 - start) * std::min(1.0, static_cast<double>(t) / static_cast<double>(steps));
+  });
+}
+
+template <class T>
+Scheduler<T>::Scheduler(Optimizer<T>& optimizer, Schedule schedule)
+    : optimizer_(&optimizer), schedule_(std::move(schedule)) {
+  for (std::size_t group = 0; group < optimizer.groups(); ++group) state_.base.push_back(optimizer.lr(group));
+  apply();
+}
+
+template <class T>
+void Scheduler<T>::apply() {
+  const double factor = schedule_(state_.step);
+  for (std::size_t group = 0; group < state_.base.size(); ++group) {
+    optimizer_->set_lr(state_.base[group] * factor, group);
+  }
+}
+
+template <class T>
+void Scheduler<T>::step() {
+  ++state_.step;
+  apply();
+}
+
+template <class T>
+void Scheduler<T>::load_state(const State& state) {
+  if (state.base.size() != optimizer_->groups()) {
+    fail<UsageError>("scheduler: the state has {} groups; the optimiser has {}", state.base.size(),
+                     optimizer_->groups());
+  }
+  for (const double lr : state.base) detail::check_option("scheduler", "base", lr);
+  state_ = state;
+  apply();
+}
+
+template <class T>
+ReduceOnPlateau<T>::ReduceOnPlateau(Optimizer<T>& optimizer, const PlateauOptions& options)
+    : optimizer_(&optimizer), options_(options), state_{std::numeric_limits<double>::infinity()} {
+  detail::check_option("reduce_on_plateau", "factor", options.factor, 0, 1);
+  detail::check_option("reduce_on_plateau", "threshold", options.threshold, 0, 1);
+  detail::check_option("reduce_on_plateau", "minimum", options.minimum);
+}
+
+template <class T>
+bool ReduceOnPlateau<T>::observe(double loss) {
+  if (loss < state_.best * (1 - options_.threshold)) {
+    state_.best = loss;
+    state_.stalled = 0;
+  } else {
+    ++state_.stalled;
+  }
+  if (state_.cooldown > 0) {
+    --state_.cooldown;
+    state_.stalled = 0;
+  }
+  if (state_.stalled <= options_.patience) return false;
+  state_.cooldown = options_.cooldown;
+  state_.stalled = 0;
+  for (std::size_t group = 0; group < optimizer_->groups(); ++group) {
+    const double lr = optimizer_->lr(group);
+    optimizer_->set_lr(std::min(lr, std::max(lr * options_.factor, options_.minimum)), group);
+  }
+  return true;
+}
+
+template class Scheduler<float>;
+template class Scheduler<double>;
+template class ReduceOnPlateau<float>;
+template class ReduceOnPlateau<double>;
+
+}  // namespace unroll

@@ -1,0 +1,38 @@
+#pragma once
+/// \file Sgd: gradient descent, with momentum.
+
+#include "optim/optimizer.hpp"
+
+namespace unroll {
+
+struct SgdOptions {
+  double lr = 1e-3;
+  double momentum = 0;
+  double dampening = 0;
+  double weight_decay = 0;
+  bool nesterov = false;  ///< needs momentum and no dampening
+
+  static constexpr const char* rule = "sgd";
+  /// Errors: UsageError naming the option that is out of range.
+  void check() const;
+};
+
+/// What:   g += wd θ;  b = g at first, then b = μ b + (1 − dampening) g;  d = g + μ b with Nesterov, else b;
+///         θ −= lr d.
+/// Source: PyTorch's SGD; Sutskever et al. 2013. State: momentum_buffer.
+template <class T = float>
+class Sgd final : public OptimizerRule<T, SgdOptions> {
+ public:
+  using OptimizerRule<T, SgdOptions>::OptimizerRule;
+
+ protected:
+  void update(const typename Optimizer<T>::Update& u) override;
+  typename Optimizer<T>::ArrayNames array_names(std::size_t group) const override;
+};
+template <ParameterList R>
+Sgd(const R&, const SgdOptions& = {}) -> Sgd<detail::parameter_type<R>>;
+
+extern template class Sgd<float>;
+extern template class Sgd<double>;
+
+}  // namespace unroll
