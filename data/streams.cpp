@@ -1,0 +1,52 @@
+#include "data/streams.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "autograd/error.hpp"
+
+namespace unroll {
+
+Streams::Streams(std::vector<std::int64_t> ids, std::int64_t batch, std::int64_t window,
+                 std::string_view name)
+    : ids_(std::move(ids)), batch_(batch), window_(window) {
+  if (batch < 1 || window < 1)
+    fail<UsageError>("streams: need a batch and a window of at least 1; got batch {}, window {}", batch,
+                     window);
+  const auto n = static_cast<std::int64_t>(ids_.size());
+  if (n == 0) fail<DataError>("{}: empty: at least {} symbols are needed", name, batch + 1);
+  if (n - 1 < batch)
+    fail<DataError>(
+        "{}: {} symbols are too few for a batch of {}: at least {} are needed; take a longer text or a "
+        "smaller "
+        "batch",
+        name, n, batch, batch + 1);
+  columns_ = (n - 1) / batch;
+}
+
+Window Streams::window(std::int64_t index) const {
+  if (index < 0 || index >= windows())
+    fail<IndexError>("streams: need a window in [0, {}); got {}", windows(), index);
+  const std::int64_t first = index * window_;
+  Window cut{.steps = std::min(window_, columns_ - first), .batch = batch_, .inputs = {}, .targets = {}};
+  cut.inputs.reserve(static_cast<std::size_t>(cut.steps * batch_));
+  cut.targets.reserve(static_cast<std::size_t>(cut.steps * batch_));
+  for (std::int64_t t = 0; t < cut.steps; ++t)
+    for (std::int64_t b = 0; b < batch_; ++b) {
+      const auto at = static_cast<std::size_t>(b * columns_ + first + t);
+      cut.inputs.push_back(ids_[at]);
+      cut.targets.push_back(ids_[at + 1]);
+    }
+  return cut;
+}
+
+Split split_by_position(std::int64_t n, double valid_fraction) {
+  if (!(valid_fraction >= 0 && valid_fraction < 1))
+    fail<UsageError>("split: need a valid fraction in [0, 1); got {}", valid_fraction);
+  // 0.05 is not exact in binary: without the nudge 1 - 0.05 of 100 could come out as 94.
+  const double train = static_cast<double>(n) * (1 - valid_fraction);
+  const auto whole = static_cast<std::int64_t>(std::floor(train + 1e-6));
+  return {std::min(whole, n), n - std::min(whole, n)};
+}
+
+}  // namespace unroll

@@ -1,0 +1,52 @@
+#pragma once
+/// \file A long sequence cut into parallel streams and windows, for truncated backpropagation through time.
+
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+namespace unroll {
+
+/// One window: element (t, b), at t * batch + b, of `inputs` is a symbol of stream b, and of
+/// `targets` the symbol that follows it. Shapes: both (steps, batch).
+struct Window {
+  std::int64_t steps = 0;
+  std::int64_t batch = 0;
+  std::vector<std::int64_t> inputs;
+  std::vector<std::int64_t> targets;
+};
+
+/// Symbols, n of them, cut into B streams of C = (n - 1) // B columns; stream b begins at symbol b * C, and
+/// its windows of T columns follow one another, the last one shorter if T does not divide C. Up to B - 1
+/// symbols at the end of the sequence remain unused.
+class Streams {
+ public:
+  /// `name` stands in the messages. Errors: UsageError if batch or window < 1; DataError with the remedy
+  /// if there are fewer than batch + 1 symbols.
+  Streams(std::vector<std::int64_t> ids, std::int64_t batch, std::int64_t window, std::string_view name);
+
+  std::int64_t batch() const { return batch_; }
+  std::int64_t columns() const { return columns_; }
+  /// Number of windows, at least 1.
+  std::int64_t windows() const { return (columns_ + window_ - 1) / window_; }
+  /// Number of targets in all windows together.
+  std::int64_t targets() const { return columns_ * batch_; }
+
+  /// Window `index` of every stream. Errors: IndexError if `index` is not in [0, windows()).
+  Window window(std::int64_t index) const;
+
+ private:
+  std::vector<std::int64_t> ids_;
+  std::int64_t batch_, window_, columns_;
+};
+
+/// Where a sequence of n symbols divides: [0, train) trains, [train, n) validates.
+struct Split {
+  std::int64_t train, valid;
+};
+
+/// The first floor(n (1 - valid_fraction)) train, the rest validates: by position, nothing is
+/// shuffled. Errors: UsageError if the fraction is not in [0, 1).
+Split split_by_position(std::int64_t n, double valid_fraction);
+
+}  // namespace unroll

@@ -1,0 +1,53 @@
+#pragma once
+/// \file A text as a sequence of symbols: characters or words.
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "data/vocabulary.hpp"
+
+namespace unroll {
+
+enum class Level { character, word };
+
+/// `char` or `word`, as options and files call them.
+std::string_view name_of(Level level);
+/// Errors: DataError for any other name.
+Level level_named(std::string_view name);
+
+/// The length in bytes of the symbol that `text`, not empty and sound UTF-8, begins with. A word is
+/// a run of letters, digits and apostrophes, or one other character, with one space before it if there is
+/// one: the symbols of a text, joined, are the text. Scripts written without spaces go by characters.
+std::size_t symbol_length(std::string_view text, Level level);
+
+/// Calls visit(symbol) for each symbol of a text in order.
+template <class Visit>
+void for_each_symbol(std::string_view text, Level level, Visit&& visit) {
+  while (!text.empty()) {
+    const std::size_t length = symbol_length(text, level);
+    visit(text.substr(0, length));
+    text.remove_prefix(length);
+  }
+}
+
+/// How often each symbol of a text occurs.
+SymbolCounts count_symbols(std::string_view text, Level level);
+
+/// The numbers of a text's symbols, and what of it the vocabulary does not know.
+struct Encoded {
+  std::vector<std::int64_t> ids;
+  std::int64_t characters = 0;               ///< of the symbols in `ids`
+  std::int64_t unknown = 0;                  ///< symbols that are not in the vocabulary
+  std::vector<std::string> unknown_symbols;  ///< the first few different ones
+};
+
+/// The numbers of a text's symbols. A symbol that is not in the vocabulary counts as its unknown
+/// symbol or, if it has none, is left out; either way it is counted.
+Encoded encode_symbols(std::string_view text, Level level, const Vocabulary& vocabulary);
+
+/// `3 unknown characters ('é' (U+00E9), ...)` for a message; empty if there are none.
+std::string describe_unknown(const Encoded& encoded, Level level);
+
+}  // namespace unroll

@@ -1,0 +1,39 @@
+#pragma once
+/// \file A text file as characters: UTF-8 by code points, anything else by bytes.
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace unroll {
+
+/// What one character of a text is: a code point, or a byte (shown as the code point of the same number).
+enum class Encoding { utf8, bytes };
+
+std::string_view name_of(Encoding encoding);
+/// Errors: DataError for any other name than `utf8` and `bytes`.
+Encoding encoding_named(std::string_view name);
+
+/// A decoded text. `characters` is always sound UTF-8, one code point per character, whatever the file was.
+/// `notes` says in words what was not plain: a mark dropped, line ends changed, bytes that are not UTF-8.
+struct Text {
+  std::string characters;
+  Encoding encoding = Encoding::utf8;
+  std::vector<std::string> notes;
+};
+
+/// The characters of raw bytes. Without a wish for the encoding: UTF-8 if all of it is, else bytes.
+/// UTF-8 drops a byte order mark at the beginning and turns CR LF into LF; bytes are left as they are. If
+/// UTF-8 is asked for, every byte that is not becomes U+FFFD. Each of these is told in `notes`, with
+/// `name:line` where there is a position.
+Text decode_text(std::string_view raw, std::string_view name, std::optional<Encoding> encoding = {});
+
+/// The way back from characters to the bytes of a file or terminal.
+/// Errors: DataError for a character above U+00FF if the encoding is bytes.
+std::string encode_text(std::string_view characters, Encoding encoding);
+
+/// The bytes of a file, which may be a pipe. Errors: DataError `path: reason`.
+std::string read_bytes(const std::string& path);
+
+}  // namespace unroll

@@ -1,0 +1,111 @@
+#include "data/utf8.hpp"
+
+#include <algorithm>
+#include <array>
+
+#include "autograd/error.hpp"
+
+namespace unroll {
+namespace {
+
+constexpr char32_t largest = 0x10FFFF;
+constexpr bool is_surrogate(char32_t c) { return c >= 0xD800 && c <= 0xDFFF; }
+constexpr bool is_continuation(unsigned char byte) { return (byte & 0xC0) == 0x80; }
+
+/// Length of the sequence that a first byte announces, 0 if it cannot be a first byte.
+constexpr std::size_t announced_length(unsigned char byte) {
+  if (byte < 0x80) return 1;
+  if (byte < 0xC0) return 0;
+  if (byte < 0xE0) return 2;
+  if (byte < 0xF0) return 3;
+  return byte < 0xF8 ? 4 : 0;
+}
+
+}  // namespace
+
+CodePoint code_point_at(std::string_view text, std::size_t offset) {
+  if (offset >= text.size())
+    fail<IndexError>("code_point_at: offset {} in a text of {} bytes", offset, text.size());
+  const auto fault = [](std::string_view why) { return CodePoint{0xFFFD, 1, why}; };
+  const auto first = static_cast<unsigned char>(text[offset]);
+  const std::size_t length = announced_length(first);
+  if (length == 1) return {first, 1, {}};
+  if (length == 0)
+    return fault(first < 0xC0 ? "a continuation byte without a first byte" : "a byte that UTF-8 never uses");
+  char32_t value = first & (0x7Fu >> length);
+  for (std::size_t k = 1; k < length; ++k) {
+    if (offset + k >= text.size()) return fault("the text ends within a character");
+    const auto next = static_cast<unsigned char>(text[offset + k]);
+    if (!is_continuation(next)) return fault("a continuation byte is missing");
+    value = (value << 6) | (next & 0x3Fu);
+  }
+  constexpr std::array<char32_t, 5> smallest = {0, 0, 0x80, 0x800, 0x10000};
+  if (value < smallest[length]) return fault("an overlong form");
+  if (is_surrogate(value)) return fault("a surrogate");
+  if (value > largest) return fault("above U+10FFFF");
+  return {value, length, {}};
+}
+
+std::optional<Utf8Fault> find_utf8_fault(std::string_view text) {
+  for (std::size_t offset = 0; offset < text.size();) {
+    const CodePoint point = code_point_at(text, offset);
+    if (!point.fault.empty()) {
+      const auto lines = std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(offset), '\n');
+      return Utf8Fault{offset, static_cast<std::size_t>(lines) + 1, static_cast<unsigned char>(text[offset]),
+                       point.fault};
+    }
+    offset += point.length;
+  }
+  return std::nullopt;
+}
+
+std::string describe(const Utf8Fault& fault, std::string_view name) {
+  return fmt::format("{}:{}: byte 0x{:02X} (offset {}) is not UTF-8: {}", name, fault.line, fault.byte,
+                     fault.offset, fault.reason);
+}
+
+void append_utf8(std::string& text, char32_t code_point) {
+  if (is_surrogate(code_point) || code_point > largest)
+    fail<IndexError>("append_utf8: U+{:04X} is no character", static_cast<std::uint32_t>(code_point));
+  const auto continuation = [&](int shift) {
+    text += static_cast<char>(0x80 | ((code_point >> shift) & 0x3F));
+  };
+  if (code_point < 0x80) {
+    text += static_cast<char>(code_point);
+  } else if (code_point < 0x800) {
+    text += static_cast<char>(0xC0 | (code_point >> 6));
+    continuation(0);
+  } else if (code_point < 0x10000) {
+    text += static_cast<char>(0xE0 | (code_point >> 12));
+    continuation(6), continuation(0);
+  } else {
+    text += static_cast<char>(0xF0 | (code_point >> 18));
+    continuation(12), continuation(6), continuation(0);
+  }
+}
+
+std::size_t count_characters(std::string_view text) {
+  return static_cast<std::size_t>(std::count_if(
+      text.begin(), text.end(), [](char c) { return !is_continuation(static_cast<unsigned char>(c)); }));
+}
+
+std::string quote_symbol(std::string_view symbol) {
+  std::string shown;
+  for (const char c : symbol) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (c == '\n')
+      shown += "\\n";
+    else if (c == '\t')
+      shown += "\\t";
+    else if (c == '\r')
+      shown += "\\r";
+    else if (byte < 0x20 || byte == 0x7F)
+      shown += fmt::format("\\x{:02X}", byte);
+    else
+      shown += c;
+  }
+  if (symbol.empty() || count_characters(symbol) != 1) return fmt::format("'{}'", shown);
+  return fmt::format("'{}' (U+{:04X})", shown, static_cast<std::uint32_t>(code_point_at(symbol, 0).value));
+}
+
+}  // namespace unroll

@@ -1,0 +1,46 @@
+#pragma once
+/// \file UTF-8 by code points, checked: overlong forms, surrogates, values above U+10FFFF and cut-off
+/// sequences are faults with a position. (Unicode 15, table 3-7.)
+
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace unroll {
+
+/// One code point of a text, or why there is none. `length` is its number of bytes, 1 on a fault;
+/// `fault` is empty if the code point is sound.
+struct CodePoint {
+  char32_t value;
+  std::size_t length;
+  std::string_view fault;
+};
+
+/// The code point that begins at byte `offset`. Errors: IndexError beyond the end of the text.
+CodePoint code_point_at(std::string_view text, std::size_t offset);
+
+/// The first byte at which a text stops being UTF-8; lines count from 1.
+struct Utf8Fault {
+  std::size_t offset;
+  std::size_t line;
+  unsigned char byte;
+  std::string_view reason;
+};
+
+/// The first fault of a text, nothing if all of it is UTF-8.
+std::optional<Utf8Fault> find_utf8_fault(std::string_view text);
+
+/// `name:line: byte 0xE9 (offset 17) is not UTF-8: reason`.
+std::string describe(const Utf8Fault& fault, std::string_view name);
+
+/// Appends a code point as UTF-8. Errors: IndexError for a surrogate or a value above U+10FFFF.
+void append_utf8(std::string& text, char32_t code_point);
+
+/// Number of code points of a text that is UTF-8.
+std::size_t count_characters(std::string_view text);
+
+/// A symbol as a message shows it: `'é' (U+00E9)`, `'\n' (U+000A)`; several characters: `'word'`.
+std::string quote_symbol(std::string_view symbol);
+
+}  // namespace unroll

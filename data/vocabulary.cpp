@@ -1,0 +1,102 @@
+#include "data/vocabulary.hpp"
+
+#include <algorithm>
+#include <array>
+#include <nlohmann/json.hpp>
+
+#include "autograd/error.hpp"
+#include "data/utf8.hpp"
+
+namespace unroll {
+namespace {
+
+struct NamedSpecial {
+  const char* key;
+  std::string SpecialSymbols::*member;
+};
+constexpr std::array<NamedSpecial, 4> specials = {{{"padding", &SpecialSymbols::padding},
+                                                   {"unknown", &SpecialSymbols::unknown},
+                                                   {"start", &SpecialSymbols::start},
+                                                   {"end", &SpecialSymbols::end}}};
+
+}  // namespace
+
+void SymbolCounts::add(std::string_view symbol) {
+  if (const auto found = counts_.find(symbol); found != counts_.end())
+    ++found->second;
+  else
+    counts_.emplace(symbol, 1);
+}
+
+Vocabulary::Vocabulary(const SymbolCounts& symbols, SpecialSymbols special, std::int64_t min_count)
+    : special_(std::move(special)) {
+  if (min_count < 1)
+    fail<UsageError>("vocabulary: need min_count >= 1; got {}: 1 keeps every symbol", min_count);
+  for (const auto& [key, member] : specials)
+    if (!(special_.*member).empty()) append(special_.*member);
+  std::vector<std::string> kept;
+  for (const auto& [symbol, count] : symbols.counts()) {
+    if (find(symbol)) continue;
+    if (count >= min_count)
+      kept.push_back(symbol);
+    else if (special_.unknown.empty())
+      fail<UsageError>("vocabulary: min_count {} cuts off {}: name an unknown symbol to stand for it",
+                       min_count, quote_symbol(symbol));
+  }
+  std::sort(kept.begin(), kept.end());
+  for (auto& symbol : kept) append(std::move(symbol));
+}
+
+void Vocabulary::append(std::string symbol) {
+  if (!ids_.emplace(symbol, size()).second)
+    fail<DataError>("vocabulary: the symbol {} stands twice", quote_symbol(symbol));
+  symbols_.push_back(std::move(symbol));
+}
+
+std::optional<std::int64_t> Vocabulary::find(std::string_view symbol) const {
+  const auto found = ids_.find(symbol);
+  return found == ids_.end() ? std::nullopt : std::optional(found->second);
+}
+
+std::optional<std::int64_t> Vocabulary::special_id(const std::string& name) const {
+  return name.empty() ? std::nullopt : find(name);
+}
+
+std::int64_t Vocabulary::id(std::string_view symbol) const {
+  if (const auto known = find(symbol)) return *known;
+  if (const auto stand_in = unknown()) return *stand_in;
+  fail<DataError>("vocabulary: {} is not among its {} symbols", quote_symbol(symbol), size());
+}
+
+const std::string& Vocabulary::symbol(std::int64_t id) const {
+  if (id < 0 || id >= size()) fail<IndexError>("vocabulary: need an id in [0, {}); got {}", size(), id);
+  return symbols_[static_cast<std::size_t>(id)];
+}
+
+nlohmann::ordered_json Vocabulary::to_json() const {
+  nlohmann::ordered_json json;
+  for (const auto& [key, member] : specials)
+    if (!(special_.*member).empty()) json["special"][key] = special_.*member;
+  json["symbols"] = symbols_;
+  return json;
+}
+
+Vocabulary Vocabulary::from_json(const nlohmann::ordered_json& json, std::string_view name) {
+  Vocabulary vocabulary;
+  try {
+    if (json.contains("special"))
+      for (const auto& [key, member] : specials)
+        vocabulary.special_.*member = json["special"].value(key, std::string());
+    for (const auto& symbol : json.at("symbols")) vocabulary.append(symbol.get<std::string>());
+  } catch (const nlohmann::json::exception& error) {
+    fail<DataError>("{}: no vocabulary: {}", name, error.what());
+  } catch (const DataError& error) {
+    fail<DataError>("{}: {}", name, error.what());
+  }
+  for (const auto& [key, member] : specials)
+    if (const auto& special = vocabulary.special_.*member; !special.empty() && !vocabulary.find(special))
+      fail<DataError>("{}: vocabulary: the {} symbol '{}' is not among the symbols", name, key, special);
+  return vocabulary;
+}
+
+}  // namespace unroll

@@ -1,0 +1,75 @@
+#pragma once
+/// \file The symbols a model knows and their numbers.
+
+#include <cstdint>
+#include <functional>
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+namespace unroll {
+
+/// Lets a map of strings be asked with a string_view without a copy.
+struct StringHash {
+  using is_transparent = void;
+  std::size_t operator()(std::string_view text) const { return std::hash<std::string_view>{}(text); }
+};
+template <class Value>
+using StringMap = std::unordered_map<std::string, Value, StringHash, std::equal_to<>>;
+
+/// How often each symbol occurs.
+class SymbolCounts {
+ public:
+  void add(std::string_view symbol);
+  const StringMap<std::int64_t>& counts() const { return counts_; }
+
+ private:
+  StringMap<std::int64_t> counts_;
+};
+
+/// Symbols that stand for no text; an empty name means that the vocabulary has no such symbol.
+struct SpecialSymbols {
+  std::string padding = {}, unknown = {}, start = {}, end = {};
+};
+
+/// Symbols (characters or words, UTF-8) numbered from 0: first the special ones that are named, in
+/// the order padding, unknown, start, end; then the others in the order of their bytes, which for UTF-8 is
+/// that of code points. The same counts give the same numbers on every machine.
+class Vocabulary {
+ public:
+  Vocabulary() = default;
+  /// The symbols that occur at least `min_count` times.
+  /// Errors: UsageError if a symbol is cut off although no unknown symbol is named, or min_count < 1.
+  explicit Vocabulary(const SymbolCounts& symbols, SpecialSymbols special = {}, std::int64_t min_count = 1);
+
+  std::int64_t size() const { return static_cast<std::int64_t>(symbols_.size()); }
+  /// The number of a symbol, nothing if it is not in the vocabulary.
+  std::optional<std::int64_t> find(std::string_view symbol) const;
+  /// The number of a symbol, or that of the unknown symbol.
+  /// Errors: DataError naming the symbol if neither is in the vocabulary.
+  std::int64_t id(std::string_view symbol) const;
+  /// Errors: IndexError if `id` is not in [0, size()).
+  const std::string& symbol(std::int64_t id) const;
+
+  std::optional<std::int64_t> padding() const { return special_id(special_.padding); }
+  std::optional<std::int64_t> unknown() const { return special_id(special_.unknown); }
+  std::optional<std::int64_t> start() const { return special_id(special_.start); }
+  std::optional<std::int64_t> end() const { return special_id(special_.end); }
+
+  nlohmann::ordered_json to_json() const;
+  /// Errors: DataError beginning with `name` if the value is not what to_json wrote.
+  static Vocabulary from_json(const nlohmann::ordered_json& json, std::string_view name);
+
+ private:
+  void append(std::string symbol);
+  std::optional<std::int64_t> special_id(const std::string& name) const;
+
+  SpecialSymbols special_;
+  std::vector<std::string> symbols_;
+  StringMap<std::int64_t> ids_;
+};
+
+}  // namespace unroll

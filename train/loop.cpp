@@ -1,0 +1,154 @@
+#include "train/loop.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <nlohmann/json.hpp>
+
+#include "autograd/error.hpp"
+
+namespace unroll {
+namespace {
+
+double now() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+nlohmann::ordered_json to_json(const WeightedMean& mean) { return {mean.sum, mean.weight}; }
+WeightedMean mean_from(const nlohmann::ordered_json& json) { return {json.at(0), json.at(1)}; }
+
+}  // namespace
+
+nlohmann::ordered_json LoopState::to_json() const {
+  return {{"step", step},
+          {"seconds", seconds},
+          {"best", best ? nlohmann::ordered_json(*best) : nlohmann::ordered_json()},
+          {"best_step", best_step},
+          {"stalled", stalled},
+          {"since_log", unroll::to_json(since_log)},
+          {"since_evaluation", unroll::to_json(since_evaluation)}};
+}
+
+LoopState LoopState::from_json(const nlohmann::ordered_json& json, std::string_view name) {
+  try {
+    const auto& best = json.at("best");
+    return {.step = json.at("step"),
+            .seconds = json.at("seconds"),
+            .best = best.is_null() ? std::nullopt : std::optional(best.get<double>()),
+            .best_step = json.at("best_step"),
+            .stalled = json.at("stalled"),
+            .since_log = mean_from(json.at("since_log")),
+            .since_evaluation = mean_from(json.at("since_evaluation"))};
+  } catch (const nlohmann::json::exception& error) {
+    fail<DataError>("{}: no state of a training loop: {}", name, error.what());
+  }
+}
+
+TrainingLoop::TrainingLoop(LoopPlan plan, LoopState state, TrainingTask& task, Progress& progress,
+                           MetricsLog& log)
+    : plan_(std::move(plan)),
+      state_(std::move(state)),
+      task_(task),
+      progress_(progress),
+      log_(log),
+      first_step_(state_.step),
+      saved_step_(state_.step) {
+  if (plan_.steps_per_epoch < 1 || plan_.epochs < 1 || plan_.log_every < 1 || plan_.evaluate_every < 0 ||
+      plan_.time_limit < 0)
+    fail<UsageError>(
+        "training loop: need at least one step, one epoch and one step between log lines, and no negative "
+        "count "
+        "or time; got {} steps in {} epochs, log {}, evaluation {}, time limit {}",
+        plan_.steps_per_epoch, plan_.epochs, plan_.log_every, plan_.evaluate_every, plan_.time_limit);
+}
+
+LoopEnd TrainingLoop::run(const std::function<bool()>& stop) {
+  begin_ = saved_at_ = now();
+  while (state_.step < total()) {
+    step();
+    const bool late = plan_.time_limit > 0 && now() - begin_ >= plan_.time_limit;
+    if (evaluation_due() || late) evaluate();
+    const bool stopping = stop();
+    if (stopping || now() - saved_at_ >= plan_.save_seconds) save(false);
+    if (state_.step == total()) break;
+    if (stopping) return LoopEnd::stopped;
+    if (late) return LoopEnd::out_of_time;
+  }
+  return LoopEnd::complete;
+}
+
+bool TrainingLoop::evaluation_due() const {
+  const auto every = plan_.evaluate_every > 0 ? plan_.evaluate_every : plan_.steps_per_epoch;
+  return state_.step % every == 0 || state_.step == total();
+}
+
+void TrainingLoop::step() {
+  const double before = now();
+  const StepResult result = task_.train_step(state_.step % plan_.steps_per_epoch);
+  const double spent = now() - before;
+  ++state_.step;
+  state_.seconds += spent;
+  const auto symbols = static_cast<double>(result.symbols);
+  state_.since_log.add(result.loss, symbols);
+  state_.since_evaluation.add(result.loss, symbols);
+  rate_.add(symbols, spent);
+  report(result);
+}
+
+void TrainingLoop::report(const StepResult& result) {
+  const auto epoch = (state_.step - 1) / plan_.steps_per_epoch;
+  const auto in_epoch = state_.step - epoch * plan_.steps_per_epoch;
+  const double elapsed = now() - begin_;
+  const double per_step = elapsed / static_cast<double>(state_.step - first_step_);
+  double left = per_step * static_cast<double>(total() - state_.step);
+  if (plan_.time_limit > 0) left = std::min(left, std::max(0.0, plan_.time_limit - elapsed));
+  progress_.update({.epoch = epoch + 1,
+                    .epochs = plan_.epochs,
+                    .epoch_part = static_cast<double>(in_epoch) / static_cast<double>(plan_.steps_per_epoch),
+                    .loss = result.loss,
+                    .gradient_norm = result.gradient_norm,
+                    .per_second = rate_.per_second(),
+                    .seconds_left = left,
+                    .unit = plan_.unit},
+                   now());
+  if (state_.step % plan_.log_every != 0) return;
+  log_.write({{"step", state_.step},
+              {"epoch", epoch + 1},
+              {"loss", state_.since_log.value()},
+              {"gradient_norm", result.gradient_norm},
+              {plan_.unit + "s_per_second", rate_.per_second()},
+              {"seconds", state_.seconds}});
+  state_.since_log = {};
+}
+
+void TrainingLoop::evaluate() {
+  const auto valid = task_.evaluate();
+  const double train = state_.since_evaluation.value();
+  state_.since_evaluation = {};
+  const bool best = valid && (!state_.best || *valid < *state_.best);
+  if (best) state_.best = valid, state_.best_step = state_.step;
+  state_.stalled = best || !valid ? 0 : state_.stalled + 1;
+
+  const auto epochs = static_cast<double>(state_.step) / static_cast<double>(plan_.steps_per_epoch);
+  std::string line = fmt::format("epoch {:.2f}  step {}  train {:.4f}", epochs, state_.step, train);
+  nlohmann::ordered_json entry{{"step", state_.step}, {"epoch", epochs}, {"train_loss", train}};
+  if (valid) {
+    line += fmt::format("  valid {:.4f}  ", *valid);
+    line += best ? "new best" : fmt::format("stalled {} (best {:.4f})", state_.stalled, *state_.best);
+    entry.update({{"valid_loss", *valid}, {"best", best}, {"stalled", state_.stalled}});
+  }
+  entry["seconds"] = state_.seconds;
+  progress_.print(line);
+  if (const auto example = task_.example(); !example.empty()) progress_.print(example);
+  log_.write(entry);
+  save(best || !valid);
+}
+
+void TrainingLoop::save(bool best) {
+  if (saved_step_ == state_.step && !best) return;
+  log_.sync();
+  task_.save(state_, best);
+  saved_step_ = state_.step;
+  saved_at_ = now();
+}
+
+}  // namespace unroll

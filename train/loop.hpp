@@ -1,0 +1,100 @@
+#pragma once
+/// \file The training loop, once for all programs: steps, evaluations, checkpoints, progress, stopping.
+
+#include <cstdint>
+#include <functional>
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
+#include <string>
+
+#include "train/metrics_log.hpp"
+#include "train/progress.hpp"
+
+namespace unroll {
+
+/// How long to train and how often to do what. Counts are in steps, one step being one update.
+struct LoopPlan {
+  std::int64_t steps_per_epoch = 1;
+  std::int64_t epochs = 1;
+  std::int64_t evaluate_every = 0;  ///< 0: at the end of every epoch; the end of the run always counts
+  std::int64_t log_every = 50;
+  double save_seconds = 300;  ///< a checkpoint at least this often
+  double time_limit = 0;      ///< seconds after which to evaluate, save and end; 0: none
+  std::string unit = "char";  ///< what a step is counted in
+};
+
+/// A mean of losses weighted by the number of symbols each stands for.
+struct WeightedMean {
+  double sum = 0, weight = 0;
+  void add(double value, double its_weight) { sum += value * its_weight, weight += its_weight; }
+  double value() const { return weight > 0 ? sum / weight : 0; }
+};
+
+/// Where a run stands, all of it: the loop continued from a saved state is the loop not interrupted.
+struct LoopState {
+  std::int64_t step = 0;       ///< updates done
+  double seconds = 0;          ///< spent in updates
+  std::optional<double> best;  ///< lowest validation loss so far
+  std::int64_t best_step = 0;
+  std::int64_t stalled = 0;  ///< evaluations since the best one
+  WeightedMean since_log, since_evaluation;
+
+  nlohmann::ordered_json to_json() const;
+  /// Errors: DataError beginning with `name` if the value is not what to_json wrote.
+  static LoopState from_json(const nlohmann::ordered_json& json, std::string_view name);
+};
+
+struct StepResult {
+  double loss;  ///< mean per symbol
+  double gradient_norm;
+  std::int64_t symbols;
+};
+
+/// What a program trains. The loop calls these, one at a time, on the thread that runs it.
+class TrainingTask {
+ public:
+  virtual ~TrainingTask() = default;
+  /// Update `index` of an epoch, index in [0, steps_per_epoch).
+  virtual StepResult train_step(std::int64_t index) = 0;
+  /// Validation loss, nothing if there is nothing to validate with. Changes nothing that training depends on.
+  virtual std::optional<double> evaluate() = 0;
+  /// Lines to show after an evaluation, such as a short sample.
+  virtual std::string example() { return {}; }
+  /// Writes everything needed to go on from `state`, in one piece; `best`: as the best model too.
+  virtual void save(const LoopState& state, bool best) = 0;
+};
+
+enum class LoopEnd { complete, stopped, out_of_time };
+
+/// Runs a task to the end of its plan. At each evaluation it prints the losses and `new best` or
+/// `stalled n`, and saves. The log has a line every `log_every` steps and one for each evaluation.
+/// Lifetime: task, progress and log outlive it.
+class TrainingLoop {
+ public:
+  /// Errors: UsageError if the plan has a count or time out of range.
+  TrainingLoop(LoopPlan plan, LoopState state, TrainingTask& task, Progress& progress, MetricsLog& log);
+
+  /// Trains until the plan is done, its time is up, or `stop()`, asked after every step, is true.
+  /// What the task throws passes through; the last checkpoint then stands as it was.
+  LoopEnd run(const std::function<bool()>& stop);
+  const LoopState& state() const { return state_; }
+
+ private:
+  void step();
+  void evaluate();
+  void save(bool best);
+  bool evaluation_due() const;
+  std::int64_t total() const { return plan_.epochs * plan_.steps_per_epoch; }
+  void report(const StepResult& result);
+
+  LoopPlan plan_;
+  LoopState state_;
+  TrainingTask& task_;
+  Progress& progress_;
+  MetricsLog& log_;
+  RateMeter rate_;
+  std::int64_t first_step_, saved_step_;
+  double begin_ = 0, saved_at_ = 0;
+};
+
+}  // namespace unroll

@@ -1,0 +1,34 @@
+#pragma once
+/// \file Where a run keeps its files.
+
+#include <filesystem>
+#include <string>
+
+namespace unroll {
+
+/// A folder with the last checkpoint, the best one by validation loss, and the log of metrics.
+class RunFolder {
+ public:
+  explicit RunFolder(std::filesystem::path path) : path_(std::move(path)) {}
+
+  std::string best() const { return (path_ / "best.safetensors").string(); }
+  std::string last() const { return (path_ / "last.safetensors").string(); }
+  std::string log() const { return (path_ / "metrics.jsonl").string(); }
+  bool holds_run() const { return exists(best()) || exists(last()); }
+
+  /// Makes the folder if it is not there. Errors: DataError `path: reason`.
+  void create() const;
+  /// Removes the files above, if there are any. Errors: DataError.
+  void clear() const;
+
+ private:
+  static bool exists(const std::string& file) { return std::filesystem::exists(file); }
+
+  std::filesystem::path path_;
+};
+
+/// The checkpoint that `path` means: that file, or the best checkpoint of that folder, or else its last one.
+/// Errors: DataError if there is none.
+std::string find_checkpoint(const std::string& path);
+
+}  // namespace unroll

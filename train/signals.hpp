@@ -1,0 +1,20 @@
+#pragma once
+/// \file Stopping a run from outside without losing it.
+
+namespace unroll {
+
+/// While it lives, SIGINT and SIGTERM only ask the run to stop: the loop sees it between two steps,
+/// saves and ends. A SIGINT after such a request exits at once with status 130. The destructor restores what
+/// was there before. Errors: UsageError if there is one already: handlers belong to the process.
+class StopSignals {
+ public:
+  StopSignals();
+  StopSignals(const StopSignals&) = delete;
+  StopSignals& operator=(const StopSignals&) = delete;
+  ~StopSignals();
+
+  /// The signal that asks to stop, 0 if none has come.
+  int received() const;
+};
+
+}  // namespace unroll

@@ -1,0 +1,254 @@
+#include "train/state_dict.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <map>
+#include <set>
+#include <unordered_map>
+
+namespace unroll {
+namespace {
+
+using io::StoredTensor;
+using io::TensorFile;
+
+std::string path(const std::string& prefix, const std::string& name) {
+  return prefix.empty() ? name : prefix + "." + name;
+}
+
+std::vector<std::int64_t> extents(const Shape& shape) { return {shape.begin(), shape.end()}; }
+
+std::string shape_text(const std::vector<std::int64_t>& shape) {
+  std::string text;
+  for (const std::int64_t extent : shape) text += fmt::format("{}{}", text.empty() ? "" : ", ", extent);
+  return shape.size() == 1 ? "(" + text + ",)" : "(" + text + ")";
+}
+
+template <class T>
+void save_array(const Variable<T>& array, TensorFile& to, std::string name) {
+  const Variable<T> values = array.copy();  // dense
+  to.add<T>(std::move(name), extents(array.shape()),
+            std::span<const T>(values.data(), static_cast<std::size_t>(array.size())));
+}
+
+void save_integers(const std::vector<std::uint64_t>& values, bool scalar, TensorFile& to, std::string name) {
+  std::vector<std::int64_t> shape;
+  if (!scalar) shape.push_back(static_cast<std::int64_t>(values.size()));
+  to.add<std::uint64_t>(std::move(name), shape, values);
+}
+
+/// What is wrong with a file, collected before anything is changed.
+class Complaints {
+ public:
+  void missing(const std::string& name) { add(missing_, name); }
+  void unexpected(const std::string& name) { add(unexpected_, name); }
+  void differs(const std::string& name, const std::vector<std::int64_t>& in_file,
+               const std::vector<std::int64_t>& wanted) {
+    add(differing_, fmt::format("{} is {}, not {}", name, shape_text(in_file), shape_text(wanted)));
+  }
+  void throw_if_any(const TensorFile& from) const {
+    std::string text;
+    const auto part = [&](const char* what, const std::string& list) {
+      if (!list.empty()) text += fmt::format("{}{}: {}", text.empty() ? "" : "; ", what, list);
+    };
+    part("missing", missing_);
+    part("unexpected", unexpected_);
+    part("of another shape", differing_);
+    if (!text.empty()) fail<DataError>("{}: does not fit the model: {}", from.source(), text);
+  }
+
+ private:
+  static void add(std::string& list, const std::string& item) { list += (list.empty() ? "" : ", ") + item; }
+  std::string missing_, unexpected_, differing_;
+};
+
+std::vector<std::uint64_t> key_words(const RandomKey& key) {
+  return {key.seed, key.step, key.layer, static_cast<std::uint64_t>(key.first)};
+}
+
+/// One distinct parameter, counter or key with all its names.
+template <class T>
+struct Target {
+  const detail::Member<T>* member;
+  std::vector<std::string> names;
+  std::vector<std::int64_t> shape;
+};
+
+template <class T>
+std::vector<Target<T>> targets_of(const detail::Members<T>& members, const StateOptions& options) {
+  std::vector<Target<T>> targets;
+  std::unordered_map<const void*, std::size_t> known;
+  for (const auto& member : members) {
+    const std::string name = path(options.prefix, member.name);
+    if (const auto* p = std::get_if<Variable<T>*>(&member.at)) {
+      if (!**p) continue;
+      const auto [at, is_new] = known.emplace((*p)->tensor(), targets.size());
+      if (is_new) {
+        targets.push_back({&member, {name}, extents((*p)->shape())});
+      } else {
+        targets[at->second].names.push_back(name);
+      }
+    } else if (options.parameters_only) {
+      continue;
+    } else if (std::holds_alternative<std::uint64_t*>(member.at)) {
+      targets.push_back({&member, {name}, {}});
+    } else if (std::holds_alternative<RandomKey*>(member.at)) {
+      targets.push_back({&member, {name}, {4}});
+    }
+  }
+  return targets;
+}
+
+/// The names under which a target stands in the file, checked for shape.
+template <class T>
+std::vector<std::string> present(const Target<T>& target, const TensorFile& from, Complaints& complaints) {
+  std::vector<std::string> names;
+  for (const auto& name : target.names) {
+    const StoredTensor* stored = from.find(name);
+    if (!stored) continue;
+    if (stored->shape != target.shape) complaints.differs(name, stored->shape, target.shape);
+    names.push_back(name);
+  }
+  if (names.empty()) complaints.missing(target.names.front());
+  return names;
+}
+
+template <class T>
+void assign(Variable<T>& p, const std::vector<T>& values) {
+  p.update([&](auto& w) { std::copy(values.begin(), values.end(), w.data()); });
+}
+
+/// The numbers of one target, read before anything is changed: reading checks the types.
+template <class T>
+struct Values {
+  std::vector<T> array;
+  std::vector<std::uint64_t> integers;
+};
+
+template <class T>
+Values<T> read(const Target<T>& target, const std::vector<std::string>& names, const TensorFile& from) {
+  if (!std::holds_alternative<Variable<T>*>(target.member->at)) {
+    return {{}, from.get<std::uint64_t>(names.front())};
+  }
+  for (const auto& name : names) {
+    if (from.at(name) == from.at(names.front())) continue;
+    fail<DataError>("{}: {} and {} are one parameter in the model, and differ here", from.source(),
+                    names.front(), name);
+  }
+  return {from.get<T>(names.front()), {}};
+}
+
+template <class T>
+void assign(const Target<T>& target, const Values<T>& values) {
+  const auto& at = target.member->at;
+  const auto& n = values.integers;
+  if (const auto* p = std::get_if<Variable<T>*>(&at)) {
+    assign(**p, values.array);
+  } else if (const auto* count = std::get_if<std::uint64_t*>(&at)) {
+    **count = n[0];
+  } else {
+    *std::get<RandomKey*>(at) = {n[0], n[1], static_cast<std::uint32_t>(n[2]), static_cast<index_t>(n[3])};
+  }
+}
+
+template <class T>
+void find_unexpected(const detail::Members<T>& members, const TensorFile& from, const std::string& prefix,
+                     Complaints& complaints) {
+  std::set<std::string> known;
+  for (const auto& member : members) {
+    const auto* p = std::get_if<Variable<T>*>(&member.at);
+    const bool absent = p && !**p;
+    if (!absent && !std::holds_alternative<bool*>(member.at)) known.insert(path(prefix, member.name));
+  }
+  for (const auto& [name, tensor] : from) {
+    if (detail::below(name, prefix) && !known.contains(name)) complaints.unexpected(name);
+  }
+}
+
+}  // namespace
+
+namespace detail {
+
+template <class T>
+void save_members(const Members<T>& members, TensorFile& to, const StateOptions& options) {
+  for (const Target<T>& target : targets_of(members, options)) {
+    const auto& at = target.member->at;
+    if (const auto* p = std::get_if<Variable<T>*>(&at)) {
+      save_array(**p, to, target.names.front());
+    } else if (const auto* count = std::get_if<std::uint64_t*>(&at)) {
+      save_integers({**count}, true, to, target.names.front());
+    } else {
+      save_integers(key_words(*std::get<RandomKey*>(at)), false, to, target.names.front());
+    }
+  }
+}
+
+template <class T>
+void load_members(const Members<T>& members, const TensorFile& from, const StateOptions& options) {
+  const auto targets = targets_of(members, options);
+  Complaints complaints;
+  std::vector<std::vector<std::string>> names;
+  for (const auto& target : targets) names.push_back(present(target, from, complaints));
+  find_unexpected(members, from, options.prefix, complaints);
+  complaints.throw_if_any(from);
+
+  std::vector<Values<T>> values;
+  for (std::size_t k = 0; k < targets.size(); ++k) values.push_back(read(targets[k], names[k], from));
+  for (std::size_t k = 0; k < targets.size(); ++k) assign(targets[k], values[k]);
+}
+
+#define UNROLL_INSTANTIATE(T)                                                      \
+  template void save_members(const Members<T>&, TensorFile&, const StateOptions&); \
+  template void load_members(const Members<T>&, const TensorFile&, const StateOptions&);
+UNROLL_INSTANTIATE(float)
+UNROLL_INSTANTIATE(double)
+#undef UNROLL_INSTANTIATE
+
+}  // namespace detail
+
+template <class T>
+void save_state(const Optimizer<T>& optimizer, TensorFile& to, const std::string& prefix) {
+  const OptimizerState<T> state = optimizer.state();
+  for (const auto& [name, array] : state.arrays) save_array(array, to, path(prefix, name));
+  for (const auto& [k, step] : state.steps) {
+    save_integers({step}, true, to, path(prefix, fmt::format("{}.step", k)));
+  }
+  to.add<double>(path(prefix, "lr"), {static_cast<std::int64_t>(state.learning_rates.size())},
+                 state.learning_rates);
+}
+
+template <class T>
+void load_state(Optimizer<T>& optimizer, const TensorFile& from, const std::string& prefix) {
+  OptimizerState<T> state;
+  state.learning_rates = from.get<double>(path(prefix, "lr"));
+  for (const auto& [full_name, stored] : from) {
+    if (!detail::below(full_name, prefix) || full_name == path(prefix, "lr")) continue;
+    const std::string name = full_name.substr(prefix.empty() ? 0 : prefix.size() + 1);
+    std::size_t k = 0;
+    const char* end = name.data() + name.size();
+    const auto [dot, error] = std::from_chars(name.data(), end, k);
+    if (error == std::errc() && std::string_view(dot, end) == ".step" && stored.shape.empty()) {
+      state.steps[k] = from.get<std::uint64_t>(full_name).front();
+      continue;
+    }
+    if (stored.shape.size() > static_cast<std::size_t>(Shape::max_rank)) {
+      fail<DataError>("{}: {} has the shape {}", from.source(), full_name, shape_text(stored.shape));
+    }
+    auto array = Variable<T>::uninitialised(Shape(stored.shape.begin(), stored.shape.end()));
+    assign(array, from.get<T>(full_name));
+    state.arrays[name] = std::move(array);
+  }
+  try {
+    optimizer.load_state(state);
+  } catch (const UsageError& e) {
+    fail<DataError>("{}: {}", from.source(), e.what());
+  }
+}
+
+#define UNROLL_INSTANTIATE(T)                                                     \
+  template void save_state(const Optimizer<T>&, TensorFile&, const std::string&); \
+  template void load_state(Optimizer<T>&, const TensorFile&, const std::string&);
+UNROLL_INSTANTIATE(float)
+UNROLL_INSTANTIATE(double)
+
+}  // namespace unroll

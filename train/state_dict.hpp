@@ -1,0 +1,49 @@
+#pragma once
+/// \file Modules and optimisers to and from named tensors.
+
+#include <string>
+
+#include "io/tensor_file.hpp"
+#include "layers/module.hpp"
+#include "optim/optimizer.hpp"
+
+namespace unroll {
+
+struct StateOptions {
+  std::string prefix = {};       ///< put before every name, with a dot
+  bool parameters_only = false;  ///< for exchange of weights: without counters and random keys
+};
+
+namespace detail {
+template <class T>
+void save_members(const Members<T>& members, io::TensorFile& to, const StateOptions& options);
+template <class T>
+void load_members(const Members<T>& members, const io::TensorFile& from, const StateOptions& options);
+}  // namespace detail
+
+/// Adds a module's parameters (tied ones once), counters and random keys to `to`, under the names of
+/// parameters(). Training mode is not part of it.
+/// Errors: UsageError if a name is taken.
+template <Module M>
+void save_state(const M& module, io::TensorFile& to, const StateOptions& options = {}) {
+  detail::save_members(detail::members(module), to, options);
+}
+
+/// Copies values from `from` into a module, converting between floating-point types. A tied parameter may
+/// stand there under any of its names, or several with equal values. With a prefix, what is outside is left
+/// alone.
+/// Errors: DataError that begins with the file's name and lists names that are missing, names that are
+/// unexpected and shapes that differ; nothing is changed then.
+template <Module M>
+void load_state(M& module, const io::TensorFile& from, const StateOptions& options = {}) {
+  detail::load_members(detail::members(module), from, options);
+}
+
+/// Adds what an optimiser has learned: "PREFIX.0.exp_avg" and so on, "PREFIX.0.step", "PREFIX.lr".
+template <class T>
+void save_state(const Optimizer<T>& optimizer, io::TensorFile& to, const std::string& prefix = "optimizer");
+/// Errors: DataError that begins with the file's name; nothing is changed then.
+template <class T>
+void load_state(Optimizer<T>& optimizer, const io::TensorFile& from, const std::string& prefix = "optimizer");
+
+}  // namespace unroll
