@@ -1,0 +1,65 @@
+#include "examples/char_lm/corpus.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include "autograd/error.hpp"
+#include "examples/char_lm/default_text.hpp"
+#include "io/checksum.hpp"
+#include "train/progress.hpp"
+
+namespace unroll::char_lm {
+namespace {
+
+std::string checksum_of(std::string_view text) {
+  io::Checksum sum;
+  sum.update(std::as_bytes(std::span(text)));
+  return fmt::format("{:016x}", sum.value());
+}
+
+std::pair<Corpus, Text> read_text(const std::string& path, std::optional<Encoding> encoding) {
+  const std::string name = path.empty() ? "the built-in text" : path;
+  Text text = path.empty() ? decode_text(default_text(), name, encoding)
+                           : decode_text(read_bytes(path), name, encoding);
+  if (text.characters.empty()) fail<DataError>("{}: the text is empty", name);
+  Corpus corpus{.name = name, .notes = text.notes, .checksum = checksum_of(text.characters), .symbols = {}};
+  return {std::move(corpus), std::move(text)};
+}
+
+}  // namespace
+
+nlohmann::ordered_json Reading::to_json() const {
+  return {{"encoding", name_of(encoding)}, {"level", name_of(level)}, {"vocabulary", vocabulary.to_json()}};
+}
+
+Reading Reading::from_json(const nlohmann::ordered_json& json, std::string_view name) {
+  return {.encoding = encoding_named(json.at("encoding").get<std::string>()),
+          .level = level_named(json.at("level").get<std::string>()),
+          .vocabulary = Vocabulary::from_json(json.at("vocabulary"), name)};
+}
+
+std::pair<Corpus, Reading> read_new_corpus(const std::string& path, Level level, std::int64_t min_count) {
+  auto [corpus, text] = read_text(path, {});
+  if (min_count == 0) min_count = level == Level::word ? 2 : 1;
+  const SpecialSymbols special{.unknown = min_count > 1 ? "<unknown>" : ""};
+  Reading reading{.encoding = text.encoding,
+                  .level = level,
+                  .vocabulary = Vocabulary(count_symbols(text.characters, level), special, min_count)};
+  corpus.symbols = encode_symbols(text.characters, level, reading.vocabulary);
+  return {std::move(corpus), std::move(reading)};
+}
+
+Corpus read_corpus(const std::string& path, const Reading& reading) {
+  auto [corpus, text] = read_text(path, reading.encoding);
+  corpus.symbols = encode_symbols(text.characters, reading.level, reading.vocabulary);
+  if (corpus.symbols.unknown > 0)
+    corpus.notes.push_back(fmt::format("{}: {} {}", corpus.name,
+                                       describe_unknown(corpus.symbols, reading.level),
+                                       reading.vocabulary.unknown() ? "count as <unknown>" : "are left out"));
+  return corpus;
+}
+
+std::string count_of(std::int64_t n, Level level) {
+  return fmt::format("{} {}{}", grouped(n), level == Level::word ? "word" : "character", n == 1 ? "" : "s");
+}
+
+}  // namespace unroll::char_lm

@@ -1,0 +1,44 @@
+#pragma once
+/// \file The text of a run: read, cut into symbols, numbered, split.
+
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
+#include <string>
+
+#include "data/streams.hpp"
+#include "data/symbols.hpp"
+#include "data/text.hpp"
+#include "data/vocabulary.hpp"
+
+namespace unroll::char_lm {
+
+/// How a model reads text; saved with it.
+struct Reading {
+  Encoding encoding = Encoding::utf8;
+  Level level = Level::character;
+  Vocabulary vocabulary;
+
+  nlohmann::ordered_json to_json() const;
+  static Reading from_json(const nlohmann::ordered_json& json, std::string_view name);
+};
+
+/// A text in numbers.
+struct Corpus {
+  std::string name;
+  std::vector<std::string> notes;  ///< what was not plain about the text, in words
+  std::string checksum;            ///< of the characters: tells texts apart
+  Encoded symbols;
+};
+
+/// Reads the file at `path`, or the built-in text if it is empty, and finds its vocabulary: all symbols that
+/// occur `min_count` times; 0 means 1 for characters, 2 for words.
+/// Errors: DataError if the file cannot be read or is empty.
+std::pair<Corpus, Reading> read_new_corpus(const std::string& path, Level level, std::int64_t min_count);
+
+/// Reads a text as a model does that has been trained already. What it does not know is told in the notes.
+Corpus read_corpus(const std::string& path, const Reading& reading);
+
+/// `65 characters`, `1 word`: a count of what `level` calls a symbol.
+std::string count_of(std::int64_t n, Level level);
+
+}  // namespace unroll::char_lm

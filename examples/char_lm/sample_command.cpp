@@ -1,0 +1,35 @@
+#include <random>
+
+#include "examples/char_lm/commands.hpp"
+#include "examples/char_lm/generate.hpp"
+#include "examples/char_lm/saved_run.hpp"
+#include "train/run_folder.hpp"
+
+namespace unroll::char_lm {
+
+int sample_command(const SampleOptions& options) {
+  const SavedRun run = load_run(find_checkpoint(options.model));
+  use_threads(options.threads > 0 ? options.threads : run.options.threads);
+  const LanguageModel model = trained_model(run);
+  const Reading& reading = run.reading;
+
+  const Text prime = decode_text(options.prime, "--prime", reading.encoding);
+  for (const auto& note : prime.notes) fmt::print(stderr, "char_lm: {}\n", note);
+  const Encoded symbols = encode_symbols(prime.characters, reading.level, reading.vocabulary);
+  if (symbols.unknown > 0)
+    fmt::print(stderr, "char_lm: --prime: {}, which the model has never seen: {}\n",
+               describe_unknown(symbols, reading.level),
+               reading.vocabulary.unknown() ? "read as <unknown>" : "the model does not read them");
+
+  const auto write = [&](const std::string& text) {
+    fmt::print("{}", encode_text(text, reading.encoding));
+    std::fflush(stdout);
+  };
+  write(prime.characters);
+  Generator rng(options.seed ? *options.seed : std::random_device()());
+  generate(model, reading.vocabulary, symbols.ids, options.length, options.drawing, rng, write);
+  fmt::print("\n");
+  return 0;
+}
+
+}  // namespace unroll::char_lm

@@ -1,0 +1,20 @@
+#pragma once
+/// \file Drawing a symbol from a model's output.
+
+#include <cstdint>
+#include <span>
+
+namespace unroll::char_lm {
+
+struct SamplingOptions {
+  double temperature = 1;  ///< divides the logits; 0 takes the most probable symbol
+  std::int64_t top_k = 0;  ///< draw from the k most probable only; 0: from all
+  double top_p = 1;        ///< draw from the fewest most probable ones that have this probability together
+};
+
+/// A symbol drawn with probability softmax(logits / temperature), cut off by top_k, then by top_p, and
+/// scaled to 1. `u` in [0, 1) is the random number that decides. Ties go to the lower number.
+/// Errors: DataError if the logits are not finite (one may be -inf: that symbol is never drawn).
+std::int64_t draw_symbol(std::span<const float> logits, const SamplingOptions& options, double u);
+
+}  // namespace unroll::char_lm
