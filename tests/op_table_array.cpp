@@ -1,0 +1,199 @@
+#include "autograd/custom.hpp"
+#include "autograd/dropout.hpp"
+#include "autograd/functions.hpp"
+#include "autograd/linear.hpp"
+#include "autograd/matmul.hpp"
+#include "autograd/normalise.hpp"
+#include "autograd/views.hpp"
+#include "tests/op_table_rows.hpp"
+
+namespace unroll::tests {
+
+Row row_of(Tag<ArrayOp::matmul>) {
+  Row row{"matmul", {}, {}, -1, {}};
+  const auto f = [](const auto& xs) { return matmul(xs[0], xs[1]); };
+  const auto reference = [](const Ps& xs) {
+    const Plain &a = xs[0], &b = xs[1];
+    const index_t m = a.shape.back(1), k = a.shape.back(0), n = b.shape.back(0);
+    const Shape batch = broadcast("reference", Shape(a.shape.begin(), a.shape.end() - 2),
+                                  Shape(b.shape.begin(), b.shape.end() - 2));
+    Plain y(batch.inserted(batch.rank(), m).inserted(batch.rank() + 1, n));
+    for (index_t i = 0; i < y.shape.size(); ++i) {
+      std::vector<index_t> at = unravel(y.shape, i), left = at, right = at;
+      for (index_t j = 0; j < k; ++j) {
+        left.back() = j;
+        right[right.size() - 2] = j;
+        y[i] += a[ravel(a.shape, left)] * b[ravel(b.shape, right)];
+      }
+    }
+    return y;
+  };
+  const std::pair<Shape, Shape> shapes[] = {
+      {{3, 4}, {4, 5}},          {{1, 1}, {1, 1}},    {{1, 4}, {4, 1}},
+      {{0, 4}, {4, 5}},          {{3, 0}, {0, 5}},    {{3, 4}, {4, 0}},
+      {{2, 3, 4}, {2, 4, 5}},    {{2, 3, 4}, {4, 5}}, {{3, 4}, {2, 4, 5}},
+      {{2, 1, 3, 4}, {3, 4, 2}}, {{0, 3, 4}, {4, 5}}, {{2, 1, 2, 2, 3}, {2, 1, 3, 2}},
+      {{1, 2, 3}, {2, 3, 2}},    {{20, 30}, {30, 3}}};
+  for (const auto& [a, b] : shapes)
+    row.cases.push_back(make_case(a.str() + " " + b.str(), f, reference, {in(a, 1), in(b, 2)}));
+  row.cases.push_back(make_case(
+      "views with gaps", [](const auto& xs) { return matmul(chunk<2>(xs[0])[1], chunk<2>(xs[1])[1]); },
+      [=](const Ps& xs) {
+        return reference({right_half(xs[0]), right_half(xs[1])});
+      },
+      {in({3, 8}), in({4, 6}, 2)}));
+  row.cases.push_back(make_case(
+      "the same twice", [](const auto& xs) { return matmul(xs[0], xs[0]); },
+      [=](const Ps& xs) {
+        return reference({xs[0], xs[0]});
+      },
+      {in({3, 3})}));
+  row.mistakes = {{[] {
+                     matmul(V(Shape{3, 4}, 1), V(Shape{5, 6}, 1));
+                   },
+                   "matmul: need "},
+                  {[] {
+                     matmul(V(Shape{3}, 1), V(Shape{3, 6}, 1));
+                   },
+                   "matmul: need "},
+                  {[] {
+                     matmul(V(Shape{2, 3, 4}, 1), V(Shape{3, 4, 6}, 1));
+                   },
+                   "matmul: "},
+                  {[] {
+                     matmul(V(), V(Shape{3, 6}, 1));
+                   },
+                   "matmul: argument 1 is an empty Variable"}};
+  return row;
+}
+
+Row row_of(Tag<ArrayOp::linear>) {
+  Row row{"linear", {}, {}, -1, {}};
+  const auto f = [](const auto& xs) { return linear(xs[0], xs[1], xs[2]); };
+  for (const Shape& s :
+       {Shape{4}, Shape{1, 4}, Shape{3, 4}, Shape{2, 3, 4}, Shape{0, 4}, Shape{1, 2, 1, 2, 4}, Shape{150, 4}})
+    row.cases.push_back(make_case(s.str(), f, plain(Do::linear), {in(s), in({5, 4}, 2), in({5}, 3)}));
+  row.cases.push_back(make_case("no bias", [](const auto& xs) { return linear(xs[0], xs[1]); },
+                                plain(Do::linear), {in({3, 4}), in({5, 4}, 2)}));
+  row.cases.push_back(make_case("no inputs", f, plain(Do::linear), {in({3, 0}), in({2, 0}, 2), in({2}, 3)}));
+  row.cases.push_back(make_case(
+      "of results", [](const auto& xs) { return linear(xs[0] * 1.0, xs[1] * 1.0, as_variable(xs[2] * 1.0)); },
+      plain(Do::linear), {in({3, 4}), in({5, 4}, 2), in({5}, 3)}));
+  row.cases.push_back(make_case(
+      "sum of two and an array",
+      [](const auto& xs) { return linear(xs[0], xs[1]) + linear(xs[2], xs[3]) + xs[4]; },
+      plain(Do::two_linears), {in({3, 4}), in({5, 4}, 2), in({3, 2}, 3), in({5, 2}, 4), in({3, 5}, 5)}));
+  row.cases.push_back(make_case(
+      "added to an array", [](const auto& xs) { return xs[0] + linear(xs[1], xs[2], xs[3]); },
+      [](const Ps& xs) {
+        Plain y = plain(Do::linear)({xs[1], xs[2], xs[3]});
+        for (std::size_t i = 0; i < y.x.size(); ++i) y.x[i] += xs[0].x[i];
+        return y;
+      },
+      {in({3, 5}), in({3, 4}, 2), in({5, 4}, 3), in({5}, 4)}));
+  row.cases.push_back(make_case(
+      "view with gaps", [](const auto& xs) { return linear(chunk<2>(xs[0])[1], chunk<2>(xs[1])[1], xs[2]); },
+      [](const Ps& xs) {
+        return plain(Do::linear)({right_half(xs[0]), right_half(xs[1]), xs[2]});
+      },
+      {in({3, 8}), in({5, 8}, 2), in({5}, 3)}));
+  row.mistakes = {{[] {
+                     linear(V(Shape{3, 4}, 1), V(Shape{5, 3}, 1));
+                   },
+                   "linear: need x (…, I) and W (O, I); got "},
+                  {[] {
+                     linear(V(Shape{3, 4}, 1), V(Shape{5, 4}, 1), V(Shape{4}, 1));
+                   },
+                   "linear: need b (5,)"},
+                  {[] {
+                     linear(V(), V(Shape{5, 4}, 1));
+                   },
+                   "linear: argument 1 is an empty Variable"}};
+  return row;
+}
+
+Row row_of(Tag<ArrayOp::layer_norm>) {
+  Row row{"layer_norm", {}, {}, -1, {}};
+  const auto reference = [](const Ps& xs) {
+    Plain y = along(xs[0], -1, [](std::vector<double>& x, std::size_t) {
+      const auto n = static_cast<double>(x.size());
+      const double mu = std::accumulate(x.begin(), x.end(), 0.0) / n;
+      double variance = 0;
+      for (double v : x) variance += (v - mu) * (v - mu) / n;
+      for (double& v : x) v = (v - mu) / std::sqrt(variance + 1e-5);
+    });
+    const index_t n = y.shape.back(0);
+    for (index_t i = 0; i < y.shape.size(); ++i)
+      y[i] = y[i] * (xs.size() > 1 ? xs[1][i % n] : 1) + (xs.size() > 2 ? xs[2][i % n] : 0);
+    return y;
+  };
+  const auto f = [](const auto& xs) { return layer_norm(xs[0], xs[1], xs[2]); };
+  for (const Shape& s :
+       {Shape{3, 5}, Shape{4}, Shape{2, 3, 2}, Shape{0, 3}, Shape{2, 1, 1, 2, 3}, Shape{2, 35}})
+    row.cases.push_back(
+        make_case(s.str(), f, reference, {in(s, 8), in({s.back(0)}, 9, 0.5, 1.5), in({s.back(0)}, 10)}));
+  row.cases.push_back(
+      make_case("bare", [](const auto& xs) { return layer_norm(xs[0]); }, reference, {in({3, 4}, 8)}));
+  row.cases.push_back(make_case("gamma alone", [](const auto& xs) { return layer_norm(xs[0], xs[1]); },
+                                reference, {in({3, 4}, 8), in({4}, 9)}));
+  const V x(Shape{2, 3}, 1);
+  row.mistakes = {{[x] { layer_norm(x, V(Shape{4}, 1)); }, "layer_norm: "},
+                  {[x] { layer_norm(x, {}, {}, -1); }, "layer_norm: "},
+                  {[] { layer_norm(V()); }, "layer_norm: argument 1 is an empty Variable"}};
+  return row;
+}
+
+Row row_of(Tag<ArrayOp::dropout>) {
+  Row row{"dropout", {}, {}, -1, {}};
+  for (double p : {0.3, 0.9, 1.0}) {
+    const RandomKey key{.seed = 3, .step = 4, .layer = 5, .first = 2};
+    // Which elements stay is the business of the tests of dropout; here, what becomes of them.
+    const auto reference = [=](const Ps& xs) {
+      const std::vector<double> mask = list(dropout(V(xs[0].shape, 1), p, key));
+      Plain y = xs[0];
+      for (std::size_t i = 0; i < y.x.size(); ++i) y.x[i] = mask[i] == 0 ? 0 : y.x[i] / (1 - p);
+      return y;
+    };
+    for (const Shape& s : {Shape{3, 15}, Shape{1}, Shape{}, Shape{0, 2}, Shape{2, 1, 3, 1, 2}})
+      row.cases.push_back(make_case(fmt::format("{} {}", p, s.str()),
+                                    [=](const auto& xs) { return dropout(xs[0], p, key); }, reference,
+                                    {in(s, 11)}));
+  }
+  row.mistakes = {{[] { dropout(V(Shape{2}, 1), 1.5, {}); }, "dropout: "},
+                  {[] { dropout(V(), 0.5, {}); }, "dropout: argument 1 is an empty Variable"}};
+  return row;
+}
+
+Row row_of(Tag<ArrayOp::custom>) {
+  Row row{"custom", {}, {}, -1, {}};
+  const auto f = [](const auto& xs) {
+    using T = typename std::decay_t<decltype(xs[0])>::value_type;
+    const auto op = custom_op<T>(
+        "scaled", [](const auto& x, const auto& s) { return x * x * s; },
+        [](const auto& dy, const auto&, const auto& x, const auto& s) {
+          return std::tuple(xt::xarray<T>(dy * T(2) * x * s), xt::xarray<T>(dy * x * x));
+        },
+        [](const auto& dy, const auto&, const auto& x, const auto& s) {
+          return std::tuple(Variable<T>(dy * 2.0 * x * s), Variable<T>(dy * x * x));
+        });
+    return op(xs[0], xs[1]);
+  };
+  const auto reference = [](const Ps& xs) {
+    Plain y = xs[0];
+    for (std::size_t i = 0; i < y.x.size(); ++i) y.x[i] = y.x[i] * y.x[i] * xs[1].x[i];
+    return y;
+  };
+  for (const Shape& s : {Shape{3, 4}, Shape{1}, Shape{}, Shape{0, 2}, Shape{2, 1, 3, 1, 2}})
+    row.cases.push_back(make_case(s.str(), f, reference, {in(s, 12), in(s, 13)}));
+  return row;
+}
+
+std::vector<Row> detail::array_rows() {
+  return {
+#define UNROLL_ROW(name) row_of(Tag<ArrayOp::name>{}),
+      UNROLL_ARRAY_OPS(UNROLL_ROW)
+#undef UNROLL_ROW
+  };
+}
+
+}  // namespace unroll::tests

@@ -1,0 +1,18 @@
+#pragma once
+/// \file Parameters with gradients of one's choice.
+
+#include <vector>
+
+#include "arrays.hpp"
+#include "autograd/functions.hpp"
+#include "autograd/reduce.hpp"
+
+namespace unroll::tests {
+
+template <class T>
+void set_grad(Variable<T> p, const std::vector<double>& gradient) {
+  p.zero_grad();
+  sum(p * row<T>(gradient).detach()).backward();
+}
+
+}  // namespace unroll::tests

@@ -1,0 +1,278 @@
+#include <cmath>
+
+#include "char_lm_program.hpp"
+
+using namespace char_lm_test;
+
+namespace {
+
+/// A text and a model that has been trained on it for two epochs.
+struct Trained {
+  TemporaryFolder folder;
+  std::string text = folder / "text", model = folder / "model";
+  Outcome outcome;
+
+  explicit Trained(const Arguments& more = {}, const std::string& characters = story(3000)) {
+    write(text, characters);
+    outcome = run(folder, training(text, model, more));
+    REQUIRE_MESSAGE(outcome.status == 0, outcome.err);
+  }
+};
+
+/// The number after a word in the output of eval.
+double figure(const std::string& out, const std::string& word) {
+  const auto at = out.find(word);
+  REQUIRE(at != std::string::npos);
+  return std::stod(out.substr(at + word.size()));
+}
+
+/// The training error for a text.
+Outcome train_on(std::string_view text, const Arguments& more = {}) {
+  const TemporaryFolder folder;
+  write(folder / "text", text);
+  return run(folder, training(folder / "text", folder / "model", more));
+}
+
+}  // namespace
+
+TEST_CASE("char_lm: help names every command and every option of training") {
+  const TemporaryFolder folder;
+  const Outcome general = run(folder, {"--help"});
+  CHECK(general.status == 0);
+  for (const auto* name : {"train", "sample", "eval"}) CHECK(contains(general.out, name));
+  const Outcome train = run(folder, {"train", "--help"});
+  for (const auto* name : {"--text",      "--out",        "--cell",   "--level",          "--hidden",
+                           "--layers",    "--seq-length", "--batch",  "--epochs",         "--lr",
+                           "--optimizer", "--dropout",    "--clip",   "--valid-fraction", "--seed",
+                           "--threads",   "--eval-every", "--resume", "--time-limit",     "--min-count",
+                           "--embedding", "--overwrite"})
+    CHECK_MESSAGE(contains(train.out, name), name);
+}
+
+TEST_CASE("char_lm: a wrong command line is told on standard error, with status 2") {
+  const TemporaryFolder folder;
+  const std::string out = folder / "m";
+  for (const Arguments& wrong : std::vector<Arguments>{{},
+                                                       {"bogus"},
+                                                       {"train"},
+                                                       {"train", "--out", out, "--hidden", "0"},
+                                                       {"train", "--out", out, "--lr", "nan"},
+                                                       {"train", "--out", out, "--cell", "none"},
+                                                       {"train", "--out", out, "--optimizer", "none"},
+                                                       {"train", "--out", out, "--resume", "--overwrite"}}) {
+    const Outcome outcome = run(folder, wrong);
+    CHECK(outcome.status == 2);
+    CHECK(outcome.err.starts_with("char_lm: "));
+    CHECK(outcome.out.empty());
+  }
+}
+
+TEST_CASE("char_lm: training tells split, vocabulary and sizes, then how it goes") {
+  const Trained trained;
+  const std::string& out = trained.outcome.out;
+  CHECK(contains(out, ": 3,000 characters, UTF-8\n"));
+  CHECK(contains(out, "the first 90 % train (2,700), the last 10 % validate (300)\n"));
+  CHECK(contains(out, "lstm.weight_ih_l0"));
+  CHECK(contains(out, "epoch 1/2 "));
+  CHECK(contains(out, " left\n"));
+  CHECK(contains(out, "epoch 2.00  step 170  train "));
+  CHECK(contains(out, "  new best\n  | "));
+  CHECK(contains(out, "complete after 170 steps"));
+  CHECK(!contains(out, "\r"));
+  CHECK(trained.outcome.err.empty());
+}
+
+TEST_CASE("char_lm: the log begins with the configuration and has a line for each evaluation") {
+  const Trained trained;
+  const auto lines = log_lines(trained.model);
+  REQUIRE(lines.size() == 1 + 170 / 50 + 2);
+  const json& config = lines[0]["config"];
+  CHECK(config["hidden"] == 12);
+  CHECK(config["lr"] == 2e-3);
+  CHECK(config["parameters"] > 0);
+  CHECK(lines[2]["step"] == 85);
+  CHECK(lines[2]["valid_loss"].is_number());
+  CHECK(lines[2]["best"] == true);
+  CHECK(lines.back()["valid_loss"] < lines[2]["valid_loss"]);
+}
+
+TEST_CASE("char_lm: eval agrees with the training log on the same split") {
+  const Trained trained;
+  const auto outcome = run(
+      trained.folder, {"eval", "--model", trained.model, "--text", trained.text, "--valid-fraction", "0.1"});
+  REQUIRE(outcome.status == 0);
+  double best = HUGE_VAL;
+  for (const auto& line : log_lines(trained.model))
+    if (line.contains("valid_loss")) best = std::min(best, line["valid_loss"].get<double>());
+  const double nats = figure(outcome.out, "nats/char");
+  CHECK(std::abs(nats - best) <= 5e-7);                                             // six digits are printed
+  CHECK(std::abs(figure(outcome.out, "bits/char") - nats / std::log(2)) <= 2e-6);   // of both
+  CHECK(std::abs(figure(outcome.out, "perplexity") / std::exp(nats) - 1) <= 1e-4);  // four digits
+}
+
+TEST_CASE("char_lm: eval counts characters that the model does not know and leaves them out") {
+  const Trained trained;
+  const auto evaluate = [&](const std::string& text) {
+    write(trained.folder / "other", text);
+    return run(trained.folder, {"eval", "--model", trained.model, "--text", trained.folder / "other"});
+  };
+  const auto known = evaluate(story(1000)),
+             odd = evaluate(story(500) + "\u00e9Q\u00e9" + story(1000).substr(500));
+  CHECK(!contains(known.out, "note"));
+  CHECK(contains(odd.out, "3 unknown characters ('\u00e9' (U+00E9), 'Q' (U+0051), ...) are left out"));
+  CHECK(figure(known.out, "nats/char") == figure(odd.out, "nats/char"));
+}
+
+TEST_CASE(
+    "char_lm: eval reads a text too short for the streams of training as one, and refuses an empty one") {
+  const Trained trained;
+  write(trained.folder / "other", "sea");
+  const auto brief =
+      run(trained.folder, {"eval", "--model", trained.model, "--text", trained.folder / "other"});
+  CHECK(brief.status == 0);
+  CHECK(contains(brief.out, "too short for the 4 streams of training: read as one"));
+  CHECK(contains(brief.out, "predicted   2 characters in 1 streams"));
+  write(trained.folder / "other", "");
+  const auto empty =
+      run(trained.folder, {"eval", "--model", trained.model, "--text", trained.folder / "other"});
+  CHECK(empty.status == 1);
+  CHECK(contains(empty.err, "other: the text is empty"));
+}
+
+TEST_CASE("char_lm: a sample has its length, begins with the prime and repeats with its seed") {
+  const Trained trained;
+  const auto sample = [&](const Arguments& more) {
+    Arguments arguments = {"sample", "--model", trained.model, "--length", "50", "--prime", "the sea"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    const auto outcome = run(trained.folder, arguments);
+    REQUIRE_MESSAGE(outcome.status == 0, outcome.err);
+    CHECK(outcome.err.empty());
+    CHECK(outcome.out.size() == 7 + 50 + 1);
+    CHECK(outcome.out.starts_with("the sea"));
+    return outcome.out;
+  };
+  CHECK(sample({"--seed", "1"}) == sample({"--seed", "1"}));
+  CHECK(sample({"--seed", "1"}) != sample({"--seed", "2"}));
+  CHECK(sample({"--temperature", "0"}) == sample({"--top-k", "1"}));
+  CHECK(sample({"--temperature", "0"}) == sample({"--top-p", "0"}));
+}
+
+TEST_CASE("char_lm: a prime with unknown characters is written, told, and read without them") {
+  const Trained trained;
+  const auto sample = [&](const char* prime) {
+    return run(trained.folder,
+               {"sample", "--model", trained.model, "--length", "20", "--seed", "1", "--prime", prime});
+  };
+  const auto odd = sample("the \u00e9sea"), plain = sample("the sea");
+  CHECK(odd.status == 0);
+  CHECK(contains(odd.err, "--prime: 1 unknown character ('\u00e9' (U+00E9))"));
+  CHECK(odd.out.substr(std::string("the \u00e9sea").size()) == plain.out.substr(7));
+  CHECK(sample("\u00e9").status == 0);
+}
+
+TEST_CASE("char_lm: a text that is empty or too short says how much is needed") {
+  const auto empty = train_on("");
+  CHECK(empty.status == 1);
+  CHECK(contains(empty.err, "text: the text is empty\n"));
+  const auto brief = train_on("abcdefghij");
+  CHECK(brief.status == 1);
+  CHECK(contains(brief.err,
+                 "(validation part): 1 symbols are too few for a batch of 4: at least 5 are needed"));
+  CHECK(train_on("abc", {"--valid-fraction", "0"}).status == 1);
+}
+
+TEST_CASE("char_lm: the shortest text and odd sizes train") {
+  CHECK(train_on("abcab", {"--valid-fraction", "0"}).status == 0);
+  CHECK(train_on("aaaaaaaaa", {"--valid-fraction", "0"}).status == 0);
+  CHECK(train_on(story(1009), {"--seq-length", "7", "--batch", "3"}).status == 0);
+  CHECK(train_on(story(500), {"--seq-length", "1000"}).status == 0);
+}
+
+TEST_CASE("char_lm: a text that is not UTF-8 is learned as bytes, and comes back as bytes") {
+  std::string text = story(3000);
+  for (std::size_t i = 0; i < text.size(); ++i)
+    if (text[i] == 'e') text[i] = '\xE9';
+  const Trained trained({}, text);
+  CHECK(contains(trained.outcome.out, "text:1: byte 0xE9 (offset 2) is not UTF-8"));
+  CHECK(contains(trained.outcome.out, "3,000 characters, bytes"));
+  const auto sample = run(trained.folder, {"sample", "--model", trained.model, "--length", "200", "--seed",
+                                           "1", "--prime", "th\xE9"});
+  CHECK(sample.out.size() == 3 + 200 + 1);
+  CHECK(std::count(sample.out.begin(), sample.out.end(), '\xE9') > 1);
+  CHECK(!contains(sample.out, "\xC3"));
+}
+
+TEST_CASE("char_lm: characters of several bytes are learned whole") {
+  std::string text;
+  for (const char c : story(3000)) text += c == 'e' ? "\u20ac" : std::string(1, c);
+  const Trained trained({}, text);
+  CHECK(contains(trained.outcome.out, ": 3,000 characters, UTF-8"));
+}
+
+TEST_CASE("char_lm: words are learned with a cut-off, and an unknown word is never written") {
+  const Trained trained({"--level", "word"}, story(20000) + "hapax");
+  CHECK(contains(trained.outcome.out, "and 1 that count as <unknown>"));
+  const auto sample = run(trained.folder, {"sample", "--model", trained.model, "--length", "300", "--seed",
+                                           "1", "--temperature", "2", "--prime", "the hapax"});
+  CHECK(contains(sample.err, "--prime: 1 unknown word (' hapax')"));
+  CHECK(!contains(sample.out, "<unknown>"));
+  const auto eval = run(trained.folder, {"eval", "--model", trained.model, "--text", trained.text});
+  CHECK(contains(eval.out, "1 unknown word (' hapax') count as <unknown>"));
+  // A word has about four characters, so that a character costs less than a word.
+  CHECK(figure(eval.out, "nats/char") < figure(eval.out, "nats/word") / 2);
+}
+
+TEST_CASE("char_lm: every optimiser lowers the loss") {
+  const Arguments rates = {"sgd",   "1",    "adagrad", "0.05",  "rmsprop",
+                           "0.002", "adam", "0.002",   "adamw", "0.002"};
+  for (std::size_t k = 0; k < rates.size(); k += 2) {
+    const Trained trained({"--optimizer", rates[k], "--lr", rates[k + 1], "--epochs", "3"});
+    const auto lines = log_lines(trained.model);
+    CHECK_MESSAGE(lines.back()["train_loss"] < 0.9 * lines[1]["loss"].get<double>(), rates[k]);
+  }
+}
+
+TEST_CASE("char_lm: without --text it learns the built-in text") {
+  const TemporaryFolder folder;
+  const auto outcome = run(folder, {"train", "--out", folder / "m", "--hidden", "4", "--layers", "1",
+                                    "--time-limit", "0.01", "--threads", "1"});
+  CHECK(outcome.status == 0);
+  CHECK(contains(outcome.out, "the built-in text: "));
+  CHECK(contains(outcome.out, "out of time after "));
+}
+
+TEST_CASE("char_lm: files that are no models are told apart") {
+  const TemporaryFolder folder;
+  const auto missing = run(folder, {"sample", "--model", folder / "none"});
+  CHECK(missing.status == 1);
+  CHECK(contains(missing.err, "none: No such file or directory"));
+  const auto empty = run(folder, {"sample", "--model", folder.path});
+  CHECK(empty.status == 1);
+  CHECK(contains(empty.err, "holds no checkpoint"));
+  write(folder / "foreign", "hello");
+  CHECK(run(folder, {"sample", "--model", folder / "foreign"}).status == 1);
+  CHECK(run(folder, {"train", "--text", folder / "gone", "--out", folder / "m"}).status == 1);
+}
+
+TEST_CASE("char_lm: a loss that is not finite ends training with its first cause, and nothing is saved") {
+  const TemporaryFolder folder;
+  write(folder / "text", story(3000));
+  for (const auto* every : {"0", "1"}) {  // seen in training, and in validation
+    const auto diverged =
+        run(folder, training(folder / "text", folder / "model", {"--lr", "1e37", "--eval-every", every}));
+    CHECK(diverged.status == 1);
+    CHECK(diverged.err.starts_with("char_lm: training has diverged: "));
+    CHECK(contains(diverged.err, "first cause: "));
+    CHECK(contains(diverged.err, "linear made a bad value"));
+    CHECK(contains(diverged.err, "there is no checkpoint yet"));
+    CHECK(!std::filesystem::exists(folder / "model/last.safetensors"));
+  }
+}
+
+TEST_CASE("char_lm: numbers have a point whatever the locale") {
+  setenv("LC_ALL", "de_DE.UTF-8", 1);
+  const Trained trained;
+  unsetenv("LC_ALL");
+  CHECK(contains(trained.outcome.out, "learning rate 0.002"));
+  CHECK(log_lines(trained.model)[0]["config"]["lr"] == 2e-3);
+}

@@ -1,0 +1,157 @@
+#include <chrono>
+#include <random>
+#include <thread>
+
+#include "char_lm_program.hpp"
+#include "io/checkpoint.hpp"
+
+using namespace char_lm_test;
+using unroll::io::TensorFile;
+
+namespace {
+
+/// All that a run must agree in: weights, optimiser, carried state and random keys.
+TensorFile tensors_of(const std::filesystem::path& run, const char* name = "last.safetensors") {
+  return unroll::io::load_checkpoint(run / name, "char_lm").tensors;
+}
+
+bool equal(const TensorFile& a, const TensorFile& b) {
+  return a.names() == b.names() && std::all_of(a.begin(), a.end(), [&](const auto& entry) {
+           return b.at(entry.first) == entry.second;
+         });
+}
+
+/// The lines of a log without what depends on the clock or on how long the run was to be.
+std::vector<json> timeless(const std::filesystem::path& run) {
+  auto lines = log_lines(run);
+  for (auto& line : lines) {
+    for (const auto* key : {"seconds", "chars_per_second"}) line.erase(key);
+    if (line.contains("config")) line["config"].erase("epochs");
+  }
+  return lines;
+}
+
+/// A text, and a run over it that nothing interrupts.
+struct Reference {
+  TemporaryFolder folder;
+  std::string text = folder / "text", whole = folder / "whole", parts = folder / "parts";
+  Arguments options;
+  double seconds = 0;  ///< that the run took
+
+  explicit Reference(Arguments more) : options(std::move(more)) {
+    write(text, story(3000));
+    const auto begin = std::chrono::steady_clock::now();
+    REQUIRE(run(folder, training(text, whole, options)).status == 0);
+    seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  }
+  Arguments command(const Arguments& more = {}) const {
+    Arguments arguments = training(text, parts, options);
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return arguments;
+  }
+  void check_parts_equal_whole() const {
+    CHECK(equal(tensors_of(parts), tensors_of(whole)));
+    CHECK(equal(tensors_of(parts, "best.safetensors"), tensors_of(whole, "best.safetensors")));
+    CHECK(timeless(parts) == timeless(whole));
+  }
+};
+
+void sleep_for(double seconds) { std::this_thread::sleep_for(std::chrono::duration<double>(seconds)); }
+
+}  // namespace
+
+TEST_CASE("char_lm: a run prolonged by --resume equals one that was as long from the beginning") {
+  const Reference reference({"--epochs", "4", "--eval-every", "30"});
+  REQUIRE(run(reference.folder, reference.command({"--epochs", "1"})).status == 0);
+  const auto resumed =
+      run(reference.folder, {"train", "--out", reference.parts, "--resume", "--epochs", "4"});
+  REQUIRE_MESSAGE(resumed.status == 0, resumed.err);
+  CHECK(contains(resumed.out, "going on after step 85\n"));
+  CHECK(equal(tensors_of(reference.parts), tensors_of(reference.whole)));
+}
+
+TEST_CASE("char_lm: SIGINT and SIGTERM save and end the run, which then goes on to the bit") {
+  const Reference reference({"--epochs", "20"});
+  for (const int signal : {SIGINT, SIGTERM}) {
+    const pid_t child = start(reference.folder, reference.command());
+    sleep_for(reference.seconds / 2);
+    kill(child, signal);
+    const int status = wait_for(child);
+    CHECK((status == 128 + signal || status == 0));  // 0: it was faster
+    const auto resumed = run(reference.folder, reference.command({"--resume"}));
+    REQUIRE_MESSAGE(resumed.status == 0, resumed.err);
+    reference.check_parts_equal_whole();
+    std::filesystem::remove_all(reference.parts);
+  }
+}
+
+TEST_CASE("char_lm: killed 20 times at random moments and resumed, it ends with the same weights") {
+  // Evaluations, and with them saves, come so often that many kills fall into one.
+  const Reference reference({"--epochs", "3", "--eval-every", "10"});
+  std::mt19937 random(1);
+  std::uniform_real_distribution<double> moment(0, reference.seconds / 2);
+  for (int kills = 0; kills < 20;) {
+    const pid_t child = start(reference.folder, reference.command({"--resume"}));
+    sleep_for(moment(random));
+    kill(child, SIGKILL);
+    const int status = wait_for(child);
+    if (status == -SIGKILL) {
+      ++kills;
+      continue;
+    }
+    REQUIRE(status == 0);  // it was faster: once more from the beginning
+    reference.check_parts_equal_whole();
+    std::filesystem::remove_all(reference.parts);
+  }
+  REQUIRE(run(reference.folder, reference.command({"--resume"})).status == 0);
+  reference.check_parts_equal_whole();
+}
+
+TEST_CASE("char_lm: a folder that holds a run is not overwritten unless asked to") {
+  const Reference reference({"--epochs", "1"});
+  const std::string before = read(std::filesystem::path(reference.whole) / "last.safetensors");
+  const Arguments again = training(reference.text, reference.whole, {"--epochs", "1", "--seed", "2"});
+  const auto refused = run(reference.folder, again);
+  CHECK(refused.status == 2);
+  CHECK(contains(refused.err, "holds a run already; --resume goes on with it, --overwrite begins anew"));
+  CHECK(read(std::filesystem::path(reference.whole) / "last.safetensors") == before);
+  Arguments forced = again;
+  forced.push_back("--overwrite");
+  CHECK(run(reference.folder, forced).status == 0);
+  CHECK(read(std::filesystem::path(reference.whole) / "last.safetensors") != before);
+}
+
+TEST_CASE(
+    "char_lm: --resume refuses another text and other options, and begins anew where nothing is saved") {
+  const Reference reference({"--epochs", "1"});
+  const auto resume = [&](const Arguments& more) {
+    Arguments arguments = {"train", "--out", reference.whole, "--resume"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return run(reference.folder, arguments);
+  };
+  const auto other_size = resume({"--hidden", "16"});
+  CHECK(other_size.status == 2);
+  CHECK(contains(other_size.err, "--hidden 16: the run to be continued has 12"));
+  CHECK(resume({"--hidden", "12", "--lr", "2e-3"}).status == 0);
+  write(reference.folder / "other", story(3001));
+  const auto other_text = resume({"--text", reference.folder / "other"});
+  CHECK(other_text.status == 2);
+  CHECK(contains(other_text.err, "not the text that the run to be continued was trained on"));
+  const auto fresh = run(reference.folder, reference.command({"--resume"}));
+  CHECK(fresh.status == 0);
+  CHECK(contains(fresh.out, "no checkpoint in "));
+  reference.check_parts_equal_whole();
+}
+
+TEST_CASE("char_lm: a damaged checkpoint is refused") {
+  const Reference reference({"--epochs", "1"});
+  const auto file = std::filesystem::path(reference.whole) / "last.safetensors";
+  std::string bytes = read(file);
+  bytes[bytes.size() - 100] ^= 1;
+  write(file, bytes);
+  const auto refused =
+      run(reference.folder, {"train", "--out", reference.whole, "--resume", "--epochs", "2"});
+  CHECK(refused.status == 1);
+  CHECK(contains(refused.err, "last.safetensors"));
+  CHECK(read(file) == bytes);
+}

@@ -1,0 +1,270 @@
+#include <doctest/doctest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <fstream>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "autograd/error.hpp"
+#include "temporary_folder.hpp"
+#include "train/loop.hpp"
+#include "train/metrics_log.hpp"
+#include "train/signals.hpp"
+
+using namespace unroll;
+using json = nlohmann::ordered_json;
+
+namespace {
+
+std::string content(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+void append(const std::string& path, std::string_view text) {
+  std::ofstream(path, std::ios::binary | std::ios::app) << text;
+}
+
+/// A task whose losses are functions of the step alone, so that runs can be compared.
+struct CountingTask : TrainingTask {
+  std::vector<std::int64_t> trained, saved, saved_best;
+  LoopState last;
+  std::int64_t step = 0;
+  std::function<double(std::int64_t)> validation = [](std::int64_t k) { return 1.0 / double(k); };
+
+  StepResult train_step(std::int64_t index) override {
+    trained.push_back(index);
+    ++step;
+    return {2.0 / double(step), 0.1 * double(step), 10 + step};
+  }
+  std::optional<double> evaluate() override { return validation(step); }
+  void save(const LoopState& state, bool best) override {
+    saved.push_back(state.step);
+    if (best) saved_best.push_back(state.step);
+    last = LoopState::from_json(json::parse(state.to_json().dump()), "state");
+  }
+};
+
+/// Runs a task to the end, or until it has done `until` steps; returns what was printed.
+LoopEnd run(CountingTask& task, const LoopPlan& plan, LoopState state, MetricsLog& log,
+            std::int64_t until = 1000, std::string* printed = nullptr) {
+  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> out(std::tmpfile(), &std::fclose);
+  REQUIRE(out);
+  Progress progress(out.get());
+  task.step = state.step;
+  const LoopEnd end =
+      TrainingLoop(plan, std::move(state), task, progress, log).run([&] { return task.step >= until; });
+  if (printed) {
+    std::rewind(out.get());
+    for (int c; (c = std::fgetc(out.get())) != EOF;) *printed += static_cast<char>(c);
+  }
+  return end;
+}
+
+/// The lines of a log without what depends on the clock.
+std::vector<json> timeless(const std::string& path) {
+  std::vector<json> lines;
+  std::ifstream file(path);
+  for (std::string line; std::getline(file, line);) {
+    lines.push_back(json::parse(line));
+    lines.back().erase("seconds");
+    lines.back().erase("chars_per_second");
+  }
+  return lines;
+}
+
+const LoopPlan plan{.steps_per_epoch = 5, .epochs = 3, .evaluate_every = 4, .log_every = 3};
+
+}  // namespace
+
+TEST_CASE("metrics log: the first line is the configuration") {
+  const TemporaryFolder folder;
+  const auto path = folder / "log";
+  auto log = MetricsLog::create(path, {{"lr", 0.002}, {"cell", "lstm"}});
+  log.write({{"step", 1}, {"loss", 0.1}});
+  log.sync();
+  CHECK(content(path) == "{\"config\":{\"lr\":0.002,\"cell\":\"lstm\"}}\n{\"step\":1,\"loss\":0.1}\n");
+}
+
+TEST_CASE("metrics log: resuming cuts off what was written after the checkpoint, whole or in part") {
+  const TemporaryFolder folder;
+  const auto path = folder / "log";
+  const std::string kept = "{\"config\":{}}\n{\"step\":1}\n{\"step\":2}\n";
+  append(path, kept + "{\"step\":3}\n{\"st");
+  auto log = MetricsLog::resume(path, {{"other", 1}}, 2);
+  CHECK(content(path) == kept);
+  log.write({{"step", 3}});
+  CHECK(content(path) == kept + "{\"step\":3}\n");
+}
+
+TEST_CASE("metrics log: a line cut in the middle ends what is kept") {
+  const TemporaryFolder folder;
+  const auto path = folder / "log";
+  append(path, "{\"config\":{}}\n{\"step\":1}\n{\"step\":2}");
+  MetricsLog::resume(path, {}, 9);
+  CHECK(content(path) == "{\"config\":{}}\n{\"step\":1}\n");
+}
+
+TEST_CASE("metrics log: without a usable file resuming begins a new one") {
+  const TemporaryFolder folder;
+  const auto path = folder / "log";
+  MetricsLog::resume(path, {{"a", 1}}, 5);
+  CHECK(content(path) == "{\"config\":{\"a\":1}}\n");
+  append(folder / "foreign", "hello\n");
+  MetricsLog::resume(folder / "foreign", {{"a", 1}}, 5);
+  CHECK(content(folder / "foreign") == "{\"config\":{\"a\":1}}\n");
+}
+
+TEST_CASE("metrics log: a file that cannot be written is named") {
+  CHECK_THROWS_WITH_AS(MetricsLog::create("no/such/folder/log", {}),
+                       "no/such/folder/log: No such file or directory", DataError);
+  auto full = MetricsLog::create("/dev/null", {});
+  full.sync();
+  CHECK_THROWS_WITH_AS(MetricsLog::create("/dev/full", {}), "/dev/full: No space left on device", DataError);
+}
+
+TEST_CASE("loop: steps, evaluations and saves come when the plan says") {
+  const TemporaryFolder folder;
+  auto log = MetricsLog::create(folder / "log", {});
+  CountingTask task;
+  CHECK(run(task, plan, {}, log) == LoopEnd::complete);
+  CHECK(task.trained == std::vector<std::int64_t>{0, 1, 2, 3, 4, 0, 1, 2, 3, 4, 0, 1, 2, 3, 4});
+  CHECK(task.saved == std::vector<std::int64_t>{4, 8, 12, 15});
+  CHECK(task.saved_best == task.saved);
+  CHECK(task.last.step == 15);
+  CHECK(task.last.best == 1.0 / 15);
+}
+
+TEST_CASE("loop: without a number it evaluates at the end of each epoch") {
+  const TemporaryFolder folder;
+  auto log = MetricsLog::create(folder / "log", {});
+  CountingTask task;
+  run(task, {.steps_per_epoch = 5, .epochs = 3}, {}, log);
+  CHECK(task.saved == std::vector<std::int64_t>{5, 10, 15});
+}
+
+TEST_CASE("loop: only a lower validation loss is a new best; others count as stalled") {
+  const TemporaryFolder folder;
+  auto log = MetricsLog::create(folder / "log", {});
+  CountingTask task;
+  task.validation = [](std::int64_t k) { return k == 8 ? 1.0 : 2.0; };
+  std::string printed;
+  run(task, plan, {}, log, 1000, &printed);
+  CHECK(task.saved == std::vector<std::int64_t>{4, 8, 12, 15});
+  CHECK(task.saved_best == std::vector<std::int64_t>{4, 8});
+  CHECK(task.last.best_step == 8);
+  CHECK(task.last.stalled == 2);
+  CHECK(printed.find("epoch 1.60  step 8  train ") != std::string::npos);
+  CHECK(printed.find("valid 1.0000  new best\n") != std::string::npos);
+  CHECK(printed.find("valid 2.0000  stalled 2 (best 1.0000)\n") != std::string::npos);
+}
+
+TEST_CASE("loop: the logged loss is the mean over symbols since the line before") {
+  const TemporaryFolder folder;
+  auto log = MetricsLog::create(folder / "log", {});
+  CountingTask task;
+  run(task, plan, {}, log);
+  const auto lines = timeless(folder / "log");
+  CHECK(lines[1]["step"] == 3);
+  // 11, 12 and 13 symbols with losses 2, 1 and 2/3; three roundings.
+  CHECK(lines[1]["loss"].get<double>() ==
+        doctest::Approx((11 * 2 + 12 * 1 + 13 * 2.0 / 3) / 36).epsilon(1e-15));
+}
+
+TEST_CASE("loop: stopped anywhere and continued, it is the loop not interrupted") {
+  const TemporaryFolder folder;
+  CountingTask whole;
+  auto whole_log = MetricsLog::create(folder / "whole", {});
+  run(whole, plan, {}, whole_log);
+  for (std::int64_t at = 1; at < 15; ++at) {
+    const auto path = folder / "parts";
+    CountingTask first, second;
+    {
+      auto log = MetricsLog::create(path, {});
+      CHECK(run(first, plan, {}, log, at) == LoopEnd::stopped);
+      CHECK(first.last.step == at);
+      log.write({{"step", at + 1}, {"lost", true}});
+    }
+    auto log = MetricsLog::resume(path, {}, first.last.step);
+    CHECK(run(second, plan, first.last, log) == LoopEnd::complete);
+    auto seconds = whole.last;
+    seconds.seconds = second.last.seconds;
+    CHECK(second.last.to_json() == seconds.to_json());
+    CHECK(timeless(path) == timeless(folder / "whole"));
+  }
+}
+
+TEST_CASE("loop: when its time is up it evaluates, saves and ends") {
+  const TemporaryFolder folder;
+  auto log = MetricsLog::create(folder / "log", {});
+  CountingTask task;
+  CHECK(run(task, {.steps_per_epoch = 5, .epochs = 3, .time_limit = 1e-9}, {}, log) == LoopEnd::out_of_time);
+  CHECK(task.saved == std::vector<std::int64_t>{1});
+  CHECK(task.last.best == 1.0);
+}
+
+TEST_CASE("loop: an exception passes through and nothing is saved after it") {
+  struct Failing : CountingTask {
+    StepResult train_step(std::int64_t index) override {
+      if (step == 6) fail<DataError>("the loss is not finite");
+      return CountingTask::train_step(index);
+    }
+  } task;
+  const TemporaryFolder folder;
+  auto log = MetricsLog::create(folder / "log", {});
+  CHECK_THROWS_AS(run(task, plan, {}, log), DataError);
+  CHECK(task.saved == std::vector<std::int64_t>{4});
+}
+
+TEST_CASE("loop: without validation every evaluation saves the model as the best one") {
+  struct Blind : CountingTask {
+    std::optional<double> evaluate() override { return {}; }
+  } task;
+  const TemporaryFolder folder;
+  auto log = MetricsLog::create(folder / "log", {});
+  std::string printed;
+  run(task, plan, {}, log, 1000, &printed);
+  CHECK(task.saved_best == std::vector<std::int64_t>{4, 8, 12, 15});
+  CHECK(printed.find("valid") == std::string::npos);
+}
+
+TEST_CASE("loop: a plan or state that makes no sense is refused") {
+  const TemporaryFolder folder;
+  auto log = MetricsLog::create(folder / "log", {});
+  CountingTask task;
+  CHECK_THROWS_AS(run(task, {.steps_per_epoch = 0}, {}, log), UsageError);
+  CHECK_THROWS_AS(run(task, {.epochs = 0}, {}, log), UsageError);
+  CHECK_THROWS_AS(run(task, {.time_limit = -1}, {}, log), UsageError);
+  CHECK_THROWS_AS(LoopState::from_json(json::parse(R"({"step": 1})"), "m"), DataError);
+}
+
+TEST_CASE("signals: SIGINT and SIGTERM are noted, and one object at a time handles them") {
+  {
+    const StopSignals stop;
+    CHECK(stop.received() == 0);
+    std::raise(SIGTERM);
+    CHECK(stop.received() == SIGTERM);
+    CHECK_THROWS_AS(StopSignals(), UsageError);
+  }
+  const StopSignals stop;
+  CHECK(stop.received() == 0);
+  std::raise(SIGINT);
+  CHECK(stop.received() == SIGINT);
+}
+
+TEST_CASE("signals: a second SIGINT exits at once") {
+  const pid_t child = fork();
+  REQUIRE(child >= 0);
+  if (child == 0) {
+    const StopSignals stop;
+    std::raise(SIGINT);
+    std::raise(SIGINT);
+    _exit(0);
+  }
+  int status = 0;
+  REQUIRE(waitpid(child, &status, 0) == child);
+  CHECK(WIFEXITED(status));
+  CHECK(WEXITSTATUS(status) == 130);
+}

@@ -1,0 +1,90 @@
+#include "autograd/normalise.hpp"
+
+#include <doctest/doctest.h>
+
+#include "autograd/functions.hpp"
+#include "autograd/gradcheck.hpp"
+#include "autograd/views.hpp"
+#include "tests/arrays.hpp"
+
+using namespace unroll;
+using namespace unroll::tests;
+
+namespace {
+
+// (x − μ) / √(σ² + eps), by the definition.
+std::vector<double> reference(const std::vector<double>& x, std::size_t cols, double eps) {
+  std::vector<double> y;
+  for (std::size_t begin = 0; begin < x.size(); begin += cols) {
+    double mean = 0, variance = 0;
+    for (std::size_t j = 0; j < cols; ++j) mean += x[begin + j] / static_cast<double>(cols);
+    for (std::size_t j = 0; j < cols; ++j)
+      variance += (x[begin + j] - mean) * (x[begin + j] - mean) / static_cast<double>(cols);
+    for (std::size_t j = 0; j < cols; ++j) y.push_back((x[begin + j] - mean) / std::sqrt(variance + eps));
+  }
+  return y;
+}
+
+}  // namespace
+
+TEST_CASE_TEMPLATE("layer_norm: values equal the definition for rows of every length", T, float, double) {
+  // Cancellation in x − μ: some roundings at the size of x.
+  const double tolerance = 50 * std::numeric_limits<T>::epsilon();
+  for (index_t cols : {1, 2, 7, 8, 16, 17, 33, 5000}) {
+    const auto x = random_parameter<T>({3, cols}, 1, -2, 4);
+    for (double eps : {1e-5, 0.5}) {
+      CHECK(distance(list(layer_norm(x, {}, {}, eps)),
+                     reference(list(x), static_cast<std::size_t>(cols), eps)) < tolerance);
+    }
+  }
+}
+
+TEST_CASE("layer_norm: scale and shift, each alone and both") {
+  const auto x = random_parameter({2, 3, 5}, 2), g = random_parameter({5}, 3), b = random_parameter({5}, 4);
+  const Variable hat = layer_norm(x);
+  // The same product and sum, which the kernel may contract to one rounding.
+  CHECK(distance(list(layer_norm(x, g, b)), list((hat * g + b).evaluate())) < 1e-15);
+  CHECK(distance(list(layer_norm(x, g)), list((hat * g).evaluate())) < 1e-15);
+  CHECK(distance(list(layer_norm(x, {}, b)), list((hat + b).evaluate())) < 1e-15);
+}
+
+TEST_CASE("layer_norm: gradients of first and second order") {
+  for (const Shape& shape : {Shape{3, 4}, Shape{2, 2, 9}, Shape{5}, Shape{0, 3}, Shape{2, 0}}) {
+    CAPTURE(shape.str());
+    const index_t cols = shape.back(0);
+    const auto x = random_parameter(shape, 5), g = random_parameter({cols}, 6),
+               b = random_parameter({cols}, 7);
+    const auto both = [](const auto& in) { return layer_norm(in[0], in[1], in[2], 1e-3); };
+    gradcheck(both, {x, g, b});
+    gradgradcheck(both, {x, g, b});
+    gradcheck([](const auto& in) { return layer_norm(in[0]); }, {x});
+    gradgradcheck([](const auto& in) { return layer_norm(in[0]); }, {x});
+    gradcheck([](const auto& in) { return layer_norm(in[0], {}, in[1]); }, {x, b});
+    gradcheck([](const auto& in) { return layer_norm(in[0], in[1]); }, {x.detach(), g});
+  }
+  gradcheck([](const auto& in) { return layer_norm(slice(in[0], 1, 1, 5), slice(in[1], 0, 2, 6)); },
+            {random_parameter({3, 8}, 8), random_parameter({8}, 9)});
+}
+
+TEST_CASE_TEMPLATE("layer_norm: a constant row gives the shift, with a finite gradient", T, float, double) {
+  const auto x = values<T>({1, 3}, {7, 7, 7});
+  const Variable<T> y = layer_norm(x, row<T>({1, 2, 3}), row<T>({4, 5, 6}));
+  CHECK(list(y) == std::vector<double>{4, 5, 6});
+  y.backward(values<T>({1, 3}, {1, 0, 0}));
+  for (double d : gradient_list(x)) CHECK(std::isfinite(d));
+}
+
+TEST_CASE("layer_norm: takes expressions, and refuses shapes that do not fit") {
+  const auto x = random_parameter({2, 3}, 10), g = random_parameter({3}, 11);
+  CHECK(list(layer_norm(x * 1.0, g, g)) == list(layer_norm(x, g, g)));
+  CHECK(list(layer_norm(x * 1.0)) == list(layer_norm(x)));
+  CHECK(message_of<ShapeError>([&] {
+          layer_norm(x, row({1, 2}), g);
+        }) == "layer_norm: need x (…, N), gamma (N,) and beta (N,); got x (2, 3), gamma (2,), beta (3,)");
+  CHECK(message_of<ShapeError>([&] { layer_norm(x, {}, x); }) ==
+        "layer_norm: need x (…, N), gamma (N,) and beta (N,); got x (2, 3), gamma none, beta (2, 3)");
+  CHECK_THROWS_AS(layer_norm(Variable<double>(1.0)), ShapeError);
+  CHECK(message_of<UsageError>([&] { layer_norm(x, {}, {}, -1); }) ==
+        "layer_norm: eps must be at least 0; got -1");
+  CHECK_THROWS_AS(layer_norm(Variable<double>()), UsageError);
+}

@@ -1,0 +1,259 @@
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <functional>
+#include <limits>
+#include <memory>
+
+#include "autograd/views.hpp"
+#include "golden_optim.hpp"
+#include "optim_formulas.hpp"
+#include "optim_helpers.hpp"
+
+using namespace unroll;
+using namespace unroll::tests;
+
+namespace {
+
+const std::vector<double> start = {0.5, -1.0, 2.0, 0.1};
+
+double slope(double theta, int t, std::size_t i) {
+  return 0.5 * theta + std::sin(0.3 * t + static_cast<double>(i));
+}
+
+// Longer than a SIMD register and no multiple of one: the first four are `start`.
+std::vector<double> long_start() {
+  std::vector<double> x = start;
+  for (int i = 4; i < 37; ++i) x.push_back(std::cos(i));
+  return x;
+}
+
+void one_step(Optimizer<double>& optimizer, int t) {
+  const Variable<double>& p = optimizer.parameters()[0];
+  std::vector<double> g = list(p);
+  for (std::size_t i = 0; i < g.size(); ++i) g[i] = slope(g[i], t, i);
+  set_grad(p, g);
+  optimizer.step();
+}
+
+bool near(double a, double b) {
+  // A few hundred roundings of 1e-16 each, on numbers of order 1.
+  return std::abs(a - b) <= 1e-12 * std::max(1.0, std::abs(b));
+}
+
+}  // namespace
+
+TEST_CASE("optim: every rule equals its formula over 60 steps") {
+  for (const RuleCase& c : cases()) {
+    CAPTURE(c.name);
+    const auto p = row(long_start());
+    const auto optimizer = c.make(p);
+    std::vector<double> expected = long_start();
+    std::vector<Formula> formulas;
+    for (std::size_t i = 0; i < expected.size(); ++i) formulas.push_back(c.formula());
+    for (int t = 1; t <= 60; ++t) {
+      one_step(*optimizer, t);
+      for (std::size_t i = 0; i < expected.size(); ++i) {
+        expected[i] = formulas[i](expected[i], slope(expected[i], t, i), t);
+        CAPTURE(t);
+        CAPTURE(i);
+        REQUIRE(near(list(p)[i], expected[i]));
+      }
+    }
+  }
+}
+
+TEST_CASE("optim: every rule equals PyTorch after 3 and 60 steps") {
+  REQUIRE(std::size(golden_optimisers) == cases().size());
+  for (std::size_t k = 0; k < cases().size(); ++k) {
+    const GoldenOptimiser& golden = golden_optimisers[k];
+    CAPTURE(golden.name);
+    REQUIRE(std::string(golden.name) == cases()[k].name);
+    const auto p = row(start);
+    const auto optimizer = cases()[k].make(p);
+    for (int t = 1; t <= 60; ++t) {
+      one_step(*optimizer, t);
+      if (t != 3 && t != 60) continue;
+      for (std::size_t i = 0; i < start.size(); ++i) {
+        CHECK(near(list(p)[i], (t == 3 ? golden.after_3 : golden.after_60)[i]));
+      }
+    }
+  }
+}
+
+TEST_CASE("optim: float follows double") {
+  const auto p = row<float>({0.5, -1.0}), q = row<float>({0.5, -1.0});
+  Adam<float> optimizer(std::vector{p}, {.lr = 0.05});
+  Formula formula = adam({.lr = 0.05});
+  double expected = 0.5;
+  for (int t = 1; t <= 60; ++t) {
+    const double g = slope(list(p)[0], t, 0);
+    set_grad(p, {g, 0.0});
+    expected = formula(expected, slope(expected, t, 0), t);
+    optimizer.step();
+  }
+  CHECK(list(p)[0] == doctest::Approx(expected).epsilon(1e-4));  // 60 steps of 0.05 with 6e-8 relative each
+  CHECK(list(p)[1] == -1.0);
+}
+
+TEST_CASE("optim: a saved state continues to the bit") {
+  for (const RuleCase& c : cases()) {
+    CAPTURE(c.name);
+    const auto p = row(start);
+    const auto optimizer = c.make(p);
+    for (int t = 1; t <= 5; ++t) one_step(*optimizer, t);
+    optimizer->set_lr(0.03);
+
+    const auto q = row(list(p));
+    const auto resumed = c.make(q);
+    resumed->load_state(optimizer->state());
+    CHECK(resumed->lr() == 0.03);
+    for (int t = 6; t <= 10; ++t) {
+      one_step(*optimizer, t);
+      one_step(*resumed, t);
+    }
+    CHECK(list(p) == list(q));
+  }
+}
+
+TEST_CASE("optim: the state has PyTorch's names") {
+  const auto p = row(start), unused = row(start);
+  Adam<double> optimizer(std::vector{unused, p}, {.amsgrad = true});
+  CHECK(optimizer.state().arrays.empty());
+  set_grad(p, start);
+  optimizer.step();
+  const auto state = optimizer.state();
+  std::vector<std::string> names;
+  for (const auto& [name, array] : state.arrays) names.push_back(name);
+  CHECK(names == std::vector<std::string>{"1.exp_avg", "1.exp_avg_sq", "1.max_exp_avg_sq"});
+  CHECK(state.steps == std::map<std::size_t, std::uint64_t>{{1, 1}});
+  CHECK(Sgd<double>(std::vector{p}).state().learning_rates == std::vector{1e-3});
+}
+
+TEST_CASE("optim: a parameter without gradient, or frozen, stays as it is and is not decayed") {
+  auto p = row(start), q = row(start);
+  AdamW<double> optimizer(std::vector{p, q}, {.weight_decay = 0.5});
+  set_grad(p, start);
+  set_grad(q, start);
+  q.requires_grad(false);
+  optimizer.step();
+  CHECK(list(p) != start);
+  CHECK(list(q) == start);
+  const auto before = list(p);
+  optimizer.zero_grad();
+  optimizer.step();
+  CHECK(list(p) == before);
+  CHECK(optimizer.state().steps.at(0) == 1);
+}
+
+TEST_CASE("optim: a parameter of which only a slice was used is updated, with zeros elsewhere") {
+  const auto p = row({1, 2, 3, 4});
+  Sgd<double> optimizer(std::vector{p}, {.lr = 1});
+  sum(slice(p, 0, 1, 3)).backward();
+  optimizer.step();
+  CHECK(list(p) == std::vector{1.0, 1.0, 2.0, 4.0});
+}
+
+TEST_CASE("optim: groups have options and learning rates of their own") {
+  const auto p = row({1.0}), q = row({1.0});
+  Sgd<double> optimizer(std::vector{p}, {.lr = 0.1});
+  optimizer.add_group(std::vector{q}, {.lr = 0.5, .weight_decay = 1});
+  CHECK(optimizer.groups() == 2);
+  set_grad(p, {1.0});
+  set_grad(q, {1.0});
+  optimizer.set_lr(0.25, 1);
+  optimizer.step();
+  CHECK(list(p)[0] == 1 - 0.1);
+  CHECK(list(q)[0] == 1 - 0.25 * 2);
+  optimizer.set_lr(0);
+  CHECK(optimizer.lr(0) == 0);
+  CHECK(optimizer.lr(1) == 0);
+  CHECK(optimizer.options(1).lr == 0.5);
+  CHECK_THROWS_AS(optimizer.set_lr(0.1, 2), IndexError);
+  CHECK_THROWS_AS(optimizer.set_lr(-0.1), UsageError);
+}
+
+TEST_CASE("optim: a step is a change of the parameter's version") {
+  const auto p = row({1.0});
+  Sgd<double> optimizer(std::vector{p});
+  const Variable<double> y = sum(square(p));
+  set_grad(p, {1.0});
+  const auto before = p.version();
+  optimizer.step();
+  CHECK(p.version() == before + 1);
+  CHECK_THROWS_AS(y.backward(), UsageError);
+}
+
+TEST_CASE("optim: memory is taken at the first step only") {
+  const auto p = row(long_start());
+  Adam<double> optimizer(std::vector{p}, {.amsgrad = true});
+  set_grad(p, long_start());
+  optimizer.step();
+  const auto before = pool_stats();
+  for (int t = 0; t < 10; ++t) optimizer.step();
+  CHECK(pool_stats().in_use == before.in_use);
+  CHECK(pool_stats().system_allocations == before.system_allocations);
+}
+
+TEST_CASE("optim: parameters that are none are refused") {
+  const auto p = row(start);
+  const Variable<double> result = p * 2.0;
+  using List = std::vector<Variable<double>>;
+  CHECK_THROWS_WITH_AS(Adam<double>(List{}), "adam: the list of parameters is empty", UsageError);
+  CHECK_THROWS_AS(Adam<double>(List{Variable<double>()}), UsageError);
+  CHECK_THROWS_AS(Adam<double>(List{result}), UsageError);
+  CHECK_THROWS_WITH_AS(Adam<double>(List{p, p}), "adam: (4,) is listed twice; list each parameter once",
+                       UsageError);
+  Sgd<double> optimizer(List{p});
+  CHECK_THROWS_AS(optimizer.add_group(List{p}), UsageError);
+  CHECK(optimizer.groups() == 1);
+  CHECK(optimizer.parameters().size() == 1);
+}
+
+TEST_CASE("optim: options out of range are refused") {
+  const auto p = std::vector{row(start)};
+  const double nan = std::nan(""), inf = std::numeric_limits<double>::infinity();
+  CHECK_THROWS_WITH_AS(Adam<double>(p, {.lr = -1}), "adam: lr must be finite and at least 0; got -1",
+                       UsageError);
+  CHECK_THROWS_WITH_AS(Adam<double>(p, {.beta1 = 1}), "adam: beta1 must be in [0, 1); got 1", UsageError);
+  CHECK_THROWS_AS(Adam<double>(p, {.lr = nan}), UsageError);
+  CHECK_THROWS_AS(Adam<double>(p, {.beta2 = nan}), UsageError);
+  CHECK_THROWS_AS(AdamW<double>(p, {.epsilon = -1e-8}), UsageError);
+  CHECK_THROWS_AS(AdamW<double>(p, {.weight_decay = inf}), UsageError);
+  CHECK_THROWS_AS(Sgd<double>(p, {.momentum = -0.5}), UsageError);
+  CHECK_THROWS_AS(Sgd<double>(p, {.dampening = nan}), UsageError);
+  CHECK_THROWS_AS(Sgd<double>(p, {.nesterov = true}), UsageError);
+  CHECK_THROWS_AS(Sgd<double>(p, {.momentum = 0.9, .dampening = 0.1, .nesterov = true}), UsageError);
+  CHECK_THROWS_AS(RmsProp<double>(p, {.alpha = 1.5}), UsageError);
+  CHECK_THROWS_AS(Adagrad<double>(p, {.lr_decay = -1}), UsageError);
+  CHECK_THROWS_AS(Adadelta<double>(p, {.rho = -0.1}), UsageError);
+}
+
+TEST_CASE("optim: a state of another optimiser is refused and changes nothing") {
+  const auto p = row(start), q = row(start);
+  Adam<double> optimizer(std::vector{p});
+  set_grad(p, start);
+  optimizer.step();
+  const auto good = optimizer.state();
+  const auto refused = [&](OptimizerState<double> state, const char* message) {
+    CHECK_THROWS_WITH_AS(optimizer.load_state(state), message, UsageError);
+  };
+  auto bad = good;
+  bad.learning_rates.push_back(1);
+  refused(bad, "adam: the state has 2 groups; the optimiser has 1");
+  bad = good;
+  bad.steps[1] = 1;
+  refused(bad, "adam: the state has a parameter 1; the optimiser has 1");
+  bad = good;
+  bad.arrays.erase("0.exp_avg_sq");
+  refused(bad, "adam: the state has no exp_avg_sq for parameter 0, (4,)");
+  bad = good;
+  bad.arrays["0.exp_avg"] = row({1.0});
+  refused(bad, "adam: the state's exp_avg for parameter 0, (4,), has the shape (1,)");
+  bad = good;
+  bad.arrays["0.max_exp_avg_sq"] = row(start);
+  refused(bad, "adam: the state's \"0.max_exp_avg_sq\" belongs to other options or another rule");
+  CHECK(optimizer.state().steps == good.steps);
+  Sgd<double> other(std::vector{q}, {.momentum = 0.9});
+  CHECK_THROWS_AS(other.load_state(good), UsageError);
+}

@@ -1,0 +1,119 @@
+#include "optim/schedule.hpp"
+
+#include <doctest/doctest.h>
+
+#include <cmath>
+
+#include "optim/sgd.hpp"
+#include "optim_helpers.hpp"
+
+using namespace unroll;
+using namespace unroll::tests;
+
+namespace {
+const auto near = [](double x) { return doctest::Approx(x).epsilon(1e-15); };  // a few roundings
+}
+
+TEST_CASE("schedule: step decay multiplies after every so many steps") {
+  const Schedule s = step_decay(3, 0.1);
+  CHECK(s(0) == 1);
+  CHECK(s(2) == 1);
+  CHECK(s(3) == near(0.1));
+  CHECK(s(6) == near(0.01));
+}
+
+TEST_CASE("schedule: exponential decay multiplies at every step") {
+  const Schedule s = exponential_decay(0.5);
+  CHECK(s(0) == 1);
+  CHECK(s(1) == 0.5);
+  CHECK(s(10) == std::pow(0.5, 10));
+}
+
+TEST_CASE("schedule: a cosine falls from 1 to its minimum and stays there") {
+  const Schedule s = cosine(100, {.minimum = 0.2});
+  CHECK(s(0) == 1);
+  CHECK(s(25) == near(0.2 + 0.8 * (1 + std::sqrt(0.5)) / 2));
+  CHECK(s(50) == near(0.6));
+  CHECK(s(100) == near(0.2));
+  CHECK(s(1000) == near(0.2));
+}
+
+TEST_CASE("schedule: a cosine with restarts begins again, after longer and longer periods") {
+  const Schedule same = cosine(10, {.restarts = true});
+  CHECK(same(10) == 1);
+  CHECK(same(25) == near(0.5));
+  const Schedule growing = cosine(10, {.restarts = true, .period_factor = 2});
+  CHECK(growing(5) == near(0.5));
+  CHECK(growing(10) == 1);
+  CHECK(growing(20) == near(0.5));
+  CHECK(growing(30) == 1);
+  CHECK(growing(50) == near(0.5));
+}
+
+TEST_CASE("schedule: a linear warm-up rises to 1 and stays") {
+  const Schedule s = linear_warmup(4, 0.2);
+  CHECK(s(0) == 0.2);
+  CHECK(s(2) == near(0.6));
+  CHECK(s(4) == 1);
+  CHECK(s(400) == 1);
+}
+
+TEST_CASE("schedule: products and sequences are schedules") {
+  const Schedule product = linear_warmup(10) * exponential_decay(0.5);
+  CHECK(product(5) == near(0.5 * std::pow(0.5, 5)));
+  const Schedule both = sequence(linear_warmup(10), 10, step_decay(5, 0.1));
+  CHECK(both(9) == near(0.9));
+  CHECK(both(10) == 1);
+  CHECK(both(15) == near(0.1));
+}
+
+TEST_CASE("schedule: numbers out of range are refused") {
+  CHECK_THROWS_WITH_AS(step_decay(0), "step_decay: every must be at least 1; got 0", UsageError);
+  CHECK_THROWS_AS(step_decay(1, std::nan("")), UsageError);
+  CHECK_THROWS_AS(exponential_decay(-1), UsageError);
+  CHECK_THROWS_AS(cosine(0), UsageError);
+  CHECK_THROWS_AS(cosine(10, {.minimum = 2}), UsageError);
+  CHECK_THROWS_AS(cosine(10, {.period_factor = 0.5}), UsageError);
+  CHECK_THROWS_AS(linear_warmup(0), UsageError);
+  CHECK_THROWS_AS(linear_warmup(5, std::nan("")), UsageError);
+}
+
+TEST_CASE("scheduler: scales the rates of all groups, and continues from a saved state") {
+  Sgd<double> optimizer(std::vector{row({1.0})}, {.lr = 1});
+  optimizer.add_group(std::vector{row({1.0})}, {.lr = 10});
+  Scheduler<double> scheduler(optimizer, linear_warmup(4));
+  CHECK(optimizer.lr(0) == 0);
+  scheduler.step();
+  scheduler.step();
+  CHECK(optimizer.lr(0) == 0.5);
+  CHECK(optimizer.lr(1) == 5);
+
+  Sgd<double> other(std::vector{row({1.0})}, {.lr = 7});
+  other.add_group(std::vector{row({1.0})}, {.lr = 7});
+  Scheduler<double> resumed(other, linear_warmup(4));
+  resumed.load_state(scheduler.state());
+  CHECK(other.lr(1) == 5);
+  resumed.step();
+  CHECK(other.lr(0) == 0.75);
+  CHECK_THROWS_AS(resumed.load_state({1, {0.1}}), UsageError);
+}
+
+TEST_CASE("reduce on plateau: waits, reduces, cools down, and continues from a saved state") {
+  Sgd<double> optimizer(std::vector{row({1.0})}, {.lr = 1});
+  ReduceOnPlateau<double> plateau(optimizer, {.factor = 0.5, .patience = 1, .cooldown = 2, .minimum = 0.2});
+  CHECK_FALSE(plateau.observe(10));
+  CHECK_FALSE(plateau.observe(9));       // better
+  CHECK_FALSE(plateau.observe(8.9999));  // not by the threshold
+  CHECK(plateau.observe(std::nan("")));  // the second in a row
+  CHECK(optimizer.lr() == 0.5);
+
+  ReduceOnPlateau<double> resumed(optimizer, {.factor = 0.5, .patience = 1, .cooldown = 2, .minimum = 0.3});
+  resumed.load_state(plateau.state());
+  CHECK_FALSE(resumed.observe(9));  // cooling down
+  CHECK_FALSE(resumed.observe(9));
+  CHECK_FALSE(resumed.observe(9));
+  CHECK(resumed.observe(9));
+  CHECK(optimizer.lr() == 0.3);  // the minimum
+  CHECK_THROWS_AS(ReduceOnPlateau<double>(optimizer, {.factor = 1}), UsageError);
+  CHECK_THROWS_AS(ReduceOnPlateau<double>(optimizer, {.minimum = std::nan("")}), UsageError);
+}

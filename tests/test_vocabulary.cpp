@@ -1,0 +1,145 @@
+#include "data/vocabulary.hpp"
+
+#include <doctest/doctest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "autograd/error.hpp"
+#include "data/symbols.hpp"
+
+using namespace unroll;
+
+namespace {
+
+std::vector<std::string> split(std::string_view text, Level level) {
+  std::vector<std::string> symbols;
+  for_each_symbol(text, level, [&](std::string_view symbol) { symbols.emplace_back(symbol); });
+  return symbols;
+}
+
+using Symbols = std::vector<std::string>;
+
+}  // namespace
+
+TEST_CASE("vocabulary: symbols are numbered by code point, whatever their order in the text") {
+  for (const auto text : {"b\u00e9a\na\u20ac", "\u20aca\nb\u00e9"}) {
+    const Vocabulary vocabulary(count_symbols(text, Level::character));
+    CHECK(vocabulary.size() == 5);
+    CHECK(vocabulary.symbol(0) == "\n");
+    CHECK(vocabulary.symbol(1) == "a");
+    CHECK(vocabulary.symbol(2) == "b");
+    CHECK(vocabulary.symbol(3) == "\u00e9");
+    CHECK(vocabulary.id("\u20ac") == 4);
+  }
+}
+
+TEST_CASE("vocabulary: special symbols come first") {
+  const Vocabulary vocabulary(count_symbols("ab", Level::character), {"<pad>", "<unk>", "<s>", "</s>"});
+  CHECK(vocabulary.padding() == 0);
+  CHECK(vocabulary.unknown() == 1);
+  CHECK(vocabulary.start() == 2);
+  CHECK(vocabulary.end() == 3);
+  CHECK(vocabulary.id("a") == 4);
+  CHECK(vocabulary.size() == 6);
+}
+
+TEST_CASE("vocabulary: without special symbols there are none") {
+  const Vocabulary vocabulary(count_symbols("ab", Level::character));
+  CHECK(!vocabulary.padding());
+  CHECK(!vocabulary.unknown());
+  CHECK(!vocabulary.start());
+  CHECK(!vocabulary.end());
+}
+
+TEST_CASE("vocabulary: a symbol below the cut-off counts as unknown") {
+  const Vocabulary vocabulary(count_symbols("aabbc", Level::character), {.unknown = "<unk>"}, 2);
+  CHECK(vocabulary.size() == 3);
+  CHECK(vocabulary.id("c") == 0);
+  CHECK(!vocabulary.find("c"));
+}
+
+TEST_CASE("vocabulary: a cut-off without an unknown symbol is refused") {
+  CHECK_THROWS_WITH_AS(
+      Vocabulary(count_symbols("aab", Level::character), {}, 2),
+      "vocabulary: min_count 2 cuts off 'b' (U+0062): name an unknown symbol to stand for it", UsageError);
+  CHECK_THROWS_AS(Vocabulary(count_symbols("a", Level::character), {}, 0), UsageError);
+}
+
+TEST_CASE("vocabulary: an unknown symbol and a number out of range are named") {
+  const Vocabulary vocabulary(count_symbols("ab", Level::character));
+  CHECK_THROWS_WITH_AS(vocabulary.id("\u00e9"), "vocabulary: '\u00e9' (U+00E9) is not among its 2 symbols",
+                       DataError);
+  CHECK_THROWS_WITH_AS(vocabulary.symbol(2), "vocabulary: need an id in [0, 2); got 2", IndexError);
+  CHECK_THROWS_AS(vocabulary.symbol(-1), IndexError);
+}
+
+TEST_CASE("vocabulary: it survives the way through JSON text") {
+  const Vocabulary before(count_symbols("b\u00e9\n\"a", Level::character), {.unknown = "<unk>"});
+  const auto after = Vocabulary::from_json(nlohmann::ordered_json::parse(before.to_json().dump()), "model");
+  REQUIRE(after.size() == before.size());
+  for (std::int64_t id = 0; id < before.size(); ++id) CHECK(after.symbol(id) == before.symbol(id));
+  CHECK(after.unknown() == before.unknown());
+  CHECK(!after.padding());
+}
+
+TEST_CASE("vocabulary: damaged JSON is a readable error") {
+  const auto load = [](const char* text) {
+    return Vocabulary::from_json(nlohmann::ordered_json::parse(text), "m");
+  };
+  CHECK_THROWS_AS(load("[]"), DataError);
+  CHECK_THROWS_AS(load(R"({"symbols": 3})"), DataError);
+  CHECK_THROWS_AS(load(R"({"symbols": ["a", 1]})"), DataError);
+  CHECK_THROWS_AS(load(R"({"special": 1, "symbols": []})"), DataError);
+  CHECK_THROWS_WITH_AS(load(R"({"symbols": ["a", "a"]})"),
+                       "m: vocabulary: the symbol 'a' (U+0061) stands twice", DataError);
+  CHECK_THROWS_WITH_AS(load(R"({"special": {"unknown": "?"}, "symbols": ["a"]})"),
+                       "m: vocabulary: the unknown symbol '?' is not among the symbols", DataError);
+}
+
+TEST_CASE("symbols: characters are code points") {
+  CHECK(split("a\u00e9\U0001F600", Level::character) == Symbols{"a", "\u00e9", "\U0001F600"});
+}
+
+TEST_CASE("symbols: a word carries the space before it, and a character that joins nothing stands alone") {
+  CHECK(split("the cat's na\u00efve, said  he.\n I", Level::word) ==
+        Symbols{"the", " cat's", " na\u00efve", ",", " said", " ", " he", ".", "\n", " I"});
+  CHECK(split("\u2014 \u201cyes\u201d ", Level::word) == Symbols{"\u2014", " \u201c", "yes", "\u201d", " "});
+}
+
+TEST_CASE("symbols: scripts without spaces go by characters") {
+  CHECK(split("\u65e5\u672c\u8a9e", Level::word).size() == 3);
+}
+
+TEST_CASE("symbols: joined, they are the text") {
+  const std::string text = "  Tab\there;\r\n\n'quoted' \u00abok\u00bb 3.14  \u65e5\u672c x\u0301 ";
+  for (const Level level : {Level::character, Level::word}) {
+    std::string joined;
+    for (const auto& symbol : split(text, level)) joined += symbol;
+    CHECK(joined == text);
+  }
+}
+
+TEST_CASE("symbols: what the vocabulary does not know is left out, counted and described") {
+  const Vocabulary vocabulary(count_symbols("abc", Level::character));
+  const Encoded encoded = encode_symbols("axb\u00e9xc", Level::character, vocabulary);
+  CHECK(encoded.ids == std::vector<std::int64_t>{0, 1, 2});
+  CHECK(encoded.characters == 3);
+  CHECK(encoded.unknown == 3);
+  CHECK(describe_unknown(encoded, Level::character) ==
+        "3 unknown characters ('x' (U+0078), '\u00e9' (U+00E9), ...)");
+  CHECK(describe_unknown(encode_symbols("abc", Level::character, vocabulary), Level::character) == "");
+}
+
+TEST_CASE("symbols: with an unknown symbol nothing is left out") {
+  const Vocabulary vocabulary(count_symbols("to be", Level::word), {.unknown = "<unk>"});
+  const Encoded encoded = encode_symbols("to see be", Level::word, vocabulary);
+  CHECK(encoded.ids.size() == 3);
+  CHECK(encoded.ids[1] == vocabulary.unknown());
+  CHECK(describe_unknown(encoded, Level::word) == "1 unknown word (' see')");
+}
+
+TEST_CASE("symbols: levels have names") {
+  CHECK(level_named(name_of(Level::character)) == Level::character);
+  CHECK(level_named(name_of(Level::word)) == Level::word);
+  CHECK_THROWS_AS(level_named("byte"), DataError);
+}

@@ -1,0 +1,97 @@
+#!/usr/bin/env python3
+"""Writes the tables of numbers that the tests compare with PyTorch's: tests/golden_*.hpp.
+
+usage: tools/make_goldens.py [FOLDER]
+Needs PyTorch (Debian: python3-torch) and clang-format.
+"""
+import math
+import pathlib
+import subprocess
+import sys
+
+import torch
+
+torch.set_default_dtype(torch.float64)
+torch.set_num_threads(1)
+
+
+def numbers(tensor):
+    return ", ".join(repr(x) for x in tensor.detach().flatten().tolist())
+
+
+def header(what, includes, body):
+    lines = "\n".join(f"#include <{name}>" for name in includes)
+    return f"""#pragma once
+/// \\file Written by tools/make_goldens.py with PyTorch {torch.__version__}: {what}.
+
+{lines}
+
+{body}"""
+
+
+def optimisers():
+    """Four weights, 60 steps with the gradient θ/2 + sin(0.3 t + i), t from 1."""
+    o = torch.optim
+    rules = {
+        "sgd": lambda p: o.SGD(p, lr=0.1),
+        "sgd, weight decay": lambda p: o.SGD(p, lr=0.1, weight_decay=0.1),
+        "sgd, momentum": lambda p: o.SGD(p, lr=0.1, momentum=0.9, dampening=0.2, weight_decay=0.1),
+        "sgd, nesterov": lambda p: o.SGD(p, lr=0.1, momentum=0.9, nesterov=True, weight_decay=0.1),
+        "adam": lambda p: o.Adam(p, lr=0.05),
+        "adam, weight decay": lambda p: o.Adam(p, lr=0.05, betas=(0.8, 0.95), eps=1e-3, weight_decay=0.1),
+        "adam, amsgrad": lambda p: o.Adam(p, lr=0.05, betas=(0.8, 0.9), weight_decay=0.1, amsgrad=True),
+        "adamw": lambda p: o.AdamW(p, lr=0.05),
+        "adamw, amsgrad": lambda p: o.AdamW(p, lr=0.05, betas=(0.8, 0.9), weight_decay=0.2, amsgrad=True),
+        "rmsprop": lambda p: o.RMSprop(p),
+        "rmsprop, weight decay": lambda p: o.RMSprop(p, lr=0.02, alpha=0.9, eps=1e-3, weight_decay=0.1),
+        "rmsprop, centered": lambda p: o.RMSprop(p, alpha=0.9, weight_decay=0.1, centered=True),
+        "rmsprop, momentum": lambda p: o.RMSprop(p, alpha=0.9, momentum=0.7, centered=True),
+        "adagrad": lambda p: o.Adagrad(p),
+        "adagrad, decay": lambda p: o.Adagrad(p, lr=0.1, lr_decay=0.05, weight_decay=0.1, eps=1e-3),
+        "adadelta": lambda p: o.Adadelta(p),
+        "adadelta, weight decay": lambda p: o.Adadelta(p, lr=0.5, rho=0.8, eps=1e-3, weight_decay=0.1),
+    }
+    rows = []
+    for name, make in rules.items():
+        weights = torch.tensor([0.5, -1.0, 2.0, 0.1], requires_grad=True)
+        optimiser = make([weights])
+        for t in range(1, 61):
+            waves = torch.tensor([math.sin(0.3 * t + i) for i in range(4)])
+            weights.grad = 0.5 * weights.detach() + waves
+            optimiser.step()
+            if t == 3:
+                early = numbers(weights)
+        rows.append(f'    {{"{name}", {{{early}}}, {{{numbers(weights)}}}}},\n')
+    return header("weights after 3 and 60 steps of every update rule", ["vector"],
+                  "struct GoldenOptimiser {\n  const char* name;\n  std::vector<double> after_3, after_60;\n};\n\n"
+                  "inline const GoldenOptimiser golden_optimisers[] = {\n" + "".join(rows) + "};\n")
+
+
+def lstm():
+    """Two layers from non-zero states; the loss weighs outputs and final states by fixed random numbers."""
+    torch.manual_seed(7)
+    steps, batch, inputs, hidden, layers = 5, 2, 3, 4, 2
+    net = torch.nn.LSTM(inputs, hidden, layers)
+    values = {"x": torch.randn(steps, batch, inputs), "h0": torch.randn(layers, batch, hidden),
+              "c0": torch.randn(layers, batch, hidden)}
+    for v in values.values():
+        v.requires_grad_()
+    seeds = {"seed_y": torch.randn(steps, batch, hidden), "seed_h": torch.randn(layers, batch, hidden),
+             "seed_c": torch.randn(layers, batch, hidden)}
+    y, (h, c) = net(values["x"], (values["h0"], values["c0"]))
+    ((y * seeds["seed_y"]).sum() + (h * seeds["seed_h"]).sum() + (c * seeds["seed_c"]).sum()).backward()
+    values.update(net.named_parameters())
+    table = {**values, **seeds, "y": y, "h": h, "c": c}
+    table.update({f"grad {name}": v.grad for name, v in values.items()})
+    rows = "".join(f'    {{"{name}", {{{numbers(v)}}}}},\n' for name, v in table.items())
+    return header(f"an LSTM, T {steps}, B {batch}, I {inputs}, H {hidden}, {layers} layers",
+                  ["map", "string", "vector"],
+                  "inline const std::map<std::string, std::vector<double>> golden_lstm = {\n" + rows + "};\n")
+
+
+if __name__ == "__main__":
+    folder = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else pathlib.Path(__file__).parent.parent / "tests")
+    for name, make in {"optim": optimisers, "lstm": lstm}.items():
+        path = folder / f"golden_{name}.hpp"
+        path.write_text(make(), encoding="utf-8")
+        subprocess.run(["clang-format", "-i", str(path)], check=True)
