@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "autograd/falsify.hpp"
 #include "autograd/gemm.hpp"
 
 namespace unroll::detail {
@@ -127,7 +128,10 @@ void defer(Tensor<T>& parameter, DeferredUse<T> use) {
 
 template <class T>
 void flush_deferred(Tape<T>& tape) {
-  for (DeferredProduct<T>& product : tape.deferred) flush_one(product);
+  for (DeferredProduct<T>& product : tape.deferred) {
+    [[maybe_unused]] const Falsifier<T> falsifier(to_falsify(product));
+    flush_one(product);
+  }
   tape.deferred.clear();
 }
 

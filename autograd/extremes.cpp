@@ -137,7 +137,8 @@ Variable<T> max(const Variable<T>& x, const Axes& axes, bool keepdims) {
 template <class T>
 Variable<T> min(const Variable<T>& x, const Axes& axes, bool keepdims) {
   if (!x) detail::fail_empty("min", 0);
-  if (x.size() == 0 && detail::kept_shape("min", x.shape(), axes).size() > 0)
+  const Shape kept = detail::kept_shape("min", x.shape(), axes);
+  if (x.size() == 0 && kept.size() > 0)
     fail<UsageError>("min: {} has no elements; check for that first", x.shape().str());
   return detail::recorded::neg(max(detail::recorded::neg(x), axes, keepdims));
 }

@@ -156,8 +156,10 @@ class AffineNode : public ManyNode<T> {
 
   std::string name() const override { return has_addend_ ? "add_linear" : "linear"; }
 
+  bool recomputable() const override { return !has_addend_ && uses_.size() == 1; }
+
   void recompute(index_t first, index_t count, T* to) override {
-    if (has_addend_ || uses_.size() != 1) return Node<T>::recompute(first, count, to);
+    if (!recomputable()) return Node<T>::recompute(first, count, to);
     const Use& u = uses_[0];
     Rows<T> rows(this->input(u.x));
     rows.count = count;

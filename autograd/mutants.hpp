@@ -28,6 +28,8 @@ inline __attribute__((always_inline)) void mutate(Op op, std::array<N, n>& adjoi
   if (mutation.fault == Fault::percent) d = d * N(1.01);
   if (mutation.fault == Fault::dropped) d = N(0);
 }
+/// Whether an array op is to store where it should add; the other faults of array ops are in falsify.hpp.
+inline bool mutate_store(const char* op) { return mutation.fault == Fault::store && mutation.op == op; }
 inline bool mutate_store(int scalar_op, int argument) {
   return mutation.fault == Fault::store && mutation.scalar_op == scalar_op &&
          static_cast<int>(mutation.argument) == argument;
@@ -37,6 +39,7 @@ inline bool mutate_store(int scalar_op, int argument) {
 
 template <class Op, class N, std::size_t n>
 inline __attribute__((always_inline)) void mutate(Op, std::array<N, n>&) {}
+constexpr bool mutate_store(const char*) { return false; }
 constexpr bool mutate_store(int, int) { return false; }
 
 #endif

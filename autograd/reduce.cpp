@@ -127,8 +127,11 @@ template <class T>
 Variable<T> mean(const Variable<T>& x, const Axes& axes, bool keepdims) {
   if (!x) detail::fail_empty("mean", 0);
   const Shape kept = detail::kept_shape("mean", x.shape(), axes);
-  if (x.size() == 0) fail<UsageError>("mean: {} has no elements; check for that first", x.shape().str());
-  return sum(x, axes, keepdims) * (static_cast<double>(kept.size()) / static_cast<double>(x.size()));
+  if (x.size() == 0 && kept.size() > 0) {
+    fail<UsageError>("mean: {} has no elements; check for that first", x.shape().str());
+  }
+  const double share = x.size() == 0 ? 1 : static_cast<double>(kept.size()) / static_cast<double>(x.size());
+  return sum(x, axes, keepdims) * share;
 }
 
 #define UNROLL_INSTANTIATE(T)                                                          \

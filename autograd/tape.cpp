@@ -6,6 +6,7 @@
 
 #include "autograd/compiled.hpp"
 #include "autograd/deferred.hpp"
+#include "autograd/falsify.hpp"
 #include "autograd/variable.hpp"
 
 namespace unroll {
@@ -293,7 +294,10 @@ void Tape<T>::visit(Node<T>& node, const Options& options) {
     }
   }
   if (!selective_ || node.active_) {
-    node.backward();
+    {
+      [[maybe_unused]] const Falsifier<T> falsifier(to_falsify(*this, node));
+      node.backward();
+    }
     if (AnomalyMode::active()) {
       for (std::size_t k = 0; k < node.input_count_; ++k) {
         const Tensor<T>& in = *node.inputs_[k];

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "autograd/mutants.hpp"
 #include "autograd/tape.hpp"
 #include "autograd/variable.hpp"
 
@@ -157,6 +158,7 @@ struct GradWriter {
     }
     GradSlot<T> slot = op.region(k, grad_layout(parent));
     slot.add = parent.grad_state == GradState::full || std::exchange(op.written_[k], char{1}) != 0;
+    slot.add = slot.add && !mutate_store(op.op_);
     return slot;
   }
 

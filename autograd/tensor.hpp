@@ -141,6 +141,8 @@ class Node {
   virtual std::string find_nan() const { return name(); }
   /// Computes rows [first, first + rows) of the output's value again, for an output that was overwritten.
   virtual void recompute(index_t first, index_t rows, T* to);
+  /// Whether recompute() works, and backward does not read the output's value: it may be overwritten.
+  virtual bool recomputable() const { return false; }
 
   /// Where the output is rows of input 0, each with its gradient: which ones.
   virtual const Indices* lookup() const { return nullptr; }

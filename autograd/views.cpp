@@ -75,7 +75,7 @@ Variable<T> LazyUnbind<T>::operator()(index_t t, bool donate) {
   if (!x_) {
     node_->adopt(k, part);
     part->is_view = true;
-    part->donatable = donate && parent.refs == 1;
+    part->donatable = donate && parent.refs == 1 && parent.creator && parent.creator->recomputable();
   }
   return Variable<T>(std::move(part));
 }

@@ -50,6 +50,20 @@ Variable<T> reshape(const Variable<T>& x, std::initializer_list<index_t> extents
 template <class T>
 Variable<T> dense(const Variable<T>& x);
 
+/// The same for expressions.
+template <detail::Lazy E>
+auto reshape(E&& x, const Shape& shape) {
+  return reshape(Variable(std::forward<E>(x)), shape);
+}
+template <detail::Lazy E>
+auto slice(E&& x, int axis, index_t begin, index_t end = to_end, index_t step = 1) {
+  return slice(Variable(std::forward<E>(x)), axis, begin, end, step);
+}
+template <detail::Lazy E>
+auto select(E&& x, int axis, index_t index) {
+  return select(Variable(std::forward<E>(x)), axis, index);
+}
+
 namespace detail {
 /// The slices of x along `axis` at `bounds`, which cover it; only part k where k ≥ 0.
 template <class T>

@@ -151,8 +151,10 @@ Row row_of(const char* name) {
   for (const Range& r : Scalar<op>::ranges()) row.has_slope.push_back(r.slope);
   for (const Pattern& p : patterns()) row.cases.push_back(case_of<op>(p));
   const auto call = [](const V& a, const V& b) { return V(Scalar<op>::call(a, b, b)); };
+  // where's own call compares first.
+  const char* first = op == ScalarOp::where ? "greater" : name;
   row.mistakes.push_back(
-      {[call] { call(V(), V()); }, fmt::format("{}: an argument is an empty Variable", name)});
+      {[call] { call(V(), V()); }, fmt::format("{}: an argument is an empty Variable", first)});
   if (row.has_slope.size() > 1)
     row.mistakes.push_back({[call] {
                               call(V(Shape{2, 3}, 1), V(Shape{4}, 1));
