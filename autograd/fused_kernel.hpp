@@ -211,6 +211,7 @@ UNROLL_INLINE const T* row_start(const Source<T>& in, const T* base, index_t r, 
 
 template <class T, int L, class... Trees>
 void fused_forward(const std::tuple<Trees...>& trees, const Source<T>* in, const Loop& loop, T* const* out) {
+  if (loop.cols == 0) return;  // not even the element that a row repeats need exist
   using N = Batch<T>;
   constexpr index_t width = N::size;
   alignas(64) T splat[L + 1][N::size];
@@ -254,6 +255,7 @@ UNROLL_INLINE void fused_adjoints(const std::tuple<Trees...>& trees, const Batch
 template <class T, int L, class... Trees>
 void fused_backward(const std::tuple<Trees...>& trees, const Source<T>* in, const Loop& loop,
                     const T* const* out_grad, const Sink<T>* sinks) {
+  if (loop.cols == 0) return;
   using N = Batch<T>;
   constexpr index_t width = N::size;
   constexpr int outputs = sizeof...(Trees);
@@ -423,6 +425,7 @@ class FusedNode final : public FixedNode<T, L, sizeof...(Trees)> {
 
   /// Runs the walk again in search of the first op that made a bad value; "" where none did.
   [[gnu::cold]] static std::string find_bad(const std::tuple<Trees...>& trees, const FusedWalk<T, L>& walk) {
+    if (walk.loop.cols == 0) return "";
     using N = Batch<T>;
     const char* found = nullptr;
     alignas(64) T splat[L + 1][N::size];

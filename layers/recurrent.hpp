@@ -7,6 +7,7 @@
 #include "autograd/dropout.hpp"
 #include "autograd/join.hpp"
 #include "autograd/permute.hpp"
+#include "layers/default_generator.hpp"
 #include "layers/module.hpp"
 #include "layers/scan.hpp"
 
