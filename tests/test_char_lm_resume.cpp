@@ -155,3 +155,25 @@ TEST_CASE("char_lm: a damaged checkpoint is refused") {
   CHECK(contains(refused.err, "last.safetensors"));
   CHECK(read(file) == bytes);
 }
+
+TEST_CASE("char_lm: weights that are finite but too large have the op named that overflows, and are kept") {
+  const Reference reference({"--epochs", "1"});
+  const auto file = std::filesystem::path(reference.whole) / "last.safetensors";
+  auto checkpoint = unroll::io::load_checkpoint(file, "char_lm");
+  TensorFile enlarged;
+  for (const auto& [name, tensor] : checkpoint.tensors) {
+    if (name == "model.output.weight")
+      enlarged.add<float>(name, tensor.shape, std::vector<float>(tensor.bytes.size() / 4, 3e38f));
+    else
+      enlarged.add_bytes(name, tensor);
+  }
+  checkpoint.tensors = enlarged;
+  unroll::io::save_checkpoint(file, checkpoint);
+  const std::string before = read(file);
+  const auto diverged =
+      run(reference.folder, {"train", "--out", reference.whole, "--resume", "--epochs", "2"});
+  CHECK(diverged.status == 1);
+  CHECK_MESSAGE(contains(diverged.err, "linear made a bad value"), diverged.err);
+  CHECK(contains(diverged.err, "the last good checkpoint is "));
+  CHECK(read(file) == before);
+}

@@ -95,8 +95,9 @@ StepResult Trainer::train_step(std::int64_t index) {
   const double norm = clip_grad_norm(parameters_, options_.clip > 0 ? options_.clip : HUGE_VAL);
   const StepResult result{loss.item(), norm, std::ssize(window.targets)};
   if (!std::isfinite(result.loss) || !std::isfinite(norm))
-    fail_diverged(fmt::format("loss {}, gradient norm {}", result.loss, norm),
-                  [&] { before.loss(window, start).backward(); });
+    fail_diverged(
+        fmt::format("loss {}, gradient norm {}", std::abs(result.loss), std::abs(norm)),  // no "-nan"
+        [&] { before.loss(window, start).backward(); });
   optimizer_->step();
   optimizer_->zero_grad();
   return result;
@@ -113,7 +114,7 @@ std::optional<double> Trainer::evaluate() {
   if (!valid_) return {};
   const double loss = mean_loss(model_, *valid_);
   if (!std::isfinite(loss))
-    fail_diverged(fmt::format("validation loss {}", loss), [&] { mean_loss(model_, *valid_); });
+    fail_diverged(fmt::format("validation loss {}", std::abs(loss)), [&] { mean_loss(model_, *valid_); });
   return loss;
 }
 
