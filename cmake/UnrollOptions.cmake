@@ -16,6 +16,9 @@ else()
   target_compile_options(unroll_options INTERFACE $<$<NOT:$<CONFIG:Debug,MinSizeRel,Release>>:-O3>)
 endif()
 
+# xsimd 8.1 does not compile for AVX-512 without any optimisation.
+target_compile_options(unroll_options INTERFACE $<$<AND:$<CONFIG:Debug>,$<NOT:$<BOOL:${UNROLL_SANITIZE}>>>:-Og>)
+
 if(UNROLL_ARCH)
   target_compile_options(unroll_options INTERFACE -march=${UNROLL_ARCH})
 elseif(UNROLL_NATIVE)

@@ -42,7 +42,7 @@ int main() {
   Model model;
   unroll::Adam adam(unroll::parameters(model), {.lr = 1e-2});
   float first = 0, last = 0;
-  for (int i = 0; i < 100; ++i) {
+  for (int i = 0; i < 300; ++i) {
     const V loss = mse(model(x), y);
     loss.backward();
     adam.step();
