@@ -8,7 +8,7 @@
 #include <tuple>
 #include <utility>
 
-#include "autograd/fused_kernel.hpp"
+#include "autograd/fused_node.hpp"
 
 namespace unroll {
 inline namespace UNROLL_ISA {

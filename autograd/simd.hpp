@@ -8,9 +8,9 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
-#include <xsimd/xsimd.hpp>
 
 #include "autograd/shape.hpp"
+#include "autograd/xsimd.hpp"
 
 #if defined(__AVX512F__) && defined(__AVX512DQ__) && defined(__AVX512VL__)
 #define UNROLL_ISA isa_avx512

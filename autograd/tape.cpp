@@ -1,19 +1,9 @@
 #include "autograd/tape.hpp"
 
-#include <algorithm>
-#include <cmath>
-#include <unordered_map>
-
-#include "autograd/compiled.hpp"
 #include "autograd/deferred.hpp"
-#include "autograd/falsify.hpp"
 #include "autograd/variable.hpp"
 
 namespace unroll {
-
-AnomalyMode::AnomalyMode(bool infinite) : before_(level) { level = std::max(level, infinite ? 2 : 1); }
-AnomalyMode::~AnomalyMode() { level = before_; }
-bool AnomalyMode::bad(double x) { return level == 2 ? !std::isfinite(x) : std::isnan(x); }
 
 template <class T>
 TapeStats tape_stats() {
@@ -23,23 +13,11 @@ template TapeStats tape_stats<float>();
 template TapeStats tape_stats<double>();
 
 namespace detail {
-namespace {
-
 template <class T>
-std::string describe(const Tensor<T>& t) {
+std::string name_and_shape(const Tensor<T>& t) {
   if (t.extras && !t.extras->name.empty()) return fmt::format("{} {}", t.extras->name, t.shape.str());
   return t.shape.str();
 }
-
-template <class T>
-bool any_bad(const T* data, index_t runs, index_t run, index_t pitch) {
-  for (index_t r = 0; r < runs; ++r)
-    for (index_t i = 0; i < run; ++i)
-      if (AnomalyMode::bad(data[r * pitch + i])) return true;
-  return false;
-}
-
-}  // namespace
 
 void fail_empty(std::string_view op, std::size_t k) {
   fail<UsageError>("{}: argument {} is an empty Variable; assign a value to it first", op, k + 1);
@@ -51,10 +29,10 @@ void fail_unusable(std::string_view op, std::size_t k, const Tensor<T>& t) {
     fail<UsageError>(
         "{}: argument {} {} is the result of {}, which an earlier backward has released; detach() it, or "
         "give that backward retain = true",
-        op, k + 1, describe(t), t.creator->name());
+        op, k + 1, name_and_shape(t), t.creator->name());
   }
   fail<UsageError>("{}: argument {} {} was recorded by another thread; detach() it there first", op, k + 1,
-                   describe(t));
+                   name_and_shape(t));
 }
 
 template <class T>
@@ -135,361 +113,11 @@ void Tape<T>::forget(Node<T>* node) {
 }
 
 template <class T>
-void Tape<T>::touch_hooked(Tensor<T>& leaf) {
-  for (const GradAside<T>& a : hooked_leaves_)
-    if (a.tensor.get() == &leaf) return;
-  const bool stored = leaf.grad_state == GradState::full;
-  hooked_leaves_.push_back({TensorRef<T>(&leaf), stored ? leaf.grad : nullptr, leaf.grad_storage});
-  clear_grad(leaf);
-}
-
-template <class T>
 std::vector<Node<T>*> Tape<T>::live_nodes() const {
   std::vector<Node<T>*> nodes;
   for (Node<T>* n : slots_)
     if (n) nodes.push_back(n);
   return nodes;
-}
-
-// --- backward: collect what the roots depend on, then sweep it from the end ----------------------------
-
-template <class T>
-void Tape<T>::mark(Tensor<T>& t) {
-  if (!t.held) {
-    t.held = true;
-    t.add_ref();
-    set_aside(t);
-  }
-  Node<T>& node = *t.creator;
-  if (node.pending_) return;
-  node.pending_ = true;
-  node.active_ = false;
-  node.add_ref();
-  ++open_;
-  top_ = std::max(top_, node.slot_ + 1);
-}
-
-template <class T>
-void Tape<T>::validate(Node<T>& node) const {
-  if (node.tape_ != this) {
-    fail<UsageError>("backward: {} was recorded by another thread; call backward there", node.name());
-  }
-  if (node.released_) {
-    fail<UsageError>("backward: {} was released by an earlier backward; give that one retain = true",
-                     node.name());
-  }
-  for (std::size_t k = 0; k < node.input_count_; ++k) {
-    const Tensor<T>& in = *node.inputs_[k];
-    if (node.versions_[k] != ~0u && node.versions_[k] != in.version()) {
-      fail<UsageError>(
-          "backward: {} needs input {} {} as it was, but update() has changed it since; call backward before "
-          "the update, or compute the result again",
-          node.name(), k + 1, describe(in));
-    }
-  }
-}
-
-template <class T>
-void Tape<T>::collect(std::span<const TensorRef<T>> roots, const Options&) {
-  order_.clear();
-  open_ = top_ = 0;
-  for (const TensorRef<T>& root : roots) {
-    if (!root->creator) continue;
-    if (root->creator->tape_ != this || root->creator->released_) validate(*root->creator);
-    mark(*root);
-  }
-  for (std::size_t i = top_; i-- > 0 && open_ > 0;) {
-    Node<T>* node = slots_[i];
-    if (!node || !node->pending_) continue;
-    --open_;
-    order_.push_back(node);
-    validate(*node);
-    for (std::size_t k = 0; k < node->input_count_; ++k) {
-      Tensor<T>& in = *node->inputs_[k];
-      if (!in.requires_grad || !in.creator) continue;
-      if (in.creator->released_ || in.creator->tape_ != this) validate(*in.creator);
-      mark(in);
-    }
-  }
-}
-
-template <class T>
-void Tape<T>::select_active() {
-  for (std::size_t i = order_.size(); i-- > 0;) {
-    Node<T>& node = *order_[i];
-    for (std::size_t k = 0; k < node.input_count_; ++k) {
-      const Tensor<T>& in = *node.inputs_[k];
-      if (in.requires_grad && (in.wanted || (in.creator && in.creator->active_))) node.active_ = true;
-    }
-  }
-}
-
-template <class T>
-void Tape<T>::let_go(Node<T>& node) {
-  node.pending_ = node.active_ = false;
-  for (std::size_t k = 0; k < node.output_count_; ++k) {
-    Tensor<T>* out = node.outputs_[k];
-    if (!out || !out->held) continue;
-    out->held = false;
-    if (!out->wanted && (selective_ || !out->retain_grad)) clear_grad(*out);
-    out->release();
-  }
-  node.release();
-}
-
-template <class T>
-void Tape<T>::seed(std::span<const TensorRef<T>> roots, std::span<const Variable<T>> seeds) {
-  for (std::size_t k = 0; k < roots.size(); ++k) {
-    Tensor<T>& t = *roots[k];
-    if (!wants(t)) continue;
-    const Tensor<T>& s = *seeds[k].tensor();
-    const GradSlot<T> g = open_grad(t);
-    for_runs<T>(t.shape.size(), g.run, g.pitch, s.run, s.pitch, [&](index_t to, index_t from, index_t n) {
-      for (index_t i = 0; i < n; ++i)
-        g.data[to + i] = g.add ? g.data[to + i] + s.data[from + i] : s.data[from + i];
-    });
-  }
-}
-
-// The gradient of `t` as a Variable of its own.
-template <class T>
-Variable<T> copy_grad(const Tensor<T>& t) {
-  auto v = Variable<T>::uninitialised(t.shape);
-  const GradSlot<T> g = grad_layout(t);
-  for_runs<T>(t.shape.size(), g.run, g.pitch, g.run, g.run,
-              [&](index_t from, index_t to, index_t n) { std::copy_n(t.grad + from, n, v.data() + to); });
-  return v;
-}
-
-template <class T>
-const Variable<T>& with_shape_of(const Tensor<T>& t, const Variable<T>& changed) {
-  if (!(changed.shape() == t.shape)) {
-    fail<ShapeError>("hook: the gradient of {} must keep its shape; got {}", describe(t),
-                     changed.shape().str());
-  }
-  return changed;
-}
-
-template <class T>
-Variable<T> run_hooks(Tensor<T>& t, Variable<T> g) {
-  for (const auto& hook : t.extras->hooks) {
-    const Variable<T> changed = hook(g);
-    if (changed) g = with_shape_of(t, changed).copy();
-  }
-  return g;
-}
-
-template <class T>
-void Tape<T>::visit(Node<T>& node, const Options& options) {
-  for (std::size_t k = 0; k < node.output_count_; ++k) {
-    Tensor<T>* out = node.outputs_[k];
-    if (!out || !out->held) continue;
-    finish_grad(*out);
-    if (out->grad_state != GradState::full) continue;
-    if (out->has_hooks()) {
-      const Variable<T> g = run_hooks(*out, copy_grad(*out));
-      const GradSlot<T> to = open_grad(*out);
-      for_runs<T>(out->shape.size(), to.run, to.pitch, g.tensor()->run, g.tensor()->pitch,
-                  [&](index_t a, index_t b, index_t n) { std::copy_n(g.data() + b, n, to.data + a); });
-    }
-  }
-  if (!selective_ || node.active_) {
-    {
-      [[maybe_unused]] const Falsifier<T> falsifier(to_falsify(*this, node));
-      node.backward();
-    }
-    if (AnomalyMode::active()) {
-      for (std::size_t k = 0; k < node.input_count_; ++k) {
-        const Tensor<T>& in = *node.inputs_[k];
-        if (in.grad_state != GradState::full || !wants(in)) continue;
-        const GradSlot<T> g = grad_layout(in);
-        if (any_bad(g.data, g.run == 0 ? 0 : in.shape.size() / g.run, g.run, g.pitch)) {
-          fail<UsageError>(
-              "anomaly: backward of {} made a bad gradient of input {} {}; look at the values there",
-              node.name(), k + 1, describe(in));
-        }
-      }
-    }
-  }
-  if (!options.retain && (!selective_ || node.active_)) {
-    node.drop_inputs();
-    node.released_ = true;
-  }
-}
-
-template <class T>
-void Tape<T>::sweep(const Options& options) {
-  for (std::size_t i = 0; i < order_.size(); ++i) {
-    Node<T>& node = *order_[i];
-    visit(node, options);
-    order_[i] = nullptr;
-    let_go(node);
-  }
-  order_.clear();
-  flush_deferred(*this);
-  run_leaf_hooks();
-}
-
-template <class T>
-void Tape<T>::run_leaf_hooks() {
-  while (!hooked_leaves_.empty()) {
-    const GradAside<T>& a = hooked_leaves_.back();
-    Tensor<T>& leaf = *a.tensor;
-    const Variable<T> g = run_hooks(leaf, copy_grad(leaf));
-    for (index_t i = 0; i < g.size(); ++i) leaf.grad[i] = a.grad ? a.grad[i] + g.data()[i] : g.data()[i];
-    hooked_leaves_.pop_back();
-  }
-}
-
-template <class T>
-void Tape<T>::set_aside(Tensor<T>& t) {
-  if (t.grad_state == GradState::none) return;
-  aside_.push_back({TensorRef<T>(&t), t.grad, t.grad_storage});
-  clear_grad(t);
-}
-
-// What was set aside becomes the gradient again, with what the pass found added if it is to be kept.
-template <class T>
-void Tape<T>::put_back(bool add) {
-  for (GradAside<T>& a : aside_) {
-    Tensor<T>& t = *a.tensor;
-    for (index_t i = 0; add && t.grad_state == GradState::full && i < t.shape.size(); ++i)
-      a.grad[i] += t.grad[i];
-    t.grad = a.grad;
-    t.grad_storage = a.storage;
-    t.grad_state = GradState::full;
-  }
-  aside_.clear();
-}
-
-template <class T>
-void Tape<T>::abandon() {
-  for (Node<T>* node : order_) {
-    if (node) {
-      for (std::size_t k = 0; k < node->input_count_; ++k) {
-        Tensor<T>& in = *node->inputs_[k];  // a leaf must not point to a node that may go
-        if (in.grad_part && static_cast<Node<T>*>(in.grad_part) == node) finish_grad(in);
-      }
-      for (std::size_t k = 0; k < node->output_count_; ++k)
-        if (node->outputs_[k]) clear_grad(*node->outputs_[k]);
-      let_go(*node);
-    }
-  }
-  order_.clear();
-  // A failure while collecting leaves marked nodes that were not reached yet.
-  for (std::size_t i = slots_.size(); open_ > 0 && i-- > 0;) {
-    Node<T>* node = i < slots_.size() ? slots_[i] : nullptr;
-    if (node && node->pending_) {
-      --open_;
-      let_go(*node);
-    }
-  }
-  deferred.clear();
-  for (GradAside<T>& a : hooked_leaves_) {
-    clear_grad(*a.tensor);
-    if (!a.grad) continue;
-    a.tensor->grad = a.grad;
-    a.tensor->grad_storage = a.storage;
-    a.tensor->grad_state = GradState::full;
-  }
-  hooked_leaves_.clear();
-}
-
-template <class T>
-struct Tape<T>::Guard {
-  Tape& tape;
-  std::span<const TensorRef<T>> wanted;
-  bool done = false;
-  ~Guard() {
-    if (!done) tape.abandon();
-    for (const TensorRef<T>& t : wanted) {
-      t->wanted = false;
-      clear_grad(*t);
-    }
-    tape.put_back(done && !tape.selective_);
-    tape.running_ = tape.selective_ = tape.retaining_ = false;
-  }
-};
-
-template <class T>
-std::vector<Variable<T>> Tape<T>::backward(std::span<const TensorRef<T>> roots,
-                                           std::span<const Variable<T>> seeds, const Options& options) {
-  if (running_) fail<UsageError>("backward: called inside a backward pass; let that one end first");
-  Guard guard{*this, options.wanted};
-  running_ = true;
-  retaining_ = options.retain;
-  selective_ = !options.wanted.empty();
-  for (const TensorRef<T>& t : options.wanted) {
-    t->wanted = true;
-    set_aside(*t);
-  }
-  collect(roots, options);
-  if (selective_) select_active();
-  if (options.create_graph) {
-    std::vector<Variable<T>> result = sweep_graph(roots, seeds, options);
-    guard.done = true;
-    return result;
-  }
-  seed(roots, seeds);
-  sweep(options);
-  std::vector<Variable<T>> result;
-  for (const TensorRef<T>& t : options.wanted)
-    result.push_back(t->grad_state == GradState::full ? copy_grad(*t) : Variable<T>());
-  guard.done = true;
-  return result;
-}
-
-template <class T>
-std::vector<Variable<T>> Tape<T>::sweep_graph(std::span<const TensorRef<T>> roots,
-                                              std::span<const Variable<T>> seeds, const Options& options) {
-  std::unordered_map<const Tensor<T>*, Variable<T>> grads;
-  const auto add = [&](const Tensor<T>& t, const Variable<T>& g) {
-    Variable<T>& sum = grads[&t];
-    sum = sum ? apply_compiled(ScalarOp::add, {sum, g}) : g;
-  };
-  const auto hook = [](const Tensor<T>& t, Variable<T>& g) {
-    for (const auto& f : t.extras->hooks) {
-      const Variable<T> changed = f(g);
-      if (changed) g = with_shape_of(t, changed);
-    }
-  };
-  for (std::size_t k = 0; k < roots.size(); ++k)
-    if (wants(*roots[k])) add(*roots[k], seeds[k]);
-  for (Node<T>* node : order_) {
-    std::vector<Variable<T>> dy(node->output_count_);
-    bool any = false;
-    for (std::size_t k = 0; k < node->output_count_; ++k) {
-      Tensor<T>* out = node->outputs_[k];
-      const auto found = out ? grads.find(out) : grads.end();
-      if (found == grads.end()) continue;
-      any = true;
-      if (out->has_hooks()) hook(*out, found->second);
-      dy[k] = found->second;
-    }
-    if (!any || (selective_ && !node->active_)) continue;
-    const std::vector<Variable<T>> dx = node->emit(dy);
-    for (std::size_t k = 0; k < node->input_count_; ++k)
-      if (dx[k] && wants(*node->inputs_[k])) add(*node->inputs_[k], dx[k]);
-  }
-  for (Node<T>* node : order_) let_go(*node);
-  order_.clear();
-  std::vector<Variable<T>> result;
-  for (const TensorRef<T>& t : options.wanted) {
-    const auto found = grads.find(t.get());
-    if (found != grads.end() && !t->creator && t->has_hooks()) hook(*t, found->second);
-    result.push_back(found == grads.end() ? Variable<T>() : found->second);
-  }
-  return result;
-}
-
-template <class T>
-void check_anomaly(const Node<T>& node, const Tensor<T>& output) {
-  const auto bad = [](const Tensor<T>& t) { return any_bad(t.data, t.runs(), t.run, t.pitch); };
-  if (!bad(output)) return;
-  for (std::size_t k = 0; k < node.input_count(); ++k)
-    if (bad(node.input(k))) return;  // it was given, not made here
-  fail<UsageError>("anomaly: {} made a bad value in {}; look at its inputs", node.find_nan(),
-                   output.shape.str());
 }
 
 #define UNROLL_INSTANTIATE(T)                                                                 \
@@ -499,8 +127,8 @@ void check_anomaly(const Node<T>& node, const Tensor<T>& output) {
   template void Node<T>::adopt(std::size_t, const TensorRef<T>&);                             \
   template std::vector<Variable<T>> Node<T>::emit(const std::vector<Variable<T>>&);           \
   template void Node<T>::recompute(index_t, index_t, T*);                                     \
-  template void fail_unusable(std::string_view, std::size_t, const Tensor<T>&);               \
-  template void check_anomaly(const Node<T>&, const Tensor<T>&);
+  template std::string name_and_shape(const Tensor<T>&);                                      \
+  template void fail_unusable(std::string_view, std::size_t, const Tensor<T>&);
 UNROLL_INSTANTIATE(float)
 UNROLL_INSTANTIATE(double)
 

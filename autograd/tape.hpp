@@ -161,9 +161,16 @@ void record(Ref<Node<T>> node, std::span<Tensor<T>* const> inputs, std::span<con
   Tape<T>::local().record(node.get());
 }
 
-/// In anomaly mode: throws if an output has a bad value. `node` may be null where nothing was recorded.
+/// The name, if it has one, and the shape.
+template <class T>
+std::string name_and_shape(const Tensor<T>& t);
+
+/// In anomaly mode: throws if an output has a bad value that none of the inputs has.
 template <class T>
 void check_anomaly(const Node<T>& node, const Tensor<T>& output);
+/// In anomaly mode, after node.backward(): throws if it made a bad gradient.
+template <class T>
+void check_gradient_anomaly(const Node<T>& node);
 
 }  // namespace detail
 }  // namespace unroll

@@ -4,6 +4,9 @@
 #include <concepts>
 #include <functional>
 #include <optional>
+
+#include "autograd/xsimd.hpp"
+//
 #include <xtensor/xadapt.hpp>
 #include <xtensor/xarray.hpp>
 #include <xtensor/xnoalias.hpp>

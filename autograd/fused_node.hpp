@@ -1,0 +1,201 @@
+#pragma once
+/// \file A fused expression as a node of the tape.
+
+#include "autograd/fused_kernel.hpp"
+#include "autograd/tape.hpp"
+
+namespace unroll::detail {
+inline namespace UNROLL_ISA {
+
+template <class T, int L>
+struct FusedWalk {
+  Source<T> sources[L + 1];
+  Loop loop;
+};
+
+// All lanes plain: one row over everything.
+template <class T>
+bool plain(const Tensor<T>& t, const Shape& shape) {
+  return t.run == shape.size() && t.shape == shape;
+}
+
+template <class T, int L>
+void plan_forward(Tensor<T>* const* inputs, const Shape& shape, FusedWalk<T, L>& walk) {
+  bool all_plain = true;
+  for (int k = 0; k < L; ++k) {
+    walk.sources[k].data = inputs[k]->data;
+    all_plain = all_plain && plain(*inputs[k], shape);
+  }
+  if (all_plain) {
+    walk.loop.cols = shape.size();
+    return;
+  }
+  Layout layouts[L + 1];
+  Lane lanes[L + 1];
+  for (int k = 0; k < L; ++k) layouts[k] = {&inputs[k]->shape, inputs[k]->run, inputs[k]->pitch};
+  walk.loop = plan_loop(shape, {layouts, static_cast<std::size_t>(L)}, lanes);
+  for (int k = 0; k < L; ++k) walk.sources[k].lane = lanes[k];
+}
+
+/// A fused expression on the tape: its L inputs, its outputs, and the tree with its constants.
+template <class T, int L, class... Trees>
+class FusedNode final : public FixedNode<T, L, sizeof...(Trees)> {
+ public:
+  FusedNode(std::tuple<Trees...> trees, const Shape& shape) : trees_(std::move(trees)), shape_(shape) {}
+
+  void backward() override {
+    constexpr int outputs = sizeof...(Trees);
+    const T* out_grad[outputs];
+    for (int m = 0; m < outputs; ++m) out_grad[m] = this->output_grad(m);
+    Tensor<T>* inputs[L + 1];
+    Sink<T> sinks[L + 1];
+    Layout layouts[2 * L + 1];
+    GradSlot<T> slots[L + 1];
+    bool all_plain = true;
+    for (int k = 0; k < L; ++k) {
+      Tensor<T>& in = this->input(k);
+      inputs[k] = &in;
+      layouts[k] = layouts[L + k] = {&in.shape, in.run, in.pitch};
+      all_plain = all_plain && plain(in, shape_);
+      if (!this->wants(k)) continue;
+      const bool whole = in.shape == shape_;
+      const GradSlot<T>& slot = slots[k] = whole ? open_grad(in) : open_grad_to_add(in);
+      sinks[k].data = slot.data;
+      sinks[k].add = slot.add;
+      layouts[L + k] = {&in.shape, slot.run, slot.pitch};
+      all_plain = all_plain && slot.run == in.shape.size();
+    }
+    // What one input's sink stores late, another's may already have added to.
+    for (int k = 0; k < L; ++k) {
+      for (int m = 0; m < L && sinks[k].data && !sinks[k].add; ++m) {
+        if (!sinks[m].data || !grads_overlap(*inputs[k], *inputs[m])) continue;
+        fill_runs(slots[k], inputs[k]->shape.size(), T{0});
+        sinks[k].add = true;
+      }
+      sinks[k].add = sinks[k].add && !mutate_store(first_op(std::get<0>(trees_)), k);
+    }
+    FusedWalk<T, L> walk;
+    for (int k = 0; k < L; ++k) walk.sources[k].data = inputs[k]->data;
+    if (all_plain) {
+      walk.loop.cols = shape_.size();
+    } else {
+      Lane lanes[2 * L + 1];
+      walk.loop = plan_loop(shape_, {layouts, static_cast<std::size_t>(2 * L)}, lanes);
+      for (int k = 0; k < L; ++k) walk.sources[k].lane = lanes[k], sinks[k].lane = lanes[L + k];
+    }
+    fused_backward<T, L>(trees_, walk.sources, walk.loop, out_grad, sinks);
+  }
+
+  [[gnu::cold]] std::vector<Variable<T>> emit(const std::vector<Variable<T>>& dy) override {
+    using N = Dyn<T>;
+    N in[L + 1], adjoints[L + 1];
+    for (int k = 0; k < L; ++k) in[k] = N(Variable<T>(TensorRef<T>(&this->input(k))));
+    [&]<std::size_t... M>(std::index_sequence<M...>) {
+      (
+          [&] {
+            if (!dy[M]) return;
+            const N d(dy[M]);
+            push<0>(std::get<M>(trees_), eval<0>(std::get<M>(trees_), in), d, d, adjoints);
+          }(),
+          ...);
+    }
+    (std::index_sequence_for<Trees...>{});
+    std::vector<Variable<T>> dx(L);
+    for (int k = 0; k < L; ++k)
+      if (adjoints[k].v && this->wants(k)) dx[k] = fit_to(adjoints[k].v, this->input(k).shape);
+    return dx;
+  }
+
+  std::string name() const override { return name_of(); }
+  static std::string name_of() {
+    std::string text;
+    ((text += (text.empty() ? "" : "; ") + tree_name<Trees>::get()), ...);
+    return text;
+  }
+
+  /// Runs the walk again in search of the first op that made a bad value; "" where none did.
+  [[gnu::cold]] static std::string find_bad(const std::tuple<Trees...>& trees, const FusedWalk<T, L>& walk) {
+    if (walk.loop.cols == 0) return "";
+    using N = Batch<T>;
+    const char* found = nullptr;
+    alignas(64) T splat[L + 1][N::size];
+    for_slabs(walk.loop, [&](const index_t* index, index_t) {
+      for (index_t r = 0; r < walk.loop.rows && !found; ++r) {
+        for (index_t j = 0; j < walk.loop.cols && !found; j += N::size) {
+          const index_t n = std::min<index_t>(N::size, walk.loop.cols - j);
+          N x[L + 1];
+          for (int k = 0; k < L; ++k) {
+            const Source<T>& in = walk.sources[k];
+            const T* p = row_start(in, in.data + outer_offset(walk.loop, in.lane, index), r, splat[k]);
+            x[k] = load_part_of_block(p + (j & in.lane.mask), n);
+          }
+          [&]<std::size_t... M>(std::index_sequence<M...>) {
+            ((found = found ? found : bad_op<T>(std::get<M>(trees), eval<0>(std::get<M>(trees), x), n)), ...);
+          }
+          (std::index_sequence_for<Trees...>{});
+        }
+      }
+    });
+    return found ? fmt::format("{} in {}", found, name_of()) : "";
+  }
+
+ private:
+  static Batch<T> load_part_of_block(const T* p, index_t n) {
+    alignas(64) T buffer[Batch<T>::size] = {};
+    std::copy_n(p, n, buffer);
+    return Batch<T>::load_aligned(buffer);
+  }
+  template <class X>
+  static int first_op(const X&) {
+    return -1;
+  }
+  template <class Op, class... A>
+  static int first_op(const Tree<Op, A...>&) {
+    return static_cast<int>(Op::id);
+  }
+
+  std::tuple<Trees...> trees_;
+  Shape shape_;
+};
+
+template <class X>
+struct top_name {
+  static constexpr const char* value = "fuse";
+};
+template <class Op, class... A>
+struct top_name<Tree<Op, A...>> {
+  static constexpr const char* value = Op::name;
+};
+
+/// Computes the outputs of `trees` over `inputs` and records the node where a gradient may be asked for.
+template <class T, class... Trees, std::size_t L>
+std::array<Variable<T>, sizeof...(Trees)> run_fused(const std::tuple<Trees...>& trees,
+                                                    const std::array<Tensor<T>*, L>& inputs,
+                                                    const Shape& shape) {
+  constexpr std::size_t outputs = sizeof...(Trees);
+  constexpr int n = static_cast<int>(L);
+  const char* op = outputs > 1 ? "fuse" : top_name<std::tuple_element_t<0, std::tuple<Trees...>>>::value;
+  const bool recorded = begin_op<T>(op, inputs);
+  FusedWalk<T, n> walk;
+  plan_forward<T, n>(inputs.data(), shape, walk);
+  std::array<TensorRef<T>, outputs> out;
+  T* data[outputs];
+  Tape<T>& tape = Tape<T>::local();
+  for (std::size_t m = 0; m < outputs; ++m) {
+    out[m] = tape.allocate_output(shape);
+    data[m] = out[m]->data;
+  }
+  fused_forward<T, n>(trees, walk.sources, walk.loop, data);
+  using N = FusedNode<T, n, Trees...>;
+  if (AnomalyMode::active()) {
+    const std::string bad = N::find_bad(trees, walk);
+    if (!bad.empty()) fail_anomaly(bad, shape);
+  }
+  if (recorded) record<T>(Ref<Node<T>>(new N(trees, shape)), inputs, out);
+  std::array<Variable<T>, outputs> result;
+  for (std::size_t m = 0; m < outputs; ++m) result[m] = Variable<T>(std::move(out[m]));
+  return result;
+}
+
+}  // namespace UNROLL_ISA
+}  // namespace unroll::detail
