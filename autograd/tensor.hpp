@@ -72,7 +72,7 @@ struct Tensor {
   bool wanted = false;       ///< grad(): asked for by the caller
   bool donatable = false;    ///< scan: its reader may overwrite the value
   bool consumed = false;     ///< the value was overwritten by the only op that reads it
-  bool restored = false;            ///< was consumed, but then read after all
+  bool restored = false;     ///< was consumed, but then read after all
   bool shares_grad = false;  ///< gradient lives in that of the creator's input 0, where nobody else writes
   bool held = false;         ///< kept alive by the backward pass that is running
 
