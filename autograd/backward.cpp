@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <unordered_map>
+#include <unordered_set>
+#include <utility>
 
 #include "autograd/compiled.hpp"
 #include "autograd/deferred.hpp"
@@ -79,15 +81,15 @@ void Tape<T>::validate(Node<T>& node) const {
 }
 
 template <class T>
-void Tape<T>::collect(std::span<const TensorRef<T>> roots, const Options&) {
+void Tape<T>::collect(std::span<const TensorRef<T>> roots) {
   order_.clear();
   open_ = top_ = 0;
   for (const TensorRef<T>& root : roots) {
     if (!root->creator) continue;
     if (root->creator->tape_ != this || root->creator->released_) validate(*root->creator);
-    mark(*root);
+    if (root->creator->slot_ >= floor_) mark(*root);
   }
-  for (std::size_t i = top_; i-- > 0 && open_ > 0;) {
+  for (std::size_t i = top_; i-- > floor_ && open_ > 0;) {
     Node<T>* node = slots_[i];
     if (!node || !node->pending_) continue;
     --open_;
@@ -97,7 +99,7 @@ void Tape<T>::collect(std::span<const TensorRef<T>> roots, const Options&) {
       Tensor<T>& in = *node->inputs_[k];
       if (!in.requires_grad || !in.creator) continue;
       if (in.creator->released_ || in.creator->tape_ != this) validate(*in.creator);
-      mark(in);
+      if (in.creator->slot_ >= floor_) mark(in);
     }
   }
 }
@@ -177,7 +179,30 @@ void Tape<T>::sweep(const Options& options) {
   }
   order_.clear();
   flush_deferred(*this);
-  run_leaf_hooks();
+}
+
+// A pass inside a pass: it has its own list of nodes and its own waiting products, and shares everything
+// else.
+template <class T>
+void Tape<T>::backward_above_floor(std::span<const TensorRef<T>> roots, std::span<const Variable<T>> seeds) {
+  struct Outer {
+    Tape& tape;
+    std::vector<Node<T>*> order = std::exchange(tape.order_, {});
+    std::vector<DeferredProduct<T>> deferred = std::exchange(tape.deferred, {});
+    bool retaining = std::exchange(tape.retaining_, false);
+    bool done = false;
+    ~Outer() {
+      if (!done) tape.abandon_nodes();
+      tape.order_ = std::move(order);
+      tape.deferred = std::move(deferred);
+      tape.retaining_ = retaining;
+    }
+  } outer{*this};
+  collect(roots);
+  if (selective_) select_active();
+  seed(roots, seeds);
+  sweep({});
+  outer.done = true;
 }
 
 template <class T>
@@ -213,7 +238,7 @@ void Tape<T>::put_back(bool add) {
 }
 
 template <class T>
-void Tape<T>::abandon() {
+void Tape<T>::abandon_nodes() {
   for (Node<T>* node : order_) {
     if (node) {
       for (std::size_t k = 0; k < node->input_count_; ++k) {
@@ -227,7 +252,7 @@ void Tape<T>::abandon() {
   }
   order_.clear();
   // A failure while collecting leaves marked nodes that were not reached yet.
-  for (std::size_t i = slots_.size(); open_ > 0 && i-- > 0;) {
+  for (std::size_t i = slots_.size(); open_ > 0 && i-- > floor_;) {
     Node<T>* node = i < slots_.size() ? slots_[i] : nullptr;
     if (node && node->pending_) {
       --open_;
@@ -235,6 +260,11 @@ void Tape<T>::abandon() {
     }
   }
   deferred.clear();
+}
+
+template <class T>
+void Tape<T>::abandon() {
+  abandon_nodes();
   for (GradAside<T>& a : hooked_leaves_) {
     clear_grad(*a.tensor);
     if (!a.grad) continue;
@@ -273,7 +303,7 @@ std::vector<Variable<T>> Tape<T>::backward(std::span<const TensorRef<T>> roots,
     t->wanted = true;
     set_aside(*t);
   }
-  collect(roots, options);
+  collect(roots);
   if (selective_) select_active();
   if (options.create_graph) {
     std::vector<Variable<T>> result = sweep_graph(roots, seeds, options);
@@ -282,6 +312,7 @@ std::vector<Variable<T>> Tape<T>::backward(std::span<const TensorRef<T>> roots,
   }
   seed(roots, seeds);
   sweep(options);
+  run_leaf_hooks();
   std::vector<Variable<T>> result;
   for (const TensorRef<T>& t : options.wanted)
     result.push_back(t->grad_state == GradState::full ? copy_grad(*t) : Variable<T>());
@@ -341,10 +372,47 @@ void Tape<T>::touch_hooked(Tensor<T>& leaf) {
   clear_grad(leaf);
 }
 
+template <class T>
+Subpass<T>::Subpass()
+    : tape_(Tape<T>::local()),
+      floor_before_(std::exchange(tape_.floor_, tape_.slots_.size())),
+      placement_before_(std::exchange(tape_.placement, nullptr)) {}
+
+template <class T>
+Subpass<T>::~Subpass() {
+  tape_.floor_ = floor_before_;
+  tape_.placement = placement_before_;
+}
+
+template <class T>
+bool Subpass<T>::is_outside(const Tensor<T>& t) const {
+  return !t.creator || t.creator->slot_ < tape_.floor_;
+}
+
+template <class T>
+std::vector<TensorRef<T>> Subpass<T>::read_from_outside() const {
+  std::vector<TensorRef<T>> outside;
+  std::unordered_set<const Tensor<T>*> seen;
+  for (std::size_t i = tape_.floor_; i < tape_.slots_.size(); ++i) {
+    const Node<T>* node = tape_.slots_[i];
+    for (std::size_t k = 0; node && k < node->input_count_; ++k) {
+      const TensorRef<T>& in = node->inputs_[k];
+      if (in->requires_grad && is_outside(*in) && seen.insert(in.get()).second) outside.push_back(in);
+    }
+  }
+  return outside;
+}
+
+template <class T>
+void Subpass<T>::backward(std::span<const TensorRef<T>> roots, std::span<const Variable<T>> seeds) {
+  tape_.backward_above_floor(roots, seeds);
+}
+
 #define UNROLL_INSTANTIATE(T)                                                                        \
   template std::vector<Variable<T>> Tape<T>::backward(std::span<const TensorRef<T>>,                 \
                                                       std::span<const Variable<T>>, const Options&); \
-  template void Tape<T>::touch_hooked(Tensor<T>&);
+  template void Tape<T>::touch_hooked(Tensor<T>&);                                                   \
+  template class Subpass<T>;
 UNROLL_INSTANTIATE(float)
 UNROLL_INSTANTIATE(double)
 

@@ -9,6 +9,10 @@
 
 namespace unroll {
 
+namespace detail {
+struct Recording;
+}
+
 /// While it lives, ops of this thread record nothing (a nestable scope).
 class NoGrad {
  public:
@@ -19,6 +23,7 @@ class NoGrad {
   static bool active() { return depth > 0; }
 
  private:
+  friend struct detail::Recording;
   static inline thread_local constinit int depth = 0;
 };
 
@@ -70,6 +75,9 @@ struct GradAside {
 };
 
 template <class T>
+class Subpass;
+
+template <class T>
 class Tape {
  public:
   Tape();
@@ -107,9 +115,11 @@ class Tape {
   void touch_hooked(Tensor<T>& leaf);
 
  private:
+  friend class Subpass<T>;
   struct Guard;
   static Tape& start();
-  void collect(std::span<const TensorRef<T>> roots, const Options& options);
+  void collect(std::span<const TensorRef<T>> roots);
+  void backward_above_floor(std::span<const TensorRef<T>> roots, std::span<const Variable<T>> seeds);
   void mark(Tensor<T>& t);
   void validate(Node<T>& node) const;
   void select_active();
@@ -120,6 +130,7 @@ class Tape {
   void visit(Node<T>& node, const Options& options);
   void let_go(Node<T>& node);
   void abandon();
+  void abandon_nodes();
   void set_aside(Tensor<T>& t);
   void put_back(bool add);
   void run_leaf_hooks();
@@ -129,8 +140,43 @@ class Tape {
   std::vector<Node<T>*> slots_;
   std::vector<Node<T>*> order_;
   std::size_t live_ = 0, open_ = 0, top_ = 0;
+  std::size_t floor_ = 0;  ///< where the innermost Subpass begins; what lies below keeps its place
   std::uint64_t recorded_ = 0;
   bool running_ = false, selective_ = false, retaining_ = false;
+};
+
+/// While it lives, ops record even inside NoGrad.
+struct Recording {
+  Recording() { std::swap(depth, NoGrad::depth); }
+  ~Recording() { NoGrad::depth = depth; }
+  Recording(const Recording&) = delete;
+  Recording& operator=(const Recording&) = delete;
+  int depth = 0;
+};
+
+/// A stretch of the tape of its own: what is recorded while it lives can be run back at once, also inside a
+/// backward pass. It must not outlive that; the innermost goes first.
+template <class T>
+class Subpass {
+ public:
+  Subpass();
+  ~Subpass();
+  Subpass(const Subpass&) = delete;
+  Subpass& operator=(const Subpass&) = delete;
+
+  /// Whether t is a leaf or was there before.
+  bool is_outside(const Tensor<T>& t) const;
+  /// All such tensors that ops of this stretch read and that take part in gradients.
+  std::vector<TensorRef<T>> read_from_outside() const;
+  /// Runs back from `roots`; gradients of what is outside are written as by any op of the pass that is
+  /// running. Weight gradients that wait are added at its end.
+  void backward(std::span<const TensorRef<T>> roots, std::span<const Variable<T>> seeds);
+
+ private:
+  Tape<T>& tape_;
+  Recording recording_;
+  std::size_t floor_before_;
+  Placement<T>* placement_before_;
 };
 
 [[noreturn]] void fail_anomaly(const std::string& op, const Shape& shape);

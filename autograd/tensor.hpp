@@ -35,6 +35,8 @@ template <class T>
 class ViewNode;
 template <class T>
 class Tape;
+template <class T>
+class Subpass;
 
 enum class GradState : std::uint8_t { none, partial, full };
 
@@ -183,6 +185,7 @@ class Node {
 
  private:
   friend class Tape<T>;
+  friend class Subpass<T>;
   friend struct Tensor<T>;
   static void retire(Node* node);
   void drop_inputs();
