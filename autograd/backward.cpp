@@ -1,11 +1,8 @@
 /// \file The backward pass: collect what the roots depend on, then sweep it from the end.
 
 #include <algorithm>
-#include <unordered_map>
-#include <unordered_set>
 #include <utility>
 
-#include "autograd/compiled.hpp"
 #include "autograd/deferred.hpp"
 #include "autograd/falsify.hpp"
 #include "autograd/tape.hpp"
@@ -22,15 +19,6 @@ Variable<T> copy_grad(const Tensor<T>& t) {
   for_runs<T>(t.shape.size(), g.run, g.pitch, g.run, g.run,
               [&](index_t from, index_t to, index_t n) { std::copy_n(t.grad + from, n, v.data() + to); });
   return v;
-}
-
-template <class T>
-const Variable<T>& with_shape_of(const Tensor<T>& t, const Variable<T>& changed) {
-  if (!(changed.shape() == t.shape)) {
-    fail<ShapeError>("hook: the gradient of {} must keep its shape; got {}", name_and_shape(t),
-                     changed.shape().str());
-  }
-  return changed;
 }
 
 template <class T>
@@ -321,49 +309,6 @@ std::vector<Variable<T>> Tape<T>::backward(std::span<const TensorRef<T>> roots,
 }
 
 template <class T>
-std::vector<Variable<T>> Tape<T>::sweep_graph(std::span<const TensorRef<T>> roots,
-                                              std::span<const Variable<T>> seeds, const Options& options) {
-  std::unordered_map<const Tensor<T>*, Variable<T>> grads;
-  const auto add = [&](const Tensor<T>& t, const Variable<T>& g) {
-    Variable<T>& sum = grads[&t];
-    sum = sum ? apply_compiled(ScalarOp::add, {sum, g}) : g;
-  };
-  const auto hook = [](const Tensor<T>& t, Variable<T>& g) {
-    for (const auto& f : t.extras->hooks) {
-      const Variable<T> changed = f(g);
-      if (changed) g = with_shape_of(t, changed);
-    }
-  };
-  for (std::size_t k = 0; k < roots.size(); ++k)
-    if (wants(*roots[k])) add(*roots[k], seeds[k]);
-  for (Node<T>* node : order_) {
-    std::vector<Variable<T>> dy(node->output_count_);
-    bool any = false;
-    for (std::size_t k = 0; k < node->output_count_; ++k) {
-      Tensor<T>* out = node->outputs_[k];
-      const auto found = out ? grads.find(out) : grads.end();
-      if (found == grads.end()) continue;
-      any = true;
-      if (out->has_hooks()) hook(*out, found->second);
-      dy[k] = found->second;
-    }
-    if (!any || (selective_ && !node->active_)) continue;
-    const std::vector<Variable<T>> dx = node->emit(dy);
-    for (std::size_t k = 0; k < node->input_count_; ++k)
-      if (dx[k] && wants(*node->inputs_[k])) add(*node->inputs_[k], dx[k]);
-  }
-  for (Node<T>* node : order_) let_go(*node);
-  order_.clear();
-  std::vector<Variable<T>> result;
-  for (const TensorRef<T>& t : options.wanted) {
-    const auto found = grads.find(t.get());
-    if (found != grads.end() && !t->creator && t->has_hooks()) hook(*t, found->second);
-    result.push_back(found == grads.end() ? Variable<T>() : found->second);
-  }
-  return result;
-}
-
-template <class T>
 void Tape<T>::touch_hooked(Tensor<T>& leaf) {
   for (const GradAside<T>& a : hooked_leaves_)
     if (a.tensor.get() == &leaf) return;
@@ -372,47 +317,11 @@ void Tape<T>::touch_hooked(Tensor<T>& leaf) {
   clear_grad(leaf);
 }
 
-template <class T>
-Subpass<T>::Subpass()
-    : tape_(Tape<T>::local()),
-      floor_before_(std::exchange(tape_.floor_, tape_.slots_.size())),
-      placement_before_(std::exchange(tape_.placement, nullptr)) {}
-
-template <class T>
-Subpass<T>::~Subpass() {
-  tape_.floor_ = floor_before_;
-  tape_.placement = placement_before_;
-}
-
-template <class T>
-bool Subpass<T>::is_outside(const Tensor<T>& t) const {
-  return !t.creator || t.creator->slot_ < tape_.floor_;
-}
-
-template <class T>
-std::vector<TensorRef<T>> Subpass<T>::read_from_outside() const {
-  std::vector<TensorRef<T>> outside;
-  std::unordered_set<const Tensor<T>*> seen;
-  for (std::size_t i = tape_.floor_; i < tape_.slots_.size(); ++i) {
-    const Node<T>* node = tape_.slots_[i];
-    for (std::size_t k = 0; node && k < node->input_count_; ++k) {
-      const TensorRef<T>& in = node->inputs_[k];
-      if (in->requires_grad && is_outside(*in) && seen.insert(in.get()).second) outside.push_back(in);
-    }
-  }
-  return outside;
-}
-
-template <class T>
-void Subpass<T>::backward(std::span<const TensorRef<T>> roots, std::span<const Variable<T>> seeds) {
-  tape_.backward_above_floor(roots, seeds);
-}
-
-#define UNROLL_INSTANTIATE(T)                                                                        \
-  template std::vector<Variable<T>> Tape<T>::backward(std::span<const TensorRef<T>>,                 \
-                                                      std::span<const Variable<T>>, const Options&); \
-  template void Tape<T>::touch_hooked(Tensor<T>&);                                                   \
-  template class Subpass<T>;
+#define UNROLL_INSTANTIATE(T)                                                                               \
+  template std::vector<Variable<T>> Tape<T>::backward(std::span<const TensorRef<T>>,                        \
+                                                      std::span<const Variable<T>>, const Options&);        \
+  template void Tape<T>::backward_above_floor(std::span<const TensorRef<T>>, std::span<const Variable<T>>); \
+  template void Tape<T>::touch_hooked(Tensor<T>&);
 UNROLL_INSTANTIATE(float)
 UNROLL_INSTANTIATE(double)
 

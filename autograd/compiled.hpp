@@ -13,8 +13,10 @@
   X(mul)                                                                                                    \
   X(div)                                                                                                    \
   X(neg)                                                                                                    \
-  X(pow) X(exp) X(log) X(sqrt) X(square) X(abs) X(tanh) X(sigmoid) X(relu) X(leaky_relu) X(elu) X(softplus) \
-      X(sin) X(cos) X(minimum) X(maximum) X(clamp) X(where) X(lerp) X(greater) X(greater_equal) X(equal)
+  X(pow)                                                                                                    \
+  X(exp)                                                                                                    \
+  X(log) X(sqrt) X(square) X(abs) X(tanh) X(sigmoid) X(relu) X(leaky_relu) X(elu) X(softplus) X(sin) X(cos) \
+      X(minimum) X(maximum) X(clamp) X(where) X(lerp) X(greater) X(greater_equal) X(equal)
 
 namespace unroll::detail {
 

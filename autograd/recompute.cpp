@@ -49,6 +49,7 @@ class RecomputeNode final : public ManyNode<T> {
 };
 
 }  // namespace
+
 }  // namespace detail
 
 template <class T>
@@ -57,29 +58,33 @@ std::vector<Variable<T>> recompute(std::function<std::vector<Variable<T>>()> f) 
   if (!f) fail<UsageError>("recompute: the function is empty");
   if (NoGrad::active()) return f();
   std::vector<TensorRef<T>> outside;
-  std::vector<Variable<T>> copies;
-  std::vector<TensorRef<T>> outputs;
+  std::vector<Variable<T>> results, copies;
+  PoolVector<TensorRef<T>> outputs;
+  bool recorded = false;
   {
     const Subpass<T> pass;
-    const std::vector<Variable<T>> results = f();
+    results = f();
     outside = pass.read_from_outside();
-    for (const Variable<T>& r : results) {
-      if (!r) fail<UsageError>("recompute: result {} is an empty Variable", copies.size() + 1);
-      copies.push_back(r.copy());
-      if (!r.requires_grad()) continue;
+    for (std::size_t k = 0; k < results.size(); ++k) {
+      const Variable<T>& r = results[k];
+      if (!r) fail<UsageError>("recompute: result {} is an empty Variable", k + 1);
+      recorded = recorded || r.requires_grad();
+      if (!r.requires_grad() || !pass.is_outside(*r.tensor())) continue;
       const auto same = [&](const TensorRef<T>& t) { return t.get() == r.tensor(); };
-      if (pass.is_outside(*r.tensor()) && std::none_of(outside.begin(), outside.end(), same))
-        outside.push_back(r.ref());
+      if (std::none_of(outside.begin(), outside.end(), same)) outside.push_back(r.ref());
     }
-    for (std::size_t k = 0; k < results.size(); ++k)
-      outputs.push_back(results[k].requires_grad() ? copies[k].ref() : TensorRef<T>());
   }
-  if (std::none_of(outputs.begin(), outputs.end(), [](const TensorRef<T>& t) { return bool(t); }))
-    return copies;
+  for (Variable<T>& r : results) {  // an outer scan may know where they belong
+    const TensorRef<T> copy = Tape<T>::local().allocate_output(r.shape());
+    copy_dense(*r.tensor(), copy->data);
+    outputs.push_back(r.requires_grad() ? copy : TensorRef<T>());
+    copies.push_back(Variable<T>(copy));
+    r = {};
+  }
+  if (!recorded) return copies;
   PoolVector<Tensor<T>*> inputs;
   for (const TensorRef<T>& t : outside) inputs.push_back(t.get());
-  auto* node = new RecomputeNode<T>(inputs.size(), outputs.size(), std::move(f));
-  record<T>(Ref<Node<T>>(node), inputs, outputs);
+  record<T>(Ref<Node<T>>(new RecomputeNode<T>(inputs.size(), outputs.size(), std::move(f))), inputs, outputs);
   return copies;
 }
 

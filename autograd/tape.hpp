@@ -168,6 +168,8 @@ class Subpass {
   bool is_outside(const Tensor<T>& t) const;
   /// All such tensors that ops of this stretch read and that take part in gradients.
   std::vector<TensorRef<T>> read_from_outside() const;
+  /// Bytes of the values that ops of this stretch computed, and as many for their gradients.
+  std::size_t bytes() const;
   /// Runs back from `roots`; gradients of what is outside are written as by any op of the pass that is
   /// running. Weight gradients that wait are added at its end.
   void backward(std::span<const TensorRef<T>> roots, std::span<const Variable<T>> seeds);
@@ -210,6 +212,10 @@ void record(Ref<Node<T>> node, std::span<Tensor<T>* const> inputs, std::span<con
 /// The name, if it has one, and the shape.
 template <class T>
 std::string name_and_shape(const Tensor<T>& t);
+
+/// What a hook returned, which must have the shape of `t`. Errors: ShapeError.
+template <class T>
+const Variable<T>& with_shape_of(const Tensor<T>& t, const Variable<T>& changed);
 
 /// In anomaly mode: throws if an output has a bad value that none of the inputs has.
 template <class T>

@@ -48,14 +48,25 @@ std::vector<Variable<T>> view_parts(const char* op, const Variable<T>& x, int ax
   return result;
 }
 
+// 0, 1, …, n
+PoolVector<index_t> each(index_t n) {
+  PoolVector<index_t> bounds(static_cast<std::size_t>(n + 1));
+  for (index_t t = 0; t <= n; ++t) bounds[static_cast<std::size_t>(t)] = t;
+  return bounds;
+}
+
 template <class T>
-LazyUnbind<T>::LazyUnbind(Variable<T> x) {
+LazyUnbind<T>::LazyUnbind(Variable<T> x) : LazyUnbind(x, each(x.shape()[0]), true) {}
+template <class T>
+LazyUnbind<T>::LazyUnbind(Variable<T> x, PoolVector<index_t> bounds)
+    : LazyUnbind(std::move(x), std::move(bounds), false) {}
+
+template <class T>
+LazyUnbind<T>::LazyUnbind(Variable<T> x, PoolVector<index_t> bounds, bool squeeze)
+    : count_(static_cast<index_t>(bounds.size()) - 1) {
   Tensor<T>* const inputs[] = {x.tensor()};
   const bool recorded = begin_op<T>("unbind", inputs);
-  count_ = x.shape()[0];
-  PoolVector<index_t> bounds(static_cast<std::size_t>(count_ + 1));
-  for (index_t t = 0; t <= count_; ++t) bounds[static_cast<std::size_t>(t)] = t;
-  node_ = Ref<ViewNode<T>>(new ViewNode<T>("unbind", 0, std::move(bounds), true));
+  node_ = Ref<ViewNode<T>>(new ViewNode<T>("unbind", 0, std::move(bounds), squeeze));
   const PoolVector<TensorRef<T>> none(node_->parts());
   if (recorded) {
     record<T>(Ref<Node<T>>(node_.get()), inputs, none);

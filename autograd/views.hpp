@@ -69,17 +69,22 @@ namespace detail {
 template <class T>
 std::vector<Variable<T>> view_parts(const char* op, const Variable<T>& x, int axis,
                                     PoolVector<index_t> bounds, bool squeeze, index_t only = -1);
-/// One op over all slices of dense x along axis 0 whose parts are made when asked for.
+/// One op over parts of dense x along axis 0 that are made when asked for.
 template <class T>
 class LazyUnbind {
  public:
   LazyUnbind() = default;
+  /// The slices x[0], x[1], …
   explicit LazyUnbind(Variable<T> x);
+  /// Part k is x[bounds[k], bounds[k + 1]).
+  LazyUnbind(Variable<T> x, PoolVector<index_t> bounds);
   index_t count() const { return count_; }
-  /// Slice t. `donate`: its first reader may overwrite it (x must have no other reader).
+  /// Part t. `donate`: its first reader may overwrite it (x must have no other reader).
   Variable<T> operator()(index_t t, bool donate = false);
 
  private:
+  LazyUnbind(Variable<T> x, PoolVector<index_t> bounds, bool squeeze);
+
   Variable<T> x_;
   Ref<ViewNode<T>> node_;
   index_t count_ = 0;
