@@ -6,7 +6,8 @@
 #include "autograd/loop.hpp"
 
 #if defined(__GNUC__) && !defined(__clang__)
-// False alarms of gcc 12 in its own intrinsics (bug 105593), and in what is inlined here: all, by `flatten`.
+// False alarms of gcc 12 in its own intrinsics (bug 105593), and in what is inlined here: all, by
+// UNROLL_FLATTEN.
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wuninitialized"
 #pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
@@ -60,8 +61,8 @@ UNROLL_INLINE const T* row_start(const Source<T>& in, const T* base, index_t r, 
 }
 
 template <class T, int L, class... Trees>
-__attribute__((flatten)) void fused_forward(const std::tuple<Trees...>& trees, const Source<T>* in,
-                                            const Loop& loop, T* const* out) {
+UNROLL_FLATTEN void fused_forward(const std::tuple<Trees...>& trees, const Source<T>* in, const Loop& loop,
+                                  T* const* out) {
   if (loop.cols == 0) return;  // not even the element that a row repeats need exist
   using N = Batch<T>;
   constexpr index_t width = N::size;
@@ -104,9 +105,8 @@ UNROLL_INLINE void fused_adjoints(const std::tuple<Trees...>& trees, const Batch
 }
 
 template <class T, int L, class... Trees>
-__attribute__((flatten)) void fused_backward(const std::tuple<Trees...>& trees, const Source<T>* in,
-                                             const Loop& loop, const T* const* out_grad,
-                                             const Sink<T>* sinks) {
+UNROLL_FLATTEN void fused_backward(const std::tuple<Trees...>& trees, const Source<T>* in, const Loop& loop,
+                                   const T* const* out_grad, const Sink<T>* sinks) {
   if (loop.cols == 0) return;
   using N = Batch<T>;
   constexpr index_t width = N::size;

@@ -24,6 +24,11 @@
 #endif
 
 #define UNROLL_INLINE inline __attribute__((always_inline))
+#ifdef __SANITIZE_ADDRESS__
+#define UNROLL_FLATTEN  // it would take half as long again to compile
+#else
+#define UNROLL_FLATTEN __attribute__((flatten))
+#endif
 
 namespace unroll::detail {
 inline namespace UNROLL_ISA {

@@ -1,13 +1,30 @@
 #pragma once
-/// \file The parameters that Elman, LSTM and GRU cells share: G blocks of H rows for input and hidden state.
+/// \file The parameters that gated cells share: G blocks of H rows for input and hidden state.
 
-#include <cmath>
-#include <string_view>
+#include <initializer_list>
+#include <utility>
 
 #include "autograd/functions.hpp"
-#include "layers/default_generator.hpp"
+#include "layers/init.hpp"
 
 namespace unroll {
+
+namespace detail {
+
+/// Errors: ShapeError for a size below 1.
+inline void check_sizes(std::initializer_list<std::pair<const char*, index_t>> sizes) {
+  for (const auto& [name, size] : sizes)
+    if (size < 1) fail<ShapeError>("cell: need {} ≥ 1; got {}", name, size);
+}
+
+/// A parameter from U(−1/√H, 1/√H).
+template <class T>
+Variable<T> draw(const Shape& shape, index_t hidden, Generator& rng) {
+  auto p = Variable<T>::uninitialised(shape);
+  return init::fan_uniform(p, hidden, rng).requires_grad(true);
+}
+
+}  // namespace detail
 
 /// What:   weight_ih (G·H, I), weight_hh (G·H, H), bias_ih and bias_hh (G·H,), the biases empty without bias.
 /// Init:   U(−1/√H, 1/√H) for all of them, as PyTorch does.
@@ -18,22 +35,14 @@ struct GateWeights {
   Variable<T> weight_ih, weight_hh, bias_ih, bias_hh;
 
   GateWeights() = default;
-  GateWeights(index_t input, index_t hidden, bool bias = true, Generator& rng = default_generator()) {
-    if (input < 1 || hidden < 1)
-      fail<ShapeError>("cell: need input ≥ 1 and hidden ≥ 1; got {} and {}", input, hidden);
-    const double bound = 1 / std::sqrt(static_cast<double>(hidden));
-    const auto draw = [&](const Shape& shape) {
-      auto p = Variable<T>::uninitialised(shape);
-      for (index_t i = 0; i < p.size(); ++i) p.data()[i] = static_cast<T>(rng.uniform(-bound, bound));
-      return p.requires_grad(true);
-    };
-    weight_ih = draw({G * hidden, input});
-    weight_hh = draw({G * hidden, hidden});
-    if (bias) bias_ih = draw({G * hidden}), bias_hh = draw({G * hidden});
-  }
+  GateWeights(index_t input, index_t hidden, bool bias = true, Generator& rng = default_generator())
+      : GateWeights(input, hidden, hidden, bias, rng) {}
 
   index_t input_size() const { return weight_ih.shape()[1]; }
-  index_t hidden_size() const { return weight_hh.shape()[1]; }
+  index_t hidden_size() const { return weight_hh.shape()[0] / G; }
+
+  /// Zeros (B, H): the state of cells that carry nothing but h.
+  Variable<T> initial_state(index_t batch) const { return Variable<T>({batch, hidden_size()}, T{0}); }
 
   /// W_ih x + b_ih + b_hh for any number of rows of x.
   Variable<T> project(const Variable<T>& x) const {
@@ -46,6 +55,17 @@ struct GateWeights {
     v("weight_hh", weight_hh);
     v("bias_ih", bias_ih);
     v("bias_hh", bias_hh);
+  }
+
+ protected:
+  /// For cells whose h has `output` elements where the gates have `hidden`: weight_hh is (G·H, output).
+  GateWeights(index_t input, index_t hidden, index_t output, bool bias, Generator& rng) {
+    detail::check_sizes({{"input", input}, {"hidden", hidden}, {"output", output}});
+    weight_ih = detail::draw<T>({G * hidden, input}, hidden, rng);
+    weight_hh = detail::draw<T>({G * hidden, output}, hidden, rng);
+    if (!bias) return;
+    bias_ih = detail::draw<T>({G * hidden}, hidden, rng);
+    bias_hh = detail::draw<T>({G * hidden}, hidden, rng);
   }
 };
 

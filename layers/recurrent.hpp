@@ -37,6 +37,13 @@ class Recurrent {
   Recurrent() = default;
   Recurrent(index_t input, index_t hidden, const RecurrentOptions& options = {},
             Generator& rng = default_generator())
+      : Recurrent(
+            input, [&](index_t size) { return Cell(size, hidden, options.bias, rng); }, options, rng) {}
+  /// For cells with constructors of their own: `make(input)` gives a cell for inputs of that size; whether
+  /// it has biases is its affair.
+  template <std::invocable<index_t> Make>
+  Recurrent(index_t input, Make&& make, const RecurrentOptions& options = {},
+            Generator& rng = default_generator())
       : options_(options) {
     if (options.layers < 1) fail<UsageError>("recurrent: need layers ≥ 1; got {}", options.layers);
     if (!(options.dropout >= 0 && options.dropout < 1)) {
@@ -44,7 +51,7 @@ class Recurrent {
     }
     for (int k = 0; k < options.layers; ++k) {
       for (int d = 0; d < directions(); ++d) {
-        cells_.emplace_back(k == 0 ? input : directions() * hidden, hidden, options.bias, rng);
+        cells_.push_back(make(k == 0 ? input : directions() * output_size()));
       }
     }
     dropout_key_.seed = rng.below(~std::uint64_t{0});
@@ -86,6 +93,8 @@ class Recurrent {
   const RecurrentOptions& options() const { return options_; }
   int directions() const { return options_.bidirectional ? 2 : 1; }
   index_t hidden_size() const { return cells_.front().hidden_size(); }
+  /// What one direction puts out at each step: the hidden size but for projections and fed-back outputs.
+  index_t output_size() const { return output_of(cells_.front().initial_state(1)).shape().back(0); }
   /// The cell of a layer and direction.
   Cell& cell(int layer, int direction = 0) {
     return cells_.at(static_cast<std::size_t>(layer * directions() + direction));
@@ -157,5 +166,9 @@ class Recurrent {
   bool training_ = true;
   mutable RandomKey dropout_key_;
 };
+
+template <std::invocable<index_t> Make>
+Recurrent(index_t, Make, const RecurrentOptions& = {}, Generator& = default_generator())
+    -> Recurrent<std::invoke_result_t<Make, index_t>>;
 
 }  // namespace unroll

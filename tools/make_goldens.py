@@ -89,9 +89,49 @@ def lstm():
                   "inline const std::map<std::string, std::vector<double>> golden_lstm = {\n" + rows + "};\n")
 
 
+def wave(shape, number):
+    """0.6 sin(1.3 i + number) at element i: inputs that need not be written down."""
+    return torch.tensor([0.6 * math.sin(1.3 * i + number) for i in range(math.prod(shape))]).reshape(shape)
+
+
+def recurrent_table(net, steps, batch):
+    """Outputs, final states and all gradients. Waves: x 0, initial states 1, 2; weights of the loss on y 3, on
+    the final states 4, 5; the parameters from 10 on in their order."""
+    directions = 2 * net.num_layers
+    with torch.no_grad():
+        for k, p in enumerate(net.parameters()):
+            p.copy_(wave(p.shape, 10 + k))
+    sizes = {"h0": net.proj_size or net.hidden_size}
+    if net.mode == "LSTM":
+        sizes["c0"] = net.hidden_size
+    x = wave((steps, batch, net.input_size), 0).requires_grad_()
+    start = [wave((directions, batch, size), 1 + k).requires_grad_() for k, size in enumerate(sizes.values())]
+    y, last = net(x, tuple(start) if len(start) == 2 else start[0])
+    last = last if isinstance(last, tuple) else (last,)
+    loss = (y * wave(y.shape, 3)).sum()
+    for k, member in enumerate(last):
+        loss = loss + (member * wave(member.shape, 4 + k)).sum()
+    loss.backward()
+    leaves = {"x": x, **dict(zip(sizes, start)), **dict(net.named_parameters())}
+    table = {"y": y, **dict(zip(["h", "c"], last)), **{f"grad {name}": v.grad for name, v in leaves.items()}}
+    return "".join(f'    {{"{name}", {{{numbers(v)}}}}},\n' for name, v in table.items())
+
+
+def recurrent():
+    """Two layers, both directions, from non-zero states."""
+    steps, batch, sizes = 3, 2, {"input_size": 2, "hidden_size": 3, "num_layers": 2, "bidirectional": True}
+    nets = {"rnn_tanh": torch.nn.RNN(**sizes), "rnn_relu": torch.nn.RNN(nonlinearity="relu", **sizes),
+            "gru": torch.nn.GRU(**sizes), "lstm_projection": torch.nn.LSTM(proj_size=2, **sizes)}
+    body = "using GoldenTable = std::vector<std::pair<std::string, std::vector<double>>>;\n\n"
+    for name, net in nets.items():
+        body += f"inline const GoldenTable golden_{name} = {{\n{recurrent_table(net, steps, batch)}}};\n\n"
+    return header("recurrent layers, T 3, B 2, I 2, H 3, 2 layers, both directions",
+                  ["string", "utility", "vector"], body.rstrip() + "\n")
+
+
 if __name__ == "__main__":
     folder = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else pathlib.Path(__file__).parent.parent / "tests")
-    for name, make in {"optim": optimisers, "lstm": lstm}.items():
+    for name, make in {"optim": optimisers, "lstm": lstm, "recurrent": recurrent}.items():
         path = folder / f"golden_{name}.hpp"
         path.write_text(make(), encoding="utf-8")
         subprocess.run(["clang-format", "-i", str(path)], check=True)

@@ -1,0 +1,28 @@
+#pragma once
+/// \file The Elman cell, the simple recurrent network.
+
+#include "layers/activations.hpp"
+#include "layers/gate_weights.hpp"
+
+namespace unroll {
+
+/// What:   h' = φ(W_ih x + b_ih + W_hh h + b_hh).
+/// Shapes: x (B, I), h (B, H), weight_ih (H, I), weight_hh (H, H), biases (H,) or empty.
+/// Source: Elman 1990; with tanh or relu PyTorch's nn.RNN.
+template <class T, Activation<T> F = Tanh>
+struct ElmanCell : GateWeights<T, 1> {
+  using State = Variable<T>;
+  F activation;  ///< φ
+
+  ElmanCell() = default;
+  ElmanCell(index_t input, index_t hidden, bool bias = true, Generator& rng = default_generator(),
+            F phi = F{})
+      : GateWeights<T, 1>(input, hidden, bias, rng), activation(std::move(phi)) {}
+
+  State step(const Variable<T>& x, const State& h) const {  // x is projected: W_ih x + b_ih + b_hh
+    const Variable<T> a = x + linear(h, this->weight_hh);
+    return activation(a);
+  }
+};
+
+}  // namespace unroll
