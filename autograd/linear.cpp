@@ -120,6 +120,7 @@ void LinearSum<T>::compute() const {
   }
   bool holds = static_cast<bool>(addend_);
   const index_t outputs = shape_.back(0), rows = outputs == 0 ? 0 : shape_.size() / outputs;
+  const detail::Way way = detail::way_of<T>(rows);
   for (int k = 0; has_bias && k < count_; ++k) {
     const Term& term = terms_[static_cast<std::size_t>(k)];
     if (!term.b) continue;
@@ -129,12 +130,12 @@ void LinearSum<T>::compute() const {
   for (int k = 0; k < count_; ++k) {
     const Term& term = terms_[static_cast<std::size_t>(k)];
     detail::product(term.x.data(), detail::Rows<T>(*term.x.tensor()), *term.w.tensor(), holds ? T{1} : T{0},
-                    out->data);
+                    out->data, way);
     holds = true;
   }
   if (recorded) {
     const bool has_addend = static_cast<bool>(addend_);
-    auto* node = new detail::AffineNode<T>(inputs.size(), has_addend, std::move(uses));
+    auto* node = new detail::AffineNode<T>(inputs.size(), has_addend, std::move(uses), way);
     const detail::TensorRef<T> outs[] = {out};
     detail::record<T>(detail::Ref<detail::Node<T>>(node), inputs, outs);
     node->start();

@@ -2,6 +2,7 @@
 /// \file linear: x Wᵀ + b, and sums of several that accumulate into one array.
 
 #include <type_traits>
+#include <utility>
 
 #include "autograd/variable.hpp"
 
@@ -76,6 +77,24 @@ template <class X>
 struct is_variable : std::false_type {};
 template <class T>
 struct is_variable<Variable<T>> : std::true_type {};
+
+/// While it lives, products of this thread are parts of larger ones: `part` rows of `whole`. They are
+/// computed as the whole would be, to the bit.
+class PartOfProduct {
+ public:
+  PartOfProduct(index_t part, index_t whole) : before_(std::exchange(current, {part, whole})) {}
+  ~PartOfProduct() { current = before_; }
+  PartOfProduct(const PartOfProduct&) = delete;
+  PartOfProduct& operator=(const PartOfProduct&) = delete;
+
+  struct Ratio {
+    index_t part, whole;
+  };
+  static inline thread_local constinit Ratio current = {1, 1};
+
+ private:
+  Ratio before_;
+};
 
 /// A linear() that nobody has named may be merged into a sum.
 template <class X>

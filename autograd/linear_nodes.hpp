@@ -17,6 +17,21 @@ using blas::Trans;
 // From this many rows on a product reads the weights as they are stored.
 constexpr index_t packed_rows = 128;
 
+/// How a product is done. The ways differ in the last bits, so that a part of a larger product
+/// (PartOfProduct) goes the way of the whole.
+enum class Way : char { packed, plain, plain_part };
+
+/// Packed products give a row the same bits whatever the number of rows. In double they are the faster ones,
+/// too, but have one thread.
+template <class T>
+Way way_of(index_t rows) {
+  if (sizeof(T) == 8 && blas::num_threads() == 1) return Way::packed;
+  const auto& [part, whole] = PartOfProduct::current;
+  const bool few = static_cast<double>(rows) * static_cast<double>(whole) <=
+                   static_cast<double>(packed_rows) * static_cast<double>(part);
+  return few ? Way::packed : part < whole ? Way::plain_part : Way::plain;
+}
+
 /// Both orientations of a weight, packed for products with few rows.
 template <class T>
 struct PackedWeight {
@@ -46,33 +61,52 @@ struct Rows {
         stride(x.dense() ? cols : x.pitch) {}
 };
 
+// C = A op(W) + beta C. oneDNN gives a row other bits where there are fewer than 16: a part of a larger
+// product has as many, though the rest is of no use.
+template <class T>
+void plain_product(Trans tw, index_t rows, index_t cols, index_t inner, const T* a, index_t lda, const T* w,
+                   index_t ldw, T beta, T* c, index_t ldc, Way way) {
+  constexpr index_t enough = 16;
+  if (rows >= enough || way == Way::plain) {
+    return blas::gemm<T>(Trans::no, tw, rows, cols, inner, T{1}, a, lda, w, ldw, beta, c, ldc);
+  }
+  PoolVector<T> in(static_cast<std::size_t>(enough * inner), T{0}),
+      out(static_cast<std::size_t>(enough * cols), T{0});
+  for (index_t r = 0; r < rows; ++r) {
+    std::copy_n(a + r * lda, inner, in.data() + r * inner);
+    std::copy_n(c + r * ldc, beta == T{0} ? 0 : cols, out.data() + r * cols);
+  }
+  blas::gemm<T>(Trans::no, tw, enough, cols, inner, T{1}, in.data(), inner, w, ldw, beta, out.data(), cols);
+  for (index_t r = 0; r < rows; ++r) std::copy_n(out.data() + r * cols, cols, c + r * ldc);
+}
+
 // y = x Wᵀ + beta y.
 template <class T>
-void product(const T* x, const Rows<T>& rows, Tensor<T>& w, T beta, T* y) {
+void product(const T* x, const Rows<T>& rows, Tensor<T>& w, T beta, T* y, Way way) {
   const index_t outputs = w.shape[0];
-  if (rows.count <= packed_rows) {
+  if (way == Way::packed) {
     auto& pack = packed(w).forward;
     if (pack.empty()) pack.pack(Trans::yes, rows.cols, outputs, w.data, rows.cols);
     pack.multiply(rows.count, x, rows.stride, beta, y, outputs);
   } else {
-    blas::gemm<T>(Trans::no, Trans::yes, rows.count, outputs, rows.cols, T{1}, x, rows.stride, w.data,
-                  rows.cols, beta, y, outputs);
+    plain_product<T>(Trans::yes, rows.count, outputs, rows.cols, x, rows.stride, w.data, rows.cols, beta, y,
+                     outputs, way);
   }
 }
 
 // dx (+)= dy W.
 template <class T>
-void product_back(const T* dy, const Rows<T>& rows, Tensor<T>& w, const GradSlot<T>& dx) {
+void product_back(const T* dy, const Rows<T>& rows, Tensor<T>& w, const GradSlot<T>& dx, Way way) {
   const index_t outputs = w.shape[0];
   const T beta = dx.add ? T{1} : T{0};
   const index_t stride = dx.run == dx.pitch || dx.run > rows.cols ? rows.cols : dx.pitch;
-  if (rows.count <= packed_rows) {
+  if (way == Way::packed) {
     auto& pack = packed(w).backward;
     if (pack.empty()) pack.pack(Trans::no, outputs, rows.cols, w.data, rows.cols);
     pack.multiply(rows.count, dy, outputs, beta, dx.data, stride);
   } else {
-    blas::gemm<T>(Trans::no, Trans::no, rows.count, rows.cols, outputs, T{1}, dy, outputs, w.data, rows.cols,
-                  beta, dx.data, stride);
+    plain_product<T>(Trans::no, rows.count, rows.cols, outputs, dy, outputs, w.data, rows.cols, beta, dx.data,
+                     stride, way);
   }
 }
 
@@ -96,8 +130,8 @@ class AffineNode : public ManyNode<T> {
     std::size_t x, w, b;  ///< input numbers; b is 0 where there is none (input 0 is never a bias)
   };
 
-  AffineNode(std::size_t inputs, bool has_addend, PoolVector<Use> uses)
-      : ManyNode<T>(inputs, 1), uses_(std::move(uses)), has_addend_(has_addend) {}
+  AffineNode(std::size_t inputs, bool has_addend, PoolVector<Use> uses, Way way)
+      : ManyNode<T>(inputs, 1), uses_(std::move(uses)), has_addend_(has_addend), way_(way) {}
 
   void start() {
     if (has_addend_) this->forget_version(0);
@@ -114,7 +148,7 @@ class AffineNode : public ManyNode<T> {
     for (const Use& u : uses_) {
       Tensor<T>&x = this->input(u.x), &w = this->input(u.w);
       const Rows<T> rows(x);
-      if (this->wants(u.x)) product_back(dy, rows, w, open_grad(x));
+      if (this->wants(u.x)) product_back(dy, rows, w, open_grad(x), way_);
       if (this->wants(u.w)) {
         if (w.is_leaf()) {
           defer<T>(w, {TensorRef<T>(&x), rows.stride, holder(out), dy, rows.count});
@@ -165,7 +199,7 @@ class AffineNode : public ManyNode<T> {
     rows.count = count;
     const index_t outputs = this->input(u.w).shape[0];
     if (u.b) add_rows(this->input(u.b).data, count, outputs, to, false);
-    product(this->input(u.x).data + first * rows.stride, rows, this->input(u.w), u.b ? T{1} : T{0}, to);
+    product(this->input(u.x).data + first * rows.stride, rows, this->input(u.w), u.b ? T{1} : T{0}, to, way_);
   }
 
  private:
@@ -191,6 +225,7 @@ class AffineNode : public ManyNode<T> {
 
   PoolVector<Use> uses_;
   bool has_addend_;
+  Way way_;
 };
 
 /// y = x Wᵀ + b where x are rows of an embedding table with much fewer rows than x has: the table's product
@@ -199,7 +234,9 @@ template <class T>
 class LookupNode final : public AffineNode<T> {
  public:
   LookupNode(bool has_bias, const Indices& rows)
-      : AffineNode<T>(has_bias ? 4 : 3, false, {{0, 1, has_bias ? std::size_t{2} : 0}}), rows_(rows) {}
+      : AffineNode<T>(has_bias ? 4 : 3, false, {{0, 1, has_bias ? std::size_t{2} : 0}},
+                      way_of<T>(rows.size())),
+        rows_(rows) {}
 
   /// Whether it pays: the product of the table and the copies of its rows against the product of x.
   static bool pays(index_t table_rows, index_t rows) { return 2 * table_rows <= rows; }
@@ -208,7 +245,7 @@ class LookupNode final : public AffineNode<T> {
     const index_t outputs = w.shape[0], count = e.shape[0];
     PoolVector<T> table(static_cast<std::size_t>(count * outputs));
     if (b) add_rows(b->data, count, outputs, table.data(), false);
-    product(e.data, Rows<T>(e), w, b ? T{1} : T{0}, table.data());
+    product(e.data, Rows<T>(e), w, b ? T{1} : T{0}, table.data(), way_of<T>(count));
     for (index_t n = 0; n < rows.size(); ++n)
       std::copy_n(table.data() + rows[n] * outputs, outputs, y + n * outputs);
   }

@@ -92,7 +92,7 @@ class ScanLoop {
   Variable<T> run_steps(const Variable<T>& x, S& state, std::vector<Variable<T>>& ended, index_t first,
                         index_t last) const {
     const SequencePlan& plan = *plan_;
-    LazyUnbind<T> inputs = step_inputs(plan, projected(*cell_, x), first, last);
+    LazyUnbind<T> inputs = step_inputs(plan, projected_part(x, first, last), first, last);
     StackOutput<T> stacked(plan.units(first, last), plan.packed);
     for (index_t k = first; k < last; ++k) {
       const index_t at = plan.begin(k, k + 1) - plan.begin(first, last);
@@ -106,6 +106,11 @@ class ScanLoop {
       state = std::move(next);
     }
     return stacked.finish();
+  }
+
+  Variable<T> projected_part(const Variable<T>& x, index_t first, index_t last) const {
+    const PartOfProduct part(plan_->units(first, last), plan_->units(0, plan_->steps));
+    return projected(*cell_, x);
   }
 
   // Before step k: rows whose sequences have ended leave the state; those that begin start afresh.

@@ -254,6 +254,23 @@ TEST_CASE_TEMPLATE("recomputation: outputs and input gradients are the same to t
       }
 }
 
+TEST_CASE_TEMPLATE("recomputation: to the bit, also where parts and whole are multiplied in other ways", T,
+                   float, double) {
+  Generator rng(1);
+  for (const auto& [time, rows, hidden] :
+       {std::array<index_t, 3>{40, 32, 64}, {60, 7, 50}, {50, 1, 32}, {6, 130, 20}}) {
+    const LstmCell<T> cell(33, hidden, true, rng);
+    const auto x = random_parameter<T>({time, rows, 33}, 1);
+    const auto run = [&](index_t segment) {
+      const auto r = scan(cell, x, cell.initial_state(rows), {.segment = segment});
+      const auto g = grad<T>(std::vector<Variable<T>>{sum(r.output * r.output)}, {x});
+      return std::pair(list(r.output), list(g[0]));
+    };
+    const auto whole = run(0);
+    for (index_t segment : {1, 3, 20}) CHECK((run(segment) == whole));
+  }
+}
+
 TEST_CASE("recomputation: memory grows with the square root of the length") {
   Generator rng(3);
   const LstmCell<double> cell(4, 16, true, rng);
