@@ -96,28 +96,53 @@ class Check {
 
   /// outputs: recorded from the inputs.
   void run(const Doubles& outputs) {
-    std::vector<Doubles> cotangents;
-    if (options_.full) {
-      cotangents = unit_cotangents(outputs);
-    } else {
-      Weights weights(options_.seed);
-      cotangents.emplace_back();
-      for (const Variable<double>& y : outputs) cotangents.back().push_back(weights.like(y));
-    }
+    const std::vector<Doubles> weights = cotangents(outputs);
     std::vector<Values> analytic;
-    for (const Doubles& c : cotangents)
-      analytic.push_back(values_of(gradients(outputs, c, cotangents.size() > 1)));
+    for (const Doubles& c : weights) analytic.push_back(values_of(gradients(outputs, c, weights.size() > 1)));
+    compare_all(weights, [&](std::size_t n, index_t i, std::size_t c) {
+      return analytic[c][n][static_cast<std::size_t>(i)];
+    });
+  }
+
+  /// The same for the products of forward mode with each element.
+  void run_forward(const CheckedFunction& f, const Doubles& outputs) {
+    Doubles tangents;
+    for (const Variable<double>& x : inputs_) tangents.emplace_back(x.shape(), 0.0);
+    const std::vector<Doubles> weights = cotangents(outputs);
+    Values product;
+    compare_all(weights, [&](std::size_t n, index_t i, std::size_t c) {
+      if (c == 0) {
+        double& moved = tangents[checked_[n]].data()[i];
+        moved = 1;
+        product = values_of(run_jvp(f, inputs_, tangents, {}).products);
+        moved = 0;
+      }
+      return weigh(product, weights[c]);
+    });
+  }
+
+ private:
+  std::vector<Doubles> cotangents(const Doubles& outputs) const {
+    if (options_.full) return unit_cotangents(outputs);
+    Weights weights(options_.seed);
+    std::vector<Doubles> one(1);
+    for (const Variable<double>& y : outputs) one[0].push_back(weights.like(y));
+    return one;
+  }
+
+  // analytic(n, i, c): the derivative by element i of the n-th input checked, under the c-th weights.
+  template <class F>
+  void compare_all(const std::vector<Doubles>& weights, F&& analytic) const {
     for (std::size_t n = 0; n < checked_.size(); ++n) {
       const Variable<double>& x = inputs_[checked_[n]];
       for (index_t i = 0; i < x.size(); ++i) {
         const Values slope = difference(x, i);
-        for (std::size_t c = 0; c < cotangents.size(); ++c)
-          compare(checked_[n], i, analytic[c][n][static_cast<std::size_t>(i)], weigh(slope, cotangents[c]));
+        for (std::size_t c = 0; c < weights.size(); ++c)
+          compare(checked_[n], i, analytic(n, i, c), weigh(slope, weights[c]));
       }
     }
   }
 
- private:
   static std::vector<Doubles> unit_cotangents(const Doubles& outputs) {
     std::vector<Doubles> all;
     for (std::size_t k = 0; k < outputs.size(); ++k) {
@@ -199,16 +224,27 @@ bool same(const Values& a, const Values& b, double relative) {
   return true;
 }
 
+void check_steady(const CheckedFunction& f, const Doubles& inputs, const Doubles& outputs,
+                  const GradcheckOptions& options) {
+  if (same(values_of(outputs), values_of(f(inputs)), 0)) return;
+  fail<UsageError>("gradcheck: {} gives different values for the same inputs; fix its random numbers",
+                   op_name(outputs, options));
+}
+
 }  // namespace
 
 void run_gradcheck(const CheckedFunction& f, const Doubles& inputs, const GradcheckOptions& options) {
   const Doubles outputs = f(inputs);
-  const std::string op = op_name(outputs, options);
-  Check check(f, inputs, op, options);
-  if (!same(values_of(outputs), values_of(f(inputs)), 0)) {
-    fail<UsageError>("gradcheck: {} gives different values for the same inputs; fix its random numbers", op);
-  }
+  Check check(f, inputs, op_name(outputs, options), options);
+  check_steady(f, inputs, outputs, options);
   check.run(outputs);
+}
+
+void run_jvpcheck(const CheckedFunction& f, const Doubles& inputs, const GradcheckOptions& options) {
+  const Doubles outputs = f(inputs);
+  Check check(f, inputs, "forward mode of " + op_name(outputs, options), options);
+  check_steady(f, inputs, outputs, options);
+  check.run_forward(f, outputs);
 }
 
 void run_gradgradcheck(const CheckedFunction& f, const Doubles& inputs, const GradcheckOptions& options) {

@@ -2,12 +2,10 @@
 /// \file Gradients against central differences, in double. For tests of ops, layers and whole models.
 
 #include <cstdint>
-#include <functional>
 #include <string>
-#include <type_traits>
 #include <vector>
 
-#include "autograd/variable.hpp"
+#include "autograd/functional.hpp"
 
 namespace unroll {
 
@@ -31,23 +29,23 @@ struct GradcheckError : Error {
 
 namespace detail {
 
-using Doubles = std::vector<Variable<double>>;
-using CheckedFunction = std::function<Doubles(const Doubles&)>;
+using Doubles = Variables<double>;
+using CheckedFunction = VectorFunction<double>;
 
 void run_gradcheck(const CheckedFunction& f, const Doubles& inputs, const GradcheckOptions& options);
 void run_gradgradcheck(const CheckedFunction& f, const Doubles& inputs, const GradcheckOptions& options);
+void run_jvpcheck(const CheckedFunction& f, const Doubles& inputs, const GradcheckOptions& options);
 
-/// f with its result, be it one Variable, an expression or several Variables, as a vector.
+/// Whether `check` finds nothing wrong.
 template <class F>
-CheckedFunction checked_function(F f) {
-  return [f = std::move(f)](const Doubles& inputs) -> Doubles {
-    auto y = f(inputs);
-    if constexpr (std::is_convertible_v<decltype(y), Variable<double>>) {
-      return {Variable<double>(std::move(y))};
-    } else {
-      return Doubles(std::begin(y), std::end(y));
-    }
-  };
+bool passes(void (*check)(const CheckedFunction&, const Doubles&, const GradcheckOptions&), F f,
+            const Doubles& inputs, const GradcheckOptions& options) {
+  try {
+    check(vector_function<double>(std::move(f)), inputs, options);
+  } catch (const GradcheckError&) {
+    return false;
+  }
+  return true;
 }
 
 }  // namespace detail
@@ -62,38 +60,37 @@ CheckedFunction checked_function(F f) {
 /// Cost:   two evaluations for each input element; stored gradients are not touched.
 template <class F>
 void gradcheck(F f, const std::vector<Variable<double>>& inputs, const GradcheckOptions& options = {}) {
-  detail::run_gradcheck(detail::checked_function(std::move(f)), inputs, options);
+  detail::run_gradcheck(detail::vector_function<double>(std::move(f)), inputs, options);
 }
 
 /// The same for the second order: checks the recorded gradients of grad(create_graph), with respect to the
 /// inputs and to the seeds, against differences of first-order gradients, and that the two agree in value.
 template <class F>
 void gradgradcheck(F f, const std::vector<Variable<double>>& inputs, const GradcheckOptions& options = {}) {
-  detail::run_gradgradcheck(detail::checked_function(std::move(f)), inputs, options);
+  detail::run_gradgradcheck(detail::vector_function<double>(std::move(f)), inputs, options);
 }
 
-/// Whether gradcheck finds nothing wrong.
+/// The same for forward mode: checks the Jacobian–vector product of f with each element of the inputs by
+/// itself against the differences. A failure names the element moved and a weighted sum of what it moves.
+template <class F>
+void jvpcheck(F f, const std::vector<Variable<double>>& inputs, const GradcheckOptions& options = {}) {
+  detail::run_jvpcheck(detail::vector_function<double>(std::move(f)), inputs, options);
+}
+
+/// Whether gradcheck, gradgradcheck or jvpcheck finds nothing wrong.
 template <class F>
 bool passes_gradcheck(F f, const std::vector<Variable<double>>& inputs,
                       const GradcheckOptions& options = {}) {
-  try {
-    gradcheck(std::move(f), inputs, options);
-  } catch (const GradcheckError&) {
-    return false;
-  }
-  return true;
+  return detail::passes(detail::run_gradcheck, std::move(f), inputs, options);
 }
-
-/// Whether gradgradcheck finds nothing wrong.
 template <class F>
 bool passes_gradgradcheck(F f, const std::vector<Variable<double>>& inputs,
                           const GradcheckOptions& options = {}) {
-  try {
-    gradgradcheck(std::move(f), inputs, options);
-  } catch (const GradcheckError&) {
-    return false;
-  }
-  return true;
+  return detail::passes(detail::run_gradgradcheck, std::move(f), inputs, options);
+}
+template <class F>
+bool passes_jvpcheck(F f, const std::vector<Variable<double>>& inputs, const GradcheckOptions& options = {}) {
+  return detail::passes(detail::run_jvpcheck, std::move(f), inputs, options);
 }
 
 }  // namespace unroll

@@ -1,0 +1,41 @@
+#pragma once
+/// \file What learning step by step asks of cells and states: one step at a time, and states as leaves.
+
+#include <vector>
+
+#include "layers/scan.hpp"
+#include "layers/state.hpp"
+
+namespace unroll::detail {
+
+/// The number type of a state.
+template <class S>
+using state_number = typename std::decay_t<decltype(output_of(std::declval<const S&>()))>::value_type;
+
+/// The Variables of a state, in the order of visit(), without empty ones.
+template <class S>
+std::vector<Variable<state_number<S>>> members_of(S state) {
+  std::vector<Variable<state_number<S>>> members;
+  visit_state(state, [&](const char*, auto& v) {
+    if (v) members.push_back(v);
+  });
+  return members;
+}
+
+/// The same values as leaves that take part in gradients.
+template <class S>
+S leaf_state(const S& state) {
+  return map_state(state, [](const auto& v) { return v.detach().requires_grad(true); });
+}
+
+/// One step by itself: the projection, if the cell has one, and the step.
+template <class Cell, class T, class S>
+S online_step(const Cell& cell, const Variable<T>& x, const S& state) {
+  if constexpr (Projects<Cell, T>) {
+    return step_of(cell, cell.project(x), state);
+  } else {
+    return step_of(cell, x, state);
+  }
+}
+
+}  // namespace unroll::detail
