@@ -23,29 +23,39 @@ TensorRef<T> make_part(ViewNode<T>& op, Tensor<T>& parent, std::size_t k) {
   return Tensor<T>::alias(parent.storage, region.data, op.part_shape(k), region.run, region.pitch);
 }
 
+// Gives the slices of x along `axis` at `bounds` to take(k, slice); only number `only` where that is ≥ 0.
+template <class T, class F>
+void cut(const char* op, const Variable<T>& x, int axis, PoolVector<index_t> bounds, bool squeeze,
+         index_t only, F&& take) {
+  const Variable<T> parent = sliceable(*x.tensor(), axis) ? x : dense(x);
+  Tensor<T>* const inputs[] = {parent.tensor()};
+  const bool recorded = begin_op<T>(op, inputs);
+  const Ref<ViewNode<T>> node(new ViewNode<T>(op, axis, std::move(bounds), squeeze));
+  node->connect(inputs, {});
+  if (recorded) {
+    record<T>(Ref<Node<T>>(node.get()), inputs, {});
+    node->start();
+  }
+  for (std::size_t k = 0; k < node->parts(); ++k) {
+    if (only >= 0 && k != static_cast<std::size_t>(only)) continue;
+    TensorRef<T> part = make_part(*node, *parent.tensor(), k);
+    if (recorded) {
+      part->is_view = true;
+      node->adopt(k, part);
+    }
+    take(k, Variable<T>(std::move(part)));
+  }
+}
+
 }  // namespace
 
 template <class T>
 std::vector<Variable<T>> view_parts(const char* op, const Variable<T>& x, int axis,
                                     PoolVector<index_t> bounds, bool squeeze, index_t only) {
-  const Variable<T> parent = sliceable(*x.tensor(), axis) ? x : dense(x);
-  Tensor<T>* const inputs[] = {parent.tensor()};
-  const bool recorded = begin_op<T>(op, inputs);
-  const Ref<ViewNode<T>> node(new ViewNode<T>(op, axis, std::move(bounds), squeeze));
-  PoolVector<TensorRef<T>> parts(node->parts());
-  node->connect(inputs, {});
-  for (std::size_t k = 0; k < node->parts(); ++k)
-    if (only < 0 || k == static_cast<std::size_t>(only)) parts[k] = make_part(*node, *parent.tensor(), k);
-  if (recorded) {
-    for (TensorRef<T>& p : parts)
-      if (p) p->is_view = true;
-    record<T>(Ref<Node<T>>(node.get()), inputs, parts);
-    node->start();
-  }
-  std::vector<Variable<T>> result;
-  for (TensorRef<T>& p : parts)
-    if (p) result.push_back(Variable<T>(std::move(p)));
-  return result;
+  std::vector<Variable<T>> parts;
+  cut(op, x, axis, std::move(bounds), squeeze, only,
+      [&](std::size_t, Variable<T> part) { parts.push_back(std::move(part)); });
+  return parts;
 }
 
 // 0, 1, …, n
@@ -93,8 +103,11 @@ Variable<T> LazyUnbind<T>::operator()(index_t t, bool donate) {
 
 }  // namespace detail
 
+namespace {
+
+// The bounds of `parts` equal pieces along `axis`, which is made non-negative.
 template <class T>
-std::vector<Variable<T>> chunk(const Variable<T>& x, index_t parts, int axis) {
+detail::PoolVector<index_t> equal_parts(const Variable<T>& x, index_t parts, int& axis) {
   if (!x) detail::fail_empty("chunk", 0);
   axis = normalise_axis("chunk", axis, x.rank());
   const index_t extent = x.shape()[axis];
@@ -103,15 +116,24 @@ std::vector<Variable<T>> chunk(const Variable<T>& x, index_t parts, int axis) {
   }
   detail::PoolVector<index_t> bounds(static_cast<std::size_t>(parts + 1));
   for (index_t k = 0; k <= parts; ++k) bounds[static_cast<std::size_t>(k)] = k * (extent / parts);
+  return bounds;
+}
+
+}  // namespace
+
+template <class T>
+std::vector<Variable<T>> chunk(const Variable<T>& x, index_t parts, int axis) {
+  detail::PoolVector<index_t> bounds = equal_parts(x, parts, axis);
   return detail::view_parts("chunk", x, axis, std::move(bounds), false);
 }
 
 template <std::size_t N, class T>
 std::array<Variable<T>, N> chunk(const Variable<T>& x, int axis) {
-  std::vector<Variable<T>> parts = chunk(x, static_cast<index_t>(N), axis);
-  std::array<Variable<T>, N> result;
-  std::move(parts.begin(), parts.end(), result.begin());
-  return result;
+  detail::PoolVector<index_t> bounds = equal_parts(x, static_cast<index_t>(N), axis);
+  std::array<Variable<T>, N> parts;
+  detail::cut("chunk", x, axis, std::move(bounds), false, -1,
+              [&](std::size_t k, Variable<T> part) { parts[k] = std::move(part); });
+  return parts;
 }
 
 template <class T>

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "autograd/dropout.hpp"
+#include "autograd/join.hpp"
 #include "layers/cell_traits.hpp"
 #include "layers/default_generator.hpp"
 #include "layers/module.hpp"
