@@ -61,7 +61,7 @@ concept Operand = operand_traits<std::decay_t<X>>::value;
 template <class X>
 concept Number = std::is_arithmetic_v<std::decay_t<X>>;
 template <class... X>
-concept Operands = (Operand<X> || ...) && ((Operand<X> || Number<X>)&&...);
+concept Operands = (Operand<X> || ...) && ((Operand<X> || Number<X> || XtExpression<X>)&&...);
 
 // The element type of the operands, which must agree.
 template <class... X>
@@ -79,6 +79,8 @@ auto as_argument(X&& x) {
   using D = std::decay_t<X>;
   if constexpr (Number<X>) {
     return Const<T>{static_cast<T>(x)};
+  } else if constexpr (XtExpression<X>) {
+    return Input<T>{Variable<T>(x).ref()};  // a constant
   } else {
     static_assert(std::is_same_v<typename D::value_type, T>,
                   "float and double Variables do not mix in an expression");

@@ -94,8 +94,19 @@ class Check {
       fail<UsageError>("gradcheck: no input requires a gradient; call requires_grad(true) on those to check");
   }
 
+  /// Errors: UsageError naming a result that cannot be compared.
+  static void check_outputs(const Doubles& outputs) {
+    for (std::size_t k = 0; k < outputs.size(); ++k) {
+      if (!outputs[k]) fail<UsageError>("gradcheck: the function's result {} is an empty Variable", k + 1);
+      const auto y = outputs[k].value();
+      if (!std::none_of(y.begin(), y.end(), [](double v) { return std::isnan(v); }))
+        fail<UsageError>("gradcheck: the function's result {} is NaN at the inputs", k + 1);
+    }
+  }
+
   /// outputs: recorded from the inputs.
   void run(const Doubles& outputs) {
+    check_outputs(outputs);
     const std::vector<Doubles> weights = cotangents(outputs);
     std::vector<Values> analytic;
     for (const Doubles& c : weights) analytic.push_back(values_of(gradients(outputs, c, weights.size() > 1)));

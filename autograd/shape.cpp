@@ -13,7 +13,7 @@ constexpr index_t largest_size = std::numeric_limits<index_t>::max() / 16;
 }  // namespace
 
 void Shape::push(index_t extent) {
-  if (rank_ == max_rank) fail<ShapeError>("shape: the rank is at most {}", max_rank);
+  if (rank_ == max_rank) fail<ShapeError>("shape: the rank is at most {}; got {} and more", max_rank, str());
   extents_[rank_++] = extent;
 }
 

@@ -30,6 +30,10 @@
 #define UNROLL_FLATTEN __attribute__((flatten))
 #endif
 
+#if defined(__AVX512BW__) && defined(__GNUC__) && !defined(__clang__) && !defined(__OPTIMIZE__)
+#error "xsimd 8.1 does not compile for AVX-512 at -O0: use -Og for debugging, or -march=x86-64-v3"
+#endif
+
 namespace unroll::detail {
 inline namespace UNROLL_ISA {
 

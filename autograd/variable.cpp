@@ -25,6 +25,11 @@ xt::svector<std::ptrdiff_t> xt_strides(const Shape& shape, index_t run, index_t 
   return strides;
 }
 
+void check_resize(const std::runtime_error& e, const Shape& shape) {
+  if (std::string_view(e.what()).find("not resizable") != std::string_view::npos)
+    fail<ShapeError>("update: the new value must keep the shape {}", shape.str());
+}
+
 template <class T>
 void copy_dense(const Tensor<T>& from, T* to) {
   for (index_t r = 0; r < from.runs(); ++r)
@@ -100,6 +105,7 @@ void Variable<T>::register_hook(std::function<Variable(const Variable&)> hook) {
   Tensor& t = checked("register_hook");
   if (!t.requires_grad)
     fail<UsageError>("register_hook: {} has no gradient; call requires_grad(true) first", t.shape.str());
+  if (!hook) fail<UsageError>("register_hook: the function is empty");
   if (t.consumed)
     fail<UsageError>("register_hook: the value was given up to the next op; register the hook before it");
   t.extra().hooks.push_back(std::move(hook));
@@ -155,6 +161,8 @@ detail::Tensor<T>& Variable<T>::updatable() const {
     fail<UsageError>("update: {} is the result of {}; only leaves can be changed; detach().copy() it first",
                      t.shape.str(), t.creator->name());
   }
+  if (detail::Tape<T>::local().running())
+    fail<UsageError>("update: a backward pass is running; change values after it");
   if (!t.dense())
     fail<UsageError>("update: {} is a view of another array; change that one, or copy() this", t.shape.str());
   return t;

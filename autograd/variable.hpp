@@ -4,6 +4,7 @@
 #include <concepts>
 #include <functional>
 #include <optional>
+#include <stdexcept>
 
 #include "autograd/xsimd.hpp"
 //
@@ -34,6 +35,9 @@ auto adapt_dense(P data, const Shape& shape) {
   return xt::adapt<xt::layout_type::row_major>(std::move(data), static_cast<std::size_t>(shape.size()),
                                                xt::no_ownership(), xt_shape(shape));
 }
+
+/// Throws ShapeError if `e` is what xtensor says where an assignment would change the shape.
+void check_resize(const std::runtime_error& e, const Shape& shape);
 
 template <class E>
 concept XtExpression = xt::is_xexpression<std::decay_t<E>>::value;
@@ -91,7 +95,7 @@ class Variable {
   index_t size() const { return shape().size(); }
 
   /// The value as a read-only xtensor adaptor, without a copy; valid while this handle lives.
-  auto value() const {
+  const auto value() const {
     const Tensor& t = readable("value");
     return detail::adapt_strided(static_cast<const T*>(t.data), t.shape, t.run, t.pitch);
   }
@@ -105,7 +109,7 @@ class Variable {
   /// Whether a gradient has been written since the last zero_grad().
   bool has_grad() const { return checked("has_grad").grad_state == detail::GradState::full; }
   /// The gradient as a read-only xtensor adaptor. Errors: UsageError where there is none.
-  auto grad() const {
+  const auto grad() const {
     const detail::GradSlot<T> g = readable_grad();
     return detail::adapt_strided(static_cast<const T*>(g.data), shape(), g.run, g.pitch);
   }
@@ -130,17 +134,25 @@ class Variable {
   Variable copy() const;
 
   /// Changes the value of a leaf in place: f is given a mutable xtensor adaptor (which must keep its
-  /// shape). Results recorded before the change can no longer be run back. Errors: UsageError on a result.
+  /// shape). Results recorded before the change can no longer be run back. What shares the value (detach(), a
+  /// slice of a constant) changes with it. Errors: UsageError on a result, on a slice that is not in one
+  /// piece, and while a backward pass runs; ShapeError for a value of another shape.
   template <class F>
   void update(F&& f) {
     Tensor& t = updatable();
-    struct Bump {
+    struct Bump {  // before and after: neither what came before nor what is recorded inside f stays valid
       Tensor& t;
+      explicit Bump(Tensor& x) : t(x) { ++t.storage->version; }
       ~Bump() { ++t.storage->version; }
-    } const bump{t};
+    } const bump(t);
     T* data = t.data;
     auto adaptor = detail::adapt_dense(data, t.shape);
-    f(adaptor);
+    try {
+      f(adaptor);
+    } catch (const std::runtime_error& e) {
+      detail::check_resize(e, t.shape);
+      throw;
+    }
   }
   std::uint32_t version() const { return checked("version").version(); }
 

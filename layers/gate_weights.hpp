@@ -11,10 +11,11 @@ namespace unroll {
 
 namespace detail {
 
-/// Errors: ShapeError for a size below 1.
+/// Errors: ShapeError for a size below 1, or so large that sizes made of it would overflow.
 inline void check_sizes(std::initializer_list<std::pair<const char*, index_t>> sizes) {
   for (const auto& [name, size] : sizes)
-    if (size < 1) fail<ShapeError>("cell: need {} ≥ 1; got {}", name, size);
+    if (size < 1 || size > index_t{1} << 40)
+      fail<ShapeError>("cell: need {} from 1 to 2^40; got {}", name, size);
 }
 
 /// A parameter from U(−1/√H, 1/√H).

@@ -61,7 +61,7 @@ class Recurrent {
     const bool swap = options_.batch_first;
     Variable<T> y = swap ? permute(x, {1, 0, 2}) : x;
     const index_t batch = y.shape()[1];
-    const State start = output_of(state) ? state : initial_state(batch);
+    const State start = given(state) ? state : initial_state(batch);
     check_state(start, batch);
     const SequenceOptions time_first = swap ? detail::time_first(sequences) : sequences;
     std::vector<State> last;
@@ -103,13 +103,9 @@ class Recurrent {
   index_t output_size() const {
     return cells_.empty() ? 0 : output_of(detail::initial_state_of(cells_.front(), 1)).shape().back(0);
   }
-  /// The cell of a layer and direction.
-  Cell& cell(int layer, int direction = 0) {
-    return cells_.at(static_cast<std::size_t>(layer * directions() + direction));
-  }
-  const Cell& cell(int layer, int direction = 0) const {
-    return cells_.at(static_cast<std::size_t>(layer * directions() + direction));
-  }
+  /// The cell of a layer and direction. Errors: IndexError.
+  Cell& cell(int layer, int direction = 0) { return cells_[place(layer, direction)]; }
+  const Cell& cell(int layer, int direction = 0) const { return cells_[place(layer, direction)]; }
   /// The numbers that one sequence carries from step to step.
   index_t state_size() const {
     index_t size = 0;
@@ -143,9 +139,24 @@ class Recurrent {
         {.dropout = o.recurrent_dropout, .zoneout = o.zoneout, .zoneout_memory = o.zoneout_memory});
   }
 
+  static bool given(State state) {
+    bool any = false;
+    detail::visit_state(state, [&](std::string_view, Variable<T>& v) { any = any || v; });
+    return any;
+  }
+
   bool noisy() const {
     return options_.dropout > 0 || options_.recurrent_dropout > 0 || options_.zoneout > 0 ||
            options_.zoneout_memory > 0;
+  }
+
+  std::size_t place(int layer, int direction) const {
+    if (layer < 0 || layer >= options_.layers || direction < 0 || direction >= directions() ||
+        cells_.empty()) {
+      fail<IndexError>("recurrent: there is no cell at layer {}, direction {}; there are {} and {}", layer,
+                       direction, cells_.empty() ? 0 : options_.layers, directions());
+    }
+    return static_cast<std::size_t>(layer * directions() + direction);
   }
 
   // One layer of the stack: both directions, merged, with what the options add.

@@ -12,7 +12,7 @@ template <class T>
 SequencePlan plan_scan(const Variable<T>& xs, const ScanOptions& options) {
   if (!xs) fail_empty("scan", 1);
   if (xs.rank() < 1 || xs.shape()[0] == 0)
-    fail<UsageError>("scan: need at least one time step; got {}", xs.shape().str());
+    fail<UsageError>("scan: need xs (T, …) with T ≥ 1; got {}", xs.shape().str());
   const bool rows_matter = options.lengths.size() > 0 || options.resets.size() > 0;
   if (rows_matter && xs.rank() < 2)
     fail<ShapeError>("scan: lengths and resets need xs (T, B, …); got {}", xs.shape().str());

@@ -107,8 +107,20 @@ void equals_plain(const Cell& cell, const Plain& plain) {
   }
 }
 
-/// All gradients, element by element: of one step on an input that the cell has projected, of a scan, and of
-/// scans in reverse; from a state that is not zero.
+/// Of three steps of two sequences: forward, reversed, ragged, with resets, recomputed, and all at once.
+inline std::vector<ScanOptions> ways_to_run() {
+  const Indices lengths = {1, 3}, resets(Shape{3, 2}, {0, 0, 1, 0, 0, 1});
+  return {{},
+          {.reverse = true},
+          {.lengths = lengths},
+          {.reverse = true, .lengths = lengths},
+          {.resets = resets},
+          {.segment = 2},
+          {.reverse = true, .lengths = lengths, .resets = resets, .segment = 2}};
+}
+
+/// All gradients, element by element: of one step on an input that the cell has projected, and of a scan in
+/// every way to run; from a state that is not zero.
 template <class Cell>
 void gradients_pass(const Cell& cell) {
   const V x = random_parameter({3, 2, cell.input_size()}, 12);
@@ -125,10 +137,10 @@ void gradients_pass(const Cell& cell) {
   };
   gradcheck([&](const auto&) { return members(cell.step(projected(select(x, 0, 1)), start)); }, inputs,
             {.full = true});
-  for (const bool reverse : {false, true}) {
+  for (const ScanOptions& options : ways_to_run()) {
     gradcheck(
         [&](const auto&) {
-          const auto [y, last] = scan(cell, x, start, {.reverse = reverse});
+          const auto [y, last] = scan(cell, x, start, options);
           std::vector<V> all = members(last);
           all.push_back(y);
           return all;
@@ -146,9 +158,11 @@ void second_order_passes(const Cell& cell) {
   inputs.push_back(x);
   for (const V& v : members(start)) inputs.push_back(v);
   gradgradcheck([&](const auto&) { return scan(cell, x, start).output; }, inputs);
+  gradgradcheck([&](const auto&) { return scan(cell, x, start, {.lengths = {1, 3}}).output; }, inputs);
 }
 
-/// All gradients of a layer of several cells, element by element, from states that are not zero.
+/// All gradients of a layer of several cells, element by element, in every way to run, from states that are
+/// not zero.
 template <class Layer>
 void stack_passes(const Layer& layer, index_t input) {
   scatter(layer, 2);
@@ -157,14 +171,18 @@ void stack_passes(const Layer& layer, index_t input) {
   std::vector<V> inputs = leaves(layer);
   inputs.push_back(x);
   for (const V& v : members(start)) inputs.push_back(v);
-  gradcheck(
-      [&](const auto&) {
-        const auto [y, last] = layer(x, start);
-        std::vector<V> all = members(last);
-        all.push_back(y);
-        return all;
-      },
-      inputs, {.full = true});
+  for (const ScanOptions& way : ways_to_run()) {
+    if (way.reverse) continue;
+    gradcheck(
+        [&](const auto&) {
+          const auto [y, last] =
+              layer(x, start, {.lengths = way.lengths, .resets = way.resets, .segment = way.segment});
+          std::vector<V> all = members(last);
+          all.push_back(y);
+          return all;
+        },
+        inputs, {.full = true});
+  }
 }
 
 /// A layer for inputs of 3 with one layer of 4 units names what does not fit.

@@ -76,8 +76,9 @@ TEST_CASE("elman: the parameters are PyTorch's, and the layer without template a
 
 TEST_CASE("elman: wrong shapes and sizes are named") {
   errors_are_named(Elman<double>(3, 4));
-  CHECK(message_of<ShapeError>([] { ElmanCell<double>(0, 4); }) == "cell: need input ≥ 1; got 0");
-  CHECK(message_of<ShapeError>([] { ElmanCell<double>(3, -1); }) == "cell: need hidden ≥ 1; got -1");
+  CHECK(message_of<ShapeError>([] { ElmanCell<double>(0, 4); }) == "cell: need input from 1 to 2^40; got 0");
+  CHECK(message_of<ShapeError>([] { ElmanCell<double>(3, -1); }) ==
+        "cell: need hidden from 1 to 2^40; got -1");
 }
 
 TEST_CASE(

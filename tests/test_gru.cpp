@@ -101,5 +101,6 @@ TEST_CASE("gru cells: wrong shapes and sizes are named") {
   errors_are_named(Gru<double>(3, 4));
   errors_are_named(GruResetBefore<double>(3, 4));
   errors_are_named(LayerNormGru<double>(3, 4));
-  CHECK(message_of<ShapeError>([] { GruResetBeforeCell<double>(3, 0); }) == "cell: need hidden ≥ 1; got 0");
+  CHECK(message_of<ShapeError>([] { GruResetBeforeCell<double>(3, 0); }) ==
+        "cell: need hidden from 1 to 2^40; got 0");
 }

@@ -135,7 +135,7 @@ TEST_CASE("init: a parameter stays a parameter, and its version changes") {
   const auto before = p.version();
   CHECK(&init::constant(p, 3) == &p);
   CHECK(p.requires_grad());
-  CHECK(p.version() == before + 1);
+  CHECK(p.version() > before);
 }
 
 TEST_CASE("init: shapes and numbers that do not fit are refused") {

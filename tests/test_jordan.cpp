@@ -65,7 +65,8 @@ TEST_CASE("jordan: parameters have names that tell from where to where") {
 
 TEST_CASE("jordan: wrong shapes and sizes are named") {
   errors_are_named(Jordan<double>(3, 4, 2));
-  CHECK(message_of<ShapeError>([] { JordanCell<double>(3, 4, 0); }) == "cell: need output ≥ 1; got 0");
+  CHECK(message_of<ShapeError>([] { JordanCell<double>(3, 4, 0); }) ==
+        "cell: need output from 1 to 2^40; got 0");
 }
 
 TEST_CASE("teacher forcing: equals steps that are each fed the target before, values and gradients") {

@@ -109,7 +109,8 @@ TEST_CASE("lstm variants: wrong shapes and sizes are named") {
   errors_are_named(LstmPeephole<double>(3, 4));
   errors_are_named(LstmProjection<double>(3, 4, 2));
   errors_are_named(LayerNormLstm<double>(3, 4));
-  CHECK(message_of<ShapeError>([] { LstmProjection<double>(3, 4, 0); }) == "cell: need output ≥ 1; got 0");
+  CHECK(message_of<ShapeError>([] { LstmProjection<double>(3, 4, 0); }) ==
+        "cell: need output from 1 to 2^40; got 0");
   LstmProjection<double> lstm(3, 4, 2);
   CHECK(message_of<ShapeError>([&] {
           lstm(V({5, 2, 3}, 0.0), {V({1, 2, 2}, 0.0), V({1, 2, 2}, 0.0)});

@@ -180,7 +180,7 @@ TEST_CASE("optim: a step is a change of the parameter's version") {
   set_grad(p, {1.0});
   const auto before = p.version();
   optimizer.step();
-  CHECK(p.version() == before + 1);
+  CHECK(p.version() > before);
   CHECK_THROWS_AS(y.backward(), UsageError);
 }
 

@@ -68,7 +68,7 @@ TEST_CASE("state: a model comes back from a file, with counters and random keys"
   CHECK(b.steps == 7);
   CHECK(b.dropout.key().step == 1);
   CHECK(b.dropout.key().seed == a.dropout.key().seed);
-  CHECK(b.encoder.weight.version() == versions + 1);
+  CHECK(b.encoder.weight.version() > versions);
 }
 
 TEST_CASE("state: names are those of the parameters, under a prefix") {
