@@ -179,10 +179,10 @@ TEST_CASE("gradgradcheck: a recorded gradient that is right in value but not in 
 }
 
 TEST_CASE("gradcheck: a function whose result is empty or NaN is named as such") {
-  const V x = row({1.0, 2.0});
-  CHECK(message_of<UsageError>([&] { gradcheck([](const auto&) { return V(); }, {x}); }) ==
+  const Variable<double> x = row({1.0, 2.0});
+  CHECK(message_of<UsageError>([&] { gradcheck([](const auto&) { return Variable<double>(); }, {x}); }) ==
         "gradcheck: the function's result 1 is an empty Variable");
   CHECK(message_of<UsageError>([&] {
-          gradcheck([](const auto& in) -> V { return log(-1.0 * in[0]); }, {x});
+          gradcheck([](const auto& in) -> Variable<double> { return log(-1.0 * in[0]); }, {x});
         }) == "gradcheck: the function's result 1 is NaN at the inputs");
 }
