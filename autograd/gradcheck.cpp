@@ -38,6 +38,18 @@ Values values_of(const Doubles& ys) {
   return values;
 }
 
+// f(inputs). Errors: UsageError naming a result that cannot be compared.
+Doubles outputs_of(const CheckedFunction& f, const Doubles& inputs) {
+  Doubles outputs = f(inputs);
+  for (std::size_t k = 0; k < outputs.size(); ++k) {
+    if (!outputs[k]) fail<UsageError>("gradcheck: the function's result {} is an empty Variable", k + 1);
+    const auto y = outputs[k].value();
+    if (std::any_of(y.begin(), y.end(), [](double v) { return std::isnan(v); }))
+      fail<UsageError>("gradcheck: the function's result {} is NaN at the inputs", k + 1);
+  }
+  return outputs;
+}
+
 std::string op_name(const Doubles& ys, const GradcheckOptions& options) {
   if (!options.op.empty()) return options.op;
   for (const Variable<double>& y : ys)
@@ -94,19 +106,8 @@ class Check {
       fail<UsageError>("gradcheck: no input requires a gradient; call requires_grad(true) on those to check");
   }
 
-  /// Errors: UsageError naming a result that cannot be compared.
-  static void check_outputs(const Doubles& outputs) {
-    for (std::size_t k = 0; k < outputs.size(); ++k) {
-      if (!outputs[k]) fail<UsageError>("gradcheck: the function's result {} is an empty Variable", k + 1);
-      const auto y = outputs[k].value();
-      if (!std::none_of(y.begin(), y.end(), [](double v) { return std::isnan(v); }))
-        fail<UsageError>("gradcheck: the function's result {} is NaN at the inputs", k + 1);
-    }
-  }
-
   /// outputs: recorded from the inputs.
   void run(const Doubles& outputs) {
-    check_outputs(outputs);
     const std::vector<Doubles> weights = cotangents(outputs);
     std::vector<Values> analytic;
     for (const Doubles& c : weights) analytic.push_back(values_of(gradients(outputs, c, weights.size() > 1)));
@@ -245,14 +246,14 @@ void check_steady(const CheckedFunction& f, const Doubles& inputs, const Doubles
 }  // namespace
 
 void run_gradcheck(const CheckedFunction& f, const Doubles& inputs, const GradcheckOptions& options) {
-  const Doubles outputs = f(inputs);
+  const Doubles outputs = outputs_of(f, inputs);
   Check check(f, inputs, op_name(outputs, options), options);
   check_steady(f, inputs, outputs, options);
   check.run(outputs);
 }
 
 void run_jvpcheck(const CheckedFunction& f, const Doubles& inputs, const GradcheckOptions& options) {
-  const Doubles outputs = f(inputs);
+  const Doubles outputs = outputs_of(f, inputs);
   Check check(f, inputs, "forward mode of " + op_name(outputs, options), options);
   check_steady(f, inputs, outputs, options);
   check.run_forward(f, outputs);
@@ -260,7 +261,7 @@ void run_jvpcheck(const CheckedFunction& f, const Doubles& inputs, const Gradche
 
 void run_gradgradcheck(const CheckedFunction& f, const Doubles& inputs, const GradcheckOptions& options) {
   Doubles all = inputs, wanted;
-  const Doubles outputs = f(inputs);
+  const Doubles outputs = outputs_of(f, inputs);
   Weights weights(options.seed ^ 0x9e3779b97f4a7c15u);  // others than those of the check itself
   for (const Variable<double>& y : outputs) all.push_back(weights.like(y).requires_grad(true));
   for (const Variable<double>& x : inputs)
