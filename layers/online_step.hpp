@@ -8,20 +8,6 @@
 
 namespace unroll::detail {
 
-/// The number type of a state.
-template <class S>
-using state_number = typename std::decay_t<decltype(output_of(std::declval<const S&>()))>::value_type;
-
-/// The Variables of a state, in the order of visit(), without empty ones.
-template <class S>
-std::vector<Variable<state_number<S>>> members_of(S state) {
-  std::vector<Variable<state_number<S>>> members;
-  visit_state(state, [&](const char*, auto& v) {
-    if (v) members.push_back(v);
-  });
-  return members;
-}
-
 /// The same values as leaves that take part in gradients.
 template <class S>
 S leaf_state(const S& state) {

@@ -169,8 +169,7 @@ class Recurrent {
       const ScanOptions options = scan_options(sequences, index, d == 1);
       State fresh{};
       if (sequences.resets.size() > 0) fresh = layer_state(initial_state(x.shape()[1]), index);
-      detail::ScanLoop<Cell, T, State> loop(cell, detail::plan_scan(x, options), options, std::move(fresh));
-      auto run = loop.run(x, layer_state(start, index));
+      auto run = detail::scan_from<Cell, T, State>(cell, x, layer_state(start, index), options, &fresh);
       outputs.push_back(std::move(run.output));
       last.push_back(std::move(run.state));
     }

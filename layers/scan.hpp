@@ -2,8 +2,41 @@
 /// \file scan: the time loop, once, for any cell.
 
 #include "layers/scan_loop.hpp"
+#include "layers/stack_output.hpp"
 
 namespace unroll {
+
+namespace detail {
+
+/// The loop without lengths, resets, noise or recomputation.
+template <class Cell, class T, class S>
+Scanned<T, S> scan_plainly(const Cell& cell, const Variable<T>& xs, S state, const SequencePlan& plan) {
+  LazyUnbind<T> inputs = step_inputs(plan, projected(cell, dense(xs)), 0, plan.steps);
+  StackOutput<T> stacked(plan.steps, false);
+  for (index_t k = 0; k < plan.steps; ++k) {
+    const index_t t = plan.begin(k, k + 1);
+    const Variable<T> x = inputs(t, Projects<Cell, T>);
+    stacked.begin_step(t);
+    state = step_of(cell, x, state);
+    stacked.end_step(output_of(state));
+  }
+  return {stacked.finish(), std::move(state)};
+}
+
+/// scan; `fresh` is what resets go back to, null for what the cell says.
+template <class Cell, class T, class S>
+Scanned<T, S> scan_from(const Cell& cell, const Variable<T>& xs, S state, const ScanOptions& options,
+                        const S* fresh) {
+  SequencePlan plan = plan_scan(xs, options);
+  if (is_plain(plan, options)) return scan_plainly(cell, xs, std::move(state), plan);
+  std::vector<Variable<T>> begins;
+  if (options.resets.size() > 0) begins = members_of(fresh ? *fresh : fresh_state(cell, state));
+  auto run =
+      scan_any(any_cell<T>(cell, state), std::move(plan), options, xs, members_of(state), std::move(begins));
+  return {std::move(run.output), with_members(std::move(state), run.state)};
+}
+
+}  // namespace detail
 
 /// What:   state_t = step(x_t, state_{t−1}) over the first axis of xs.
 /// `cell` is an object with `step(x, state)`, and perhaps `project(xs)`, which is applied once to all time
@@ -16,10 +49,7 @@ namespace unroll {
 /// Cost:   with lengths the rows multiplied are Σ lengths: padding is never computed.
 template <class Cell, class T, class S>
 Scanned<T, S> scan(const Cell& cell, const Variable<T>& xs, S state, const ScanOptions& options = {}) {
-  detail::SequencePlan plan = detail::plan_scan(xs, options);
-  S fresh = options.resets.size() == 0 ? S{} : detail::fresh_state(cell, state);
-  return detail::ScanLoop<Cell, T, S>(cell, std::move(plan), options, std::move(fresh))
-      .run(xs, std::move(state));
+  return detail::scan_from<Cell, T, S>(cell, xs, std::move(state), options, nullptr);
 }
 
 }  // namespace unroll

@@ -28,6 +28,12 @@ SequencePlan plan_scan(const Variable<T>& xs, const ScanOptions& options) {
   return plan_sequences(time, batch, options.reverse, options.lengths);
 }
 
+bool is_plain(const SequencePlan& plan, const ScanOptions& options) {
+  const bool recomputes = (options.segment != 0 || options.memory > 0) && !NoGrad::active();
+  return !plan.packed && options.resets.size() == 0 && !recomputes && !options.noise.drops() &&
+         !options.noise.zones();
+}
+
 template <class T>
 Variable<T> packed_rows(const SequencePlan& plan, const Variable<T>& xs) {
   if (!plan.packed) return dense(xs);

@@ -10,6 +10,9 @@ namespace unroll::detail {
 template <class T>
 SequencePlan plan_scan(const Variable<T>& xs, const ScanOptions& options);
 
+/// Whether the plain loop does all that is asked for.
+bool is_plain(const SequencePlan& plan, const ScanOptions& options);
+
 /// The rows of xs that take part, in the order of the loop: (N, …); without lengths xs itself.
 template <class T>
 Variable<T> packed_rows(const SequencePlan& plan, const Variable<T>& xs);

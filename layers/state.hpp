@@ -3,6 +3,7 @@
 
 #include <concepts>
 #include <utility>
+#include <vector>
 
 #include "autograd/variable.hpp"
 
@@ -47,12 +48,6 @@ S map_state(S state, F&& f) {
   return state;
 }
 
-/// The same values as constants: cuts the gradient, as truncated BPTT does between windows.
-template <class S>
-S detach_state(const S& state) {
-  return map_state(state, [](const auto& v) { return v.detach(); });
-}
-
 /// What a cell shows to the outside: the first Variable of its state, the hidden state h.
 template <class T>
 const Variable<T>& output_of(const Variable<T>& state) {
@@ -61,6 +56,50 @@ const Variable<T>& output_of(const Variable<T>& state) {
 template <detail::VisitedState S>
 const auto& output_of(const S& state) {
   return state.h;
+}
+
+namespace detail {
+
+/// The number type of a state.
+template <class S>
+using state_number = typename std::decay_t<decltype(output_of(std::declval<const S&>()))>::value_type;
+
+/// The Variables of a state, in the order of visit(), without empty ones.
+template <class S>
+std::vector<Variable<state_number<S>>> members_of(S state) {
+  std::vector<Variable<state_number<S>>> members;
+  visit_state(state, [&](const char*, auto& v) {
+    if (v) members.push_back(std::move(v));
+  });
+  return members;
+}
+/// Which of these members is h.
+template <class S>
+std::size_t output_number(const S& state) {
+  S copy = state;
+  std::size_t m = 0, output = 0;
+  visit_state(copy, [&](const char*, auto& v) {
+    if (&v == &output_of(copy)) output = m;
+    m += v ? 1 : 0;
+  });
+  return output;
+}
+/// `state` with other values in its members that are not empty.
+template <class S>
+S with_members(S state, const std::vector<Variable<state_number<S>>>& members) {
+  std::size_t m = 0;
+  visit_state(state, [&](const char*, auto& v) {
+    if (v) v = members[m++];
+  });
+  return state;
+}
+
+}  // namespace detail
+
+/// The same values as constants: cuts the gradient, as truncated BPTT does between windows.
+template <class S>
+S detach_state(const S& state) {
+  return map_state(state, [](const auto& v) { return v.detach(); });
 }
 
 }  // namespace unroll

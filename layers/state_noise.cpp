@@ -2,6 +2,8 @@
 
 #include <cmath>
 
+#include "autograd/functions.hpp"
+
 namespace unroll::detail {
 namespace {
 
@@ -44,20 +46,37 @@ Variable<T> dropout_mask(const StateNoise& noise, const SequencePlan& plan, cons
                  [&](index_t r) { return plan.row_of(r); });
 }
 
+// 1 where the value from before step k is kept, else 0.
 template <class T>
 Variable<T> zoneout_mask(const StateNoise& noise, const SequencePlan& plan, index_t k, const Shape& member,
-                         std::size_t number) {
+                         std::size_t number, double p) {
   RandomKey key = noise.key;
   key.layer += 0x10000 * (2 + static_cast<std::uint32_t>(number));
-  const double p = number == 0 ? noise.zoneout : noise.zoneout_memory;
   return mask<T>(key, plan.rows(k), member, p, T{1}, T{0},
                  [&](index_t r) { return plan.time_of(k, r) * plan.batch + plan.row_of(r); });
 }
 
-#define UNROLL_INSTANTIATE(T)                                                                      \
-  template Variable<T> dropout_mask(const StateNoise&, const SequencePlan&, const Shape&);         \
-  template Variable<T> zoneout_mask(const StateNoise&, const SequencePlan&, index_t, const Shape&, \
-                                    std::size_t);
+template <class T>
+std::vector<Variable<T>> zone_out(const StateNoise& noise, const SequencePlan& plan, index_t k,
+                                  const std::vector<Variable<T>>& before, std::vector<Variable<T>> after,
+                                  std::size_t output) {
+  for (std::size_t m = 0; m < after.size(); ++m) {
+    const double p = m == output ? noise.zoneout : noise.zoneout_memory;
+    if (p == 0) continue;
+    if (noise.training) {
+      after[m] = where(zoneout_mask<T>(noise, plan, k, after[m].shape(), m, p), before[m], after[m]);
+    } else {
+      after[m] = lerp(after[m], before[m], p);
+    }
+  }
+  return after;
+}
+
+#define UNROLL_INSTANTIATE(T)                                                                           \
+  template Variable<T> dropout_mask(const StateNoise&, const SequencePlan&, const Shape&);              \
+  template std::vector<Variable<T>> zone_out(const StateNoise&, const SequencePlan&, index_t,           \
+                                             const std::vector<Variable<T>>&, std::vector<Variable<T>>, \
+                                             std::size_t);
 UNROLL_INSTANTIATE(float)
 UNROLL_INSTANTIATE(double)
 

@@ -1,10 +1,8 @@
 #pragma once
 /// \file Noise on the state of any cell: recurrent dropout and zoneout.
 
-#include "autograd/functions.hpp"
 #include "autograd/random.hpp"
 #include "layers/sequence_plan.hpp"
-#include "layers/state.hpp"
 
 namespace unroll {
 
@@ -21,7 +19,8 @@ struct StateNoise {
   RandomKey key = {};
   bool training = true;
 
-  bool any() const { return (training && dropout > 0) || zoneout > 0 || zoneout_memory > 0; }
+  bool drops() const { return training && dropout > 0; }
+  bool zones() const { return zoneout > 0 || zoneout_memory > 0; }
 };
 
 namespace detail {
@@ -33,30 +32,11 @@ void check_noise(const StateNoise& noise);
 template <class T>
 Variable<T> dropout_mask(const StateNoise& noise, const SequencePlan& plan, const Shape& h);
 
-/// 1 where the value from before step k is kept, else 0. Shapes: (rows of the step, …).
+/// What: s'_m = z ⊙ s_m + (1 − z) ⊙ s̃_m for each member m of the state; number `output` is h.
 template <class T>
-Variable<T> zoneout_mask(const StateNoise& noise, const SequencePlan& plan, index_t k, const Shape& member,
-                         std::size_t number);
-
-/// What: s'_m = z ⊙ s_m + (1 − z) ⊙ s̃_m for each member m of the state.
-template <class T, class S>
-S zone_out(const StateNoise& noise, const SequencePlan& plan, index_t k, S before, S after) {
-  std::vector<Variable<T>> old;
-  visit_state(before, [&](std::string_view, Variable<T>& v) { old.push_back(v); });
-  std::size_t m = 0;
-  visit_state(after, [&](std::string_view, Variable<T>& v) {
-    const std::size_t number = m++;
-    const double p = number == 0 ? noise.zoneout : noise.zoneout_memory;
-    if (!v || p == 0) return;
-    const Variable<T>& from = old[number];
-    if (noise.training) {
-      v = where(zoneout_mask<T>(noise, plan, k, v.shape(), number), from, v);
-    } else {
-      v = lerp(v, from, p);
-    }
-  });
-  return after;
-}
+std::vector<Variable<T>> zone_out(const StateNoise& noise, const SequencePlan& plan, index_t k,
+                                  const std::vector<Variable<T>>& before, std::vector<Variable<T>> after,
+                                  std::size_t output);
 
 }  // namespace detail
 }  // namespace unroll

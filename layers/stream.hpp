@@ -46,7 +46,11 @@ class Stream {
       State& s = states_[static_cast<std::size_t>(k)];
       const auto& cell = net_.cell(k);
       State next = detail::step_of(cell, detail::projected(cell, y), s);
-      if (noise.any()) next = detail::zone_out<T>(noise, {}, 0, s, std::move(next));
+      if (noise.zones()) {
+        next = detail::with_members(
+            next, detail::zone_out<T>(noise, {}, 0, detail::members_of(s), detail::members_of(next),
+                                      detail::output_number(s)));
+      }
       s = std::move(next);
       const Variable<T>& h = output_of(s);
       y = o.residual && h.shape() == y.shape() ? Variable<T>(h + y) : h;
