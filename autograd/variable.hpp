@@ -95,7 +95,7 @@ class Variable {
   index_t size() const { return shape().size(); }
 
   /// The value as a read-only xtensor adaptor, without a copy; valid while this handle lives.
-  const auto value() const {
+  auto value() const {
     const Tensor& t = readable("value");
     return detail::adapt_strided(static_cast<const T*>(t.data), t.shape, t.run, t.pitch);
   }
@@ -109,7 +109,7 @@ class Variable {
   /// Whether a gradient has been written since the last zero_grad().
   bool has_grad() const { return checked("has_grad").grad_state == detail::GradState::full; }
   /// The gradient as a read-only xtensor adaptor. Errors: UsageError where there is none.
-  const auto grad() const {
+  auto grad() const {
     const detail::GradSlot<T> g = readable_grad();
     return detail::adapt_strided(static_cast<const T*>(g.data), shape(), g.run, g.pitch);
   }
