@@ -61,7 +61,8 @@ TEST_CASE("fuse: every pattern of broadcasting, in value and gradient") {
                                                          {{40, 2}, {40, 1}},
                                                          {{3, 37}, {3, 1}},
                                                          {{1, 1, 1}, {37}}};
-  for (const auto& [sa, sb] : patterns) {
+  for (const auto& pattern : patterns) {
+    const Shape &sa = pattern.first, &sb = pattern.second;
     for (bool swap : {false, true}) {
       CAPTURE(sa.str());
       CAPTURE(sb.str());

@@ -257,8 +257,8 @@ TEST_CASE_TEMPLATE("recomputation: outputs and input gradients are the same to t
 TEST_CASE_TEMPLATE("recomputation: to the bit, also where parts and whole are multiplied in other ways", T,
                    float, double) {
   Generator rng(1);
-  for (const auto& [time, rows, hidden] :
-       {std::array<index_t, 3>{40, 32, 64}, {60, 7, 50}, {50, 1, 32}, {6, 130, 20}}) {
+  for (const auto& sizes : {std::array<index_t, 3>{40, 32, 64}, {60, 7, 50}, {50, 1, 32}, {6, 130, 20}}) {
+    const index_t time = sizes[0], rows = sizes[1], hidden = sizes[2];
     const LstmCell<T> cell(33, hidden, true, rng);
     const auto x = random_parameter<T>({time, rows, 33}, 1);
     const auto run = [&](index_t segment) {

@@ -10,6 +10,10 @@ import subprocess
 import sys
 
 import torch
+from torch.nn.utils import rnn
+
+sys.dont_write_bytecode = True  # of the next module, beside it
+import torch_state_dict
 
 torch.set_default_dtype(torch.float64)
 torch.set_num_threads(1)
@@ -94,10 +98,10 @@ def wave(shape, number):
     return torch.tensor([0.6 * math.sin(1.3 * i + number) for i in range(math.prod(shape))]).reshape(shape)
 
 
-def recurrent_table(net, steps, batch):
+def recurrent_table(net, steps, batch, lengths=None):
     """Outputs, final states and all gradients. Waves: x 0, initial states 1, 2; weights of the loss on y 3, on
-    the final states 4, 5; the parameters from 10 on in their order."""
-    directions = 2 * net.num_layers
+    the final states 4, 5; the parameters from 10 on in their order. With lengths, as a packed sequence."""
+    directions = net.num_layers * (2 if net.bidirectional else 1)
     with torch.no_grad():
         for k, p in enumerate(net.parameters()):
             p.copy_(wave(p.shape, 10 + k))
@@ -106,7 +110,10 @@ def recurrent_table(net, steps, batch):
         sizes["c0"] = net.hidden_size
     x = wave((steps, batch, net.input_size), 0).requires_grad_()
     start = [wave((directions, batch, size), 1 + k).requires_grad_() for k, size in enumerate(sizes.values())]
-    y, last = net(x, tuple(start) if len(start) == 2 else start[0])
+    xs = rnn.pack_padded_sequence(x, lengths, enforce_sorted=False) if lengths else x
+    y, last = net(xs, tuple(start) if len(start) == 2 else start[0])
+    if lengths:
+        y, _ = rnn.pad_packed_sequence(y, total_length=steps)
     last = last if isinstance(last, tuple) else (last,)
     loss = (y * wave(y.shape, 3)).sum()
     for k, member in enumerate(last):
@@ -129,9 +136,35 @@ def recurrent():
                   ["string", "utility", "vector"], body.rstrip() + "\n")
 
 
+def ragged():
+    """Batches of sequences that end at different times, in no order, and the state dicts as files have them."""
+    steps, lengths = 4, [2, 4, 1]
+    sizes = {"input_size": 2, "hidden_size": 2}
+    nets = {"rnn_tanh": torch.nn.RNN(num_layers=2, bidirectional=True, **sizes),
+            "rnn_relu": torch.nn.RNN(nonlinearity="relu", bias=False, **sizes),
+            "lstm": torch.nn.LSTM(num_layers=2, bidirectional=True, **sizes),
+            "lstm_projection": torch.nn.LSTM(2, 3, num_layers=2, proj_size=2),
+            "gru": torch.nn.GRU(num_layers=2, bidirectional=True, **sizes)}
+    body = ""
+    for name, net in nets.items():
+        state = " ".join(f"{key}{tuple(v.shape)}" for key, v in net.state_dict().items())
+        body += f'inline const std::string golden_ragged_{name}_state =\n    "{state}";\n\n'
+        body += (f"inline const GoldenTable golden_ragged_{name} = "
+                 f"{{\n{recurrent_table(net, steps, len(lengths), lengths)}}};\n\n")
+    small = torch.nn.Sequential(torch.nn.Embedding(2, 1), torch.nn.GRU(1, 1))
+    with torch.no_grad():
+        for k, p in enumerate(small.parameters()):
+            p.copy_(wave(p.shape, k))
+    content = torch_state_dict.to_safetensors(small.to(torch.float32).state_dict()).hex()
+    body += f'inline const std::string golden_torch_file =\n    "{content}";\n'
+    return header("recurrent layers on sequences of 2, 4 and 1 steps, and a state dict that\n"
+                  "/// tools/torch_state_dict.py wrote, in hexadecimal", ["string"],
+                  '#include "golden_recurrent.hpp"\n\n' + body)
+
+
 if __name__ == "__main__":
     folder = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else pathlib.Path(__file__).parent.parent / "tests")
-    for name, make in {"optim": optimisers, "lstm": lstm, "recurrent": recurrent}.items():
+    for name, make in {"optim": optimisers, "lstm": lstm, "recurrent": recurrent, "ragged": ragged}.items():
         path = folder / f"golden_{name}.hpp"
         path.write_text(make(), encoding="utf-8")
         subprocess.run(["clang-format", "-i", str(path)], check=True)

@@ -1,5 +1,7 @@
 #include "train/state_dict.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <charconv>
 #include <map>
@@ -13,7 +15,7 @@ using io::StoredTensor;
 using io::TensorFile;
 
 std::string path(const std::string& prefix, const std::string& name) {
-  return prefix.empty() ? name : prefix + "." + name;
+  return prefix.empty() || prefix.ends_with('.') ? prefix + name : prefix + "." + name;
 }
 
 std::vector<std::int64_t> extents(const Shape& shape) { return {shape.begin(), shape.end()}; }
@@ -38,28 +40,24 @@ void save_integers(const std::vector<std::uint64_t>& values, bool scalar, Tensor
 }
 
 /// What is wrong with a file, collected before anything is changed.
-class Complaints {
- public:
-  void missing(const std::string& name) { add(missing_, name); }
-  void unexpected(const std::string& name) { add(unexpected_, name); }
+struct Complaints {
+  StateMismatch names;
+  std::vector<std::string> shapes;
+
   void differs(const std::string& name, const std::vector<std::int64_t>& in_file,
                const std::vector<std::int64_t>& wanted) {
-    add(differing_, fmt::format("{} is {}, not {}", name, shape_text(in_file), shape_text(wanted)));
+    shapes.push_back(fmt::format("{} is {}, not {}", name, shape_text(in_file), shape_text(wanted)));
   }
-  void throw_if_any(const TensorFile& from) const {
-    std::string text;
-    const auto part = [&](const char* what, const std::string& list) {
-      if (!list.empty()) text += fmt::format("{}{}: {}", text.empty() ? "" : "; ", what, list);
+  void throw_if_any(const TensorFile& from, bool strict) const {
+    std::vector<std::string> parts;
+    const auto part = [&](const char* what, const std::vector<std::string>& list) {
+      if (!list.empty()) parts.push_back(fmt::format("{}: {}", what, fmt::join(list, ", ")));
     };
-    part("missing", missing_);
-    part("unexpected", unexpected_);
-    part("of another shape", differing_);
-    if (!text.empty()) fail<DataError>("{}: does not fit the model: {}", from.source(), text);
+    if (strict) part("missing", names.missing), part("unexpected", names.unexpected);
+    part("of another shape", shapes);
+    if (parts.empty()) return;
+    fail<DataError>("{}: does not fit the model: {}", from.source(), fmt::join(parts, "; "));
   }
-
- private:
-  static void add(std::string& list, const std::string& item) { list += (list.empty() ? "" : ", ") + item; }
-  std::string missing_, unexpected_, differing_;
 };
 
 std::vector<std::uint64_t> key_words(const RandomKey& key) {
@@ -109,7 +107,7 @@ std::vector<std::string> present(const Target<T>& target, const TensorFile& from
     if (stored->shape != target.shape) complaints.differs(name, stored->shape, target.shape);
     names.push_back(name);
   }
-  if (names.empty()) complaints.missing(target.names.front());
+  if (names.empty()) complaints.names.missing.push_back(target.names.front());
   return names;
 }
 
@@ -161,7 +159,7 @@ void find_unexpected(const detail::Members<T>& members, const TensorFile& from, 
     if (!absent && !std::holds_alternative<bool*>(member.at)) known.insert(path(prefix, member.name));
   }
   for (const auto& [name, tensor] : from) {
-    if (detail::below(name, prefix) && !known.contains(name)) complaints.unexpected(name);
+    if (detail::below(name, prefix) && !known.contains(name)) complaints.names.unexpected.push_back(name);
   }
 }
 
@@ -174,7 +172,8 @@ void save_members(const Members<T>& members, TensorFile& to, const StateOptions&
   for (const Target<T>& target : targets_of(members, options)) {
     const auto& at = target.member->at;
     if (const auto* p = std::get_if<Variable<T>*>(&at)) {
-      save_array(**p, to, target.names.front());
+      const std::size_t count = options.tied_names ? target.names.size() : 1;
+      for (std::size_t k = 0; k < count; ++k) save_array(**p, to, target.names[k]);
     } else if (const auto* count = std::get_if<std::uint64_t*>(&at)) {
       save_integers({**count}, true, to, target.names.front());
     } else {
@@ -184,22 +183,27 @@ void save_members(const Members<T>& members, TensorFile& to, const StateOptions&
 }
 
 template <class T>
-void load_members(const Members<T>& members, const TensorFile& from, const StateOptions& options) {
+StateMismatch load_members(const Members<T>& members, const TensorFile& from, const StateOptions& options) {
   const auto targets = targets_of(members, options);
   Complaints complaints;
   std::vector<std::vector<std::string>> names;
   for (const auto& target : targets) names.push_back(present(target, from, complaints));
   find_unexpected(members, from, options.prefix, complaints);
-  complaints.throw_if_any(from);
+  complaints.throw_if_any(from, options.strict);
 
-  std::vector<Values<T>> values;
-  for (std::size_t k = 0; k < targets.size(); ++k) values.push_back(read(targets[k], names[k], from));
-  for (std::size_t k = 0; k < targets.size(); ++k) assign(targets[k], values[k]);
+  std::vector<Values<T>> values(targets.size());
+  const auto for_present = [&](auto&& f) {
+    for (std::size_t k = 0; k < targets.size(); ++k)
+      if (!names[k].empty()) f(k);
+  };
+  for_present([&](std::size_t k) { values[k] = read(targets[k], names[k], from); });
+  for_present([&](std::size_t k) { assign(targets[k], values[k]); });
+  return complaints.names;
 }
 
 #define UNROLL_INSTANTIATE(T)                                                      \
   template void save_members(const Members<T>&, TensorFile&, const StateOptions&); \
-  template void load_members(const Members<T>&, const TensorFile&, const StateOptions&);
+  template StateMismatch load_members(const Members<T>&, const TensorFile&, const StateOptions&);
 UNROLL_INSTANTIATE(float)
 UNROLL_INSTANTIATE(double)
 #undef UNROLL_INSTANTIATE

@@ -2,6 +2,7 @@
 /// \file Modules and optimisers to and from named tensors.
 
 #include <string>
+#include <vector>
 
 #include "io/tensor_file.hpp"
 #include "layers/module.hpp"
@@ -12,17 +13,26 @@ namespace unroll {
 struct StateOptions {
   std::string prefix = {};       ///< put before every name, with a dot
   bool parameters_only = false;  ///< for exchange of weights: without counters and random keys
+  bool tied_names = false;       ///< when saving: a tied parameter under each of its names, as PyTorch has it
+  bool strict = true;            ///< when loading: names that are missing or unexpected are an error
+};
+
+/// The names in which a model and a file differ.
+struct StateMismatch {
+  std::vector<std::string> missing;     ///< in the model only
+  std::vector<std::string> unexpected;  ///< in the file only
 };
 
 namespace detail {
 template <class T>
 void save_members(const Members<T>& members, io::TensorFile& to, const StateOptions& options);
 template <class T>
-void load_members(const Members<T>& members, const io::TensorFile& from, const StateOptions& options);
+StateMismatch load_members(const Members<T>& members, const io::TensorFile& from,
+                           const StateOptions& options);
 }  // namespace detail
 
-/// Adds a module's parameters (tied ones once), counters and random keys to `to`, under the names of
-/// parameters(). Training mode is not part of it.
+/// Adds a module's parameters (tied ones once, or under all names), counters and random keys to `to`, under
+/// the names of parameters(). Training mode is not part of it.
 /// Errors: UsageError if a name is taken.
 template <Module M>
 void save_state(const M& module, io::TensorFile& to, const StateOptions& options = {}) {
@@ -31,12 +41,12 @@ void save_state(const M& module, io::TensorFile& to, const StateOptions& options
 
 /// Copies values from `from` into a module, converting between floating-point types. A tied parameter may
 /// stand there under any of its names, or several with equal values. With a prefix, what is outside is left
-/// alone.
+/// alone. Where strict is off, what is missing keeps its value; returns what was missing and unexpected.
 /// Errors: DataError that begins with the file's name and lists names that are missing, names that are
 /// unexpected and shapes that differ; nothing is changed then.
 template <Module M>
-void load_state(M& module, const io::TensorFile& from, const StateOptions& options = {}) {
-  detail::load_members(detail::members(module), from, options);
+StateMismatch load_state(M& module, const io::TensorFile& from, const StateOptions& options = {}) {
+  return detail::load_members(detail::members(module), from, options);
 }
 
 /// Adds what an optimiser has learned: "PREFIX.0.exp_avg" and so on, "PREFIX.0.step", "PREFIX.lr".
