@@ -22,7 +22,7 @@ class Indices {
   Indices(std::initializer_list<std::int64_t> values)
       : Indices(Shape{static_cast<index_t>(values.size())}, std::vector(values)) {}
   Indices(std::vector<std::int64_t> values)  // NOLINT: implicit on purpose
-      : Indices(Shape{static_cast<index_t>(values.size())}, std::move(values)) {}
+      : Indices{Shape{static_cast<index_t>(values.size())}, std::move(values)} {}  // {}: the size goes first
   /// The values of an xtensor expression of integers.
   template <class E>
   requires(detail::XtExpression<E>&& std::integral<typename E::value_type>)

@@ -208,7 +208,7 @@ void unfreeze(M& module, std::string_view prefix = "") {
 }
 
 template <Module M>
-void zero_grad(M& module) {
+void zero_grad(const M& module) {
   for (auto& p : parameters(module)) p.variable.zero_grad();
 }
 

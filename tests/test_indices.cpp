@@ -17,6 +17,7 @@ std::vector<std::int64_t> list(const Indices& indices) { return {indices.begin()
 TEST_CASE("indices: made from lists, vectors and integer arrays of any kind") {
   CHECK(list(Indices{3, 1, 2}) == std::vector<std::int64_t>{3, 1, 2});
   CHECK(Indices{7}.shape() == Shape{1});
+  CHECK(list(Indices(std::vector<std::int64_t>{4, 5})) == std::vector<std::int64_t>{4, 5});
   CHECK(Indices().size() == 0);
   const Indices matrix = xt::xtensor<int, 2>{{1, 2}, {3, 4}, {5, 6}};
   CHECK(matrix.shape() == Shape{3, 2});

@@ -1,0 +1,49 @@
+#!/usr/bin/env bash
+# A block of a document that is fenced by ```cpp FILE is that file's text: lines of it, in one piece. And what a
+# document links to is there.
+# usage: check_docs.sh   (in the source tree)
+set -euo pipefail
+
+# quotes DOCUMENT: prints what is not in the file it names.
+quotes() {
+  awk -v document="$1" '
+    function lines_of(file,   line, text) {
+      if (!(file in texts)) {
+        text = "\n"
+        while ((getline line < file) > 0) text = text line "\n"
+        texts[file] = text
+      }
+      return texts[file]
+    }
+    file != "" && /^```$/ {
+      if (!index(lines_of(file), "\n" block)) print document ":" first ": " file " does not say so"
+      file = ""; next
+    }
+    file != "" { block = block $0 "\n"; next }
+    /^```cpp [a-z_]/ { file = $2; block = ""; first = NR }
+  ' "$1"
+}
+
+# links DOCUMENT: prints the files it points to that do not exist.
+links() {
+  { grep -oE '\]\([a-zA-Z0-9_./-]+(#[^)]*)?\)' "$1" || true; } | sed 's/^](//; s/)$//; s/#.*//' | sort -u | while read -r target; do
+    [ -e "$(dirname "$1")/$target" ] || echo "$1: there is no $target"
+  done
+}
+
+# The check itself is checked.
+self_test() {
+  local folder fence='```' found
+  folder=$(mktemp -d)
+  printf 'int a;\nint b;\n' >"$folder/x.hpp"
+  printf '%s\nint b;\n%s\n[y](x.hpp#z)\n' "${fence}cpp x.hpp" "$fence" >"$folder/good.md"
+  printf '%s\nint c;\n%s\n[y](no.md)\n' "${fence}cpp x.hpp" "$fence" >"$folder/bad.md"
+  found=$(cd "$folder" && for document in good.md bad.md; do quotes $document; links $document; done)
+  rm -r "$folder"
+  [ "$found" = "bad.md:1: x.hpp does not say so
+bad.md: there is no no.md" ]
+}
+
+self_test || { echo "check_docs.sh no longer finds what it must find" >&2; exit 1; }
+found=$(for document in README.md docs/*.md; do quotes "$document"; links "$document"; done)
+[ -z "$found" ] || { echo "$found" >&2; exit 1; }
