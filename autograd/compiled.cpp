@@ -25,10 +25,6 @@ Variable<T> fit_to(const Variable<T>& x, const Shape& shape) {
   return sum_to(x, shape);
 }
 
-void fail_anomaly(const std::string& op, const Shape& shape) {
-  fail<UsageError>("anomaly: {} made a bad value in an array {}; look at its inputs", op, shape.str());
-}
-
 #define UNROLL_INSTANTIATE(T)                                          \
   template Variable<T> absorb(const Variable<T>&, const Variable<T>&); \
   template Variable<T> fit_to(const Variable<T>&, const Shape&);

@@ -7,15 +7,16 @@
 #include "autograd/variable.hpp"
 
 /// All scalar ops. To add one: its struct in scalar_ops.hpp, its name here, its row in the tests' table.
-#define UNROLL_SCALAR_OPS(X)                                                                                \
-  X(add)                                                                                                    \
-  X(sub)                                                                                                    \
-  X(mul)                                                                                                    \
-  X(div)                                                                                                    \
-  X(neg)                                                                                                    \
-  X(pow)                                                                                                    \
-  X(exp)                                                                                                    \
-  X(log) X(sqrt) X(square) X(abs) X(tanh) X(sigmoid) X(relu) X(leaky_relu) X(elu) X(softplus) X(sin) X(cos) \
+#define UNROLL_SCALAR_OPS(X)                                                                         \
+  X(add)                                                                                             \
+  X(sub)                                                                                             \
+  X(mul)                                                                                             \
+  X(div)                                                                                             \
+  X(neg)                                                                                             \
+  X(pow)                                                                                             \
+  X(exp)                                                                                             \
+  X(log)                                                                                             \
+  X(sqrt) X(square) X(abs) X(tanh) X(sigmoid) X(relu) X(leaky_relu) X(elu) X(softplus) X(sin) X(cos) \
       X(minimum) X(maximum) X(clamp) X(where) X(lerp) X(greater) X(greater_equal) X(equal)
 
 namespace unroll::detail {

@@ -113,15 +113,15 @@ class FusedNode final : public FixedNode<T, L, sizeof...(Trees)> {
     return text;
   }
 
-  /// Runs the walk again in search of the first op that made a bad value; "" where none did.
-  [[gnu::cold]] static std::string find_bad(const std::tuple<Trees...>& trees, const FusedWalk<T, L>& walk) {
-    if (walk.loop.cols == 0) return "";
+  /// Runs the walk again and shows `visitor` what every op makes.
+  [[gnu::cold]] static void inspect_walk(const std::tuple<Trees...>& trees, const FusedWalk<T, L>& walk,
+                                         OpVisitor& visitor) {
+    if (walk.loop.cols == 0) return;
     using N = Batch<T>;
-    const char* found = nullptr;
     alignas(64) T splat[L + 1][N::size];
     for_slabs(walk.loop, [&](const index_t* index, index_t) {
-      for (index_t r = 0; r < walk.loop.rows && !found; ++r) {
-        for (index_t j = 0; j < walk.loop.cols && !found; j += N::size) {
+      for (index_t r = 0; r < walk.loop.rows; ++r) {
+        for (index_t j = 0; j < walk.loop.cols; j += N::size) {
           const index_t n = std::min<index_t>(N::size, walk.loop.cols - j);
           N x[L + 1];
           for (int k = 0; k < L; ++k) {
@@ -130,13 +130,15 @@ class FusedNode final : public FixedNode<T, L, sizeof...(Trees)> {
             x[k] = load_part_of_block(p + (j & in.lane.mask), n);
           }
           [&]<std::size_t... M>(std::index_sequence<M...>) {
-            ((found = found ? found : bad_op<T>(std::get<M>(trees), eval<0>(std::get<M>(trees), x), n)), ...);
+            int number = 0;
+            std::uint64_t inputs = 0;
+            (inspect<0, T>(std::get<M>(trees), eval<0>(std::get<M>(trees), x), n, visitor, number, inputs),
+             ...);
           }
           (std::index_sequence_for<Trees...>{});
         }
       }
     });
-    return found ? fmt::format("{} in {}", found, name_of()) : "";
   }
 
  private:
@@ -187,11 +189,12 @@ std::array<Variable<T>, sizeof...(Trees)> run_fused(const std::tuple<Trees...>& 
   }
   fused_forward<T, n>(trees, walk.sources, walk.loop, data);
   using N = FusedNode<T, n, Trees...>;
-  if (AnomalyMode::active()) {
-    const std::string bad = N::find_bad(trees, walk);
-    if (!bad.empty()) fail_anomaly(bad, shape);
+  Ref<Node<T>> node(recorded ? new N(trees, shape) : nullptr);
+  if (recorded) record<T>(node, inputs, out);
+  if (AnomalyMode::active() || Onlooker::active()) {
+    inspect_fused<T>(node.get(), inputs, shape, &N::name_of,
+                     [&](OpVisitor& visitor) { N::inspect_walk(trees, walk, visitor); });
   }
-  if (recorded) record<T>(Ref<Node<T>>(new N(trees, shape)), inputs, out);
   std::array<Variable<T>, outputs> result;
   for (std::size_t m = 0; m < outputs; ++m) result[m] = Variable<T>(std::move(out[m]));
   return result;

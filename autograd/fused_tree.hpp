@@ -1,9 +1,11 @@
 #pragma once
 /// \file Trees of scalar ops: their values, and the adjoints of their inputs in a second walk.
 
+#include <algorithm>
 #include <tuple>
 #include <utility>
 
+#include "autograd/inspect.hpp"
 #include "autograd/mutants.hpp"
 #include "autograd/scalar_ops.hpp"
 
@@ -146,21 +148,41 @@ unsigned bad_lanes(const Batch<T>& x, index_t n) {
   return bad;
 }
 
-/// The first op in `tree` with a bad value in a lane below `n` though its arguments have none there.
-template <class T, class X>
-const char* bad_op(const X&, const Values<Batch<T>, X>&, index_t) {
-  return nullptr;
+/// Shows what every op of `tree` made in the first n lanes, arguments first. Counts the ops in `number`, and
+/// adds the inputs that go into the tree to `inputs`.
+template <int I, class T>
+void inspect(const Slot&, const Values<Batch<T>, Slot>&, index_t, OpVisitor&, int&, std::uint64_t& inputs) {
+  inputs |= std::uint64_t{1} << (I & 63);
 }
-template <class T, class Op, class... A>
-const char* bad_op(const Tree<Op, A...>& tree, const Values<Batch<T>, Tree<Op, A...>>& values, index_t n) {
-  const char* found = nullptr;
+template <int I, class T, int K>
+void inspect(const Arg<K>&, const Values<Batch<T>, Arg<K>>&, index_t, OpVisitor&, int&,
+             std::uint64_t& inputs) {
+  inputs |= std::uint64_t{1} << (K & 63);
+}
+template <int I, class T>
+void inspect(const Const<T>&, const Values<Batch<T>, Const<T>>&, index_t, OpVisitor&, int&, std::uint64_t&) {}
+template <int I, class T, class Op, class... A>
+void inspect(const Tree<Op, A...>& tree, const Values<Batch<T>, Tree<Op, A...>>& values, index_t n,
+             OpVisitor& visitor, int& number, std::uint64_t& inputs) {
   unsigned given = 0;
+  std::uint64_t mine = 0;
   [&]<std::size_t... K>(std::index_sequence<K...>) {
-    ((found = found ? found : bad_op<T>(std::get<K>(tree.arguments), std::get<K>(values.below), n)), ...);
+    (inspect<I + slots_before<A...>(K), T>(std::get<K>(tree.arguments), std::get<K>(values.below), n, visitor,
+                                           number, mine),
+     ...);
     ((given |= bad_lanes<T>(std::get<K>(values.below).v, n)), ...);
   }
   (std::index_sequence_for<A...>{});
-  return found ? found : (bad_lanes<T>(values.v, n) & ~given) != 0 ? Op::name : nullptr;
+  double lanes[Batch<T>::size];
+  alignas(64) T own[Batch<T>::size];
+  values.v.store_aligned(own);
+  std::copy_n(own, n, lanes);
+  visitor.see({Op::name,
+               number++,
+               mine,
+               {lanes, static_cast<std::size_t>(n)},
+               (bad_lanes<T>(values.v, n) & ~given) != 0});
+  if constexpr (!std::is_same_v<Op, sigmoid_op> && !std::is_same_v<Op, tanh_op>) inputs |= mine;
 }
 
 }  // namespace UNROLL_ISA

@@ -6,6 +6,7 @@
 #ifdef UNROLL_HAVE_DNNL
 
 #include <oneapi/dnnl/dnnl.h>
+#include <signal.h>
 
 extern "C" {
 // libgomp is where oneDNN's threads come from; declared here so that a compiler without -fopenmp will do
@@ -34,11 +35,33 @@ class ThreadLimit {
   bool changed_;
 };
 
+/// Lets this thread's signals wait. Up to version 3.11 at least, oneDNN's kernels for products that are not
+/// copied first use the stack pointer for a buffer on the heap: a signal handler that runs meanwhile writes
+/// its frame over whatever lies below that buffer. Threads that oneDNN starts meanwhile inherit the mask.
+/// Source: https://github.com/uxlfoundation/oneDNN/issues/4845.
+class SignalsWait {
+ public:
+  SignalsWait() {
+    sigset_t mask;
+    sigfillset(&mask);
+    // A fault ends a process whose handler has to wait, and says nothing.
+    for (const int fault : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS}) sigdelset(&mask, fault);
+    pthread_sigmask(SIG_BLOCK, &mask, &before_);
+  }
+  ~SignalsWait() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+  SignalsWait(const SignalsWait&) = delete;
+  SignalsWait& operator=(const SignalsWait&) = delete;
+
+ private:
+  sigset_t before_;
+};
+
 }  // namespace
 
 bool dnnl_gemm(Trans ta, Trans tb, index_t m, index_t n, index_t k, float alpha, const float* a, index_t lda,
                const float* b, index_t ldb, float beta, float* c, index_t ldc, int threads) {
   const ThreadLimit limit(threads);
+  const SignalsWait wait;
   const auto status =
       dnnl_sgemm(static_cast<char>(ta), static_cast<char>(tb), m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
   if (status != dnnl_success) fail<Error>("gemm: oneDNN failed with status {}", static_cast<int>(status));

@@ -15,11 +15,12 @@ Variable<T> with_even_rows(const Variable<T>& x) {
   return t.dense() || t.run == t.shape.back(0) ? x : dense(x);
 }
 
-// The addend may be overwritten: nobody but its creator's scan knows it, and no hook watches.
+// The addend may be overwritten: nobody but its creator's scan knows it, and neither a hook nor anomaly mode,
+// which compares it with the result, watches.
 template <class T>
 bool may_take(const Tensor<T>& addend, std::uint32_t own_refs) {
   return addend.donatable && addend.refs == own_refs && addend.is_view && !addend.extras && addend.dense() &&
-         !NoGrad::active();
+         !NoGrad::active() && !AnomalyMode::active();
 }
 
 }  // namespace

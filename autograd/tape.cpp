@@ -100,6 +100,7 @@ template <class T>
 void Tape<T>::forget(Node<T>* node) {
   slots_[node->slot_] = nullptr;
   --live_;
+  if (!places_.empty()) places_.erase(node);
   while (slots_.size() > floor_ && !slots_.back()) slots_.pop_back();
   if (floor_ > 0 || slots_.size() < 4096 || live_ * 4 > slots_.size()) return;
   // Mostly gaps, with a live node at the end: close them.

@@ -4,7 +4,9 @@
 #include <initializer_list>
 #include <span>
 #include <string_view>
+#include <unordered_map>
 
+#include "autograd/inspect.hpp"
 #include "autograd/tensor.hpp"
 
 namespace unroll {
@@ -28,7 +30,8 @@ class NoGrad {
 };
 
 /// While it lives, the first op of this thread whose value (or whose input's gradient) is NaN though its
-/// inputs are not throws UsageError, naming the op, also inside a fused expression. Slow.
+/// inputs are not throws UsageError, naming the op, also inside a fused expression, and in a recurrent
+/// network layer, time step and, where it can be told, gate. Slow.
 class AnomalyMode {
  public:
   /// With `infinite`, an infinity counts as well.
@@ -113,6 +116,8 @@ class Tape {
   std::vector<DeferredProduct<T>> deferred;  ///< of the pass that is running
   /// A leaf with hooks is about to be written: its hooks see the gradient of this pass alone.
   void touch_hooked(Tensor<T>& leaf);
+  /// Where nodes recorded in anomaly mode belong.
+  std::unordered_map<const Node<T>*, Place>& places() { return places_; }
 
  private:
   friend class Subpass<T>;
@@ -143,6 +148,7 @@ class Tape {
   std::size_t floor_ = 0;  ///< where the innermost Subpass begins; what lies below keeps its place
   std::uint64_t recorded_ = 0;
   bool running_ = false, selective_ = false, retaining_ = false;
+  std::unordered_map<const Node<T>*, Place> places_;
 };
 
 /// While it lives, ops record even inside NoGrad.
@@ -181,7 +187,6 @@ class Subpass {
   Placement<T>* placement_before_;
 };
 
-[[noreturn]] void fail_anomaly(const std::string& op, const Shape& shape);
 [[noreturn]] void fail_empty(std::string_view op, std::size_t k);
 template <class T>
 [[noreturn]] void fail_unusable(std::string_view op, std::size_t k, const Tensor<T>& t);

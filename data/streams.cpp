@@ -14,13 +14,12 @@ Streams::Streams(std::vector<std::int64_t> ids, std::int64_t batch, std::int64_t
     fail<UsageError>("streams: need a batch and a window of at least 1; got batch {}, window {}", batch,
                      window);
   const auto n = static_cast<std::int64_t>(ids_.size());
-  if (n == 0) fail<DataError>("{}: empty: at least {} symbols are needed", name, batch + 1);
+  const auto needed = static_cast<std::uint64_t>(batch) + 1;  // batch may be the largest number there is
+  if (n == 0) fail<DataError>("{}: empty: at least {} symbols are needed", name, needed);
   if (n - 1 < batch)
     fail<DataError>(
-        "{}: {} symbols are too few for a batch of {}: at least {} are needed; take a longer text or a "
-        "smaller "
-        "batch",
-        name, n, batch, batch + 1);
+        "{}: {} too few for a batch of {}: at least {} are needed; take a longer text or a smaller batch",
+        name, n == 1 ? "1 symbol is" : fmt::format("{} symbols are", n), batch, needed);
   columns_ = (n - 1) / batch;
 }
 

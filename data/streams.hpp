@@ -28,7 +28,7 @@ class Streams {
   std::int64_t batch() const { return batch_; }
   std::int64_t columns() const { return columns_; }
   /// Number of windows, at least 1.
-  std::int64_t windows() const { return (columns_ + window_ - 1) / window_; }
+  std::int64_t windows() const { return 1 + (columns_ - 1) / window_; }
   /// Number of targets in all windows together.
   std::int64_t targets() const { return columns_ * batch_; }
 

@@ -165,6 +165,7 @@ class Recurrent {
     std::vector<Variable<T>> outputs;
     for (int d = 0; d < directions(); ++d) {
       const int index = k * directions() + d;
+      const NameScope here("layer", k, d == 1 ? " reverse" : "");
       const Cell& cell = cells_[static_cast<std::size_t>(index)];
       const ScanOptions options = scan_options(sequences, index, d == 1);
       State fresh{};

@@ -1,6 +1,7 @@
 #pragma once
 /// \file scan: the time loop, once, for any cell.
 
+#include "autograd/functions.hpp"
 #include "layers/scan_loop.hpp"
 #include "layers/stack_output.hpp"
 
@@ -10,15 +11,22 @@ namespace detail {
 
 /// The loop without lengths, resets, noise or recomputation.
 template <class Cell, class T, class S>
-Scanned<T, S> scan_plainly(const Cell& cell, const Variable<T>& xs, S state, const SequencePlan& plan) {
-  LazyUnbind<T> inputs = step_inputs(plan, projected(cell, dense(xs)), 0, plan.steps);
+Scanned<T, S> scan_plainly(const Cell& cell, const Variable<T>& xs, S state, const SequencePlan& plan,
+                           const Watched& watched) {
+  const auto project = [&] {
+    const StepScope here(watched, 0, true);
+    return projected(cell, dense(xs));
+  };
+  LazyUnbind<T> inputs = step_inputs(plan, project(), 0, plan.steps);
   StackOutput<T> stacked(plan.steps, false);
   for (index_t k = 0; k < plan.steps; ++k) {
     const index_t t = plan.begin(k, k + 1);
     const Variable<T> x = inputs(t, Projects<Cell, T>);
+    const StepScope here(watched, k);
     stacked.begin_step(t);
     state = step_of(cell, x, state);
     stacked.end_step(output_of(state));
+    if (watched) here.done(members_of(state));
   }
   return {stacked.finish(), std::move(state)};
 }
@@ -28,11 +36,12 @@ template <class Cell, class T, class S>
 Scanned<T, S> scan_from(const Cell& cell, const Variable<T>& xs, S state, const ScanOptions& options,
                         const S* fresh) {
   SequencePlan plan = plan_scan(xs, options);
-  if (is_plain(plan, options)) return scan_plainly(cell, xs, std::move(state), plan);
+  const Watched watched = watch<T>(cell, state, plan, options);
+  if (is_plain(plan, options)) return scan_plainly(cell, xs, std::move(state), plan, watched);
   std::vector<Variable<T>> begins;
   if (options.resets.size() > 0) begins = members_of(fresh ? *fresh : fresh_state(cell, state));
-  auto run =
-      scan_any(any_cell<T>(cell, state), std::move(plan), options, xs, members_of(state), std::move(begins));
+  auto run = scan_any(any_cell<T>(cell, state), std::move(plan), options, xs, members_of(state),
+                      std::move(begins), watched);
   return {std::move(run.output), with_members(std::move(state), run.state)};
 }
 

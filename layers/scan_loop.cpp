@@ -15,11 +15,13 @@ class ScanLoop {
  public:
   using Members = std::vector<Variable<T>>;
 
-  ScanLoop(const AnyCell<T>& cell, SequencePlan plan, const ScanOptions& options, Members fresh)
+  ScanLoop(const AnyCell<T>& cell, SequencePlan plan, const ScanOptions& options, Members fresh,
+           const Watched& watched)
       : cell_(cell),
         plan_(std::make_shared<const SequencePlan>(std::move(plan))),
         options_(options),
-        fresh_(std::move(fresh)) {}
+        fresh_(std::move(fresh)),
+        watched_(watched) {}
 
   AnyScanned<T> run(const Variable<T>& xs, Members state) {
     const bool resets = options_.resets.size() > 0;
@@ -57,11 +59,13 @@ class ScanLoop {
       const index_t at = plan.begin(k, k + 1) - plan.begin(first, last);
       const Variable<T> x_k = inputs(plan.packed ? k - first : at, static_cast<bool>(cell_.project));
       prepare(state, ended, k);
+      const StepScope here(watched_, k);
       stacked.begin_step(at, plan.units(k, k + 1));
       Members next = cell_.step(x_k, mask_ ? masked(state, k) : state);
       if (options_.noise.zones())
         next = zone_out(options_.noise, plan, k, state, std::move(next), cell_.output);
       stacked.end_step(next[cell_.output]);
+      here.done(next);
       state = std::move(next);
     }
     return stacked.finish();
@@ -70,6 +74,7 @@ class ScanLoop {
   Variable<T> projected_part(const Variable<T>& x, index_t first, index_t last) const {
     if (!cell_.project) return x;
     const PartOfProduct part(plan_->units(first, last), plan_->units(0, plan_->steps));
+    const StepScope here(watched_, plan_->begin(first, last), true);
     return cell_.project(x);
   }
 
@@ -96,6 +101,7 @@ class ScanLoop {
     if (options_.memory > 0) {  // what one step keeps, tried on a copy
       ScanLoop trial = *this;
       trial.cell_ = cell_.copy();
+      trial.watched_ = nullptr;
       Members ended;
       const Subpass<T> pass;
       const Variable<T> piece = segment_inputs(*plan_, x, 1)(piece_of(*plan_, 0, 1));
@@ -163,20 +169,21 @@ class ScanLoop {
   ScanOptions options_;
   Members fresh_;
   Variable<T> mask_;  // of recurrent dropout, for all rows
+  Watched watched_;
 };
 
 }  // namespace
 
 template <class T>
 AnyScanned<T> scan_any(const AnyCell<T>& cell, SequencePlan plan, const ScanOptions& options,
-                       const Variable<T>& xs, std::vector<Variable<T>> state,
-                       std::vector<Variable<T>> fresh) {
-  return ScanLoop<T>(cell, std::move(plan), options, std::move(fresh)).run(xs, std::move(state));
+                       const Variable<T>& xs, std::vector<Variable<T>> state, std::vector<Variable<T>> fresh,
+                       const Watched& watched) {
+  return ScanLoop<T>(cell, std::move(plan), options, std::move(fresh), watched).run(xs, std::move(state));
 }
 
 #define UNROLL_INSTANTIATE(T)                                                                              \
   template AnyScanned<T> scan_any(const AnyCell<T>&, SequencePlan, const ScanOptions&, const Variable<T>&, \
-                                  std::vector<Variable<T>>, std::vector<Variable<T>>);
+                                  std::vector<Variable<T>>, std::vector<Variable<T>>, const Watched&);
 UNROLL_INSTANTIATE(float)
 UNROLL_INSTANTIATE(double)
 

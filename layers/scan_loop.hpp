@@ -3,6 +3,7 @@
 
 #include "layers/any_cell.hpp"
 #include "layers/scan_rows.hpp"
+#include "layers/scan_watch.hpp"
 
 namespace unroll::detail {
 
@@ -16,6 +17,7 @@ struct AnyScanned {
 /// begins, is needed with resets only.
 template <class T>
 AnyScanned<T> scan_any(const AnyCell<T>& cell, SequencePlan plan, const ScanOptions& options,
-                       const Variable<T>& xs, std::vector<Variable<T>> state, std::vector<Variable<T>> fresh);
+                       const Variable<T>& xs, std::vector<Variable<T>> state, std::vector<Variable<T>> fresh,
+                       const Watched& watched);
 
 }  // namespace unroll::detail

@@ -41,11 +41,11 @@ TEST_CASE("char_lm: help names every command and every option of training") {
   CHECK(general.status == 0);
   for (const auto* name : {"train", "sample", "eval"}) CHECK(contains(general.out, name));
   const Outcome train = run(folder, {"train", "--help"});
-  for (const auto* name : {"--text",      "--out",        "--cell",   "--level",          "--hidden",
-                           "--layers",    "--seq-length", "--batch",  "--epochs",         "--lr",
-                           "--optimizer", "--dropout",    "--clip",   "--valid-fraction", "--seed",
-                           "--threads",   "--eval-every", "--resume", "--time-limit",     "--min-count",
-                           "--embedding", "--overwrite"})
+  for (const auto* name : {"--text",      "--out",        "--cell",    "--level",          "--hidden",
+                           "--layers",    "--seq-length", "--batch",   "--epochs",         "--lr",
+                           "--optimizer", "--dropout",    "--clip",    "--valid-fraction", "--seed",
+                           "--threads",   "--eval-every", "--resume",  "--time-limit",     "--min-count",
+                           "--embedding", "--overwrite",  "--zoneout", "--variational"})
     CHECK_MESSAGE(contains(train.out, name), name);
 }
 
@@ -131,7 +131,7 @@ TEST_CASE(
       run(trained.folder, {"eval", "--model", trained.model, "--text", trained.folder / "other"});
   CHECK(brief.status == 0);
   CHECK(contains(brief.out, "too short for the 4 streams of training: read as one"));
-  CHECK(contains(brief.out, "predicted   2 characters in 1 streams"));
+  CHECK(contains(brief.out, "predicted   2 characters in 1 stream\n"));
   write(trained.folder / "other", "");
   const auto empty =
       run(trained.folder, {"eval", "--model", trained.model, "--text", trained.folder / "other"});
@@ -176,8 +176,8 @@ TEST_CASE("char_lm: a text that is empty or too short says how much is needed") 
   CHECK(contains(empty.err, "text: the text is empty\n"));
   const auto brief = train_on("abcdefghij");
   CHECK(brief.status == 1);
-  CHECK(contains(brief.err,
-                 "(validation part): 1 symbols are too few for a batch of 4: at least 5 are needed"));
+  CHECK(
+      contains(brief.err, "(validation part): 1 symbol is too few for a batch of 4: at least 5 are needed"));
   CHECK(train_on("abc", {"--valid-fraction", "0"}).status == 1);
 }
 

@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include <limits>
 #include <numeric>
 
 #include "autograd/error.hpp"
@@ -78,6 +79,17 @@ TEST_CASE("streams: a text shorter than a batch is refused with the minimum and 
   CHECK_THROWS_WITH_AS(Streams({}, 50, 10, "train"), "train: empty: at least 51 symbols are needed",
                        DataError);
   CHECK(Streams(counting(51), 50, 10, "train").windows() == 1);
+}
+
+TEST_CASE("streams: the largest sizes there are do not overflow") {
+  constexpr auto largest = std::numeric_limits<std::int64_t>::max();
+  const Streams streams(counting(3), 1, largest, "text");
+  CHECK(streams.windows() == 1);
+  CHECK(streams.window(0).steps == 2);
+  CHECK_THROWS_WITH_AS(Streams(counting(3), largest, 1, "text"),
+                       "text: 3 symbols are too few for a batch of 9223372036854775807: at least "
+                       "9223372036854775808 are needed; take a longer text or a smaller batch",
+                       DataError);
 }
 
 TEST_CASE("streams: sizes below one and windows out of range are refused") {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <limits>
 #include <nlohmann/json.hpp>
 
 #include "autograd/error.hpp"
@@ -56,9 +57,11 @@ TrainingLoop::TrainingLoop(LoopPlan plan, LoopState state, TrainingTask& task, P
       plan_.time_limit < 0)
     fail<UsageError>(
         "training loop: need at least one step, one epoch and one step between log lines, and no negative "
-        "count "
-        "or time; got {} steps in {} epochs, log {}, evaluation {}, time limit {}",
+        "count or time; got {} steps in {} epochs, log {}, evaluation {}, time limit {}",
         plan_.steps_per_epoch, plan_.epochs, plan_.log_every, plan_.evaluate_every, plan_.time_limit);
+  if (plan_.epochs > std::numeric_limits<std::int64_t>::max() / plan_.steps_per_epoch)
+    fail<UsageError>("training loop: {} epochs of {} steps are too many to count", plan_.epochs,
+                     plan_.steps_per_epoch);
 }
 
 LoopEnd TrainingLoop::run(const std::function<bool()>& stop) {

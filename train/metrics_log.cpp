@@ -48,6 +48,14 @@ MetricsLog MetricsLog::resume(const std::string& path, const nlohmann::ordered_j
   return {path, "ae"};
 }
 
+nlohmann::ordered_json MetricsLog::configuration(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  std::string line;
+  if (!std::getline(file, line) || file.eof()) return {};
+  const auto json = nlohmann::ordered_json::parse(line, nullptr, false);
+  return json.is_object() && json.contains("config") ? json["config"] : nlohmann::ordered_json();
+}
+
 void MetricsLog::write(const nlohmann::ordered_json& line) {
   const std::string text = line.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + '\n';
   if (std::fwrite(text.data(), 1, text.size(), file_.get()) != text.size() || std::fflush(file_.get()) != 0)

@@ -21,6 +21,9 @@ class MetricsLog {
   static MetricsLog resume(const std::string& path, const nlohmann::ordered_json& configuration,
                            std::int64_t step);
 
+  /// The configuration at the beginning of a log; null if there is no log, or not even that is whole.
+  static nlohmann::ordered_json configuration(const std::string& path);
+
   /// Appends a line. Errors: DataError `path: reason`, as from a full disk.
   void write(const nlohmann::ordered_json& line);
   /// Waits until the disk has all lines: to be called before a checkpoint counts on them.

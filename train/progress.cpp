@@ -40,6 +40,10 @@ std::string grouped(std::int64_t count) {
   return digits;
 }
 
+std::string counted(std::int64_t count, std::string_view noun) {
+  return fmt::format("{} {}{}", grouped(count), noun, count == 1 ? "" : "s");
+}
+
 void RateMeter::add(double amount, double seconds) {
   constexpr double memory = 5;
   const double keep = std::exp(-seconds / memory);
@@ -64,21 +68,23 @@ void Progress::update(const ProgressState& state, double now) {
   if (!live_) return print(text);
   // A line as wide as the terminal would wrap, and then no carriage return takes it back.
   text.resize(std::min(text.size(), columns() - 1));
-  fmt::print(out_, "\r{}\x1b[K", text);
-  std::fflush(out_);
+  put(fmt::format("\r{}\x1b[K", text));
   shown_ = true;
 }
 
 void Progress::print(std::string_view line) {
   clear();
-  fmt::print(out_, "{}\n", line);
+  put(fmt::format("{}\n", line));
+}
+
+void Progress::put(const std::string& text) {
+  std::fwrite(text.data(), 1, text.size(), out_);
   std::fflush(out_);
 }
 
 void Progress::clear() {
   if (!shown_) return;
-  fmt::print(out_, "\r\x1b[K");
-  std::fflush(out_);
+  put("\r\x1b[K");
   shown_ = false;
 }
 

@@ -27,6 +27,8 @@ std::string duration_text(double seconds);
 
 /// A count with commas between thousands, whatever the locale: `1,115,394`.
 std::string grouped(std::int64_t count);
+/// `1 epoch`, `1,000 epochs`.
+std::string counted(std::int64_t count, std::string_view noun);
 
 /// Amount per second over about the last five seconds.
 class RateMeter {
@@ -41,6 +43,7 @@ class RateMeter {
 
 /// Shows the state of a run on a stream: on a terminal one line, cut to its width and rewritten at
 /// most ten times a second; elsewhere, or where TERM is `dumb`, a line every ten seconds.
+/// A stream that can no longer be written loses its lines, not the run: ferror(out) tells.
 /// Lifetime: the stream must outlive it; the destructor takes an unfinished line away.
 class Progress {
  public:
@@ -63,6 +66,7 @@ class Progress {
 
  private:
   void clear();
+  void put(const std::string& text);
   std::size_t columns() const;
 
   std::FILE* out_;

@@ -1,8 +1,28 @@
 #include "train/run_folder.hpp"
 
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
 #include "autograd/error.hpp"
 
 namespace unroll {
+
+FolderLock::FolderLock(const std::string& folder)
+    : descriptor_(open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)) {
+  if (descriptor_ == -1) fail<DataError>("{}: {}", folder, std::strerror(errno));
+  if (flock(descriptor_, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK) return;
+  close(descriptor_);
+  fail<DataError>("{}: another program is writing a run there; wait for its end, or take another folder",
+                  folder);
+}
+
+FolderLock::~FolderLock() {
+  if (descriptor_ != -1) close(descriptor_);
+}
 
 void RunFolder::create() const {
   std::error_code error;
@@ -13,7 +33,7 @@ void RunFolder::create() const {
 
 void RunFolder::clear() const {
   std::error_code error;
-  for (const auto& file : {last(), best(), log()}) {
+  for (const auto& file : {log(), last(), best()}) {
     std::filesystem::remove(file, error);
     if (error) fail<DataError>("{}: {}", file, error.message());
   }

@@ -3,8 +3,26 @@
 
 #include <filesystem>
 #include <string>
+#include <utility>
 
 namespace unroll {
+
+/// Keeps a folder for one writer, until it goes. Where the file system has no locks it keeps nothing.
+class FolderLock {
+ public:
+  /// Errors: DataError if another FolderLock has the folder, in this process or another, or it cannot be
+  /// opened.
+  explicit FolderLock(const std::string& folder);
+  FolderLock(FolderLock&& other) noexcept : descriptor_(std::exchange(other.descriptor_, -1)) {}
+  FolderLock& operator=(FolderLock&& other) noexcept {
+    std::swap(descriptor_, other.descriptor_);
+    return *this;
+  }
+  ~FolderLock();
+
+ private:
+  int descriptor_ = -1;
+};
 
 /// A folder with the last checkpoint, the best one by validation loss, and the log of metrics.
 class RunFolder {
@@ -15,9 +33,12 @@ class RunFolder {
   std::string last() const { return (path_ / "last.safetensors").string(); }
   std::string log() const { return (path_ / "metrics.jsonl").string(); }
   bool holds_run() const { return exists(best()) || exists(last()); }
+  bool exists() const { return exists(path_.string()); }
 
   /// Makes the folder if it is not there. Errors: DataError `path: reason`.
   void create() const;
+  /// Keeps the folder, which is there, for this process. Errors: as FolderLock.
+  FolderLock lock() const { return FolderLock(path_.string()); }
   /// Removes the files above, if there are any. Errors: DataError.
   void clear() const;
 

@@ -44,6 +44,9 @@ std::pair<Corpus, Reading> read_new_corpus(const std::string& path, Level level,
   Reading reading{.encoding = text.encoding,
                   .level = level,
                   .vocabulary = Vocabulary(count_symbols(text.characters, level), special, min_count)};
+  if (reading.vocabulary.unknown() && reading.vocabulary.size() == 1)
+    fail<UsageError>("--min-count {}: no {} of {} occurs so often; take a smaller number", min_count,
+                     noun_of(level), corpus.name);
   corpus.symbols = encode_symbols(text.characters, level, reading.vocabulary);
   return {std::move(corpus), std::move(reading)};
 }
@@ -55,11 +58,12 @@ Corpus read_corpus(const std::string& path, const Reading& reading) {
     corpus.notes.push_back(fmt::format("{}: {} {}", corpus.name,
                                        describe_unknown(corpus.symbols, reading.level),
                                        reading.vocabulary.unknown() ? "count as <unknown>" : "are left out"));
+  if (corpus.symbols.ids.empty())
+    fail<DataError>("{}: the model knows no {} of it", corpus.name, noun_of(reading.level));
   return corpus;
 }
 
-std::string count_of(std::int64_t n, Level level) {
-  return fmt::format("{} {}{}", grouped(n), level == Level::word ? "word" : "character", n == 1 ? "" : "s");
-}
+std::string_view noun_of(Level level) { return level == Level::word ? "word" : "character"; }
+std::string count_of(std::int64_t n, Level level) { return counted(n, noun_of(level)); }
 
 }  // namespace unroll::char_lm

@@ -21,9 +21,13 @@ int eval_command(const EvalOptions& options) {
   const auto first = options.valid_fraction > 0 ? split.train : 0;
   const std::vector<std::int64_t> part(ids.begin() + first, ids.end());
 
+  if (std::ssize(part) < 2)
+    fail<DataError>("{}: {} to predict from, and none to predict: at least 2 are needed", corpus.name,
+                    count_of(std::ssize(part), level));
+
   std::int64_t batch = options.batch > 0 ? options.batch : run.options.batch;
   if (options.batch == 0 && std::ssize(part) <= batch) {
-    fmt::print("note: too short for the {} streams of training: read as one\n", batch);
+    fmt::print("note: too short for the {} of training: read as one\n", counted(batch, "stream"));
     batch = 1;
   }
   const Streams streams(part, batch, run.options.seq_length, corpus.name);
@@ -32,7 +36,7 @@ int eval_command(const EvalOptions& options) {
   fmt::print("text        {}: {}\n", corpus.name, count_of(std::ssize(ids), level));
   if (first > 0)
     fmt::print("part        the last {:g} %: {}\n", 100 * options.valid_fraction, grouped(std::ssize(part)));
-  fmt::print("predicted   {} in {} streams\n", count_of(streams.targets(), level), batch);
+  fmt::print("predicted   {} in {}\n", count_of(streams.targets(), level), counted(batch, "stream"));
   fmt::print("nats/{}   {:.6f}\nbits/{}   {:.6f}\nperplexity  {:.4f}\n", name_of(level), nats, name_of(level),
              nats / std::numbers::ln2, std::exp(nats));
   if (level == Level::word) {

@@ -1,31 +1,19 @@
 #pragma once
 /// \file The model: embedding, a recurrent layer of any cell, a linear layer to the symbols.
 
-#include <map>
-#include <string>
-#include <variant>
-
 #include "autograd/losses.hpp"
 #include "data/streams.hpp"
+#include "examples/char_lm/recurrent.hpp"
 #include "layers/dropout.hpp"
 #include "layers/embedding.hpp"
 #include "layers/linear_layer.hpp"
-#include "layers/lstm.hpp"
-#include "layers/module.hpp"
 
 namespace unroll::char_lm {
 
-/// A cell is added here, and with its name in model.cpp.
-using RecurrentLayer = std::variant<Lstm<float>>;
-
-/// What a model carries from one window to the next, by name: "h", "c". Empty: zeros.
-using CarriedState = std::map<std::string, Variable<float>>;
-
 struct ModelOptions {
   std::string cell;
-  index_t vocabulary, embedding, hidden;
-  int layers;
-  double dropout;
+  index_t vocabulary;
+  CellOptions recurrent;  ///< whose input is the embedding
 };
 
 class LanguageModel {
@@ -44,7 +32,7 @@ class LanguageModel {
   template <class V>
   void visit(V&& v) {
     v("embedding", embedding_);
-    std::visit([&](auto& layer) { v(cell_, layer); }, recurrent_);
+    v(cell_, recurrent_);
     v("dropout", dropout_);
     v("output", output_);
   }
@@ -52,10 +40,13 @@ class LanguageModel {
  private:
   std::string cell_;
   Embedding<float> embedding_;
-  RecurrentLayer recurrent_;
+  Recurrence recurrent_;
   Dropout<float> dropout_;
   Linear<float> output_;
 };
+
+/// The number of parameters of such a model, biases and the like left out, without making it.
+double count_weights(const ModelOptions& options);
 
 /// Mean loss over all windows, in nats per symbol, without dropout; the state is carried, from zero.
 double mean_loss(const LanguageModel& model, const Streams& streams);

@@ -1,3 +1,5 @@
+#include <cerrno>
+#include <cstring>
 #include <random>
 
 #include "examples/char_lm/commands.hpp"
@@ -23,7 +25,7 @@ int sample_command(const SampleOptions& options) {
 
   const auto write = [&](const std::string& text) {
     fmt::print("{}", encode_text(text, reading.encoding));
-    std::fflush(stdout);
+    if (std::fflush(stdout) != 0) fail<DataError>("standard output: {}", std::strerror(errno));
   };
   write(prime.characters);
   Generator rng(options.seed ? *options.seed : std::random_device()());

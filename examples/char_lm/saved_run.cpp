@@ -35,17 +35,24 @@ SavedRun load_run(const std::string& file) {
   }
 }
 
-LanguageModel new_model(const TrainOptions& options, const Vocabulary& vocabulary) {
-  Generator rng(options.seed);
+ModelOptions model_options(const TrainOptions& options, const Vocabulary& vocabulary) {
   const auto embedding =
       options.embedding > 0 ? options.embedding : std::min(vocabulary.size(), options.hidden);
-  return {{.cell = options.cell,
-           .vocabulary = vocabulary.size(),
-           .embedding = embedding,
-           .hidden = options.hidden,
-           .layers = options.layers,
-           .dropout = options.dropout},
-          rng};
+  return {.cell = options.cell,
+          .vocabulary = vocabulary.size(),
+          .recurrent = {.input = embedding,
+                        .hidden = options.hidden,
+                        .layers = options.layers,
+                        .dropout = options.dropout,
+                        .recurrent_dropout = options.recurrent_dropout,
+                        .zoneout = options.zoneout,
+                        .zoneout_memory = options.zoneout_memory,
+                        .variational = options.variational}};
+}
+
+LanguageModel new_model(const TrainOptions& options, const Vocabulary& vocabulary) {
+  Generator rng(options.seed);
+  return {model_options(options, vocabulary), rng};
 }
 
 LanguageModel trained_model(const SavedRun& run) {

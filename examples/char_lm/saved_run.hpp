@@ -22,6 +22,8 @@ struct SavedRun {
 void save_run(const std::string& file, const SavedRun& run);
 SavedRun load_run(const std::string& file);
 
+/// The sizes of a run's model.
+ModelOptions model_options(const TrainOptions& options, const Vocabulary& vocabulary);
 /// A model of a run's sizes with parameters drawn from its seed.
 LanguageModel new_model(const TrainOptions& options, const Vocabulary& vocabulary);
 /// The model as it was saved, in evaluation mode.

@@ -1,0 +1,14 @@
+#include "examples/char_lm/recurrent_of.hpp"
+#include "layers/gru.hpp"
+#include "layers/gru_reset_before.hpp"
+#include "layers/layer_norm_gru.hpp"
+
+namespace unroll::char_lm {
+
+CellKinds gru_cells() {
+  return {{"gru", {make_recurrent<Gru<float>>, 3, 3}},
+          {"gru-reset-before", {make_recurrent<GruResetBefore<float>>, 3, 3}},
+          {"layer-norm-gru", {make_recurrent<LayerNormGru<float>>, 3, 3}}};
+}
+
+}  // namespace unroll::char_lm

@@ -1,0 +1,18 @@
+#include "examples/char_lm/recurrent_of.hpp"
+#include "layers/elman.hpp"
+#include "layers/jordan.hpp"
+#include "layers/skip_rnn.hpp"
+
+namespace unroll::char_lm {
+
+CellKinds simple_cells() {
+  return {{"elman", {make_recurrent<Elman<float>>, 1, 1}},
+          {"relu", {make_recurrent<Elman<float, Relu>>, 1, 1}},
+          {"irnn", {make_recurrent<Irnn<float>>, 1, 1}},
+          {"jordan", {make_with_output<Jordan<float>, 1>, 1, 2}},
+          {"skip", {make_recurrent<SkipRnn<float>>, 1, 1}},
+          {"forget-gate", {make_recurrent<ForgetGateRnn<float>>, 2, 2}},
+          {"input-gate", {make_recurrent<InputGateRnn<float>>, 3, 3}}};
+}
+
+}  // namespace unroll::char_lm

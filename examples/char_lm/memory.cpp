@@ -1,0 +1,38 @@
+#include "examples/char_lm/memory.hpp"
+
+#include <unistd.h>
+
+namespace unroll::char_lm {
+namespace {
+
+/// Numbers that an optimiser keeps for each weight.
+int optimizer_numbers(const std::string& name) {
+  if (name == "adam" || name == "adamw") return 2;
+  return name == "sgd" ? 0 : 1;
+}
+
+double machine_memory() {
+  return static_cast<double>(sysconf(_SC_PHYS_PAGES)) * static_cast<double>(sysconf(_SC_PAGESIZE));
+}
+
+}  // namespace
+
+double least_memory(const ModelOptions& model, const std::string& optimizer, std::int64_t symbols) {
+  const double numbers = 2 + optimizer_numbers(optimizer);  // the weight and its gradient
+  const double gates = cell_kind(model.cell).input_weights * static_cast<double>(model.recurrent.hidden);
+  const double activations = model.recurrent.layers * gates + static_cast<double>(model.vocabulary);
+  return sizeof(float) * (numbers * count_weights(model) + static_cast<double>(symbols) * activations);
+}
+
+void check_memory(const TrainOptions& options, const ModelOptions& model, std::int64_t symbols) {
+  constexpr double gigabyte = 1e9;
+  const double need = least_memory(model, options.optimizer, symbols), have = machine_memory();
+  if (need <= have) return;
+  fail<UsageError>(
+      "--hidden {}, --layers {}, --batch {}, --seq-length {}: training needs at least {:.1f} GB of memory, "
+      "and "
+      "this machine has {:.1f}; make some of them smaller",
+      options.hidden, options.layers, options.batch, options.seq_length, need / gigabyte, have / gigabyte);
+}
+
+}  // namespace unroll::char_lm

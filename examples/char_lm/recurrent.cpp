@@ -1,0 +1,27 @@
+#include "examples/char_lm/recurrent.hpp"
+
+#include "examples/char_lm/options.hpp"
+
+namespace unroll::char_lm {
+
+const CellKinds& cell_kinds() {
+  static const CellKinds all = [] {
+    CellKinds kinds;
+    for (auto part : {simple_cells(), lstm_cells(), gru_cells()}) kinds.merge(part);
+    return kinds;
+  }();
+  return all;
+}
+
+const CellKind& cell_kind(const std::string& name) {
+  const auto found = cell_kinds().find(name);
+  if (found != cell_kinds().end()) return found->second;
+  fail<UsageError>("--cell: there is no '{}'; there are {}", name, names_of(cell_kinds()));
+}
+
+const std::string& cell_help() {
+  static const std::string help = "recurrent cell: " + names_of(cell_kinds());
+  return help;
+}
+
+}  // namespace unroll::char_lm

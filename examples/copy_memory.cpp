@@ -1,0 +1,99 @@
+// Copy memory (Hochreiter and Schmidhuber 1997, as in Arjovsky, Shah, Bengio 2016): ten of eight symbols are
+// shown, then T blanks, the last of them a signal, and then the ten are to be repeated. Who knows when to
+// answer but not what has a loss of 10 ln 8 / (T + 20) nats; who does better remembers something over T
+// steps.
+
+#include <fmt/core.h>
+
+#include <CLI/CLI.hpp>
+
+#include "autograd/gather.hpp"
+#include "autograd/losses.hpp"
+#include "layers/elman.hpp"
+#include "layers/gru.hpp"
+#include "layers/linear_layer.hpp"
+#include "layers/lstm.hpp"
+#include "optim/adam.hpp"
+#include "optim/clip.hpp"
+
+using namespace unroll;
+
+namespace {
+
+constexpr index_t symbols = 8, shown = 10, blank = 8, signal = 9, classes = 10;
+
+struct Options {
+  std::string cell = "lstm";
+  index_t blanks = 20, batch = 50, hidden = 128;
+  int steps = 10000;
+  double lr = 1e-3, clip = 1;
+  std::uint64_t seed = 1;
+};
+
+struct Batch {
+  Variable<float> x;  // (T + 20, B, 10), one-hot
+  Indices target;     // (T + 20, B)
+};
+
+Batch draw(index_t blanks, index_t batch, Generator& rng) {
+  const index_t steps = blanks + 2 * shown;
+  xt::xtensor<std::int64_t, 2> x = xt::ones<std::int64_t>({steps, batch}) * blank, target = x;
+  for (index_t b = 0; b < batch; ++b) {
+    for (index_t k = 0; k < shown; ++k)
+      x(k, b) = target(steps - shown + k, b) = static_cast<index_t>(rng.below(symbols));
+    x(steps - shown - 1, b) = signal;
+  }
+  return {one_hot<float>(x, classes), target};
+}
+
+template <class Layer>
+void run(const Options& o) {
+  manual_seed(o.seed);
+  Generator data(o.seed);
+  const Layer rnn(classes, o.hidden);
+  const Linear<> answer(o.hidden, classes);
+  auto weights = parameters(rnn);
+  for (const auto& p : parameters(answer)) weights.push_back(p);
+  Adam adam(weights, {.lr = o.lr});
+  const auto loss_of = [&](const Batch& batch) {
+    return cross_entropy(answer(rnn(batch.x).output), batch.target);
+  };
+  const int report = std::max(1, o.steps / 20);
+  double mean = 0;
+  for (int step = 1; step <= o.steps; ++step) {
+    const Variable<float> loss = loss_of(draw(o.blanks, o.batch, data));
+    loss.backward();
+    clip_grad_norm(weights, o.clip);
+    adam.step(), adam.zero_grad();
+    mean += loss.item() / report;
+    if (step % report != 0) continue;
+    fmt::print("step {:6}  loss {:.5f}\n", step, std::exchange(mean, 0));
+    std::fflush(stdout);
+  }
+  const NoGrad off;
+  const double loss = loss_of(draw(o.blanks, 1000, data)).item();
+  const double ignorant = shown * std::log(symbols) / static_cast<double>(o.blanks + 2 * shown);
+  fmt::print(
+      "{}: {} at T = {}, loss {:.5f} on 1000 new sequences (knowing nothing: {:.5f}; the goal: {:.5f})\n",
+      loss < ignorant / 10 ? "solved" : "not solved", o.cell, o.blanks, loss, ignorant, ignorant / 10);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  Options o;
+  const std::map<std::string, void (*)(const Options&)> cells = {
+      {"lstm", run<Lstm<>>}, {"gru", run<Gru<>>}, {"tanh", run<Elman<>>}, {"irnn", run<Irnn<>>}};
+  CLI::App app("Copy memory: repeat ten symbols after T blanks.");
+  app.option_defaults()->always_capture_default();
+  app.add_option("--cell", o.cell, "irnn: ReLU, from the identity")->check(CLI::IsMember(cells));
+  app.add_option("--length", o.blanks, "T")->check(CLI::PositiveNumber);
+  app.add_option("--steps", o.steps, "updates")->check(CLI::NonNegativeNumber);
+  app.add_option("--batch", o.batch, "sequences in each")->check(CLI::PositiveNumber);
+  app.add_option("--hidden", o.hidden, "units")->check(CLI::PositiveNumber);
+  app.add_option("--lr", o.lr, "Adam's learning rate")->check(CLI::NonNegativeNumber);
+  app.add_option("--clip", o.clip, "largest norm of the gradient")->check(CLI::NonNegativeNumber);
+  app.add_option("--seed", o.seed, "of weights and data");
+  CLI11_PARSE(app, argc, argv);
+  cells.at(o.cell)(o);
+}

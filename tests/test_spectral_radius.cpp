@@ -1,0 +1,81 @@
+#include <doctest/doctest.h>
+
+#include <cmath>
+
+#include "layers/gru.hpp"
+#include "layers/lstm_projection.hpp"
+#include "layers/spectral_radius.hpp"
+#include "tests/arrays.hpp"
+
+using namespace unroll;
+using namespace unroll::tests;
+
+namespace {
+
+using V = Variable<double>;
+
+/// |radius − expected|, relative.
+double off_by(const V& a, double expected) { return std::abs(spectral_radius(a) / expected - 1); }
+
+// 2³² steps of the limit leave ln(condition) / 2³² ≈ 1e-9, and rounding less.
+constexpr double tolerance = 1e-8;
+
+}  // namespace
+
+TEST_CASE("spectral_radius: known eigenvalues") {
+  CHECK(off_by(values({1, 1}, {-3}), 3) < tolerance);
+  CHECK(off_by(values({2, 2}, {2, 1, 1, 2}), 3) < tolerance);
+  CHECK(off_by(values({2, 2}, {0.5, 1e6, 0, 0.25}), 0.5) < tolerance);          // far from normal
+  CHECK(off_by(values({3, 3}, {2, 1, 0, 0, 2, 1, 0, 0, 2}), 2) < tolerance);    // a Jordan block
+  CHECK(off_by(values({3, 3}, {0, 1, 0, 0, 0, 1, 6, -11, 6}), 3) < tolerance);  // (λ−1)(λ−2)(λ−3)
+  CHECK(off_by(values({2, 2}, {1e200, 0, 0, 1e-200}), 1e200) < tolerance);      // no overflow
+}
+
+TEST_CASE("spectral_radius: a complex pair counts by its modulus") {
+  CHECK(off_by(values({2, 2}, {0, -4, 1, 0}), 2) < tolerance);  // ± 2i
+  const double c = 0.9 * std::cos(1), s = 0.9 * std::sin(1);
+  CHECK(off_by(values({2, 2}, {c, -s, s, c}), 0.9) < tolerance);
+  CHECK(off_by(values({3, 3}, {c, -s, 5, s, c, 7, 0, 0, -0.8}), 0.9) < tolerance);
+}
+
+TEST_CASE("spectral_radius: an orthogonal matrix has 1, a nilpotent one 0") {
+  V q({7, 7}, 0.0);
+  Generator rng(3);
+  CHECK(off_by(init::orthogonal(q, {}, rng), 1) < tolerance);
+  CHECK(off_by(init::orthogonal(q, {.gain = 0.7}, rng), 0.7) < tolerance);
+  CHECK(spectral_radius(values({3, 3}, {0, 1, 2, 0, 0, 3, 0, 0, 0})) == 0);
+}
+
+TEST_CASE("spectral_radius: what is not finite gives NaN, what is not square an error") {
+  CHECK(std::isnan(spectral_radius(values({1, 1}, {std::nan("")}))));
+  CHECK(message_of<ShapeError>([] {
+          spectral_radius(V({2, 3}, 1.0));
+        }) == "spectral_radius: need a (N, N); got (2, 3)");
+  CHECK_THROWS_AS(spectral_radius(V()), UsageError);
+}
+
+TEST_CASE("spectral_radii: every square block of every recurrent weight, under its name") {
+  const Gru<double> gru(3, 4, {.layers = 2});
+  auto& w = gru.cell(1).weight_hh;
+  Variable<double>(w).update([](auto& v) {
+    v.fill(0);
+    for (std::size_t g = 0; g < 3; ++g)
+      for (std::size_t i = 0; i < 4; ++i)
+        v(4 * g + i, (i + 1) % 4) = 0.5 + static_cast<double>(g);  // a cycle
+  });
+  const auto radii = spectral_radii(gru);
+  REQUIRE(radii.size() == 6);
+  CHECK(radii[0].name == "weight_hh_l0");
+  CHECK(radii[0].radius > 0);
+  for (index_t g = 0; g < 3; ++g) {
+    const SpectralRadius& r = radii[static_cast<std::size_t>(3 + g)];
+    CHECK(r.name == "weight_hh_l1");
+    CHECK(r.block == g);
+    CHECK(std::abs(r.radius - (0.5 + static_cast<double>(g))) < tolerance);
+  }
+  CHECK(spectral_radii(gru, [](std::string_view name) { return name == "weight_hh_l1"; }).size() == 3);
+}
+
+TEST_CASE("spectral_radii: weights without square blocks are left out") {
+  CHECK(spectral_radii(LstmProjection<double>(2, 5, 3)).empty());
+}
