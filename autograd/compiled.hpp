@@ -7,17 +7,12 @@
 #include "autograd/variable.hpp"
 
 /// All scalar ops. To add one: its struct in scalar_ops.hpp, its name here, its row in the tests' table.
-#define UNROLL_SCALAR_OPS(X)                                                                         \
-  X(add)                                                                                             \
-  X(sub)                                                                                             \
-  X(mul)                                                                                             \
-  X(div)                                                                                             \
-  X(neg)                                                                                             \
-  X(pow)                                                                                             \
-  X(exp)                                                                                             \
-  X(log)                                                                                             \
-  X(sqrt) X(square) X(abs) X(tanh) X(sigmoid) X(relu) X(leaky_relu) X(elu) X(softplus) X(sin) X(cos) \
-      X(minimum) X(maximum) X(clamp) X(where) X(lerp) X(greater) X(greater_equal) X(equal)
+// clang-format off
+#define UNROLL_SCALAR_OPS(X)                                                              \
+  X(add) X(sub) X(mul) X(div) X(neg) X(pow) X(exp) X(log) X(sqrt) X(square) X(abs)        \
+  X(tanh) X(sigmoid) X(relu) X(leaky_relu) X(elu) X(softplus) X(sin) X(cos)               \
+  X(minimum) X(maximum) X(clamp) X(where) X(lerp) X(greater) X(greater_equal) X(equal)
+// clang-format on
 
 namespace unroll::detail {
 
