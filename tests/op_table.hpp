@@ -11,15 +11,13 @@
 #include "autograd/compiled.hpp"
 #include "tests/random_program.hpp"
 
-#define UNROLL_ARRAY_OPS(X)                                                                              \
-  X(matmul)                                                                                              \
-  X(linear)                                                                                              \
-  X(sum)                                                                                                 \
-  X(mean)                                                                                                \
-  X(max) X(min) X(logsumexp) X(norm) X(softmax) X(log_softmax) X(cross_entropy) X(mse)                   \
-      X(binary_cross_entropy_with_logits) X(reshape) X(permute) X(transpose) X(slice) X(select) X(chunk) \
-          X(unbind) X(concat) X(stack) X(gather) X(scatter_add) X(embedding) X(one_hot) X(dropout)       \
-              X(layer_norm) X(custom)
+// clang-format off
+#define UNROLL_ARRAY_OPS(X)                                                                        \
+  X(matmul) X(linear) X(sum) X(mean) X(max) X(min) X(logsumexp) X(norm) X(softmax) X(log_softmax)  \
+  X(cross_entropy) X(mse) X(binary_cross_entropy_with_logits) X(reshape) X(permute) X(transpose)   \
+  X(slice) X(select) X(chunk) X(unbind) X(concat) X(stack) X(gather) X(scatter_add) X(embedding)   \
+  X(one_hot) X(dropout) X(layer_norm) X(custom)
+// clang-format on
 
 namespace unroll::tests {
 
