@@ -4,6 +4,12 @@
 #include "autograd/fused_kernel.hpp"
 #include "autograd/tape.hpp"
 
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic push  // as in fused_kernel.hpp
+#pragma GCC diagnostic ignored "-Wuninitialized"
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#endif
+
 namespace unroll::detail {
 inline namespace UNROLL_ISA {
 
@@ -202,3 +208,7 @@ std::array<Variable<T>, sizeof...(Trees)> run_fused(const std::tuple<Trees...>& 
 
 }  // namespace UNROLL_ISA
 }  // namespace unroll::detail
+
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic pop
+#endif

@@ -7,6 +7,7 @@
 #include "autograd/deferred.hpp"
 #include "autograd/gemm.hpp"
 #include "autograd/indices.hpp"
+#include "autograd/linear.hpp"
 #include "autograd/matmul.hpp"
 #include "autograd/views.hpp"
 

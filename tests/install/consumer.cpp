@@ -1,15 +1,15 @@
 // What a user's program does with the installed library: a cell of its own beside the library's LSTM,
 // trained.
-#include <fmt/core.h>
-
-#include <xtensor/xbuilder.hpp>
-#include <xtensor/xmath.hpp>
-
 #include "autograd/losses.hpp"
 #include "io/safetensors.hpp"
 #include "layers/linear_layer.hpp"
 #include "layers/lstm.hpp"
 #include "optim/adam.hpp"
+//
+#include <fmt/core.h>
+
+#include <xtensor/xbuilder.hpp>
+#include <xtensor/xmath.hpp>
 
 using V = unroll::Variable<float>;
 
