@@ -1,0 +1,45 @@
+#include "data/splits.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <numeric>
+
+#include "autograd/error.hpp"
+#include "data/shuffle.hpp"
+#include "data/streams.hpp"
+
+namespace unroll {
+
+IndexSplit split_at_random(std::int64_t n, double valid_fraction, std::uint64_t seed) {
+  if (n < 0) fail<UsageError>("split: need at least 0 examples; got {}", n);
+  const auto train = split_by_position(n, valid_fraction).train;
+  std::vector<std::int64_t> order(static_cast<std::size_t>(n));
+  std::iota(order.begin(), order.end(), 0);
+  Generator rng(seed);
+  shuffle(order, rng);
+  IndexSplit split{{order.begin(), order.begin() + train}, {order.begin() + train, order.end()}};
+  for (auto* part : {&split.train, &split.valid}) std::sort(part->begin(), part->end());
+  return split;
+}
+
+IndexSplit split_by_class(std::span<const std::int64_t> classes, double valid_fraction, std::uint64_t seed) {
+  std::map<std::int64_t, std::vector<std::int64_t>> members;
+  for (std::size_t i = 0; i < classes.size(); ++i)
+    members[classes[i]].push_back(static_cast<std::int64_t>(i));
+  split_by_position(0, valid_fraction);  // checks the fraction
+  IndexSplit split;
+  Generator rng(seed);
+  for (auto& [label, numbers] : members) {
+    shuffle(numbers, rng);
+    const double valid = std::floor(static_cast<double>(numbers.size()) * valid_fraction + 1e-6);
+    const auto middle =
+        numbers.end() - std::min<std::int64_t>(static_cast<std::int64_t>(valid), std::ssize(numbers) - 1);
+    split.train.insert(split.train.end(), numbers.begin(), middle);
+    split.valid.insert(split.valid.end(), middle, numbers.end());
+  }
+  for (auto* part : {&split.train, &split.valid}) std::sort(part->begin(), part->end());
+  return split;
+}
+
+}  // namespace unroll
