@@ -6,6 +6,7 @@
 #include "autograd/gradcheck.hpp"
 #include "autograd/reduce.hpp"
 #include "autograd/views.hpp"
+#include "data/batches.hpp"
 #include "tests/arrays.hpp"
 
 using namespace unroll;
@@ -209,4 +210,23 @@ TEST_CASE("losses: take expressions, and refuse shapes that differ") {
   CHECK(message_of<UsageError>([&] { mse(none, none); }) ==
         "mse: (0,) has no elements, so no mean; take Reduction::sum");
   CHECK_THROWS_AS(mse(x, Variable<double>()), UsageError);
+}
+
+TEST_CASE("cross_entropy: over a padded batch it is the mean over the real tokens") {
+  const std::vector<std::vector<std::int64_t>> sequences = {{2, 0, 3}, {1}, {4, 4}};
+  const PaddedTokens padded = pad(sequences, CrossEntropyOptions{}.ignore_index);
+  const auto logits = random_parameter({3, 3, 5}, 8, -2, 2);
+  for (double smoothing : {0.0, 0.1}) {
+    double total = 0;
+    for (std::size_t b = 0; b < 3; ++b)
+      for (std::size_t t = 0; t < sequences[b].size(); ++t)
+        total += reference(row_of(logits, static_cast<index_t>(t * 3 + b)),
+                           static_cast<std::size_t>(sequences[b][t]), smoothing);
+    const auto loss = cross_entropy(logits, Indices({padded.steps, padded.batch}, padded.tokens),
+                                    {.label_smoothing = smoothing});
+    CHECK(std::abs(loss.item() - total / 6) < 1e-14);  // a few roundings
+    const auto slopes = gradient_of(loss, logits);
+    for (std::size_t row : {4, 7, 8})  // t * 3 + b, below the ends of the second and the third
+      for (std::size_t k = 0; k < 5; ++k) CHECK(slopes[row * 5 + k] == 0);
+  }
 }
