@@ -8,7 +8,7 @@
 #include <string>
 
 #include "examples/char_lm/options.hpp"
-#include "examples/char_lm/sampling.hpp"
+#include "layers/sampling.hpp"
 
 namespace unroll::char_lm {
 

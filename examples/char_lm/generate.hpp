@@ -5,7 +5,7 @@
 
 #include "examples/char_lm/corpus.hpp"
 #include "examples/char_lm/model.hpp"
-#include "examples/char_lm/sampling.hpp"
+#include "layers/sampling.hpp"
 
 namespace unroll::char_lm {
 

@@ -6,10 +6,10 @@
 #include <vector>
 
 #include "autograd/error.hpp"
-#include "examples/char_lm/sampling.hpp"
+#include "layers/sampling.hpp"
 
-using unroll::char_lm::draw_symbol;
-using unroll::char_lm::SamplingOptions;
+using unroll::draw_symbol;
+using unroll::SamplingOptions;
 
 namespace {
 
@@ -70,9 +70,15 @@ TEST_CASE("sampling: a symbol of probability zero is never drawn") {
   CHECK(draw_symbol(half, {}, std::nextafter(1.0, 0.0)) == 1);
 }
 
+TEST_CASE("sampling: doubles are drawn as floats are") {
+  const std::vector<double> doubles(logits.begin(), logits.end());
+  for (const double u : {0.05, 0.3, 0.6, 0.9})
+    CHECK(draw_symbol(doubles, {.temperature = 0.7}, u) == draw_symbol(logits, {.temperature = 0.7}, u));
+}
+
 TEST_CASE("sampling: output that is not finite is refused") {
   CHECK_THROWS_AS(draw_symbol(std::vector<float>{0, NAN}, {}, 0.5), unroll::DataError);
   CHECK_THROWS_AS(draw_symbol(std::vector<float>{0, infinite}, {}, 0.5), unroll::DataError);
   CHECK_THROWS_AS(draw_symbol(std::vector<float>{-infinite, -infinite}, {}, 0.5), unroll::DataError);
-  CHECK_THROWS_AS(draw_symbol({}, {}, 0.5), unroll::DataError);
+  CHECK_THROWS_AS(draw_symbol(std::vector<float>{}, {}, 0.5), unroll::DataError);
 }

@@ -1,4 +1,4 @@
-#include "examples/char_lm/sampling.hpp"
+#include "layers/sampling.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -7,17 +7,19 @@
 
 #include "autograd/error.hpp"
 
-namespace unroll::char_lm {
+namespace unroll {
+namespace {
 
-std::int64_t draw_symbol(std::span<const float> logits, const SamplingOptions& options, double u) {
+template <class T>
+std::int64_t draw(std::span<const T> logits, const SamplingOptions& options, double u) {
   const auto top = std::max_element(logits.begin(), logits.end());
-  const bool has_nan = std::any_of(logits.begin(), logits.end(), [](float x) { return std::isnan(x); });
+  const bool has_nan = std::any_of(logits.begin(), logits.end(), [](T x) { return std::isnan(x); });
   if (logits.empty() || has_nan || !std::isfinite(*top)) fail<DataError>("the model's output is not finite");
   if (options.temperature == 0) return top - logits.begin();
 
   std::vector<double> weight(logits.size());
   std::transform(logits.begin(), logits.end(), weight.begin(),
-                 [&](float x) { return std::exp((double{x} - *top) / options.temperature); });
+                 [&](T x) { return std::exp((double{x} - double{*top}) / options.temperature); });
   std::vector<std::size_t> order(logits.size());
   std::iota(order.begin(), order.end(), 0);
   if (options.top_k > 0 || options.top_p < 1)
@@ -42,4 +44,13 @@ std::int64_t draw_symbol(std::span<const float> logits, const SamplingOptions& o
   return static_cast<std::int64_t>(drawn);
 }
 
-}  // namespace unroll::char_lm
+}  // namespace
+
+std::int64_t draw_symbol(std::span<const float> logits, const SamplingOptions& options, double u) {
+  return draw(logits, options, u);
+}
+std::int64_t draw_symbol(std::span<const double> logits, const SamplingOptions& options, double u) {
+  return draw(logits, options, u);
+}
+
+}  // namespace unroll

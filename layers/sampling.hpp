@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <span>
 
-namespace unroll::char_lm {
+namespace unroll {
 
 struct SamplingOptions {
   double temperature = 1;  ///< divides the logits; 0 takes the most probable symbol
@@ -13,8 +13,10 @@ struct SamplingOptions {
 };
 
 /// A symbol drawn with probability softmax(logits / temperature), cut off by top_k, then by top_p, and
-/// scaled to 1. `u` in [0, 1) is the random number that decides. Ties go to the lower number.
+/// scaled to 1. `u` in [0, 1) is the random number that decides. Ties go to the lower number. Logarithms of
+/// probabilities are logits.
 /// Errors: DataError if the logits are not finite (one may be -inf: that symbol is never drawn).
 std::int64_t draw_symbol(std::span<const float> logits, const SamplingOptions& options, double u);
+std::int64_t draw_symbol(std::span<const double> logits, const SamplingOptions& options, double u);
 
-}  // namespace unroll::char_lm
+}  // namespace unroll
