@@ -34,12 +34,13 @@ struct CountingTask : TrainingTask {
   std::int64_t step = 0;
   std::function<double(std::int64_t)> validation = [](std::int64_t k) { return 1.0 / double(k); };
 
-  StepResult train_step(std::int64_t index) override {
+  StepResult train_step(std::int64_t epoch, std::int64_t index) override {
+    CHECK(epoch == step / 5);
     trained.push_back(index);
     ++step;
     return {2.0 / double(step), 0.1 * double(step), 10 + step};
   }
-  std::optional<double> evaluate() override { return validation(step); }
+  std::optional<Evaluation> evaluate() override { return Evaluation{validation(step)}; }
   void save(const LoopState& state, bool best) override {
     saved.push_back(state.step);
     if (best) saved_best.push_back(state.step);
@@ -161,6 +162,29 @@ TEST_CASE("loop: only a lower validation loss is a new best; others count as sta
   CHECK(printed.find("valid 2.0000  stalled 2 (best 1.0000)\n") != std::string::npos);
 }
 
+TEST_CASE("loop: a figure may decide which model is best, the larger; figures are printed and logged") {
+  struct Rated : CountingTask {
+    std::optional<Evaluation> evaluate() override {
+      return Evaluation{1.0 / double(step), {{"accuracy", step == 8 ? 0.75 : 0.5}}};
+    }
+  } task;
+  const TemporaryFolder folder;
+  auto log = MetricsLog::create(folder / "log", {});
+  std::string printed;
+  LoopPlan by_accuracy = plan;
+  by_accuracy.best_by = "accuracy";
+  run(task, by_accuracy, {}, log, 1000, &printed);
+  CHECK(task.saved_best == std::vector<std::int64_t>{4, 8});
+  CHECK(task.last.best == 0.75);
+  CHECK(printed.find("valid 0.1250  accuracy 0.7500  new best\n") != std::string::npos);
+  CHECK(printed.find("valid 0.0833  accuracy 0.5000  stalled 1 (best 0.7500)\n") != std::string::npos);
+  CHECK(timeless(folder / "log").back()["accuracy"] == 0.5);
+  by_accuracy.best_by = "recall";
+  CHECK_THROWS_WITH_AS(
+      run(task, by_accuracy, {}, log),
+      "training loop: the best model is that with the largest recall, which no evaluation tells", UsageError);
+}
+
 TEST_CASE("loop: the logged loss is the mean over symbols since the line before") {
   const TemporaryFolder folder;
   auto log = MetricsLog::create(folder / "log", {});
@@ -207,9 +231,9 @@ TEST_CASE("loop: when its time is up it evaluates, saves and ends") {
 
 TEST_CASE("loop: an exception passes through and nothing is saved after it") {
   struct Failing : CountingTask {
-    StepResult train_step(std::int64_t index) override {
+    StepResult train_step(std::int64_t epoch, std::int64_t index) override {
       if (step == 6) fail<DataError>("the loss is not finite");
-      return CountingTask::train_step(index);
+      return CountingTask::train_step(epoch, index);
     }
   } task;
   const TemporaryFolder folder;
@@ -220,7 +244,7 @@ TEST_CASE("loop: an exception passes through and nothing is saved after it") {
 
 TEST_CASE("loop: without validation every evaluation saves the model as the best one") {
   struct Blind : CountingTask {
-    std::optional<double> evaluate() override { return {}; }
+    std::optional<Evaluation> evaluate() override { return {}; }
   } task;
   const TemporaryFolder folder;
   auto log = MetricsLog::create(folder / "log", {});

@@ -86,7 +86,8 @@ bool TrainingLoop::evaluation_due() const {
 
 void TrainingLoop::step() {
   const double before = now();
-  const StepResult result = task_.train_step(state_.step % plan_.steps_per_epoch);
+  const StepResult result =
+      task_.train_step(state_.step / plan_.steps_per_epoch, state_.step % plan_.steps_per_epoch);
   const double spent = now() - before;
   ++state_.step;
   state_.seconds += spent;
@@ -123,21 +124,40 @@ void TrainingLoop::report(const StepResult& result) {
   state_.since_log = {};
 }
 
+bool TrainingLoop::is_best(const Evaluation& valid) {
+  double value = valid.loss;
+  if (!plan_.best_by.empty()) {
+    const auto named = [&](const auto& figure) { return figure.first == plan_.best_by; };
+    const auto found = std::find_if(valid.figures.begin(), valid.figures.end(), named);
+    if (found == valid.figures.end())
+      fail<UsageError>("training loop: the best model is that with the largest {}, which no evaluation tells",
+                       plan_.best_by);
+    value = found->second;
+  }
+  const bool best = !state_.best || (plan_.best_by.empty() ? value < *state_.best : value > *state_.best);
+  if (best) state_.best = value, state_.best_step = state_.step;
+  state_.stalled = best ? 0 : state_.stalled + 1;
+  return best;
+}
+
 void TrainingLoop::evaluate() {
   const auto valid = task_.evaluate();
   const double train = state_.since_evaluation.value();
   state_.since_evaluation = {};
-  const bool best = valid && (!state_.best || *valid < *state_.best);
-  if (best) state_.best = valid, state_.best_step = state_.step;
-  state_.stalled = best || !valid ? 0 : state_.stalled + 1;
+  const bool best = valid && is_best(*valid);
 
   const auto epochs = static_cast<double>(state_.step) / static_cast<double>(plan_.steps_per_epoch);
   std::string line = fmt::format("epoch {:.2f}  step {}  train {:.4f}", epochs, state_.step, train);
   nlohmann::ordered_json entry{{"step", state_.step}, {"epoch", epochs}, {"train_loss", train}};
   if (valid) {
-    line += fmt::format("  valid {:.4f}  ", *valid);
+    line += fmt::format("  valid {:.4f}  ", valid->loss);
+    entry["valid_loss"] = valid->loss;
+    for (const auto& [name, value] : valid->figures) {
+      line += fmt::format("{} {:.4f}  ", name, value);
+      entry[name] = value;
+    }
     line += best ? "new best" : fmt::format("stalled {} (best {:.4f})", state_.stalled, *state_.best);
-    entry.update({{"valid_loss", *valid}, {"best", best}, {"stalled", state_.stalled}});
+    entry.update({{"best", best}, {"stalled", state_.stalled}});
   }
   entry["seconds"] = state_.seconds;
   progress_.print(line);

@@ -6,6 +6,8 @@
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "train/metrics_log.hpp"
 #include "train/progress.hpp"
@@ -21,6 +23,7 @@ struct LoopPlan {
   double save_seconds = 300;  ///< a checkpoint at least this often
   double time_limit = 0;      ///< seconds after which to evaluate, save and end; 0: none
   std::string unit = "char";  ///< what a step is counted in
+  std::string best_by = "";   ///< the figure that decides which model is best, the larger; empty: the loss
 };
 
 /// A mean of losses weighted by the number of symbols each stands for.
@@ -34,7 +37,7 @@ struct WeightedMean {
 struct LoopState {
   std::int64_t step = 0;       ///< updates done
   double seconds = 0;          ///< spent in updates
-  std::optional<double> best;  ///< lowest validation loss so far
+  std::optional<double> best;  ///< lowest validation loss so far, or largest figure of LoopPlan::best_by
   std::int64_t best_step = 0;
   std::int64_t stalled = 0;  ///< evaluations since the best one
   WeightedMean since_log, since_evaluation;
@@ -50,14 +53,21 @@ struct StepResult {
   std::int64_t symbols;
 };
 
+/// What validation has measured.
+struct Evaluation {
+  double loss;                                               ///< mean per symbol
+  std::vector<std::pair<std::string, double>> figures = {};  ///< others by name, such as accuracy
+};
+
 /// What a program trains. The loop calls these, one at a time, on the thread that runs it.
 class TrainingTask {
  public:
   virtual ~TrainingTask() = default;
-  /// Update `index` of an epoch, index in [0, steps_per_epoch).
-  virtual StepResult train_step(std::int64_t index) = 0;
-  /// Validation loss, nothing if there is nothing to validate with. Changes nothing that training depends on.
-  virtual std::optional<double> evaluate() = 0;
+  /// Update `index`, in [0, steps_per_epoch), of an epoch, both from 0. What is drawn for an epoch, such as
+  /// the order of its batches, is a function of its number, so that a resumed run draws the same.
+  virtual StepResult train_step(std::int64_t epoch, std::int64_t index) = 0;
+  /// Nothing if there is nothing to validate with. Changes nothing that training depends on.
+  virtual std::optional<Evaluation> evaluate() = 0;
   /// Lines to show after an evaluation, such as a short sample.
   virtual std::string example() { return {}; }
   /// Writes everything needed to go on from `state`, in one piece; `best`: as the best model too.
@@ -66,7 +76,7 @@ class TrainingTask {
 
 enum class LoopEnd { complete, stopped, out_of_time };
 
-/// Runs a task to the end of its plan. At each evaluation it prints the losses and `new best` or
+/// Runs a task to the end of its plan. At each evaluation it prints losses, figures, and `new best` or
 /// `stalled n`, and saves. The log has a line every `log_every` steps and one for each evaluation.
 /// Lifetime: task, progress and log outlive it.
 class TrainingLoop {
@@ -84,6 +94,8 @@ class TrainingLoop {
   void evaluate();
   void save(bool best);
   bool evaluation_due() const;
+  /// Compares an evaluation with the best one so far, and remembers it; returns whether it is the best now.
+  bool is_best(const Evaluation& valid);
   std::int64_t total() const { return plan_.epochs * plan_.steps_per_epoch; }
   void report(const StepResult& result);
 

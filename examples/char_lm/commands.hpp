@@ -4,10 +4,8 @@
 
 #include <cstdint>
 #include <optional>
-#include <set>
 #include <string>
 
-#include "examples/char_lm/options.hpp"
 #include "layers/sampling.hpp"
 
 namespace unroll::char_lm {
@@ -26,12 +24,6 @@ struct EvalOptions {
   std::int64_t batch = 0;
   int threads = 0;
 };
-
-/// Trains; `given` names the options that stood on the command line. Returns 0, or 128 + the signal that
-/// stopped it.
-/// Errors: UsageError for options that do not go together; DataError for files and texts that do not serve;
-/// Error if training diverges.
-int train_command(TrainOptions options, const std::set<std::string>& given);
 
 /// Writes a sample to standard output as it is drawn, and notes to standard error.
 int sample_command(const SampleOptions& options);

@@ -4,24 +4,19 @@
 
 #include "autograd/error.hpp"
 #include "examples/char_lm/default_text.hpp"
-#include "io/checksum.hpp"
+#include "examples/common/saved_run.hpp"
 #include "train/progress.hpp"
 
 namespace unroll::char_lm {
 namespace {
-
-std::string checksum_of(std::string_view text) {
-  io::Checksum sum;
-  sum.update(std::as_bytes(std::span(text)));
-  return fmt::format("{:016x}", sum.value());
-}
 
 std::pair<Corpus, Text> read_text(const std::string& path, std::optional<Encoding> encoding) {
   const std::string name = path.empty() ? "the built-in text" : path;
   Text text = path.empty() ? decode_text(default_text(), name, encoding)
                            : decode_text(read_bytes(path), name, encoding);
   if (text.characters.empty()) fail<DataError>("{}: the text is empty", name);
-  Corpus corpus{.name = name, .notes = text.notes, .checksum = checksum_of(text.characters), .symbols = {}};
+  Corpus corpus{
+      .name = name, .notes = text.notes, .checksum = program::checksum_of(text.characters), .symbols = {}};
   return {std::move(corpus), std::move(text)};
 }
 

@@ -2,14 +2,10 @@
 
 #include <unistd.h>
 
+#include "examples/common/optimizers.hpp"
+
 namespace unroll::char_lm {
 namespace {
-
-/// Numbers that an optimiser keeps for each weight.
-int optimizer_numbers(const std::string& name) {
-  if (name == "adam" || name == "adamw") return 2;
-  return name == "sgd" ? 0 : 1;
-}
 
 double machine_memory() {
   return static_cast<double>(sysconf(_SC_PHYS_PAGES)) * static_cast<double>(sysconf(_SC_PAGESIZE));

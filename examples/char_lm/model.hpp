@@ -3,12 +3,14 @@
 
 #include "autograd/losses.hpp"
 #include "data/streams.hpp"
-#include "examples/char_lm/recurrent.hpp"
+#include "examples/common/recurrent.hpp"
 #include "layers/dropout.hpp"
 #include "layers/embedding.hpp"
 #include "layers/linear_layer.hpp"
 
 namespace unroll::char_lm {
+
+using namespace program;
 
 struct ModelOptions {
   std::string cell;

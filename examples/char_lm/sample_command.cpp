@@ -1,10 +1,9 @@
-#include <cerrno>
-#include <cstring>
 #include <random>
 
 #include "examples/char_lm/commands.hpp"
 #include "examples/char_lm/generate.hpp"
 #include "examples/char_lm/saved_run.hpp"
+#include "examples/common/line_reader.hpp"
 #include "train/run_folder.hpp"
 
 namespace unroll::char_lm {
@@ -23,10 +22,7 @@ int sample_command(const SampleOptions& options) {
                describe_unknown(symbols, reading.level),
                reading.vocabulary.unknown() ? "read as <unknown>" : "the model does not read them");
 
-  const auto write = [&](const std::string& text) {
-    fmt::print("{}", encode_text(text, reading.encoding));
-    if (std::fflush(stdout) != 0) fail<DataError>("standard output: {}", std::strerror(errno));
-  };
+  const auto write = [&](const std::string& text) { write_out(encode_text(text, reading.encoding)); };
   write(prime.characters);
   Generator rng(options.seed ? *options.seed : std::random_device()());
   generate(model, reading.vocabulary, symbols.ids, options.length, options.drawing, rng, write);

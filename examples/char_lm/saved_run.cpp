@@ -1,39 +1,12 @@
 #include "examples/char_lm/saved_run.hpp"
 
 #include <algorithm>
-#include <thread>
 
-#include "autograd/gemm.hpp"
-#include "io/checkpoint.hpp"
 #include "train/state_dict.hpp"
 
 namespace unroll::char_lm {
 
-using json = nlohmann::ordered_json;
-
-void save_run(const std::string& file, const SavedRun& run) {
-  const json state{{"options", to_json(run.options)},
-                   {"reading", run.reading.to_json()},
-                   {"text_checksum", run.text_checksum},
-                   {"loop", run.loop.to_json()}};
-  // A path need not be UTF-8, and JSON must be.
-  std::string text = state.dump(-1, ' ', false, json::error_handler_t::replace);
-  io::save_checkpoint(file, {.kind = "char_lm", .json = std::move(text), .tensors = run.tensors});
-}
-
-SavedRun load_run(const std::string& file) {
-  io::Checkpoint checkpoint = io::load_checkpoint(file, "char_lm");
-  try {
-    const json state = json::parse(checkpoint.json);
-    return {.options = from_json(state.at("options")),
-            .reading = Reading::from_json(state.at("reading"), file),
-            .text_checksum = state.at("text_checksum"),
-            .loop = LoopState::from_json(state.at("loop"), file),
-            .tensors = std::move(checkpoint.tensors)};
-  } catch (const json::exception& error) {
-    fail<DataError>("{}: no run of char_lm: {}", file, error.what());
-  }
-}
+SavedRun load_run(const std::string& file) { return program::load_run<TrainOptions, Reading>(file); }
 
 ModelOptions model_options(const TrainOptions& options, const Vocabulary& vocabulary) {
   const auto embedding =
@@ -80,12 +53,6 @@ CarriedState load_carried(const io::TensorFile& from) {
     state[name.substr(prefix.size())] = variable;
   }
   return state;
-}
-
-int use_threads(int threads) {
-  if (threads == 0) threads = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
-  blas::set_num_threads(threads);
-  return threads;
 }
 
 }  // namespace unroll::char_lm

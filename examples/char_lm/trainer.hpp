@@ -1,43 +1,32 @@
 #pragma once
 /// \file One run of training, as the loop sees it.
 
-#include <functional>
-#include <memory>
 #include <optional>
 
 #include "examples/char_lm/saved_run.hpp"
-#include "optim/optimizer.hpp"
-#include "train/run_folder.hpp"
+#include "examples/common/training.hpp"
 
 namespace unroll::char_lm {
 
-class Trainer final : public TrainingTask {
+class Trainer final : public program::ModelTrainer<TrainOptions, Reading, LanguageModel> {
  public:
-  /// A new run, or with `earlier` one that goes on from there.
   /// Errors: DataError if the text is too short; UsageError for a cell or optimiser that does not exist.
-  Trainer(const TrainOptions& options, const Corpus& corpus, Reading reading, RunFolder folder,
-          const SavedRun* earlier);
+  Trainer(const TrainOptions& options, const Corpus& corpus, Reading reading, const SavedRun* earlier);
+  /// Reads the text, checks that the machine can hold the model, and prints what there is.
+  static std::unique_ptr<Trainer> open(const TrainOptions& options, const SavedRun* earlier);
 
-  StepResult train_step(std::int64_t index) override;
-  std::optional<double> evaluate() override;
+  StepResult train_step(std::int64_t epoch, std::int64_t index) override;
+  std::optional<Evaluation> evaluate() override;
   std::string example() override;
-  void save(const LoopState& state, bool best) override;
-
-  const LanguageModel& model() const { return model_; }
-  const Streams& train_streams() const { return train_; }
-  const std::optional<Streams>& valid_streams() const { return valid_; }
+  std::int64_t steps_per_epoch() const override { return train_.windows(); }
+  std::string unit() const override { return options_.level; }
+  nlohmann::ordered_json configuration() const override;
 
  private:
-  /// Ends a run in which `what` is not finite; `again` does it once more, to find out why.
-  [[noreturn]] void fail_diverged(const std::string& what, const std::function<void()>& again) const;
+  void save_more(io::TensorFile& to) const override { save_carried(state_, to); }
 
-  TrainOptions options_;
-  Reading reading_;
-  std::string text_checksum_;
-  RunFolder folder_;
-  LanguageModel model_;
-  std::vector<Variable<float>> parameters_;
-  std::unique_ptr<Optimizer<float>> optimizer_;
+  std::string text_name_;
+  std::int64_t symbols_;
   Streams train_;
   std::optional<Streams> valid_;
   CarriedState state_;

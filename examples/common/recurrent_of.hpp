@@ -1,10 +1,10 @@
 #pragma once
 /// \file RecurrentLayer for the layers of layers/; for cells_*.cpp.
 
-#include "examples/char_lm/recurrent.hpp"
+#include "examples/common/recurrent.hpp"
 #include "layers/recurrent.hpp"
 
-namespace unroll::char_lm {
+namespace unroll::program {
 
 template <class Layer>
 class RecurrentOf final : public RecurrentLayer {
@@ -13,26 +13,37 @@ class RecurrentOf final : public RecurrentLayer {
 
   std::unique_ptr<RecurrentLayer> copy() const override { return std::make_unique<RecurrentOf>(layer_); }
 
-  Variable<float> run(const Variable<float>& x, CarriedState& state) const override {
-    typename Layer::State start;
-    if (!state.empty())
-      detail::visit_state(start, [&](const char* name, Variable<float>& v) { v = state.at(name); });
-    auto result = layer_(x, start);
+  RecurrentResult run(const Variable<float>& x, const CarriedState& state,
+                      const SequenceOptions& sequences) const override {
+    auto result = layer_(x, from_names(state), sequences);
+    RecurrentResult named{std::move(result.output), {}};
     detail::visit_state(result.state,
-                        [&](const char* name, Variable<float>& v) { state[name] = v.detach(); });
-    return result.output;
+                        [&](const char* name, Variable<float>& v) { named.state[name] = std::move(v); });
+    return named;
+  }
+
+  Variable<float> last(const CarriedState& state) const override {
+    return layer_.last({.output = {}, .state = from_names(state)});
   }
 
   detail::Members<float> members() override { return detail::members(layer_); }
-  index_t output_size() const override { return layer_.output_size(); }
+  index_t output_size() const override { return layer_.directions() * layer_.output_size(); }
   index_t state_size() const override { return layer_.state_size(); }
 
  private:
+  static typename Layer::State from_names(const CarriedState& state) {
+    typename Layer::State members;
+    if (!state.empty())
+      detail::visit_state(members, [&](const char* name, Variable<float>& v) { v = state.at(name); });
+    return members;
+  }
+
   Layer layer_;
 };
 
 inline RecurrentOptions recurrent_options(const CellOptions& o) {
   return {.layers = o.layers,
+          .bidirectional = o.bidirectional,
           .dropout = o.dropout,
           .variational = o.variational,
           .recurrent_dropout = o.recurrent_dropout,
@@ -53,4 +64,4 @@ std::unique_ptr<RecurrentLayer> make_with_output(const CellOptions& o, Generator
   return std::make_unique<RecurrentOf<Layer>>(Layer(o.input, o.hidden, output, recurrent_options(o), rng));
 }
 
-}  // namespace unroll::char_lm
+}  // namespace unroll::program

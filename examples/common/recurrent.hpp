@@ -6,11 +6,19 @@
 #include <string>
 
 #include "layers/module.hpp"
+#include "layers/recurrent_options.hpp"
 
-namespace unroll::char_lm {
+namespace unroll::program {
 
-/// What a model carries from one window to the next, by name: "h", "c". Empty: zeros.
+/// The members of a layer's state by name: "h", "c"; each (D·L, B, H), D being 2 in both directions, else 1.
+/// Empty: zeros.
 using CarriedState = std::map<std::string, Variable<float>>;
+
+/// What a layer gives: h of the top at every step, (T, B, D·H), and the state after each sequence's end.
+struct RecurrentResult {
+  Variable<float> output;
+  CarriedState state;
+};
 
 /// A recurrent layer as the model sees it, whatever its cell. Each cell is compiled once, in cells_*.cpp.
 class RecurrentLayer {
@@ -18,9 +26,9 @@ class RecurrentLayer {
   virtual ~RecurrentLayer() = default;
   /// A copy that shares the parameters, as that of a module.
   virtual std::unique_ptr<RecurrentLayer> copy() const = 0;
-  /// Reads `state` and replaces it by the state after the last step, cut off from the tape.
-  /// Shapes: x (T, B, I) → (T, B, output_size()).
-  virtual Variable<float> run(const Variable<float>& x, CarriedState& state) const = 0;
+  virtual RecurrentResult run(const Variable<float>& x, const CarriedState& state,
+                              const SequenceOptions& sequences) const = 0;
+  virtual Variable<float> last(const CarriedState& state) const = 0;
   virtual detail::Members<float> members() = 0;
   virtual index_t output_size() const = 0;
   virtual index_t state_size() const = 0;
@@ -31,6 +39,7 @@ struct CellOptions {
   int layers;
   double dropout, recurrent_dropout, zoneout, zoneout_memory;
   bool variational;
+  bool bidirectional = false;
 };
 
 /// How a layer of a certain cell is made, and how large it is: each element of the hidden state has so many
@@ -63,9 +72,17 @@ class Recurrence {
     return *this;
   }
 
-  Variable<float> operator()(const Variable<float>& x, CarriedState& state) const {
-    return layer_->run(x, state);
+  /// Sequences of any lengths from `state` on. Shapes: x (T, B, I).
+  RecurrentResult run(const Variable<float>& x, const SequenceOptions& sequences = {},
+                      const CarriedState& state = {}) const {
+    return layer_->run(x, state, sequences);
   }
+  /// One window of a long sequence: reads `state` and replaces it by the state after the last step, cut off
+  /// from the tape. Shapes: x (T, B, I) → (T, B, output_size()).
+  Variable<float> operator()(const Variable<float>& x, CarriedState& state) const;
+  /// The last h of the top layer, both directions side by side. Shapes: (B, output_size()).
+  Variable<float> last(const CarriedState& state) const { return layer_->last(state); }
+  /// Of both directions together, if there are two.
   index_t output_size() const { return layer_->output_size(); }
   index_t state_size() const { return layer_->state_size(); }
 
@@ -83,4 +100,4 @@ class Recurrence {
   std::unique_ptr<RecurrentLayer> layer_;
 };
 
-}  // namespace unroll::char_lm
+}  // namespace unroll::program

@@ -1,9 +1,9 @@
-#include "examples/char_lm/recurrent_of.hpp"
+#include "examples/common/recurrent_of.hpp"
 #include "layers/elman.hpp"
 #include "layers/jordan.hpp"
 #include "layers/skip_rnn.hpp"
 
-namespace unroll::char_lm {
+namespace unroll::program {
 
 CellKinds simple_cells() {
   return {{"elman", {make_recurrent<Elman<float>>, 1, 1}},
@@ -15,4 +15,4 @@ CellKinds simple_cells() {
           {"input-gate", {make_recurrent<InputGateRnn<float>>, 3, 3}}};
 }
 
-}  // namespace unroll::char_lm
+}  // namespace unroll::program

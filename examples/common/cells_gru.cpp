@@ -1,9 +1,9 @@
-#include "examples/char_lm/recurrent_of.hpp"
+#include "examples/common/recurrent_of.hpp"
 #include "layers/gru.hpp"
 #include "layers/gru_reset_before.hpp"
 #include "layers/layer_norm_gru.hpp"
 
-namespace unroll::char_lm {
+namespace unroll::program {
 
 CellKinds gru_cells() {
   return {{"gru", {make_recurrent<Gru<float>>, 3, 3}},
@@ -11,4 +11,4 @@ CellKinds gru_cells() {
           {"layer-norm-gru", {make_recurrent<LayerNormGru<float>>, 3, 3}}};
 }
 
-}  // namespace unroll::char_lm
+}  // namespace unroll::program

@@ -1,10 +1,10 @@
-#include "examples/char_lm/recurrent_of.hpp"
+#include "examples/common/recurrent_of.hpp"
 #include "layers/layer_norm_lstm.hpp"
 #include "layers/lstm.hpp"
 #include "layers/lstm_peephole.hpp"
 #include "layers/lstm_projection.hpp"
 
-namespace unroll::char_lm {
+namespace unroll::program {
 
 CellKinds lstm_cells() {
   return {{"lstm", {make_recurrent<Lstm<float>>, 4, 4}},
@@ -14,4 +14,4 @@ CellKinds lstm_cells() {
           {"layer-norm-lstm", {make_recurrent<LayerNormLstm<float>>, 4, 4}}};
 }
 
-}  // namespace unroll::char_lm
+}  // namespace unroll::program

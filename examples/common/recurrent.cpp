@@ -1,8 +1,8 @@
-#include "examples/char_lm/recurrent.hpp"
+#include "examples/common/recurrent.hpp"
 
-#include "examples/char_lm/options.hpp"
+#include "examples/common/options.hpp"
 
-namespace unroll::char_lm {
+namespace unroll::program {
 
 const CellKinds& cell_kinds() {
   static const CellKinds all = [] {
@@ -24,4 +24,10 @@ const std::string& cell_help() {
   return help;
 }
 
-}  // namespace unroll::char_lm
+Variable<float> Recurrence::operator()(const Variable<float>& x, CarriedState& state) const {
+  RecurrentResult result = run(x, {}, state);
+  for (auto& [name, variable] : result.state) state[name] = variable.detach();
+  return result.output;
+}
+
+}  // namespace unroll::program

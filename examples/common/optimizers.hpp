@@ -1,0 +1,18 @@
+#pragma once
+/// \file Optimisers by name.
+
+#include <memory>
+#include <string>
+
+#include "optim/optimizer.hpp"
+
+namespace unroll::program {
+
+/// Errors: UsageError for a name that does not exist, naming those that do.
+std::unique_ptr<Optimizer<float>> make_optimizer(const std::string& name, double lr,
+                                                 const std::vector<Variable<float>>& parameters);
+
+/// Numbers that an optimiser keeps for each weight.
+int optimizer_numbers(const std::string& name);
+
+}  // namespace unroll::program

@@ -1,0 +1,99 @@
+#include "examples/common/training.hpp"
+
+namespace unroll::program {
+namespace {
+
+/// A run that was killed before its first checkpoint has left its log alone.
+/// Errors: UsageError if that was another run than the one that --resume is to begin.
+void check_same_run(const RunFolder& folder, std::vector<std::string> fixed,
+                    const nlohmann::ordered_json& config) {
+  const auto before = MetricsLog::configuration(folder.log());
+  if (before.is_null()) return;
+  fixed.emplace_back("text_checksum");
+  for (const auto& name : fixed)
+    if (!before.contains(name) || before[name] != config[name])
+      fail<UsageError>(
+          "--resume: {} is of a run with {} {}, which has left no checkpoint; this one would have {}: give "
+          "the options of that run, or begin anew with --overwrite",
+          folder.log(), name, before.contains(name) ? before[name].dump() : "unknown", config[name].dump());
+}
+
+int report_end(LoopEnd end, const LoopState& state, const ProgramTask& task, const std::string& folder,
+               int signal) {
+  const auto figure = task.best_by().empty() ? "validation loss" : task.best_by();
+  const auto best = state.best
+                        ? fmt::format("best {} {:.4f} at step {}", figure, *state.best, state.best_step)
+                        : std::string("no validation");
+  fmt::print("{} after {} and {} of training; {}\nthe model is {}\n",
+             end == LoopEnd::complete  ? "complete"
+             : end == LoopEnd::stopped ? "stopped"
+                                       : "out of time",
+             counted(state.step, "step"), duration_text(state.seconds), best, find_checkpoint(folder));
+  return end == LoopEnd::stopped ? 128 + signal : 0;
+}
+
+}  // namespace
+
+void check_same_text(std::string_view name, std::string_view option, std::string_view checksum,
+                     std::string_view earlier) {
+  if (checksum != earlier)
+    fail<UsageError>("{}: not the text that the run to be continued was trained on; name that one with {}",
+                     name, option);
+}
+
+namespace internal {
+
+RunPlace find_place(const RunOptions& options) {
+  RunPlace place{.folder = RunFolder(options.out), .lock = {}, .checkpoint = {}};
+  const RunFolder& folder = place.folder;
+  if (folder.exists()) place.lock = folder.lock();
+  if (!options.resume) {
+    if (folder.holds_run() && !options.overwrite)
+      fail<UsageError>("--out {}: holds a run already; --resume goes on with it, --overwrite begins anew",
+                       options.out);
+  } else if (std::filesystem::exists(folder.last())) {
+    place.checkpoint = folder.last();
+  } else if (folder.holds_run()) {
+    fail<UsageError>(
+        "--resume: {} is there, but not {}; copy the one to the other to go on from the best model, or begin "
+        "anew with --overwrite",
+        folder.best(), folder.last());
+  } else {
+    fmt::print("no checkpoint in {} yet: training begins anew\n", options.out);
+  }
+  return place;
+}
+
+int train_there(RunPlace place, const RunOptions& options, ProgramTask& task,
+                const nlohmann::ordered_json& options_json, const std::vector<std::string>& fixed,
+                const LoopState* earlier, const StopSignals& signals) {
+  const RunFolder& folder = place.folder;
+  auto config = options_json;
+  config.update(task.configuration());
+  if (earlier) {
+    fmt::print("going on after step {}\n", grouped(earlier->step));
+  } else {
+    if (!place.lock) {
+      folder.create();
+      place.lock = folder.lock();
+      if (folder.holds_run()) fail<DataError>("{}: another program has written a run there", options.out);
+    }
+    if (options.resume) check_same_run(folder, fixed, config);
+    folder.clear();
+  }
+  auto log = earlier ? MetricsLog::resume(folder.log(), config, earlier->step)
+                     : MetricsLog::create(folder.log(), config);
+  Progress progress(stdout);
+  TrainingLoop loop({.steps_per_epoch = task.steps_per_epoch(),
+                     .epochs = options.epochs,
+                     .evaluate_every = options.eval_every,
+                     .time_limit = options.time_limit,
+                     .unit = task.unit(),
+                     .best_by = task.best_by()},
+                    earlier ? *earlier : LoopState{}, task, progress, log);
+  const LoopEnd end = loop.run([&] { return signals.received() != 0; });
+  return report_end(end, loop.state(), task, options.out, signals.received());
+}
+
+}  // namespace internal
+}  // namespace unroll::program
