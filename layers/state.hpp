@@ -48,14 +48,18 @@ S map_state(S state, F&& f) {
   return state;
 }
 
-/// What a cell shows to the outside: the first Variable of its state, the hidden state h.
+/// What a cell shows to the outside: the hidden state h, or what the state's output() says.
 template <class T>
 const Variable<T>& output_of(const Variable<T>& state) {
   return state;
 }
 template <detail::VisitedState S>
 const auto& output_of(const S& state) {
-  return state.h;
+  if constexpr (requires { state.output(); }) {
+    return state.output();
+  } else {
+    return state.h;
+  }
 }
 
 namespace detail {

@@ -1,0 +1,77 @@
+#pragma once
+/// \file Several layers of a cell as one cell: where the next input needs the top layer's output.
+
+#include "layers/cell_traits.hpp"
+#include "layers/dropout.hpp"
+
+namespace unroll {
+
+/// The states of all layers, from the bottom.
+template <class S>
+struct StackState {
+  std::vector<S> layers;
+
+  const auto& output() const { return output_of(layers.back()); }
+  template <class V>
+  void visit(V&& v) {
+    for (S& s : layers) detail::visit_state(s, v);
+  }
+};
+
+/// What:   s¹ = step₁(x, s¹);  s² = step₂(h¹, s²);  …;  its output is that of the top layer.
+/// Shapes: as Cell; the layers above the first have inputs of their own hidden size. In training, dropout is
+///         on the input of each layer but the first.
+/// `Recurrent` runs each layer over a whole sequence instead, which is faster where nothing is fed back.
+/// Errors: UsageError unless layers ≥ 1.
+template <class Cell>
+class CellStack {
+ public:
+  using value_type = detail::cell_number<Cell>;
+  using T = value_type;
+  using State = StackState<detail::cell_state<Cell>>;
+
+  CellStack() = default;
+  /// For cells made from (input, hidden, bias, rng).
+  CellStack(index_t input, index_t hidden, int layers, double dropout = 0,
+            Generator& rng = default_generator())
+      : dropout_(dropout, rng) {
+    if (layers < 1) fail<UsageError>("cell stack: need layers ≥ 1; got {}", layers);
+    for (int k = 0; k < layers; ++k) cells_.push_back(Cell(k == 0 ? input : hidden, hidden, true, rng));
+  }
+
+  int layers() const { return static_cast<int>(cells_.size()); }
+  index_t hidden_size() const { return detail::hidden_size_of(cells_.back()); }
+  State initial_state(index_t batch) const {
+    State state;
+    for (const Cell& cell : cells_) state.layers.push_back(detail::initial_state_of(cell, batch));
+    return state;
+  }
+
+  Variable<T> project(const Variable<T>& x) const { return detail::projected(cells_.front(), x); }
+
+  State step(const Variable<T>& x, const State& before) const {
+    State s = before;
+    s.layers[0] = detail::step_of(cells_[0], x, before.layers[0]);
+    for (std::size_t k = 1; k < cells_.size(); ++k) {
+      const Variable<T> below = dropout_(output_of(s.layers[k - 1]));
+      s.layers[k] = detail::step_of(cells_[k], detail::projected(cells_[k], below), before.layers[k]);
+    }
+    return s;
+  }
+
+  template <class V>
+  void visit(V&& v) {
+    for (std::size_t k = 0; k < cells_.size(); ++k) {
+      detail::visit_cell(cells_[k], [&](std::string_view name, auto& p) {
+        v(std::string(name) + "_l" + std::to_string(k), p);
+      });
+    }
+    v("dropout", dropout_);
+  }
+
+ private:
+  std::vector<Cell> cells_;
+  Dropout<T> dropout_;
+};
+
+}  // namespace unroll
