@@ -1,4 +1,4 @@
-/// \file The backward pass: collect what the roots depend on, then sweep it from the end.
+/// \file The backward pass: what the roots depend on (backward_collect.cpp) is swept from the end.
 
 #include <algorithm>
 #include <utility>
@@ -31,77 +31,6 @@ Variable<T> run_hooks(Tensor<T>& t, Variable<T> g) {
 }
 
 }  // namespace
-
-template <class T>
-void Tape<T>::mark(Tensor<T>& t) {
-  if (!t.held) {
-    t.held = true;
-    t.add_ref();
-    set_aside(t);
-  }
-  Node<T>& node = *t.creator;
-  if (node.pending_) return;
-  node.pending_ = true;
-  node.active_ = false;
-  node.add_ref();
-  ++open_;
-  top_ = std::max(top_, node.slot_ + 1);
-}
-
-template <class T>
-void Tape<T>::validate(Node<T>& node) const {
-  if (node.tape_ != this) {
-    fail<UsageError>("backward: {} was recorded by another thread; call backward there", node.name());
-  }
-  if (node.released_) {
-    fail<UsageError>("backward: {} was released by an earlier backward; give that one retain = true",
-                     node.name());
-  }
-  for (std::size_t k = 0; k < node.input_count_; ++k) {
-    const Tensor<T>& in = *node.inputs_[k];
-    if (node.versions_[k] != ~0u && node.versions_[k] != in.version()) {
-      fail<UsageError>(
-          "backward: {} needs input {} {} as it was, but update() has changed it since; call backward before "
-          "the update, or compute the result again",
-          node.name(), k + 1, name_and_shape(in));
-    }
-  }
-}
-
-template <class T>
-void Tape<T>::collect(std::span<const TensorRef<T>> roots) {
-  order_.clear();
-  open_ = top_ = 0;
-  for (const TensorRef<T>& root : roots) {
-    if (!root->creator) continue;
-    if (root->creator->tape_ != this || root->creator->released_) validate(*root->creator);
-    if (root->creator->slot_ >= floor_) mark(*root);
-  }
-  for (std::size_t i = top_; i-- > floor_ && open_ > 0;) {
-    Node<T>* node = slots_[i];
-    if (!node || !node->pending_) continue;
-    --open_;
-    order_.push_back(node);
-    validate(*node);
-    for (std::size_t k = 0; k < node->input_count_; ++k) {
-      Tensor<T>& in = *node->inputs_[k];
-      if (!in.requires_grad || !in.creator) continue;
-      if (in.creator->released_ || in.creator->tape_ != this) validate(*in.creator);
-      if (in.creator->slot_ >= floor_) mark(in);
-    }
-  }
-}
-
-template <class T>
-void Tape<T>::select_active() {
-  for (std::size_t i = order_.size(); i-- > 0;) {
-    Node<T>& node = *order_[i];
-    for (std::size_t k = 0; k < node.input_count_; ++k) {
-      const Tensor<T>& in = *node.inputs_[k];
-      if (in.requires_grad && (in.wanted || (in.creator && in.creator->active_))) node.active_ = true;
-    }
-  }
-}
 
 template <class T>
 void Tape<T>::let_go(Node<T>& node) {

@@ -1,0 +1,244 @@
+/// \file Gradients of views and of what they are views of: who may store and who must add.
+
+#include <algorithm>
+
+#include "autograd/mutants.hpp"
+#include "autograd/tape.hpp"
+#include "autograd/variable.hpp"
+
+namespace unroll::detail {
+
+/// The rules of tensor.hpp on who may store and who must add.
+template <class T>
+struct GradWriter {
+  static ViewNode<T>& parent_op(const Tensor<T>& view) { return static_cast<ViewNode<T>&>(*view.creator); }
+
+  static void allocate(Tensor<T>& t) {
+    if (!t.grad_storage) {
+      t.grad_storage = Ref<Block>(Block::allocate(static_cast<std::size_t>(t.shape.size()) * sizeof(T)));
+      t.grad = static_cast<T*>(t.grad_storage->data());
+    }
+  }
+
+  static void touch(Tensor<T>& t) {
+    if (!t.creator && t.has_hooks()) Tape<T>::local().touch_hooked(t);
+  }
+
+  /// Makes the gradient's memory exist. Returns whether it holds values.
+  static bool reserve(Tensor<T>& t) {
+    if (t.is_view && !t.observed()) return reserve_part(t);
+    if (t.shares_grad && reserve_shared(t)) return false;
+    allocate(t);
+    return false;
+  }
+
+  static bool reserve_shared(Tensor<T>& t) {
+    Tensor<T>& host = t.creator->input(0);
+    if (host.restored || host.grad_state != GradState::none || !Tape<T>::local().wants(host)) return false;
+    if (open(host)) {
+      // The host's region held values after all: what t collects will be added to them.
+      return false;
+    }
+    t.grad = host.grad;
+    return true;
+  }
+
+  /// For a writer of the whole of t.
+  static bool open(Tensor<T>& t) {
+    touch(t);
+    if (t.grad_state == GradState::full) return true;
+    if (t.grad_state == GradState::partial) {
+      complete(t);
+      return true;
+    }
+    const bool holds = reserve(t);
+    t.grad_state = GradState::full;
+    return holds;
+  }
+
+  static bool reserve_part(Tensor<T>& view) {
+    const GradSlot<T> slot = open_region(parent_op(view), view.member);
+    view.grad = slot.data;
+    view.grad_run = slot.run, view.grad_pitch = slot.pitch;
+    return slot.add;
+  }
+
+  /// The region of part k in the gradient of the parent.
+  static GradSlot<T> open_region(ViewNode<T>& op, std::size_t k) {
+    Tensor<T>& parent = op.input(0);
+    touch(parent);
+    if (parent.grad_state == GradState::none) {
+      if (reserve(parent)) {
+        parent.grad_state = GradState::full;
+      } else {
+        parent.grad_state = GradState::partial;
+        parent.grad_part = &op;
+        std::fill(op.written_.begin(), op.written_.end(), char{0});
+      }
+    } else if (parent.grad_state == GradState::partial && parent.grad_part != &op) {
+      complete(parent);
+    }
+    GradSlot<T> slot = op.region(k, grad_layout(parent));
+    slot.add = parent.grad_state == GradState::full || std::exchange(op.written_[k], char{1}) != 0;
+    slot.add = slot.add && !mutate_store(op.op_);
+    return slot;
+  }
+
+  /// Zeros where nobody wrote; a member that is itself defined in part comes first.
+  static void complete(Tensor<T>& t) {
+    ViewNode<T>& op = *t.grad_part;
+    for (std::size_t k = 0; k < op.parts(); ++k) {
+      Tensor<T>* member = op.output(k);
+      if (!op.written_[k]) {
+        fill_runs(op.region(k, grad_layout(t)), op.part_size(k), T{0});
+      } else if (member && member->grad_state == GradState::partial) {
+        complete(*member);
+      }
+    }
+    t.grad_state = GradState::full;
+    t.grad_part = nullptr;
+  }
+};
+
+template <class T>
+GradSlot<T> open_grad(Tensor<T>& t) {
+  const bool holds = GradWriter<T>::open(t);
+  GradSlot<T> slot = grad_layout(t);
+  slot.add = holds;
+  return slot;
+}
+
+template <class T>
+GradSlot<T> open_grad_to_add(Tensor<T>& t) {
+  GradSlot<T> slot = open_grad(t);
+  if (!slot.add) fill_runs(slot, t.shape.size(), T{0});
+  slot.add = true;
+  return slot;
+}
+
+template <class T>
+void finish_grad(Tensor<T>& t) {
+  if (t.grad_state == GradState::partial) GradWriter<T>::complete(t);
+}
+
+template <class T>
+void clear_grad(Tensor<T>& t) {
+  t.grad_state = GradState::none;
+  t.grad_part = nullptr;
+  t.grad = nullptr;
+  t.grad_storage = {};
+}
+
+template <class T>
+bool grads_overlap(const Tensor<T>& a, const Tensor<T>& b) {
+  if (&a == &b || a.shape.size() == 0 || b.shape.size() == 0) return false;
+  if (a.is_view && b.is_view && a.creator.get() == b.creator.get()) return false;
+  const auto end = [](const Tensor<T>& t) {
+    const GradSlot<T> g = grad_layout(t);
+    return g.data + (t.shape.size() / g.run - 1) * g.pitch + g.run;
+  };
+  return a.grad < end(b) && b.grad < end(a);
+}
+
+template <class T>
+void restore(Tensor<T>& t) {
+  auto& view = static_cast<ViewNode<T>&>(*t.creator);
+  if (view.released())
+    fail<UsageError>("{}: the value was overwritten and its op released; copy() it first", view.name());
+  Tensor<T>& parent = view.input(0);
+  const index_t cols = parent.shape.back(0);
+  const Ref<Block> storage(Block::allocate(static_cast<std::size_t>(t.shape.size()) * sizeof(T)));
+  auto* data = static_cast<T*>(storage->data());
+  if (cols > 0) parent.creator->recompute((t.data - parent.data) / cols, t.shape.size() / cols, data);
+  t.storage = storage;
+  t.data = data;
+  t.consumed = t.donatable = false;
+  t.restored = true;
+}
+
+template <class T>
+void fill_runs(const GradSlot<T>& to, index_t size, T value) {
+  if (size == 0) return;
+  for (index_t r = 0; r < size / to.run; ++r) std::fill_n(to.data + r * to.pitch, to.run, value);
+}
+
+// --- ViewNode -----------------------------------------------------------------------------------------
+
+template <class T>
+ViewNode<T>::ViewNode(const char* op, int axis, PoolVector<index_t> bounds, bool squeeze)
+    : ManyNode<T>(1, bounds.size() - 1),
+      op_(op),
+      axis_(axis),
+      squeeze_(squeeze),
+      bounds_(std::move(bounds)),
+      written_(bounds_.size() - 1) {}
+
+template <class T>
+ViewNode<T>::ViewNode(const Shape& reshaped) : ViewNode("reshape", 0, {0, 1}, false) {
+  reshapes_ = true;
+  reshaped_ = reshaped;
+}
+
+template <class T>
+void ViewNode<T>::backward() {
+  Tensor<T>& parent = this->input(0);
+  for (std::size_t k = 0; k < parts(); ++k) {
+    const Tensor<T>* part = this->output(k);
+    if (!part || !part->grad_storage || !this->output_grad(k) || !this->wants(0)) continue;
+    const GradSlot<T> to = GradWriter<T>::open_region(*this, k);
+    const index_t n = part->shape.size();
+    for_runs<T>(n, to.run, to.pitch, n, n, [&](index_t i, index_t j, index_t count) {
+      for (index_t c = 0; c < count; ++c)
+        to.data[i + c] = to.add ? to.data[i + c] + part->grad[j + c] : part->grad[j + c];
+    });
+  }
+  if (parent.grad_state == GradState::partial && parent.grad_part == this) GradWriter<T>::complete(parent);
+}
+
+template <class T>
+GradSlot<T> ViewNode<T>::region(std::size_t k, const GradSlot<T>& whole) const {
+  const Shape& parent = this->input(0).shape;
+  const index_t size = parent.size();
+  if (reshapes_) return {whole.data, size, size, true};
+  const index_t inner = parent.product(axis_ + 1, parent.rank());
+  const index_t before = bounds_[k] * inner, extent = (bounds_[k + 1] - bounds_[k]) * inner;
+  const index_t part = part_size(k);
+  GradSlot<T> r;
+  if (whole.run == size || whole.pitch == whole.run) {
+    r = {whole.data + before, extent, parent[axis_] * inner, true};
+  } else if (parent[axis_] * inner == whole.run) {  // inside every run
+    r = {whole.data + before, extent, whole.pitch, true};
+  } else {  // whole runs: views.cpp copies what is neither
+    r = {whole.data + before / whole.run * whole.pitch, whole.run, whole.pitch, true};
+  }
+  if (r.run == r.pitch || r.run >= part) r.run = r.pitch = part;
+  return r;
+}
+
+template <class T>
+Shape ViewNode<T>::part_shape(std::size_t k) const {
+  if (reshapes_) return reshaped_;
+  const Shape& parent = this->input(0).shape;
+  const index_t extent = bounds_[k + 1] - bounds_[k];
+  return squeeze_ && extent == 1 ? parent.without(axis_) : parent.with(axis_, extent);
+}
+
+template <class T>
+index_t ViewNode<T>::part_size(std::size_t k) const {
+  const Shape& parent = this->input(0).shape;
+  return reshapes_ ? parent.size() : parent.with(axis_, bounds_[k + 1] - bounds_[k]).size();
+}
+
+#define UNROLL_INSTANTIATE(T)                                      \
+  template class ViewNode<T>;                                      \
+  template GradSlot<T> open_grad(Tensor<T>&);                      \
+  template GradSlot<T> open_grad_to_add(Tensor<T>&);               \
+  template void finish_grad(Tensor<T>&);                           \
+  template void clear_grad(Tensor<T>&);                            \
+  template bool grads_overlap(const Tensor<T>&, const Tensor<T>&); \
+  template void restore(Tensor<T>&);                               \
+  template void fill_runs(const GradSlot<T>&, index_t, T);
+UNROLL_INSTANTIATE(float)
+UNROLL_INSTANTIATE(double)
+
+}  // namespace unroll::detail
