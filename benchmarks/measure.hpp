@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <functional>
 #include <string>
 #include <vector>
 
@@ -23,20 +22,23 @@ struct Result {
   double allocations = 0;  ///< by the pool from the system, per step, after warming up
 };
 
-inline double milliseconds(const std::function<void()>& f) {
+template <class F>
+double milliseconds(F&& f) {
   const auto start = std::chrono::steady_clock::now();
   f();
   return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
 }
 
-/// Runs `step` for about `seconds`; `units` things are done and `flops` operations asked for in each.
-inline Result measure(std::string name, const std::function<void()>& step, double units, const char* unit,
-                      double flops, double seconds) {
-  for (int i = 0; i < 3; ++i) step();
+/// Runs `step` for about `seconds` and `least` times or more; `units` things are done and `flops` operations
+/// asked for in each.
+template <class F>
+Result measure(std::string name, F&& step, double units, const char* unit, double flops, double seconds,
+               std::size_t least = 10) {
+  for (std::size_t i = 0; i < std::min<std::size_t>(3, least); ++i) step();
   unroll::reset_pool_peak();
   const auto before = unroll::pool_stats().system_allocations;
   std::vector<double> ms;
-  for (double total = 0; ms.size() < 10 || total < seconds * 1e3; total += ms.back())
+  for (double total = 0; ms.size() < least || total < seconds * 1e3; total += ms.back())
     ms.push_back(milliseconds(step));
   const auto stats = unroll::pool_stats();
   std::sort(ms.begin(), ms.end());

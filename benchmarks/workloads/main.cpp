@@ -1,0 +1,95 @@
+// The reference workloads, one line each; `workloads --help`. See docs/performance.md.
+
+#include <fmt/core.h>
+
+#include <CLI/CLI.hpp>
+
+#include "autograd/error.hpp"
+#include "benchmarks/workloads/report.hpp"
+#include "benchmarks/workloads/workload.hpp"
+
+namespace {
+
+using namespace bench;
+
+struct Options {
+  std::vector<std::string> names;
+  Setting setting;
+  double seconds = 3;
+  std::string json, compare;
+};
+
+template <class T>
+Workloads all_workloads() {
+  Workloads all;
+  for (const auto& family : {character_workloads<T>, layer_workloads<T>, translation_workloads<T>,
+                             node_workloads<T>, cell_workloads<T>, growth_workloads<T>}) {
+    for (Workload& w : family()) all.push_back(std::move(w));
+  }
+  std::stable_sort(all.begin(), all.end(), [](const Workload& a, const Workload& b) {
+    return a.name.substr(0, 2) < b.name.substr(0, 2);
+  });
+  return all;
+}
+
+/// Those that are called `names`, or belong to a family of that name; all where there are no names.
+Workloads chosen(const Workloads& all, const std::vector<std::string>& names) {
+  if (names.empty()) return all;
+  Workloads some;
+  for (const std::string& name : names) {
+    const std::size_t before = some.size();
+    for (const Workload& w : all)
+      if (w.name == name || w.name.starts_with(name + "-")) some.push_back(w);
+    if (some.size() == before)
+      unroll::fail<unroll::UsageError>("no workload is called '{}'; --help lists them", name);
+  }
+  return some;
+}
+
+template <class T>
+void run(const Options& options) {
+  const Workloads workloads = chosen(all_workloads<T>(), options.names);
+  std::map<std::string, double> before;
+  if (!options.compare.empty()) before = read_medians(options.compare);
+  unroll::blas::set_num_threads(options.setting.threads);
+  std::vector<Measured> all;
+  for (const Workload& w : workloads) {
+    // Before the workload, so that the operands are gone when its memory is asked for.
+    const double limit = product_limit<T>();
+    Measured m{w.run(options.seconds), limit, peak_resident_mib()};
+    m.name = w.name;
+    fmt::print("{}\n", line(m, before.count(m.name) ? before[m.name] : 0));
+    std::fflush(stdout);
+    all.push_back(m);
+  }
+  if (!options.json.empty()) write_figures(options.json, options.setting, all);
+}
+
+std::string list_of_workloads() {
+  std::string text = "Workloads (a name without what follows its hyphen is all of them):\n";
+  for (const Workload& w : all_workloads<float>()) text += fmt::format("  {:<15} {}\n", w.name, w.what);
+  return text;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  Options options;
+  CLI::App app("Times the reference workloads and prints one line for each.");
+  app.footer(list_of_workloads());
+  app.add_option("workloads", options.names, "names as listed below; all by default");
+  app.add_option("--threads", options.setting.threads, "threads that a product may use")
+      ->check(CLI::Range(1, 1024));
+  app.add_flag("--double,!--float", options.setting.use_double, "float64 instead of float32");
+  app.add_option("--seconds", options.seconds, "how long to repeat each workload")
+      ->check(CLI::PositiveNumber);
+  app.add_option("--json", options.json, "file to write the figures to");
+  app.add_option("--compare", options.compare, "file of --json; each line then ends with the ratio to it");
+  CLI11_PARSE(app, argc, argv);
+  try {
+    options.setting.use_double ? run<double>(options) : run<float>(options);
+  } catch (const std::exception& e) {
+    fmt::print(stderr, "workloads: {}\n", e.what());
+    return 1;
+  }
+}
