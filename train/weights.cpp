@@ -16,7 +16,7 @@ constexpr std::string_view first_weight = "weight_ih_l0";
 std::string prefixes(const TensorFile& file) {
   std::string list;
   for (const auto& [name, tensor] : file) {
-    if (name != first_weight && !name.ends_with("." + std::string(first_weight))) continue;
+    if (name != first_weight && !name.ends_with(fmt::format(".{}", first_weight))) continue;
     const std::string prefix = name.substr(0, name.size() - first_weight.size());
     list += fmt::format("{}\"{}\"", list.empty() ? "" : ", ", prefix.substr(0, prefix.rfind('.')));
   }
