@@ -95,7 +95,10 @@ void Tape<T>::sweep(const Options& options) {
     let_go(node);
   }
   order_.clear();
-  flush_deferred(*this);
+  if (options.waiting)
+    *options.waiting = std::exchange(deferred, {});
+  else
+    flush_deferred(*this);
 }
 
 // A pass inside a pass: it has its own list of nodes and its own waiting products, and shares everything
@@ -250,7 +253,8 @@ void Tape<T>::touch_hooked(Tensor<T>& leaf) {
   template std::vector<Variable<T>> Tape<T>::backward(std::span<const TensorRef<T>>,                        \
                                                       std::span<const Variable<T>>, const Options&);        \
   template void Tape<T>::backward_above_floor(std::span<const TensorRef<T>>, std::span<const Variable<T>>); \
-  template void Tape<T>::touch_hooked(Tensor<T>&);
+  template void Tape<T>::touch_hooked(Tensor<T>&);                                                          \
+  template void Tape<T>::set_aside(Tensor<T>&);
 UNROLL_INSTANTIATE(float)
 UNROLL_INSTANTIATE(double)
 

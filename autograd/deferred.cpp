@@ -72,8 +72,10 @@ Stacked<T> take_rows(const DeferredUse<T>*& u, const DeferredUse<T>* end, index_
   return {dy.data(), x.data(), inputs, rows};
 }
 
+}  // namespace
+
 template <class T>
-void flush_one(DeferredProduct<T>& product) {
+void flush_product(DeferredProduct<T>& product) {
   Tensor<T>& p = *product.parameter;
   const bool bias = !product.uses.front().x;
   const index_t outputs = bias ? p.shape.size() : p.shape[0];
@@ -94,8 +96,6 @@ void flush_one(DeferredProduct<T>& product) {
     beta = T{1};
   }
 }
-
-}  // namespace
 
 template <class T>
 void sum_rows(const T* dy, index_t rows, index_t cols, T* to, bool add) {
@@ -130,14 +130,15 @@ template <class T>
 void flush_deferred(Tape<T>& tape) {
   for (DeferredProduct<T>& product : tape.deferred) {
     [[maybe_unused]] const Falsifier<T> falsifier(to_falsify(product));
-    flush_one(product);
+    flush_product(product);
   }
   tape.deferred.clear();
 }
 
-#define UNROLL_INSTANTIATE(T)                      \
-  template void defer(Tensor<T>&, DeferredUse<T>); \
-  template void flush_deferred(Tape<T>&);          \
+#define UNROLL_INSTANTIATE(T)                       \
+  template void defer(Tensor<T>&, DeferredUse<T>);  \
+  template void flush_product(DeferredProduct<T>&); \
+  template void flush_deferred(Tape<T>&);           \
   template void sum_rows(const T*, index_t, index_t, T*, bool);
 UNROLL_INSTANTIATE(float)
 UNROLL_INSTANTIATE(double)

@@ -27,6 +27,10 @@ struct DeferredProduct {
 template <class T>
 void defer(Tensor<T>& parameter, DeferredUse<T> use);
 
+/// Does one product: adds to the parameter's gradient.
+template <class T>
+void flush_product(DeferredProduct<T>& product);
+
 /// Does all queued products and empties the queue.
 template <class T>
 void flush_deferred(Tape<T>& tape);

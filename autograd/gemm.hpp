@@ -56,8 +56,9 @@ class PackedMatrix {
   std::unique_ptr<Panels> panels_;
 };
 
-/// What:   threads that one product started by the calling thread may use. A setting per thread, 1 at first:
-///         threads that train a model each do not disturb one another.
+/// What:   threads that one product, or one scan over a cell that is row-wise, started by the calling thread
+///         may use. A setting per thread, 1 at first: threads that train a model each do not disturb one
+///         another. Results are those of one thread to rounding, and the same to the bit at each run.
 /// Errors: UsageError below 1.
 void set_num_threads(int count);
 int num_threads();

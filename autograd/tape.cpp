@@ -77,7 +77,7 @@ template <class T>
 Tape<T>::~Tape() {
   for (Node<T>* node : slots_)
     if (node) node->tape_ = nullptr;
-  current = nullptr;
+  if (current == this) current = nullptr;
 }
 
 template <class T>

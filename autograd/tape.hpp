@@ -79,6 +79,8 @@ struct GradAside {
 
 template <class T>
 class Subpass;
+template <class T>
+class UseTape;
 
 template <class T>
 class Tape {
@@ -94,6 +96,8 @@ class Tape {
     bool retain = false;                        ///< keep what the pass would release
     bool create_graph = false;                  ///< record the pass itself
     std::span<const TensorRef<T>> wanted = {};  ///< non-empty: only these tensors get gradients
+    /// Where the products go that wait for the end; null: they are done.
+    std::vector<DeferredProduct<T>>* waiting = nullptr;
   };
   /// Runs back from `roots`, whose gradients are `seeds`; see Variable::backward and grad().
   /// Returns the gradients of `wanted`, empty where nothing was written.
@@ -121,6 +125,7 @@ class Tape {
 
  private:
   friend class Subpass<T>;
+  friend class UseTape<T>;
   struct Guard;
   static Tape& start();
   void collect(std::span<const TensorRef<T>> roots);
@@ -149,6 +154,19 @@ class Tape {
   std::uint64_t recorded_ = 0;
   bool running_ = false, selective_ = false, retaining_ = false;
   std::unordered_map<const Node<T>*, Place> places_;
+};
+
+/// While it lives, ops of this thread record on a tape of their own. Threads may take turns with a tape.
+template <class T>
+class UseTape {
+ public:
+  explicit UseTape(Tape<T>& tape) : before_(std::exchange(Tape<T>::current, &tape)) {}
+  ~UseTape() { Tape<T>::current = before_; }
+  UseTape(const UseTape&) = delete;
+  UseTape& operator=(const UseTape&) = delete;
+
+ private:
+  Tape<T>* before_;
 };
 
 /// While it lives, ops record even inside NoGrad.

@@ -6,6 +6,7 @@
 #include <memory>
 #include <vector>
 
+#include "layers/module.hpp"
 #include "layers/state.hpp"
 
 namespace unroll::detail {
@@ -21,6 +22,13 @@ concept Steps = requires(const Cell& cell, const Variable<T>& x, const S& s) {
 template <class Cell, class S>
 concept BeginsItself = requires(const Cell& cell) {
   { cell.initial_state(index_t{1}) } -> std::convertible_to<S>;
+};
+
+/// Cells that say `static constexpr bool row_wise = true;`: no row of a batch depends on another, and every
+/// Variable they hold is shown by visit(). A cell derived from one that says so says so as well.
+template <class Cell>
+concept RowWise = Module<Cell> && requires {
+  requires Cell::row_wise;
 };
 
 template <class Cell, class T, class S>
@@ -58,7 +66,9 @@ struct AnyCell {
   std::function<Variable<T>(const Variable<T>& xs)> project;  ///< empty: none
   std::function<Members(const Variable<T>& x, const Members& state)> step;
   std::function<AnyCell()> copy;  ///< a cell of its own; empty where the cell cannot be copied
-  std::size_t output = 0;         ///< which member is h
+  /// A cell of its own whose parameters are what f makes of this one's; empty unless it is row-wise.
+  std::function<AnyCell(const std::function<Variable<T>(const Variable<T>&)>& f)> with_parameters;
+  std::size_t output = 0;  ///< which member is h
 };
 
 /// `cell` by reference; `like` tells which members of the state are there.
@@ -75,6 +85,16 @@ AnyCell<T> any_cell(const Cell& cell, const S& like) {
     any.copy = [&cell, like] {
       const auto own = std::make_shared<const Cell>(cell);
       AnyCell<T> again = any_cell<T>(*own, like);
+      again.copy = [own, copy = again.copy] { return copy(); };  // keeps it alive
+      return again;
+    };
+  }
+  if constexpr (RowWise<Cell>) {
+    any.with_parameters = [&cell, like](const auto& f) {
+      const auto own = std::make_shared<Cell>(cell);
+      for (auto& member : members(*own))
+        if (auto* const* p = std::get_if<Variable<T>*>(&member.at); p && **p) **p = f(**p);
+      AnyCell again = any_cell<T>(std::as_const(*own), like);
       again.copy = [own, copy = again.copy] { return copy(); };  // keeps it alive
       return again;
     };

@@ -12,6 +12,7 @@ namespace unroll {
 template <class T, Activation<T> F = Tanh>
 struct ElmanCell : GateWeights<T, 1> {
   using State = Variable<T>;
+  static constexpr bool row_wise = true;
   F activation;  ///< φ
 
   ElmanCell() = default;

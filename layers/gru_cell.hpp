@@ -14,6 +14,7 @@ namespace unroll {
 template <class T>
 struct GruCell : GateWeights<T, 3> {
   using State = Variable<T>;
+  static constexpr bool row_wise = true;
   static constexpr const char* gate_names = "r z n";
   using GateWeights<T, 3>::GateWeights;
 

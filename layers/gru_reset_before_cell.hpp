@@ -15,6 +15,7 @@ template <class T>
 struct GruResetBeforeCell {
   using value_type = T;
   using State = Variable<T>;
+  static constexpr bool row_wise = true;
   static constexpr const char* gate_names = "r z n";
   Variable<T> weight_ih, weight_hh, weight_rh, bias_ih;
 

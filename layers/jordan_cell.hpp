@@ -15,6 +15,7 @@ template <class T, Activation<T> F = Tanh>
 struct JordanCell {
   using value_type = T;
   using State = Variable<T>;
+  static constexpr bool row_wise = true;
   Variable<T> weight_ih, weight_oh, weight_ho, bias_h, bias_o;
   F activation;  ///< φ
 

@@ -19,6 +19,7 @@ namespace unroll {
 template <class T>
 struct LayerNormGruCell : GateWeights<T, 3> {
   using State = Variable<T>;
+  static constexpr bool row_wise = true;
   static constexpr const char* gate_names = "r z n";
   LayerNorm<T> norm_ih_rz, norm_ih_n, norm_hh_rz, norm_hh_n;
 

@@ -15,6 +15,7 @@ namespace unroll {
 template <class T>
 struct LayerNormLstmCell : LstmCell<T> {
   using State = LstmState<T>;
+  static constexpr bool row_wise = true;
   LayerNorm<T> norm_ih, norm_hh, norm_c;
 
   LayerNormLstmCell() = default;

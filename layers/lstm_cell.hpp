@@ -25,6 +25,7 @@ struct LstmState {
 template <class T>
 struct LstmCell : GateWeights<T, 4> {
   using State = LstmState<T>;
+  static constexpr bool row_wise = true;
   static constexpr const char* gate_names = "i f g o";
   using GateWeights<T, 4>::GateWeights;
 

@@ -13,6 +13,7 @@ namespace unroll {
 template <class T>
 struct LstmPeepholeCell : LstmCell<T> {
   using State = LstmState<T>;
+  static constexpr bool row_wise = true;
   Variable<T> weight_ci, weight_cf, weight_co;
 
   LstmPeepholeCell() = default;

@@ -13,6 +13,7 @@ namespace unroll {
 template <class T>
 struct LstmProjectionCell : GateWeights<T, 4> {
   using State = LstmState<T>;
+  static constexpr bool row_wise = true;
   Variable<T> weight_hr;
 
   LstmProjectionCell() = default;

@@ -3,6 +3,7 @@
 
 #include "autograd/functions.hpp"
 #include "layers/scan_loop.hpp"
+#include "layers/scan_shards.hpp"
 #include "layers/stack_output.hpp"
 
 namespace unroll {
@@ -37,6 +38,12 @@ Scanned<T, S> scan_from(const Cell& cell, const Variable<T>& xs, S state, const 
                         const S* fresh) {
   SequencePlan plan = plan_scan(xs, options);
   const Watched watched = watch<T>(cell, state, plan, options);
+  if constexpr (RowWise<Cell>) {
+    if (const int count = shard_count(plan, options, watched); count > 1) {
+      if (auto run = scan_shards(any_cell<T>(cell, state), count, options, xs, members_of(state)))
+        return {std::move(run->output), with_members(std::move(state), run->state)};
+    }
+  }
   if (is_plain(plan, options)) return scan_plainly(cell, xs, std::move(state), plan, watched);
   std::vector<Variable<T>> begins;
   if (options.resets.size() > 0) begins = members_of(fresh ? *fresh : fresh_state(cell, state));

@@ -14,6 +14,7 @@ namespace unroll {
 template <class T>
 struct SkipCell : GateWeights<T, 1> {
   using State = Variable<T>;
+  static constexpr bool row_wise = true;
   using GateWeights<T, 1>::GateWeights;
 
   State step(const Variable<T>& x, const State& h) const {  // x is projected: W_ih x + b_ih + b_hh
@@ -29,6 +30,7 @@ struct SkipCell : GateWeights<T, 1> {
 template <class T>
 struct ForgetGateCell : GateWeights<T, 2> {
   using State = Variable<T>;
+  static constexpr bool row_wise = true;
   static constexpr const char* gate_names = "f u";
   using GateWeights<T, 2>::GateWeights;
 
@@ -46,6 +48,7 @@ struct ForgetGateCell : GateWeights<T, 2> {
 template <class T>
 struct InputGateCell : GateWeights<T, 3> {
   using State = Variable<T>;
+  static constexpr bool row_wise = true;
   static constexpr const char* gate_names = "i f u";
   using GateWeights<T, 3>::GateWeights;
 
