@@ -4,6 +4,7 @@
 
 #include "autograd/falsify.hpp"
 #include "autograd/gemm.hpp"
+#include "autograd/traffic.hpp"
 
 namespace unroll::detail {
 namespace {
@@ -39,6 +40,7 @@ const DeferredUse<T>* end_of_piece(const DeferredUse<T>* first, const DeferredUs
 
 template <class T>
 void copy_rows(const T* from, index_t rows, index_t cols, index_t stride, T* to) {
+  current_traffic.copied += bytes_of<T>(rows * cols);
   for (index_t r = 0; r < rows; ++r) std::copy_n(from + r * stride, cols, to + r * cols);
 }
 

@@ -35,10 +35,11 @@ void backend::check_stored(const char* who, Trans t, index_t rows, index_t cols,
   if (ld < width) fail<ShapeError>("{}: need rows at least {} apart; got {}", who, width, ld);
 }
 
-void backend::count_product(index_t m, index_t n, index_t k) {
+void backend::count_product(const Product& p) {
   thread_counters.calls += 1;
   thread_counters.flops +=
-      2 * static_cast<std::uint64_t>(m) * static_cast<std::uint64_t>(n) * static_cast<std::uint64_t>(k);
+      2 * static_cast<std::uint64_t>(p.m) * static_cast<std::uint64_t>(p.n) * static_cast<std::uint64_t>(p.k);
+  for (ProductLog* log = ProductLog::innermost; log; log = log->outer_) log->products_.push_back(p);
 }
 
 template <class T>
@@ -49,7 +50,7 @@ void gemm(Trans ta, Trans tb, index_t m, index_t n, index_t k, T alpha, const T*
   backend::check_stored("gemm: c", Trans::no, m, n, ldc);
   if (m == 0 || n == 0) return;
   if (k == 0) return scale(m, n, beta, c, ldc);
-  backend::count_product(m, n, k);
+  backend::count_product({m, n, k, false, beta != T(0)});
   if constexpr (std::is_same_v<T, float>) {
     const double work = static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(k);
     const int threads = work < serial_limit ? 1 : thread_count;

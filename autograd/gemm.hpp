@@ -1,13 +1,20 @@
 #pragma once
 /// \file Matrix products on raw row-major memory. No array type stands here: layers above check shapes.
 
+#include <compare>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <vector>
 
 namespace unroll::blas {
 
 using index_t = std::ptrdiff_t;
+
+struct Product;
+namespace backend {
+void count_product(const Product& product);
+}
 
 /// Whether an operand is used as stored or transposed.
 enum class Trans : char { no = 'N', yes = 'T' };
@@ -67,8 +74,34 @@ int num_threads();
 struct Counters {
   std::uint64_t calls = 0;
   std::uint64_t flops = 0;
+  std::uint64_t packings = 0;  ///< calls of PackedMatrix::pack
 };
 Counters& counters();
+
+/// One product C (m, n) = op(A) (m, k) op(B) (k, n), or the same added to C.
+struct Product {
+  index_t m = 0, n = 0, k = 0;
+  bool packed = false;  ///< by PackedMatrix, else by gemm()
+  bool adds = false;
+  auto operator<=>(const Product&) const = default;
+};
+
+/// While it lives, notes the products of this thread in order; shows where the time of a cell of one's own
+/// goes. Logs nest: the outer one sees the products of the inner one as well.
+class ProductLog {
+ public:
+  ProductLog() : outer_(innermost) { innermost = this; }
+  ~ProductLog() { innermost = outer_; }
+  ProductLog(const ProductLog&) = delete;
+  ProductLog& operator=(const ProductLog&) = delete;
+  const std::vector<Product>& products() const { return products_; }
+
+ private:
+  friend void backend::count_product(const Product&);
+  std::vector<Product> products_;
+  ProductLog* outer_;
+  static inline thread_local constinit ProductLog* innermost = nullptr;
+};
 
 extern template class PackedMatrix<float>;
 extern template class PackedMatrix<double>;

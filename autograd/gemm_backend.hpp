@@ -8,8 +8,8 @@ namespace unroll::blas::backend {
 /// Throws ShapeError, `who` first, unless op(A) of these sizes can be stored with rows ld apart.
 void check_stored(const char* who, Trans t, index_t rows, index_t cols, index_t ld);
 
-/// Adds a product to this thread's counters.
-void count_product(index_t m, index_t n, index_t k);
+/// Adds a product to this thread's counters and logs.
+void count_product(const Product& product);
 
 /// C = alpha op(A) op(B) + beta C through the CBLAS that was linked; one thread. Sizes are positive.
 template <class T>

@@ -139,6 +139,7 @@ PackedMatrix<T>& PackedMatrix<T>::operator=(PackedMatrix&&) noexcept = default;
 template <class T>
 void PackedMatrix<T>::pack(Trans tw, index_t k, index_t n, const T* w, index_t ldw) {
   backend::check_stored("PackedMatrix: w", tw, k, n, ldw);
+  counters().packings += 1;
   if (!panels_) panels_ = std::make_unique<Panels>();
   panels_->resize(k, n);
   for (index_t p = 0; p < panels_->count(); ++p) {
@@ -154,7 +155,7 @@ void PackedMatrix<T>::multiply(index_t m, const T* x, index_t ldx, T beta, T* y,
   backend::check_stored("PackedMatrix: x", Trans::no, m, k, ldx);
   backend::check_stored("PackedMatrix: y", Trans::no, m, n, ldy);
   if (m == 0 || n == 0) return;
-  backend::count_product(m, n, k);
+  backend::count_product({m, n, k, true, beta == T(1)});
   const index_t most = std::max<index_t>(64, rows_in_cache<T>(k));
   for (index_t i = 0; i < m; i += most) {
     panels_->multiply_panels({std::min(most, m - i), x + i * ldx, ldx, beta == T(1), y + i * ldy, ldy});

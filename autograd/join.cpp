@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "autograd/traffic.hpp"
 #include "autograd/views.hpp"
 
 namespace unroll {
@@ -30,6 +31,7 @@ class ConcatNode final : public ManyNode<T> {
       const index_t run = x.shape[axis_] * inner;
       if (this->wants(k) && outer * run > 0) {
         const GradSlot<T> g = open_grad(x);
+        if (!g.add) current_traffic.copied += bytes_of<T>(outer * run);
         for_runs<T>(outer * run, g.run, g.pitch, run, pitch, [&](index_t to, index_t from, index_t n) {
           const T* d = dy + offset + from;
           for (index_t i = 0; i < n; ++i) g.data[to + i] = g.add ? g.data[to + i] + d[i] : d[i];
@@ -84,6 +86,7 @@ Variable<T> concat(const std::vector<Variable<T>>& xs, int axis) {
   const detail::TensorRef<T> out = detail::Tape<T>::local().allocate_output(shape);
   const index_t outer = shape.product(0, axis), inner = shape.product(axis + 1, shape.rank());
   index_t offset = 0;
+  detail::current_traffic.copied += detail::bytes_of<T>(shape.size());
   for (const Tensor<T>* x : inputs) {
     const index_t run = x->shape[axis] * inner;
     if (outer * run > 0) {

@@ -9,6 +9,7 @@
 #include "autograd/indices.hpp"
 #include "autograd/linear.hpp"
 #include "autograd/matmul.hpp"
+#include "autograd/traffic.hpp"
 #include "autograd/views.hpp"
 
 namespace unroll::detail {
@@ -217,6 +218,7 @@ class AffineNode : public ManyNode<T> {
     Tensor<T>& addend = this->input(0);
     if (out.shares_grad && out.grad == addend.grad && addend.grad_state == GradState::full) return;
     const GradSlot<T> g = open_grad(addend);
+    if (!g.add) current_traffic.copied += bytes_of<T>(out.shape.size());
     for_runs<T>(out.shape.size(), g.run, g.pitch, out.shape.size(), out.shape.size(),
                 [&](index_t to, index_t from, index_t n) {
                   for (index_t i = 0; i < n; ++i)

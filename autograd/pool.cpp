@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "autograd/error.hpp"
+#include "autograd/traffic.hpp"
 
 #if defined(__SANITIZE_ADDRESS__)
 #define UNROLL_ASAN 1
@@ -73,6 +74,7 @@ class Pool {
     block->refs = 0;
     block->version = 0;
     stats_.in_use += block->bytes;
+    current_traffic.blocks += 1;
     if (stats_.in_use > stats_.peak) stats_.peak = stats_.in_use;
     return block;
   }

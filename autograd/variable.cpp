@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "autograd/compiled.hpp"
+#include "autograd/traffic.hpp"
 
 namespace unroll {
 namespace detail {
@@ -32,6 +33,7 @@ void check_resize(const std::runtime_error& e, const Shape& shape) {
 
 template <class T>
 void copy_dense(const Tensor<T>& from, T* to) {
+  current_traffic.copied += bytes_of<T>(from.shape.size());
   for (index_t r = 0; r < from.runs(); ++r)
     std::copy_n(from.data + r * from.pitch, from.run, to + r * from.run);
 }

@@ -4,6 +4,7 @@
 
 #include "autograd/mutants.hpp"
 #include "autograd/tape.hpp"
+#include "autograd/traffic.hpp"
 #include "autograd/variable.hpp"
 
 namespace unroll::detail {
@@ -105,6 +106,7 @@ GradSlot<T> open_grad(Tensor<T>& t) {
   const bool holds = GradWriter<T>::open(t);
   GradSlot<T> slot = grad_layout(t);
   slot.add = holds;
+  if (holds) current_traffic.added += bytes_of<T>(t.shape.size());
   return slot;
 }
 
@@ -159,6 +161,7 @@ void restore(Tensor<T>& t) {
 template <class T>
 void fill_runs(const GradSlot<T>& to, index_t size, T value) {
   if (size == 0) return;
+  current_traffic.zeroed += bytes_of<T>(size);
   for (index_t r = 0; r < size / to.run; ++r) std::fill_n(to.data + r * to.pitch, to.run, value);
 }
 
@@ -187,6 +190,7 @@ void ViewNode<T>::backward() {
     if (!part || !part->grad_storage || !this->output_grad(k) || !this->wants(0)) continue;
     const GradSlot<T> to = GradWriter<T>::open_region(*this, k);
     const index_t n = part->shape.size();
+    (to.add ? current_traffic.added : current_traffic.copied) += bytes_of<T>(n);
     for_runs<T>(n, to.run, to.pitch, n, n, [&](index_t i, index_t j, index_t count) {
       for (index_t c = 0; c < count; ++c)
         to.data[i + c] = to.add ? to.data[i + c] + part->grad[j + c] : part->grad[j + c];

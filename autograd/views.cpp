@@ -2,6 +2,7 @@
 
 #include "autograd/functions.hpp"
 #include "autograd/join.hpp"
+#include "autograd/traffic.hpp"
 
 namespace unroll {
 namespace detail {
@@ -240,6 +241,7 @@ template <class T>
 Variable<T> dense(const Variable<T>& x) {
   if (!x) detail::fail_empty("dense", 0);
   if (x.tensor()->dense()) return x;
+  detail::current_traffic.copied += detail::bytes_of<T>(x.size());
   return fuse([](auto a) { return a; }, x);
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "autograd/traffic.hpp"
 #include "autograd/views.hpp"
 
 namespace unroll::detail {
@@ -35,6 +36,7 @@ class StackNode final : public ManyNode<T> {
       }
       const GradSlot<T> g = open_grad(h);
       const index_t n = h.shape.size();
+      if (!g.add) current_traffic.copied += bytes_of<T>(n);
       for_runs<T>(n, g.run, g.pitch, n, n, [&](index_t to, index_t from, index_t m) {
         for (index_t i = 0; i < m; ++i)
           g.data[to + i] = g.add ? g.data[to + i] + part[from + i] : part[from + i];
@@ -104,6 +106,7 @@ void StackOutput<T>::move_away() {
   const T* old = data_;
   const Ref<Block> keep = storage_;
   allocate();
+  current_traffic.copied += bytes_of<T>(unit_.inserted(0, units_).size());
   for (std::size_t k = 0; k < outputs_.size(); ++k)
     std::copy_n(old + places_[k] * unit_.size(), outputs_[k]->shape.size(),
                 data_ + places_[k] * unit_.size());

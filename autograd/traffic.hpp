@@ -1,0 +1,27 @@
+#pragma once
+/// \file What the engine does in memory beside what the ops compute: the less, the better.
+
+#include <cstdint>
+
+namespace unroll {
+
+/// Counts of this thread since it began; all but the last in bytes.
+struct Traffic {
+  std::uint64_t copied = 0;  ///< values and gradients that were written to a second place
+  std::uint64_t zeroed = 0;  ///< gradients filled with zeros because an op could only add
+  std::uint64_t added = 0;   ///< gradients that were added to what an earlier op had written
+  std::uint64_t blocks = 0;  ///< pieces of memory that the pool gave out
+};
+
+namespace detail {
+inline thread_local constinit Traffic current_traffic;
+
+template <class T, class N>
+std::uint64_t bytes_of(N elements) {
+  return static_cast<std::uint64_t>(elements) * sizeof(T);
+}
+}  // namespace detail
+
+inline Traffic traffic() { return detail::current_traffic; }
+
+}  // namespace unroll
