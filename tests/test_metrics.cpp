@@ -185,6 +185,21 @@ TEST_CASE("loop: a figure may decide which model is best, the larger; figures ar
       "training loop: the best model is that with the largest recall, which no evaluation tells", UsageError);
 }
 
+TEST_CASE("loop: with keep_last validation measures and does not choose") {
+  const TemporaryFolder folder;
+  auto log = MetricsLog::create(folder / "log", {});
+  CountingTask task;
+  task.validation = [](std::int64_t k) { return k == 8 ? 1.0 : 2.0; };
+  LoopPlan keep = plan;
+  keep.keep_last = true;
+  std::string printed;
+  run(task, keep, {}, log, 1000, &printed);
+  CHECK(task.saved_best == std::vector<std::int64_t>{4, 8, 12, 15});
+  CHECK(!task.last.best);
+  CHECK(printed.find("valid 1.0000\n") != std::string::npos);
+  CHECK(!timeless(folder / "log").back().contains("best"));
+}
+
 TEST_CASE("loop: the logged loss is the mean over symbols since the line before") {
   const TemporaryFolder folder;
   auto log = MetricsLog::create(folder / "log", {});

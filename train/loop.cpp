@@ -144,26 +144,28 @@ void TrainingLoop::evaluate() {
   const auto valid = task_.evaluate();
   const double train = state_.since_evaluation.value();
   state_.since_evaluation = {};
-  const bool best = valid && is_best(*valid);
+  const bool best = valid && !plan_.keep_last && is_best(*valid);
 
   const auto epochs = static_cast<double>(state_.step) / static_cast<double>(plan_.steps_per_epoch);
   std::string line = fmt::format("epoch {:.2f}  step {}  train {:.4f}", epochs, state_.step, train);
   nlohmann::ordered_json entry{{"step", state_.step}, {"epoch", epochs}, {"train_loss", train}};
   if (valid) {
-    line += fmt::format("  valid {:.4f}  ", valid->loss);
+    line += fmt::format("  valid {:.4f}", valid->loss);
     entry["valid_loss"] = valid->loss;
     for (const auto& [name, value] : valid->figures) {
-      line += fmt::format("{} {:.4f}  ", name, value);
+      line += fmt::format("  {} {:.4f}", name, value);
       entry[name] = value;
     }
-    line += best ? "new best" : fmt::format("stalled {} (best {:.4f})", state_.stalled, *state_.best);
+  }
+  if (valid && !plan_.keep_last) {
+    line += best ? "  new best" : fmt::format("  stalled {} (best {:.4f})", state_.stalled, *state_.best);
     entry.update({{"best", best}, {"stalled", state_.stalled}});
   }
   entry["seconds"] = state_.seconds;
   progress_.print(line);
   if (const auto example = task_.example(); !example.empty()) progress_.print(example);
   log_.write(entry);
-  save(best || !valid);
+  save(best || !valid || plan_.keep_last);
 }
 
 void TrainingLoop::save(bool best) {

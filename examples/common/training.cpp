@@ -18,17 +18,18 @@ void check_same_run(const RunFolder& folder, std::vector<std::string> fixed,
           folder.log(), name, before.contains(name) ? before[name].dump() : "unknown", config[name].dump());
 }
 
-int report_end(LoopEnd end, const LoopState& state, const ProgramTask& task, const std::string& folder,
+int report_end(LoopEnd end, const LoopState& state, ProgramTask& task, const std::string& folder,
                int signal) {
   const auto figure = task.best_by().empty() ? "validation loss" : task.best_by();
   const auto best = state.best
-                        ? fmt::format("best {} {:.4f} at step {}", figure, *state.best, state.best_step)
-                        : std::string("no validation");
-  fmt::print("{} after {} and {} of training; {}\nthe model is {}\n",
+                        ? fmt::format("; best {} {:.4f} at step {}", figure, *state.best, state.best_step)
+                        : std::string(task.keep_last() ? "" : "; no validation");
+  fmt::print("{} after {} and {} of training{}\nthe model is {}\n",
              end == LoopEnd::complete  ? "complete"
              : end == LoopEnd::stopped ? "stopped"
                                        : "out of time",
              counted(state.step, "step"), duration_text(state.seconds), best, find_checkpoint(folder));
+  if (end != LoopEnd::stopped) fmt::print("{}", task.report());
   return end == LoopEnd::stopped ? 128 + signal : 0;
 }
 
@@ -89,7 +90,8 @@ int train_there(RunPlace place, const RunOptions& options, ProgramTask& task,
                      .evaluate_every = options.eval_every,
                      .time_limit = options.time_limit,
                      .unit = task.unit(),
-                     .best_by = task.best_by()},
+                     .best_by = task.best_by(),
+                     .keep_last = task.keep_last()},
                     earlier ? *earlier : LoopState{}, task, progress, log);
   const LoopEnd end = loop.run([&] { return signals.received() != 0; });
   return report_end(end, loop.state(), task, options.out, signals.received());

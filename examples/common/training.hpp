@@ -20,6 +20,10 @@ class ProgramTask : public TrainingTask {
   virtual std::string unit() const = 0;
   /// The figure of evaluate() by which the best model is chosen; empty: the loss.
   virtual std::string best_by() const { return {}; }
+  /// The latest model is kept as the best: validation measures and does not choose.
+  virtual bool keep_last() const { return false; }
+  /// What to print at the end of a run beside how it ended.
+  virtual std::string report() { return {}; }
   /// What the log's first line holds beside the options: what was found out about data and model.
   virtual nlohmann::ordered_json configuration() const = 0;
 };
