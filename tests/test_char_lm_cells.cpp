@@ -3,7 +3,6 @@
 #include "autograd/error.hpp"
 #include "char_lm_program.hpp"
 #include "examples/char_lm/memory.hpp"
-#include "io/checkpoint.hpp"
 
 using namespace char_lm_test;
 using namespace unroll::char_lm;
@@ -25,9 +24,9 @@ ModelOptions sizes(const std::string& cell) {
 
 /// A run of two steps, or more, of one cell.
 Arguments two_steps(const TemporaryFolder& folder, const std::string& out, const Arguments& more) {
-  Arguments arguments = {"--epochs", "1", "--batch", "2", "--seq-length", "10", "--valid-fraction", "0"};
-  arguments.insert(arguments.end(), more.begin(), more.end());
-  return training(folder / "text", folder / out, arguments);
+  const Arguments arguments = {"--epochs",     "1",  "--batch",          "2",
+                               "--seq-length", "10", "--valid-fraction", "0"};
+  return training(folder / "text", folder / out, with(arguments, more));
 }
 
 auto tensors(const TemporaryFolder& folder, const std::string& run) {

@@ -38,7 +38,7 @@ pid_t start_long(const TemporaryFolder& folder, const std::string& out) {
 
 /// Runs the program with `stream` as its standard output: a path, or nothing for one that is closed.
 int run_into(const char* stream, const TemporaryFolder& folder, const Arguments& arguments) {
-  std::string command = std::string("'") + UNROLL_CHAR_LM + "'";
+  std::string command = "'" + path_of("char_lm") + "'";
   for (const auto& argument : arguments) command += " '" + argument + "'";
   command += stream ? std::string(" >") + stream : std::string(" >&-");
   command += " 2>'" + std::string(folder / "stderr") + "'";

@@ -1,0 +1,54 @@
+#pragma once
+/// \file Runs a program for the tests.
+
+#include <doctest/doctest.h>
+#include <signal.h>
+#include <sys/wait.h>
+
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "io/checkpoint.hpp"
+#include "temporary_folder.hpp"
+
+namespace program_test {
+
+using Arguments = std::vector<std::string>;
+using json = nlohmann::ordered_json;
+
+/// The file of a program in examples/.
+std::string path_of(const std::string& program);
+
+std::string read(const std::filesystem::path& path);
+void write(const std::filesystem::path& path, std::string_view text);
+bool contains(std::string_view text, std::string_view part);
+
+/// Starts a program that reads `input`, with its output going to files in `folder`.
+pid_t start(const std::string& program, const TemporaryFolder& folder, const Arguments& arguments,
+            std::string_view input = "");
+/// How a program ended: its exit status, or minus the signal that ended it.
+int wait_for(pid_t child);
+
+struct Outcome {
+  int status;
+  std::string out, err;
+};
+Outcome run(const std::string& program, const TemporaryFolder& folder, const Arguments& arguments,
+            std::string_view input = "");
+
+/// A command line with more options at its end.
+Arguments with(Arguments arguments, const Arguments& more);
+
+std::vector<json> log_lines(const std::filesystem::path& run);
+/// The lines of a log without what depends on the clock or on how long the run was to be.
+std::vector<json> timeless(const std::filesystem::path& run);
+
+/// All that a run must agree in: weights, optimiser and random keys.
+unroll::io::TensorFile tensors_of(const std::filesystem::path& run, std::string_view kind,
+                                  const char* name = "last.safetensors");
+bool equal(const unroll::io::TensorFile& a, const unroll::io::TensorFile& b);
+
+}  // namespace program_test
