@@ -29,6 +29,7 @@ struct PlainDecoder : CellStack<Cell> {
   PlainDecoder(index_t input, index_t hidden, const DecoderOptions& options = {},
                Generator& rng = default_generator())
       : CellStack<Cell>(input, hidden, options.layers, options.dropout, rng) {}
+  const CellStack<Cell>& stack() const { return *this; }
   State begin(const State& state, const Variable<T>&, const Indices&) const { return state; }
 };
 
@@ -62,6 +63,7 @@ struct AttendingDecoder {
   Variable<T> weight_context, weight_hidden;
 
   index_t hidden_size() const { return weight_hidden.shape()[0]; }
+  const CellStack<Cell>& stack() const { return cell; }
   State begin(const typename CellStack<Cell>::State& state, const Variable<T>& outputs,
               const Indices& lengths) const {
     auto memory = attention.memory(outputs, lengths);
@@ -106,6 +108,14 @@ struct LuongDecoder : AttendingDecoder<Cell> {
     auto [c, weights] = this->attention(output_of(s), before.memory);
     Variable h = this->attentional(c, output_of(s));
     return {h, s, before.memory, weights};
+  }
+
+  /// The output of scan(*this, xs, state, options), but undefined beyond the lengths: since nothing is fed
+  /// back, all steps attend at once. Shapes: xs (T, B, I) → (T, B, H).
+  Variable<T> outputs(const Variable<T>& xs, const State& state, const ScanOptions& options = {}) const {
+    const Variable<T> h = scan(this->cell, xs, state.cell, options).output;
+    const Variable<T> c = this->attention(permute(h, {1, 0, 2}), state.memory).context;
+    return this->attentional(permute(c, {1, 0, 2}), h);
   }
 };
 

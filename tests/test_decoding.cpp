@@ -1,0 +1,283 @@
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+
+#include "arrays.hpp"
+#include "autograd/functions.hpp"
+#include "autograd/gather.hpp"
+#include "autograd/softmax.hpp"
+#include "layers/beam_search.hpp"
+#include "layers/lstm_cell.hpp"
+
+using namespace unroll;
+using namespace unroll::tests;
+
+namespace {
+
+using Symbols = std::vector<std::int64_t>;
+constexpr std::int64_t start = 0, end = 1;
+constexpr index_t V = 5, H = 4;
+
+/// A small language model of random weights, large enough for its opinions to differ.
+template <class T>
+struct Model {
+  LstmCell<T> cell;
+  Variable<T> embedded = random_parameter<T>({V, H}, 1, -2, 2),
+              output = random_parameter<T>({V, H}, 2, -3, 3);
+  Model() {
+    Generator rng(4);
+    cell = LstmCell<T>(H, H, true, rng);
+  }
+  auto operator()(const Indices& symbols, const LstmState<T>& s) const {
+    auto next = cell.step(cell.project(embedding(embedded, symbols)), s);
+    return DecodingStep<T, LstmState<T>>{log_softmax(linear(next.h, output)), next};
+  }
+  LstmState<T> begin(index_t rows) const {
+    return {random_parameter<T>({rows, H}, 5).detach(), random_parameter<T>({rows, H}, 6, -6, 6).detach()};
+  }
+};
+
+DecodingOptions up_to(index_t length) {
+  return {.start = start, .end = end, .max_length = length, .forbidden = {start}};
+}
+
+/// Row b of a state.
+LstmState<double> row_of(const LstmState<double>& s, index_t b) {
+  return map_state(s, [b](const Variable<double>& v) { return gather(v, Indices{b}); });
+}
+
+/// ln p of a sequence and of its end, one symbol at a time.
+double log_probability(const Model<double>& model, LstmState<double> s, const Symbols& symbols) {
+  double sum = 0;
+  std::int64_t last = start;
+  for (std::size_t n = 0; n <= symbols.size(); ++n) {
+    auto said = model({last}, s);
+    last = n < symbols.size() ? symbols[n] : end;
+    sum += said.log_probs.data()[last];
+    s = said.state;
+  }
+  return sum;
+}
+
+/// All sequences of up to `longest` of the symbols 2 … V − 1.
+std::vector<Symbols> all_sequences(index_t longest) {
+  std::vector<Symbols> all = {{}};
+  for (std::size_t k = 0; k < all.size(); ++k) {
+    if (std::ssize(all[k]) == longest) break;
+    for (std::int64_t s = 2; s < V; ++s) {
+      all.push_back(all[k]);
+      all.back().push_back(s);
+    }
+  }
+  return all;
+}
+
+/// The same step with the symbol's logarithms replaced.
+auto saying(std::vector<double> log_probs) {
+  return [log_probs](const Indices& symbols, const Variable<double>& s) {
+    std::vector<double> rows;
+    for (index_t r = 0; r < symbols.size(); ++r) rows.insert(rows.end(), log_probs.begin(), log_probs.end());
+    return DecodingStep<double, Variable<double>>{values({symbols.size(), std::ssize(log_probs)}, rows), s};
+  };
+}
+
+}  // namespace
+
+TEST_CASE("greedy: takes the most probable symbol at every step, row by row") {
+  const Model<double> model;
+  const auto s = model.begin(20);
+  const auto found = greedy(model, s, up_to(7));
+  for (index_t b = 0; b < 20; ++b) {
+    Symbols expected;
+    auto state = row_of(s, b);
+    std::int64_t last = start;
+    while (std::ssize(expected) < 7) {
+      const auto said = model({last}, state);
+      const double* p = said.log_probs.data();
+      last = std::max_element(p + 1, p + V) - p;
+      if (last == end) break;
+      expected.push_back(last);
+      state = said.state;
+    }
+    const Hypothesis& h = found[static_cast<std::size_t>(b)];
+    CHECK(h.symbols == expected);
+    CHECK(h.log_probability ==
+          doctest::Approx(log_probability(model, row_of(s, b), expected)).epsilon(1e-12));
+  }
+  // The rows do not all end at the same step: some have dropped out.
+  CHECK(std::any_of(found.begin(), found.end(),
+                    [&](auto& h) { return h.symbols.size() != found[0].symbols.size(); }));
+}
+
+TEST_CASE_TEMPLATE("beam search: a beam of one is greedy, whatever the penalty", T, float, double) {
+  const Model<T> model;
+  const auto s = model.begin(20);
+  const auto expected = greedy(model, s, up_to(6));
+  for (const double alpha : {0.0, 1.0}) {
+    const auto found = beam_search(model, s, up_to(6), {.beam = 1, .alpha = alpha});
+    for (std::size_t b = 0; b < 20; ++b) {
+      CHECK(found[b].size() == 1);
+      CHECK(found[b][0].symbols == expected[b].symbols);
+      CHECK(found[b][0].log_probability == expected[b].log_probability);
+    }
+  }
+}
+
+TEST_CASE("beam search: a wide beam finds what exhaustive search finds, in its order") {
+  const Model<double> model;
+  const auto s = model.begin(3);
+  constexpr index_t longest = 4, best = 10;
+  const auto all = all_sequences(longest);
+  for (const auto penalty : {LengthPenalty::power, LengthPenalty::wu})
+    for (const double alpha : {0.0, 0.7, 1.0}) {
+      const auto found = beam_search(model, s, up_to(longest),
+                                     {.beam = 400, .best = best, .penalty = penalty, .alpha = alpha});
+      for (index_t b = 0; b < 3; ++b) {
+        std::vector<std::pair<double, Symbols>> ranked;
+        for (const Symbols& symbols : all) {
+          const auto n = static_cast<double>(symbols.size() + 1);
+          const double by = std::pow(penalty == LengthPenalty::wu ? (5 + n) / 6 : n, alpha);
+          ranked.push_back({-log_probability(model, row_of(s, b), symbols) / by, symbols});
+        }
+        std::sort(ranked.begin(), ranked.end());
+        REQUIRE(found[static_cast<std::size_t>(b)].size() == best);
+        for (std::size_t k = 0; k < best; ++k) {
+          const Hypothesis& h = found[static_cast<std::size_t>(b)][k];
+          CHECK(h.symbols == ranked[k].second);
+          CHECK(h.score == doctest::Approx(-ranked[k].first).epsilon(1e-12));
+        }
+      }
+    }
+}
+
+TEST_CASE("beam search: a wider beam finds better sequences than greedy") {
+  const Model<double> model;
+  const auto s = model.begin(20);
+  const auto narrow = greedy(model, s, up_to(6));
+  const auto wide = beam_search(model, s, up_to(6), {.beam = 4});
+  int better = 0;
+  for (std::size_t b = 0; b < 20; ++b) {
+    CHECK(wide[b][0].log_probability >= narrow[b].log_probability - 1e-12);
+    better += wide[b][0].log_probability > narrow[b].log_probability + 1e-6;
+  }
+  CHECK(better > 0);
+}
+
+TEST_CASE("decoding: scores equal a forced decoding to 1e-10, however they were found") {
+  const Model<double> model;
+  const auto s = model.begin(8);
+  Generator rng(3);
+  const auto check = [&](const std::vector<Hypothesis>& found) {
+    std::vector<Symbols> sequences;
+    for (const Hypothesis& h : found) sequences.push_back(h.symbols);
+    const auto again = log_probabilities(model, s, sequences, up_to(6));
+    for (std::size_t b = 0; b < found.size(); ++b) {
+      CHECK(std::abs(again[b] - found[b].log_probability) < 1e-10);
+      const double plain = log_probability(model, row_of(s, static_cast<index_t>(b)), sequences[b]);
+      CHECK(std::abs(again[b] - plain) < 1e-10);
+    }
+  };
+  check(greedy(model, s, up_to(6)));
+  check(sample(model, s, up_to(6), {.temperature = 2, .top_k = 3}, rng));
+  for (std::size_t k = 0; k < 3; ++k) {
+    std::vector<Hypothesis> found;
+    for (auto& list : beam_search(model, s, up_to(6), {.beam = 4, .best = 3})) found.push_back(list[k]);
+    check(found);
+  }
+}
+
+TEST_CASE("beam search: a batch finds what each of its sequences finds alone") {
+  const Model<double> model;
+  const auto s = model.begin(10);
+  const BeamOptions beam{.beam = 3, .best = 3, .penalty = LengthPenalty::wu, .alpha = 0.8};
+  const auto together = beam_search(model, s, up_to(6), beam);
+  for (index_t b = 0; b < 10; ++b) {
+    const auto alone = beam_search(model, row_of(s, b), up_to(6), beam)[0];
+    const auto& list = together[static_cast<std::size_t>(b)];
+    REQUIRE(alone.size() == list.size());
+    for (std::size_t k = 0; k < alone.size(); ++k) CHECK(alone[k].symbols == list[k].symbols);
+  }
+}
+
+TEST_CASE("decoding: lengths are kept, and forbidden symbols never come") {
+  const Model<double> model;
+  const auto s = model.begin(50);
+  Generator rng(9);
+  DecodingOptions options = up_to(5);
+  options.min_length = 3;
+  options.forbidden = {start, 3};
+  const auto fits = [&](const Hypothesis& h) {
+    return h.symbols.size() >= 3 && h.symbols.size() <= 5 &&
+           std::none_of(h.symbols.begin(), h.symbols.end(),
+                        [](auto x) { return x == start || x == end || x == 3; });
+  };
+  for (const Hypothesis& h : sample(model, s, options, {}, rng)) CHECK(fits(h));
+  for (const auto& list : beam_search(model, s, options, {.beam = 3, .best = 2}))
+    for (const Hypothesis& h : list) CHECK(fits(h));
+  for (const Hypothesis& h : greedy(model, s, {.start = start, .max_length = 4}))  // without an end
+    CHECK(h.symbols.size() == 4);
+  for (const auto& list : beam_search(model, s, {.start = start, .max_length = 4}, {.beam = 2}))
+    CHECK(list[0].symbols.size() == 4);
+}
+
+TEST_CASE("sampling sequences: they come as often as they are probable, and repeat with the generator") {
+  // Independent symbols: 2 with 1/2, 3 with 1/4, the end with 1/4.
+  const auto step = saying({-INFINITY, std::log(0.25), std::log(0.5), std::log(0.25)});
+  constexpr index_t rows = 4000;
+  const Variable<double> none({rows, 1}, 0.0);
+  Generator rng(5), same(5);
+  const auto found = sample(step, none, up_to(2), {}, rng);
+  std::map<Symbols, double> share;
+  for (const auto& h : found) share[h.symbols] += 1.0 / rows;
+  // Four standard deviations of a share p are at most 4 √(¼ / 4000).
+  constexpr double width = 0.032;
+  CHECK(std::abs(share[{}] - 0.25) < width);
+  CHECK(std::abs(share[{2}] - 0.125) < width);
+  CHECK(std::abs(share[{2, 2}] - 0.25) < width);
+  CHECK(std::abs(share[{3, 3}] - 0.0625) < width);
+  const auto again = sample(step, none, up_to(2), {}, same);
+  for (std::size_t k = 0; k < rows; ++k) REQUIRE(again[k].symbols == found[k].symbols);
+}
+
+TEST_CASE("decoding: one member of the state is enough, and the tape stays as it was") {
+  const auto step = saying({-INFINITY, std::log(0.3), std::log(0.4), std::log(0.3)});
+  const Variable<double> s({2, 1}, 0.0);
+  CHECK(greedy(step, s, up_to(3))[1].symbols == Symbols{2, 2, 2});
+  // 2 at every step: ln 0.4 three times and the end; the end at once has ln 0.3.
+  CHECK(beam_search(step, s, up_to(3), {.beam = 3})[0][0].symbols == Symbols{});
+  CHECK(beam_search(step, s, up_to(3), {.beam = 3, .alpha = 1})[0][0].symbols == Symbols{2, 2, 2});
+}
+
+TEST_CASE("decoding: mistakes are named") {
+  const auto step = saying({-INFINITY, std::log(0.5), std::log(0.5)});
+  const Variable<double> s({2, 1}, 0.0);
+  const auto usage = [&](const DecodingOptions& o) {
+    return message_of<UsageError>([&] { greedy(step, s, o); });
+  };
+  CHECK(usage({.end = end, .min_length = 3, .max_length = 2}) ==
+        "decoding: need 0 ≤ min_length ≤ max_length and max_length ≥ 1; got 3 and 2");
+  CHECK(message_of<UsageError>([&] { beam_search(step, s, up_to(2), {.beam = 2, .best = 3}); }) ==
+        "beam search: need 1 ≤ best ≤ beam; got 3 and 2");
+  CHECK(message_of<UsageError>([&] { beam_search(step, s, up_to(2), {.alpha = -1}); }) ==
+        "beam search: need α ≥ 0; got -1");
+  CHECK(message_of<IndexError>([&] { greedy(step, s, {.end = 7}); }) ==
+        "decoding: symbol 7 is outside [0, 3)");
+  CHECK(message_of<UsageError>([&] { log_probabilities(step, s, {{2}}, up_to(2)); }) ==
+        "decoding: need a sequence for each of 2 rows; got 1");
+  CHECK_THROWS_AS(log_probabilities(step, s, {{2}, {3}}, up_to(2)), IndexError);
+  CHECK(message_of<DataError>([&] {
+          greedy(saying({NAN, 0, 0}), s, up_to(2));
+        }) == "decoding: the model's output is not finite");
+  CHECK(message_of<DataError>([&] {
+          beam_search(saying({0, -INFINITY, -INFINITY}), s, up_to(2));
+        }) == "decoding: no symbol that is allowed has a probability above 0");
+  const auto wrong = [](const Indices&, const Variable<double>& state) {
+    return DecodingStep<double, Variable<double>>{Variable<double>({3}, 0.0), state};
+  };
+  CHECK(message_of<ShapeError>([&] { greedy(wrong, s, up_to(2)); }) ==
+        "decoding: a step must return log probabilities (2, V); got (3,)");
+  CHECK(message_of<UsageError>([&] { greedy(step, Variable<double>(1.0), up_to(2)); }) ==
+        "decoding: the state needs a row for each sequence");
+}
