@@ -24,12 +24,28 @@ concept BeginsItself = requires(const Cell& cell) {
   { cell.initial_state(index_t{1}) } -> std::convertible_to<S>;
 };
 
-/// Cells that say `static constexpr bool row_wise = true;`: no row of a batch depends on another, and every
-/// Variable they hold is shown by visit(). A cell derived from one that says so says so as well.
+/// Cells that give their word, `static constexpr bool row_wise = true;` or, where it depends on what they
+/// hold, `bool row_wise() const`: no row of a batch depends on another, and every Variable they hold is shown
+/// by visit(). A cell derived from one that says so says so as well.
 template <class Cell>
-concept RowWise = Module<Cell> && requires {
+concept ConstantlyRowWise = requires {
   requires Cell::row_wise;
 };
+template <class Cell>
+concept SometimesRowWise = requires(const Cell& cell) {
+  { cell.row_wise() } -> std::same_as<bool>;
+};
+template <class Cell>
+concept RowWise = Module<Cell> &&(ConstantlyRowWise<Cell> || SometimesRowWise<Cell>);
+
+template <RowWise Cell>
+bool is_row_wise(const Cell& cell) {
+  if constexpr (SometimesRowWise<Cell>) {
+    return cell.row_wise();
+  } else {
+    return true;
+  }
+}
 
 template <class Cell, class T, class S>
 S step_of(const Cell& cell, const Variable<T>& x, const S& state) {

@@ -1,6 +1,8 @@
 #pragma once
 /// \file Several layers of a cell as one cell: where the next input needs the top layer's output.
 
+#include <algorithm>
+
 #include "layers/cell_traits.hpp"
 #include "layers/dropout.hpp"
 
@@ -39,6 +41,11 @@ class CellStack {
     for (int k = 0; k < layers; ++k) cells_.push_back(Cell(k == 0 ? input : hidden, hidden, true, rng));
   }
 
+  /// Masks of dropout differ from row to row.
+  bool row_wise() const requires detail::RowWise<Cell> {
+    return (dropout_.p() == 0 || !dropout_.training()) &&
+           std::all_of(cells_.begin(), cells_.end(), detail::is_row_wise<Cell>);
+  }
   int layers() const { return static_cast<int>(cells_.size()); }
   index_t hidden_size() const { return detail::hidden_size_of(cells_.back()); }
   State initial_state(index_t batch) const {

@@ -8,7 +8,7 @@
 ///   `initial_state(batch) const`      what a sequence begins with; else zeros of hidden_size()
 ///   `hidden_size() const`             else the last extent of initial_state(1)
 ///   `visit(v)`                        its parameters by name; without it none are trained
-///   `static constexpr bool row_wise = true`
+///   `static constexpr bool row_wise = true`, or `bool row_wise() const`
 ///                                     its word that no row of a batch depends on another and that visit()
 ///                                     shows every Variable it holds: scan may then divide the batch over
 ///                                     threads (blas::set_num_threads)

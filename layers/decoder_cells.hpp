@@ -62,6 +62,7 @@ struct AttendingDecoder {
   Attention<T> attention;
   Variable<T> weight_context, weight_hidden;
 
+  bool row_wise() const requires detail::RowWise<CellStack<Cell>> { return cell.row_wise(); }
   index_t hidden_size() const { return weight_hidden.shape()[0]; }
   const CellStack<Cell>& stack() const { return cell; }
   State begin(const typename CellStack<Cell>::State& state, const Variable<T>& outputs,

@@ -19,7 +19,7 @@ struct DeepTransition {
   static_assert(N >= 1);
   using value_type = detail::cell_number<Cell>;
   using State = detail::cell_state<Cell>;
-  static constexpr bool row_wise = detail::RowWise<Cell>;
+  static constexpr bool row_wise = detail::ConstantlyRowWise<Cell>;
   std::array<Cell, N> cells;
 
   DeepTransition() = default;

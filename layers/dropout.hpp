@@ -30,6 +30,7 @@ class Dropout {
     return y;
   }
   double p() const { return p_; }
+  bool training() const { return training_; }
   const RandomKey& key() const { return key_; }
 
   template <class V>

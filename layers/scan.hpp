@@ -39,7 +39,7 @@ Scanned<T, S> scan_from(const Cell& cell, const Variable<T>& xs, S state, const 
   SequencePlan plan = plan_scan(xs, options);
   const Watched watched = watch<T>(cell, state, plan, options);
   if constexpr (RowWise<Cell>) {
-    if (const int count = shard_count(plan, options, watched); count > 1) {
+    if (const int count = shard_count(plan, options, watched); count > 1 && is_row_wise(cell)) {
       if (auto run = scan_shards(any_cell<T>(cell, state), count, options, xs, members_of(state)))
         return {std::move(run->output), with_members(std::move(state), run->state)};
     }

@@ -3,7 +3,8 @@
 
 #include "autograd/join.hpp"
 #include "autograd/losses.hpp"
-#include "autograd/reduce.hpp"
+#include "autograd/matmul.hpp"
+#include "autograd/permute.hpp"
 #include "autograd/softmax.hpp"
 #include "benchmarks/workloads/inputs.hpp"
 #include "layers/embedding.hpp"
@@ -11,6 +12,34 @@
 #include "layers/linear_layer.hpp"
 
 namespace bench {
+
+/// What the decoder carries: its output [s; c], its own state, and what it attends to.
+template <class T>
+struct AttendingState {
+  Variable<T> h, s, keys, memory;  ///< (B, 2H), (B, H), (B, S, H) twice
+  void visit(auto&& v) { v("h", h), v("s", s), v("keys", keys), v("memory", memory); }
+};
+
+/// c = Σ softmax(v tanh(keys + W s + b)) memory;  s' = GRU([x; c], s)
+template <class T>
+struct AttendingCell {
+  using value_type = T;
+  using State = AttendingState<T>;
+  static constexpr bool row_wise = true;
+  unroll::GruCell<T> cell;
+  unroll::Linear<T> query, score;
+
+  State step(const Variable<T>& x, const State& before) const {
+    const Variable<T>& keys = before.keys;
+    const index_t batch = keys.shape()[0], source = keys.shape()[1], hidden = keys.shape()[2];
+    const Variable<T> q = reshape(query(before.s), {batch, 1, hidden});
+    const Variable<T> weights = softmax(reshape(score(tanh(keys + q)), {batch, 1, source}), 2);
+    const Variable<T> c = reshape(matmul(weights, before.memory), {batch, hidden});
+    const Variable<T> s = cell.step(cell.project(unroll::concat<T>({x, c}, 1)), before.s);
+    return {unroll::concat<T>({s, c}, 1), s, keys, before.memory};
+  }
+  void visit(auto&& v) { v("cell", cell), v("query", query), v("score", score); }
+};
 
 /// Forward and backward over one batch of sentences, without an update.
 template <class T>
@@ -25,18 +54,14 @@ class Translation {
 
   void operator()() {
     unroll::zero_grad(*this);
-    const auto [memory, last] =
+    const auto [outputs, last] =
         scan(encoder_, source_embedding_(source_), encoder_.initial_state(sizes_.batch));
-    const Variable<T> keys = keys_(memory), words = target_embedding_(target_);
-    Variable<T> s = last;
-    std::vector<Variable<T>> outputs;
-    for (index_t t = 0; t < sizes_.target; ++t) {
-      const Variable<T> match = score_(tanh(keys + query_(s)));
-      const Variable<T> context = sum(softmax(match, 0) * memory, {0});
-      s = decoder_.step(decoder_.project(unroll::concat<T>({unroll::select(words, 0, t), context}, 1)), s);
-      outputs.push_back(unroll::concat<T>({s, context}, 1));
-    }
-    cross_entropy(out_(unroll::concat(outputs, 0)), gold_).backward();
+    const Variable<T> memory = permute(outputs, {1, 0, 2});
+    const Variable<T> nothing({sizes_.batch, 2 * sizes_.hidden}, T{0});
+    const auto decoded =
+        scan(decoder_, target_embedding_(target_), AttendingState<T>{nothing, last, keys_(memory), memory});
+    const index_t words = sizes_.target * sizes_.batch;
+    cross_entropy(out_(reshape(decoded.output, {words, 2 * sizes_.hidden})), gold_).backward();
   }
 
   double flops() const {
@@ -50,7 +75,7 @@ class Translation {
   void visit(auto&& v) {
     v("source", source_embedding_), v("target", target_embedding_);
     v("encoder", encoder_), v("decoder", decoder_);
-    v("keys", keys_), v("query", query_), v("score", score_), v("out", out_);
+    v("keys", keys_), v("out", out_);
   }
 
  private:
@@ -58,9 +83,9 @@ class Translation {
   Generator rng_{1};
   index_t V_ = sizes_.vocabulary, H_ = sizes_.hidden;
   unroll::Embedding<T> source_embedding_{V_, H_, {}, rng_}, target_embedding_{V_, H_, {}, rng_};
-  unroll::GruCell<T> encoder_{H_, H_, true, rng_}, decoder_{2 * H_, H_, true, rng_};
-  unroll::Linear<T> keys_{H_, H_, {.bias = false}, rng_}, query_{H_, H_, {}, rng_},
-      score_{H_, 1, {.bias = false}, rng_}, out_{2 * H_, V_, {}, rng_};
+  unroll::GruCell<T> encoder_{H_, H_, true, rng_};
+  AttendingCell<T> decoder_{{2 * H_, H_, true, rng_}, {H_, H_, {}, rng_}, {H_, 1, {.bias = false}, rng_}};
+  unroll::Linear<T> keys_{H_, H_, {.bias = false}, rng_}, out_{2 * H_, V_, {}, rng_};
   Indices source_ = tokens({sizes_.source, sizes_.batch}, V_, rng_),
           target_ = tokens({sizes_.target, sizes_.batch}, V_, rng_),
           gold_ = tokens({sizes_.target * sizes_.batch}, V_, rng_);
