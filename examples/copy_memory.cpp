@@ -23,10 +23,10 @@ namespace {
 constexpr index_t symbols = 8, shown = 10, blank = 8, signal = 9, classes = 10;
 
 struct Options {
-  std::string cell = "lstm";
+  std::string cell = "gru";
   index_t blanks = 20, batch = 50, hidden = 128;
   int steps = 10000;
-  double lr = 1e-3, clip = 1;
+  double lr = 3e-3, clip = 1;
   std::uint64_t seed = 1;
 };
 
