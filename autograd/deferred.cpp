@@ -1,6 +1,8 @@
 #include "autograd/deferred.hpp"
 
 #include <algorithm>
+#include <tuple>
+#include <utility>
 
 #include "autograd/falsify.hpp"
 #include "autograd/gemm.hpp"
@@ -13,14 +15,6 @@ namespace {
 constexpr index_t rows_at_once = 4096;
 // Rows that lie in one piece are not copied from this many on.
 constexpr index_t rows_in_place = 512;
-
-/// The rows of consecutive uses, stacked: (rows, outputs) and (rows, inputs).
-template <class T>
-struct Stacked {
-  const T* dy = nullptr;
-  const T* x = nullptr;
-  index_t x_stride = 0, rows = 0;
-};
 
 // The uses from `first` on whose rows lie one after another. Only slices of one array ever do, because
 // every array is preceded by its header: what is merged follows from the graph, not from addresses.
@@ -38,64 +32,114 @@ const DeferredUse<T>* end_of_piece(const DeferredUse<T>* first, const DeferredUs
   return u;
 }
 
+/// The uses that make the next product: a long piece, or several short ones up to the next long one.
 template <class T>
-void copy_rows(const T* from, index_t rows, index_t cols, index_t stride, T* to) {
-  current_traffic.copied += bytes_of<T>(rows * cols);
-  for (index_t r = 0; r < rows; ++r) std::copy_n(from + r * stride, cols, to + r * cols);
-}
-
-/// Takes the next product's worth of uses; copies them into `dy` and `x` where they lie scattered.
-template <class T>
-Stacked<T> take_rows(const DeferredUse<T>*& u, const DeferredUse<T>* end, index_t outputs, index_t inputs,
-                     PoolVector<T>& dy, PoolVector<T>& x) {
+std::span<const DeferredUse<T>> next_product(const DeferredUse<T>* first, const DeferredUse<T>* end,
+                                             index_t outputs) {
   index_t rows = 0;
-  const DeferredUse<T>* first = u;
   const DeferredUse<T>* stop = end_of_piece(first, end, outputs, rows);
-  if (rows >= rows_in_place || stop == end) {
-    u = stop;
-    return {first->dy, first->x ? first->x->data : nullptr, first->x_stride, rows};
-  }
-  for (;;) {  // short pieces together, up to the next long one
+  while (rows < rows_in_place && stop != end) {
     index_t more = 0;
-    if (stop == end) break;
     const DeferredUse<T>* next = end_of_piece(stop, end, outputs, more);
     if (more >= rows_in_place || rows + more > rows_at_once) break;
     rows += more;
     stop = next;
   }
-  dy.resize(static_cast<std::size_t>(rows * outputs));
-  x.resize(static_cast<std::size_t>(rows * inputs));
-  index_t at = 0;
-  for (; u != stop; ++u) {
-    copy_rows(u->dy, u->rows, outputs, outputs, dy.data() + at * outputs);
-    if (u->x) copy_rows<T>(u->x->data, u->rows, inputs, u->x_stride, x.data() + at * inputs);
-    at += u->rows;
-  }
-  return {dy.data(), x.data(), inputs, rows};
+  return {first, stop};
 }
 
 }  // namespace
 
+/// One operand of a product: its rows where they lie if they lie one after another, else a copy. The copy is
+/// kept for the next product, which often has the same rows: those of x W and h U in one gate do.
 template <class T>
-void flush_product(DeferredProduct<T>& product) {
+class DeferredBuffers<T>::Rows {
+ public:
+  const T* data = nullptr;
+  index_t stride = 0, count = 0;
+
+  template <class Place>  // the first row of a use, and how far apart its rows are
+  void take(std::span<const DeferredUse<T>> uses, index_t cols, Place&& place) {
+    std::tie(data, stride) = place(uses.front());
+    count = 0;
+    bool in_place = true;
+    for (const DeferredUse<T>& u : uses) {
+      in_place = in_place && place(u) == std::pair(data + count * stride, stride);
+      count += u.rows;
+    }
+    if (in_place) return;
+    const auto held = [&](const Copied& c, const DeferredUse<T>& u) {
+      return c.rows == u.rows && place(u) == std::pair(c.from, c.stride);
+    };
+    if (cols != cols_ || !std::equal(copied_.begin(), copied_.end(), uses.begin(), uses.end(), held))
+      copy(uses, cols, place);
+    data = static_cast<const T*>(block_->data());
+    stride = cols;
+  }
+
+ private:
+  struct Copied {
+    const T* from;
+    index_t stride, rows;
+  };
+
+  template <class Place>
+  void copy(std::span<const DeferredUse<T>> uses, index_t cols, Place&& place) {
+    const std::size_t bytes = bytes_of<T>(count * cols);
+    if (!block_ || capacity_ < bytes) {
+      block_ = Ref<Block>(Block::allocate(bytes));
+      capacity_ = bytes;
+    }
+    auto* to = static_cast<T*>(block_->data());
+    copied_.clear();
+    for (const DeferredUse<T>& u : uses) {
+      const auto [from, apart] = place(u);
+      copied_.push_back({from, apart, u.rows});
+      for (index_t r = 0; r < u.rows; ++r, to += cols) std::copy_n(from + r * apart, cols, to);
+    }
+    cols_ = cols;
+    current_traffic.copied += bytes;
+  }
+
+  Ref<Block> block_;
+  std::size_t capacity_ = 0;
+  PoolVector<Copied> copied_;  // what block_ has
+  index_t cols_ = 0;
+};
+
+template <class T>
+DeferredBuffers<T>::DeferredBuffers() : dy(std::make_unique<Rows>()), x(std::make_unique<Rows>()) {}
+template <class T>
+DeferredBuffers<T>::~DeferredBuffers() = default;
+
+template <class T>
+void flush_product(DeferredProduct<T>& product, DeferredBuffers<T>& buffers) {
   Tensor<T>& p = *product.parameter;
-  const bool bias = !product.uses.front().x;
-  const index_t outputs = bias ? p.shape.size() : p.shape[0];
-  const index_t inputs = bias ? 0 : p.shape[1];
   std::reverse(product.uses.begin(), product.uses.end());  // backward queued the last time step first
   const GradSlot<T> g = open_grad(p);
-  T beta = g.add ? T{1} : T{0};
-  PoolVector<T> x_buffer, dy_buffer;
+  bool add = g.add;
   const DeferredUse<T>* end = product.uses.data() + product.uses.size();
-  for (const DeferredUse<T>* u = product.uses.data(); u != end;) {
-    const Stacked<T> s = take_rows(u, end, outputs, inputs, dy_buffer, x_buffer);
-    if (bias) {
-      sum_rows(s.dy, s.rows, outputs, g.data, beta != T{0});
-    } else {
-      blas::gemm<T>(blas::Trans::yes, blas::Trans::no, outputs, inputs, s.rows, T{1}, s.dy, outputs, s.x,
-                    s.x_stride, beta, g.data, inputs);
+  if (!product.uses.front().x) {  // a bias
+    const index_t outputs = p.shape.size();
+    index_t rows = 0;
+    for (const DeferredUse<T>* u = product.uses.data(); u != end; add = true) {
+      const T* dy = u->dy;
+      u = end_of_piece(u, end, outputs, rows);
+      sum_rows(dy, rows, outputs, g.data, add);
     }
-    beta = T{1};
+    return;
+  }
+  const index_t outputs = p.shape[0], inputs = p.shape[1];
+  auto &dy = *buffers.dy, &x = *buffers.x;
+  for (const DeferredUse<T>* u = product.uses.data(); u != end; add = true) {
+    const auto uses = next_product(u, end, outputs);
+    dy.take(uses, outputs, [&](const DeferredUse<T>& use) { return std::pair(use.dy, outputs); });
+    x.take(uses, inputs, [](const DeferredUse<T>& use) {
+      return std::pair(static_cast<const T*>(use.x->data), use.x_stride);
+    });
+    blas::gemm<T>(blas::Trans::yes, blas::Trans::no, outputs, inputs, dy.count, T{1}, dy.data, outputs,
+                  x.data, x.stride, add ? T{1} : T{0}, g.data, inputs);
+    u += uses.size();
   }
 }
 
@@ -130,17 +174,19 @@ void defer(Tensor<T>& parameter, DeferredUse<T> use) {
 
 template <class T>
 void flush_deferred(Tape<T>& tape) {
+  DeferredBuffers<T> buffers;
   for (DeferredProduct<T>& product : tape.deferred) {
     [[maybe_unused]] const Falsifier<T> falsifier(to_falsify(product));
-    flush_product(product);
+    flush_product(product, buffers);
   }
   tape.deferred.clear();
 }
 
-#define UNROLL_INSTANTIATE(T)                       \
-  template void defer(Tensor<T>&, DeferredUse<T>);  \
-  template void flush_product(DeferredProduct<T>&); \
-  template void flush_deferred(Tape<T>&);           \
+#define UNROLL_INSTANTIATE(T)                                            \
+  template void defer(Tensor<T>&, DeferredUse<T>);                       \
+  template class DeferredBuffers<T>;                                     \
+  template void flush_product(DeferredProduct<T>&, DeferredBuffers<T>&); \
+  template void flush_deferred(Tape<T>&);                                \
   template void sum_rows(const T*, index_t, index_t, T*, bool);
 UNROLL_INSTANTIATE(float)
 UNROLL_INSTANTIATE(double)

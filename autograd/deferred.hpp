@@ -27,9 +27,23 @@ struct DeferredProduct {
 template <class T>
 void defer(Tensor<T>& parameter, DeferredUse<T> use);
 
-/// Does one product: adds to the parameter's gradient.
+/// Room for rows that do not lie in one piece.
 template <class T>
-void flush_product(DeferredProduct<T>& product);
+class DeferredBuffers {
+ public:
+  DeferredBuffers();
+  ~DeferredBuffers();
+
+ private:
+  template <class U>
+  friend void flush_product(DeferredProduct<U>& product, DeferredBuffers<U>& buffers);
+  class Rows;
+  std::unique_ptr<Rows> dy, x;
+};
+
+/// Does one product: adds to the parameter's gradient. Of one DeferredBuffers no use may go in between.
+template <class T>
+void flush_product(DeferredProduct<T>& product, DeferredBuffers<T>& buffers);
 
 /// Does all queued products and empties the queue.
 template <class T>

@@ -222,11 +222,12 @@ class ShardedScan final : public ManyNode<T> {
 
   // Products of leaves wait on for the end of the whole pass; the others are needed by the next op.
   void hand_on_products(Shard<T>& shard) {
+    DeferredBuffers<T> buffers;
     for (DeferredProduct<T>& product : shard.waiting) {
       std::size_t k = 0;
       while (shard.wholes[k].tensor() != product.parameter.get()) ++k;
       if (!this->input(k).is_leaf()) {
-        flush_product(product);
+        flush_product(product, buffers);
       } else {
         for (DeferredUse<T>& use : product.uses) defer(this->input(k), std::move(use));
       }
