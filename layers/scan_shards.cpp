@@ -59,6 +59,7 @@ class AsCaller {
     if (!products_) return;
     products_->calls = blas::counters().calls - before_.calls;
     products_->flops = blas::counters().flops - before_.flops;
+    products_->packings = blas::counters().packings - before_.packings;
   }
   AsCaller(const AsCaller&) = delete;
   AsCaller& operator=(const AsCaller&) = delete;
@@ -101,6 +102,7 @@ void in_parallel(const Shards<T>& shards, bool records, Work&& work) {
   for (const auto& shard : shards) {
     blas::counters().calls += shard->products.calls;
     blas::counters().flops += shard->products.flops;
+    blas::counters().packings += shard->products.packings;
   }
   for (const auto& shard : shards)
     if (shard->error) std::rethrow_exception(std::exchange(shard->error, nullptr));

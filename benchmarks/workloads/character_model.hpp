@@ -2,11 +2,11 @@
 /// \file A character language model, as a training step (W1) and as a writer (W6).
 
 #include "autograd/losses.hpp"
-#include "autograd/softmax.hpp"
 #include "benchmarks/workloads/inputs.hpp"
 #include "layers/embedding.hpp"
 #include "layers/linear_layer.hpp"
 #include "layers/lstm.hpp"
+#include "layers/sampling.hpp"
 #include "layers/stream.hpp"
 #include "optim/adam.hpp"
 #include "optim/clip.hpp"
@@ -78,7 +78,9 @@ class CharacterSampling {
     std::int64_t token = 0;
     for (index_t t = 0; t < sizes_.length; ++t) {
       const Variable<T> h = network.step(model_.embedding(Indices(Shape{1}, {token})));
-      token = draw(softmax(model_.out(h)));
+      const Variable<T> logits = model_.out(h);
+      token =
+          unroll::draw_symbol({logits.data(), static_cast<std::size_t>(logits.size())}, {}, rng_.uniform());
     }
   }
 
@@ -88,13 +90,6 @@ class CharacterSampling {
   }
 
  private:
-  std::int64_t draw(const Variable<T>& probabilities) {
-    double u = rng_.uniform();
-    index_t k = 0;
-    while (k + 1 < sizes_.vocabulary && (u -= probabilities.data()[k]) >= 0) ++k;
-    return k;
-  }
-
   Sizes sizes_;
   Generator rng_{1};
   CharacterModel<T> model_;
