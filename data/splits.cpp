@@ -4,6 +4,7 @@
 #include <cmath>
 #include <map>
 #include <numeric>
+#include <set>
 
 #include "autograd/error.hpp"
 #include "data/shuffle.hpp"
@@ -39,6 +40,21 @@ IndexSplit split_by_class(std::span<const std::int64_t> classes, double valid_fr
     split.valid.insert(split.valid.end(), middle, numbers.end());
   }
   for (auto* part : {&split.train, &split.valid}) std::sort(part->begin(), part->end());
+  return split;
+}
+
+IndexSplit with_every_class(IndexSplit split, std::span<const std::int64_t> classes) {
+  const auto class_of = [&](std::int64_t i) {
+    if (i < 0 || i >= std::ssize(classes))
+      fail<IndexError>("split: need examples in [0, {}); got {}", classes.size(), i);
+    return classes[static_cast<std::size_t>(i)];
+  };
+  std::set<std::int64_t> trained;
+  for (const auto i : split.train) trained.insert(class_of(i));
+  std::vector<std::int64_t> rest;
+  for (const auto i : split.valid) (trained.insert(class_of(i)).second ? split.train : rest).push_back(i);
+  split.valid = std::move(rest);
+  std::sort(split.train.begin(), split.train.end());
   return split;
 }
 

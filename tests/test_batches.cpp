@@ -154,6 +154,15 @@ TEST_CASE("splits: by class, each class is divided, and one with one example tra
   CHECK(split_by_class(Ids(20, 0), 0.15, 1).valid.size() == 3);
 }
 
+TEST_CASE("splits: a class without training examples gets its first one back") {
+  const Ids classes = {0, 1, 0, 2, 2, 1};
+  const IndexSplit split = with_every_class({{0, 1, 2}, {3, 4, 5}}, classes);
+  CHECK(split.train == Ids{0, 1, 2, 3});
+  CHECK(split.valid == Ids{4, 5});
+  CHECK_THROWS_WITH_AS(with_every_class({{0}, {6}}, classes), "split: need examples in [0, 6); got 6",
+                       IndexError);
+}
+
 TEST_CASE("splits: mistakes are named") {
   CHECK_THROWS_AS(split_at_random(5, 1, 1), UsageError);
   CHECK_THROWS_WITH_AS(split_at_random(-1, 0.1, 1), "split: need at least 0 examples; got -1", UsageError);
