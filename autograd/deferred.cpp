@@ -38,7 +38,8 @@ std::span<const DeferredUse<T>> next_product(const DeferredUse<T>* first, const 
                                              index_t outputs) {
   index_t rows = 0;
   const DeferredUse<T>* stop = end_of_piece(first, end, outputs, rows);
-  while (rows < rows_in_place && stop != end) {
+  const bool is_long = rows >= rows_in_place;
+  while (!is_long && stop != end) {
     index_t more = 0;
     const DeferredUse<T>* next = end_of_piece(stop, end, outputs, more);
     if (more >= rows_in_place || rows + more > rows_at_once) break;
@@ -92,6 +93,7 @@ class DeferredBuffers<T>::Rows {
     }
     auto* to = static_cast<T*>(block_->data());
     copied_.clear();
+    copied_.reserve(uses.size());
     for (const DeferredUse<T>& u : uses) {
       const auto [from, apart] = place(u);
       copied_.push_back({from, apart, u.rows});

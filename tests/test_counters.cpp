@@ -104,7 +104,7 @@ TEST_CASE("counters: a GRU layer of one sequence (W3)") {
   // Gradients of W h lie scattered: they are put together for W_hh and for b_hh, the states for W_hh.
   CHECK(c.copied <= (2 * 3 + 1) * time * H * number + H * number);
   CHECK(c.added <= (time - 1) * 2 * H * number);
-  CHECK(c.blocks <= 31 * time);
+  CHECK(c.blocks <= 31 * time + 200);
 }
 
 TEST_CASE("counters: an Elman layer of one sequence (W3e)") {
@@ -174,7 +174,7 @@ TEST_CASE("counters: encoder and decoder with attention (W5)") {
   CHECK(c.calls(3 * H, H, all) <= 5);  // of the encoder's two weights, the decoder's two, and the context's
   CHECK(c.packed() <= 8 * S);
   CHECK(c.nodes <= 19 * S + 20);
-  CHECK(c.blocks <= 140 * S);
+  CHECK(c.blocks <= 140 * S + 200);
   // Of one step, in rows of H for each sequence: what the products of attention add to, gates, [s; c].
   CHECK(c.copied <= 77 * S * batch * H * number);
 }
