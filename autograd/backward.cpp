@@ -89,6 +89,8 @@ void Tape<T>::visit(Node<T>& node, const Options& options) {
 template <class T>
 void Tape<T>::sweep(const Options& options) {
   for (std::size_t i = 0; i < order_.size(); ++i) {
+    if (i + 8 < order_.size()) fetch_node(order_[i + 8]);
+    if (i + 4 < order_.size()) fetch_tensors(order_[i + 4]);
     Node<T>& node = *order_[i];
     visit(node, options);
     order_[i] = nullptr;

@@ -65,7 +65,9 @@ class FusedNode final : public FixedNode<T, L, sizeof...(Trees)> {
       all_plain = all_plain && plain(in, shape_);
       if (!this->wants(k)) continue;
       const bool whole = in.shape == shape_;
-      const GradSlot<T>& slot = slots[k] = whole ? open_grad(in) : open_grad_to_add(in);
+      // In its place at once: a copy would wait for the fields just written.
+      const GradSlot<T>& slot = *(whole ? new (&slots[k]) GradSlot<T>(open_grad(in))
+                                        : new (&slots[k]) GradSlot<T>(open_grad_to_add(in)));
       sinks[k].data = slot.data;
       sinks[k].add = slot.add;
       layouts[L + k] = {&in.shape, slot.run, slot.pitch};

@@ -35,7 +35,9 @@ class Shape {
   const index_t* end() const { return extents_.data() + rank_; }
 
   bool operator==(const Shape& other) const {
-    return rank_ == other.rank_ && size_ == other.size_ && extents_ == other.extents_;
+    bool same = rank_ == other.rank_ && size_ == other.size_;
+    for (std::size_t k = 0; k < extents_.size(); ++k) same &= extents_[k] == other.extents_[k];
+    return same;
   }
 
   /// Product of the extents of axes [first, last).
