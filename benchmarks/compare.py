@@ -18,7 +18,7 @@ import subprocess
 import sys
 import tempfile
 
-MEDIAN = re.compile(r"^(.*?):?\s*median\s+([0-9.]+)\s*ms", re.MULTILINE)
+MEDIAN = re.compile(r"^(.*?):?[ \t]*median[ \t]+([0-9.]+)[ \t]*ms", re.MULTILINE)
 
 
 def environment(threads):
@@ -36,7 +36,7 @@ def run(command, env):
         child = subprocess.Popen(["bash", "-c", command], env=env, stdout=output)
         _, status, usage = os.wait4(child.pid, 0)
         output.seek(0)
-        medians = {name.strip(): float(ms) for name, ms in MEDIAN.findall(output.read())}
+        medians = {name.strip() or "median": float(ms) for name, ms in MEDIAN.findall(output.read())}
     if status != 0 or not medians:
         sys.exit(f"compare.py: no median from: {command}")
     return medians, usage.ru_maxrss / 1024

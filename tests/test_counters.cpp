@@ -171,7 +171,7 @@ TEST_CASE("counters: encoder and decoder with attention (W5)") {
   CHECK(static_cast<double>(c.flops) <= step.flops());
   CHECK(c.calls(all, V, 2 * H) == 1);  // all words at once
   CHECK(c.calls(V, 2 * H, all) == 1);  // gradient of the output layer
-  CHECK(c.calls(3 * H, H, all) <= 5);  // of the encoder's two weights, the decoder's two, and the context's
+  CHECK(c.calls(3 * H, H, all) <= 5);  // of the recurrent weights, and of the encoder's input weight
   CHECK(c.packed() <= 8 * S);
   CHECK(c.nodes <= 19 * S + 20);
   CHECK(c.blocks <= 140 * S + 200);
