@@ -1,0 +1,113 @@
+#include "examples/tag/corpus.hpp"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "data/tokens.hpp"
+
+namespace unroll::tag {
+namespace {
+
+const SpecialSymbols with_unknown{.unknown = "<unknown>"};
+
+/// Numbers types in the order in which they are first seen.
+class Types {
+ public:
+  Types(Corpus& corpus, const Reading& reading) : corpus_(corpus), reading_(reading) {}
+
+  std::int64_t number(const std::string& word) {
+    const auto [found, is_new] = numbers_.emplace(word, std::ssize(corpus_.types));
+    if (is_new)
+      corpus_.types.push_back(
+          {.id = reading_.words.id(word), .characters = ids_of(split_characters(word), reading_.characters)});
+    ++corpus_.types[static_cast<std::size_t>(found->second)].occurrences;
+    return found->second;
+  }
+
+ private:
+  Corpus& corpus_;
+  const Reading& reading_;
+  StringMap<std::int64_t> numbers_;
+};
+
+}  // namespace
+
+Reading Reading::of(const std::vector<TaggedSentence>& sentences, std::int64_t min_count) {
+  SymbolCounts words, characters, tags;
+  for (const auto& sentence : sentences) {
+    for (const auto& word : sentence.words) {
+      words.add(word);
+      for (const auto character : split_characters(word)) characters.add(character);
+    }
+    for (const auto& tag : sentence.tags) tags.add(tag);
+  }
+  Reading reading{.words = Vocabulary(words, with_unknown, min_count),
+                  .characters = Vocabulary(characters, with_unknown, 2),
+                  .tags = Vocabulary(tags)};
+  if (reading.words.size() == 1)
+    fail<UsageError>("--min-count {}: no word occurs so often; take a smaller number", min_count);
+  return reading;
+}
+
+nlohmann::ordered_json Reading::to_json() const {
+  return {{"words", words.to_json()}, {"characters", characters.to_json()}, {"tags", tags.to_json()}};
+}
+
+Reading Reading::from_json(const nlohmann::ordered_json& json, std::string_view name) {
+  return {.words = Vocabulary::from_json(json.at("words"), name),
+          .characters = Vocabulary::from_json(json.at("characters"), name),
+          .tags = Vocabulary::from_json(json.at("tags"), name)};
+}
+
+std::vector<std::int64_t> Corpus::lengths() const {
+  std::vector<std::int64_t> lengths;
+  for (const auto& sentence : words) lengths.push_back(std::ssize(sentence));
+  return lengths;
+}
+
+Corpus encode(const std::vector<TaggedSentence>& sentences, const Reading& reading) {
+  Corpus corpus;
+  Types types(corpus, reading);
+  for (const auto& sentence : sentences) {
+    auto& words = corpus.words.emplace_back();
+    for (const auto& word : sentence.words) words.push_back(types.number(word));
+    auto& tags = corpus.tags.emplace_back();
+    for (const auto& tag : sentence.tags) {
+      tags.push_back(reading.tags.find(tag).value_or(unknown_tag));
+      if (tags.back() == unknown_tag && corpus.unknown_tags++ == 0) corpus.first_unknown_tag = tag;
+    }
+    corpus.tokens += std::ssize(words);
+  }
+  return corpus;
+}
+
+Batch make_batch(const Corpus& corpus, std::span<const std::int64_t> which, const WordDropout& dropout) {
+  const PaddedTokens types = pad(corpus.words, -1, which);
+  const PaddedTokens tags = pad(corpus.tags, unknown_tag, which);
+  std::vector<std::uint32_t> chance(types.tokens.size());
+  if (dropout.share > 0) random_words(dropout.key, chance);
+
+  std::vector<std::int64_t> words(types.tokens.size()), spelling(types.tokens.size());
+  std::vector<std::vector<std::int64_t>> spelled;
+  std::unordered_map<std::int64_t, std::int64_t> places;
+  for (std::size_t k = 0; k < types.tokens.size(); ++k) {
+    if (types.tokens[k] < 0) continue;  // beyond the end: any number serves
+    const WordType& type = corpus.types[static_cast<std::size_t>(types.tokens[k])];
+    const bool dropped = type.occurrences == 1 && chance[k] < dropout.share * 0x1p32;
+    words[k] = dropped ? dropout.unknown : type.id;
+    const auto [place, is_new] = places.emplace(types.tokens[k], std::ssize(spelled));
+    if (is_new) spelled.push_back(type.characters);
+    spelling[k] = place->second;
+  }
+  const PaddedTokens characters = pad(spelled, 0);
+  const Shape shape{types.steps, types.batch};
+  return {.lengths = Indices(types.lengths),
+          .words = Indices(shape, std::move(words)),
+          .characters = Indices({characters.steps, characters.batch}, characters.tokens),
+          .character_lengths = Indices(characters.lengths),
+          .spelling = Indices(shape, std::move(spelling)),
+          .tags = tags.steps == types.steps ? Indices(shape, tags.tokens) : Indices(),
+          .tokens = std::ssize(tags.tokens) - std::ranges::count(tags.tokens, unknown_tag)};
+}
+
+}  // namespace unroll::tag

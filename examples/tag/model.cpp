@@ -1,0 +1,70 @@
+#include "examples/tag/model.hpp"
+
+#include "autograd/gather.hpp"
+#include "autograd/join.hpp"
+#include "autograd/losses.hpp"
+#include "layers/init.hpp"
+
+namespace unroll::tag {
+namespace {
+
+Recurrence both_directions(const std::string& cell, index_t input, index_t hidden, int layers, double dropout,
+                           Generator& rng) {
+  return Recurrence(cell_kind(cell).make({.input = input,
+                                          .hidden = hidden,
+                                          .layers = layers,
+                                          .dropout = dropout,
+                                          .recurrent_dropout = 0,
+                                          .zoneout = 0,
+                                          .zoneout_memory = 0,
+                                          .variational = false,
+                                          .bidirectional = true},
+                                         rng));
+}
+
+/// Most words are rare: their embeddings change little, and would stay noise at N(0, 1). One epoch from there
+/// ends at 77 % on English treebanks, from here at 90 %.
+Embedding<float> small_embedding(index_t count, index_t size, Generator& rng) {
+  Embedding<float> result(count, size, {}, rng);
+  init::normal(result.weight, 0, 0.1, rng);
+  return result;
+}
+
+}  // namespace
+
+TagModel::TagModel(const ModelOptions& o, Generator& rng) : cell_(o.cell), dropout_(o.dropout, rng) {
+  index_t size = 0;
+  if (o.words > 0) {
+    words_ = small_embedding(o.words, o.word_embedding, rng);
+    size += o.word_embedding;
+  }
+  if (o.characters > 0) {
+    characters_ = small_embedding(o.characters, o.character_embedding, rng);
+    spelling_ = both_directions(o.cell, o.character_embedding, o.character_hidden, 1, 0, rng);
+    size += spelling_->output_size();
+  }
+  recurrent_ = both_directions(o.cell, size, o.hidden, o.layers, o.dropout, rng);
+  output_ = Linear<float>(recurrent_->output_size(), o.tags, {}, rng);
+}
+
+Variable<float> TagModel::features(const Batch& batch) const {
+  std::vector<Variable<float>> parts;
+  if (words_) parts.push_back((*words_)(batch.words));
+  if (characters_) {  // each of the U words is spelled once
+    const auto spelled =
+        spelling_->run((*characters_)(batch.characters), {.lengths = batch.character_lengths});
+    parts.push_back(embedding(spelling_->last(spelled.state), batch.spelling));
+  }
+  return parts.size() == 1 ? parts[0] : concat(parts, 2);
+}
+
+Variable<float> TagModel::operator()(const Batch& batch) const {
+  const auto read = recurrent_->run(dropout_(features(batch)), {.lengths = batch.lengths});
+  return output_(dropout_(read.output));
+}
+
+Variable<float> TagModel::loss(const Batch& batch) const {
+  return cross_entropy((*this)(batch), batch.tags, {.ignore_index = unknown_tag});
+}
+
+}  // namespace unroll::tag

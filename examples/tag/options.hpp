@@ -1,0 +1,52 @@
+#pragma once
+/// \file The options of tag's training.
+
+#include "examples/common/options.hpp"
+#include "examples/common/recurrent.hpp"
+
+namespace unroll::tag {
+
+using namespace program;
+
+struct TrainOptions : program::RunOptions {
+  static constexpr const char* kind = "tag";
+
+  std::string text, valid, features = "both", cell = "lstm";
+  std::int64_t min_count = 1, embedding = 100, hidden = 128, char_embedding = 30, char_hidden = 50;
+  std::int64_t batch = 32;
+  double dropout = 0.3, word_dropout = 0.5;
+  int layers = 1;
+
+  TrainOptions() { epochs = 8, lr_decay = 0.8; }
+
+  template <class Self, class Visit>
+  static void visit_fixed(Self& o, Visit&& visit) {
+    visit("features", o.features, "what a word is known by: itself (words), its spelling (chars) or both",
+          Allowed{.words = {"both", "words", "chars"}});
+    visit("min-count", o.min_count, "rarer words count as unknown", count_from(1));
+    visit("cell", o.cell, cell_help().c_str(), Allowed{});
+    visit("embedding", o.embedding, "size of a word's embedding", size_from(1));
+    visit("hidden", o.hidden, "size of the hidden state, in each direction", size_from(1));
+    visit("layers", o.layers, "recurrent layers", Allowed{.low = 1, .high = 1000});
+    visit("char-embedding", o.char_embedding, "size of a character's embedding", size_from(1));
+    visit("char-hidden", o.char_hidden, "size of the hidden state over characters, in each direction",
+          size_from(1));
+    visit("dropout", o.dropout, "share dropped of the layers' inputs and outputs in training", share());
+    visit("word-dropout", o.word_dropout, "share of the words seen once that count as unknown in training",
+          Allowed{.low = 0, .high = 1});
+    visit("batch", o.batch, "sentences in a batch", size_from(1));
+    visit_learning(o, visit);
+    visit_lr_decay(o, visit);
+  }
+
+  template <class Self, class Visit>
+  static void visit_changeable(Self& o, Visit&& visit) {
+    visit("text", o.text,
+          "file to learn: a line for each word, WORD TAB TAG, and a blank line after each sentence",
+          Allowed{});
+    visit("valid", o.valid, "file that chooses the best model; without one, it is the last", Allowed{});
+    visit_duration(o, visit);
+  }
+};
+
+}  // namespace unroll::tag

@@ -1,0 +1,31 @@
+#include <iostream>
+
+#include "data/tokens.hpp"
+#include "examples/common/line_reader.hpp"
+#include "examples/tag/commands.hpp"
+#include "examples/tag/scores.hpp"
+#include "examples/tag/tagger.hpp"
+
+namespace unroll::tag {
+
+int predict_command(const PredictOptions& options) {
+  const auto run = load_run<TrainOptions, Reading>(find_checkpoint(options.model));
+  use_threads(options.threads > 0 ? options.threads : run.options.threads);
+  const TagModel model = trained_model(run);
+  const NoGrad no_grad;
+  LineReader lines(std::cin, "standard input", note_to_stderr("tag"));
+  while (const auto line = lines.next()) {
+    const auto tokens = split_words(*line);
+    if (tokens.empty()) continue;
+    const TaggedSentence sentence{.words = {tokens.begin(), tokens.end()}, .tags = {}};
+    const std::int64_t only[] = {0};
+    const auto tags = best_tags(model(make_batch(encode({sentence}, run.reading), only)));
+    std::string text;
+    for (std::size_t k = 0; k < tags.size(); ++k)
+      text += fmt::format("{}\t{}\n", sentence.words[k], run.reading.tags.symbol(tags[k]));
+    write_out(text + "\n");
+  }
+  return 0;
+}
+
+}  // namespace unroll::tag

@@ -1,0 +1,116 @@
+#include "examples/tag/tagger.hpp"
+
+#include "examples/tag/scores.hpp"
+#include "layers/summary.hpp"
+
+namespace unroll::tag {
+namespace {
+
+std::string serial(const std::vector<TaggedSentence>& sentences) {
+  std::string text;
+  for (const auto& sentence : sentences) {
+    for (std::size_t k = 0; k < sentence.words.size(); ++k)
+      text += sentence.words[k] + '\t' + sentence.tags[k] + '\n';
+    text += '\n';
+  }
+  return text;
+}
+
+Texts read_texts(const TrainOptions& options) {
+  if (options.text.empty()) fail<UsageError>("--text: name the file to learn");
+  Texts texts{.train = read_tagged(options.text), .valid = {}, .checksum = {}};
+  if (!options.valid.empty()) texts.valid = read_tagged(options.valid);
+  texts.checksum = checksum_of(serial(texts.train) + '\f' + serial(texts.valid));
+  return texts;
+}
+
+}  // namespace
+
+TagModel new_model(const TrainOptions& o, const Reading& reading) {
+  Generator rng(o.seed);
+  return {{.cell = o.cell,
+           .words = o.features == "chars" ? 0 : reading.words.size(),
+           .word_embedding = o.embedding,
+           .characters = o.features == "words" ? 0 : reading.characters.size(),
+           .character_embedding = o.char_embedding,
+           .character_hidden = o.char_hidden,
+           .hidden = o.hidden,
+           .tags = reading.tags.size(),
+           .layers = o.layers,
+           .dropout = o.dropout},
+          rng};
+}
+
+TagModel trained_model(const SavedRun& run) {
+  TagModel model = new_model(run.options, run.reading);
+  load_state(model, run.tensors, {.prefix = "model"});
+  eval(model);
+  return model;
+}
+
+Tagger::Tagger(const TrainOptions& options, const Texts& texts, Reading reading, const SavedRun* earlier)
+    : ModelTrainer(options, reading, texts.checksum, new_model(options, reading), earlier),
+      train_(encode(texts.train, reading)),
+      valid_(encode(texts.valid, reading)),
+      batches_(train_.lengths(), {.batch = options.batch, .seed = options.seed}) {}
+
+std::unique_ptr<Tagger> Tagger::open(const TrainOptions& options, const SavedRun* earlier) {
+  const Texts texts = read_texts(options);
+  if (earlier) check_same_text(options.text, "--text and --valid", texts.checksum, earlier->text_checksum);
+  auto tagger = std::make_unique<Tagger>(
+      options, texts, earlier ? earlier->reading : Reading::of(texts.train, options.min_count), earlier);
+  tagger->print();
+  return tagger;
+}
+
+void Tagger::print() const {
+  const auto sizes = [](const Corpus& corpus) {
+    return fmt::format("{}, {}", counted(std::ssize(corpus.words), "sentence"),
+                       counted(corpus.tokens, "word"));
+  };
+  fmt::print("text        {}: {}, {} different\n", options_.text, sizes(train_),
+             grouped(std::ssize(train_.types)));
+  if (valid_.tokens > 0) fmt::print("validation  {}: {}\n", options_.valid, sizes(valid_));
+  if (valid_.unknown_tags > 0)
+    fmt::print("note: {}: {} with a tag that does not occur in training, such as {}: they count as missed\n",
+               options_.valid, counted(valid_.unknown_tags, "word"), valid_.first_unknown_tag);
+  fmt::print("known       {}, {}, {}\n", counted(reading_.words.size() - 1, "word"),
+             counted(reading_.characters.size() - 1, "character"), counted(reading_.tags.size(), "tag"));
+  fmt::print("training    {} of {} in batches of {}, {} with learning rate {:g}, seed {}, {}\n\n",
+             counted(options_.epochs, "epoch"), counted(batches_.size(), "step"), options_.batch,
+             options_.optimizer, options_.lr, options_.seed, counted(options_.threads, "thread"));
+  fmt::print("{}\n", summary(model_));
+}
+
+nlohmann::ordered_json Tagger::configuration() const {
+  return {{"text_checksum", text_checksum_},
+          {"sentences", train_.words.size()},
+          {"words", train_.tokens},
+          {"known_words", reading_.words.size() - 1},
+          {"tags", reading_.tags.size()},
+          {"parameters", count_parameters(model_)},
+          {"steps_per_epoch", batches_.size()}};
+}
+
+StepResult Tagger::train_step(std::int64_t epoch, std::int64_t index) {
+  if (epoch != epoch_) order_ = batches_.epoch(epoch), epoch_ = epoch;
+  const auto step = static_cast<std::uint64_t>(epoch * batches_.size() + index);
+  const Batch batch = make_batch(train_, order_[static_cast<std::size_t>(index)],
+                                 {.share = options_.word_dropout,
+                                  .unknown = *reading_.words.unknown(),
+                                  .key = {.seed = options_.seed, .step = step}});
+  const TagModel before = model_;  // shares the parameters; its masks are those of this step
+  return learner_.update(model_.loss(batch), batch.tokens, epoch, [&] { return before.loss(batch); });
+}
+
+std::optional<Evaluation> Tagger::evaluate() {
+  if (valid_.tokens == 0) return {};
+  const auto measure = [&] { return score(model_, valid_, reading_, options_.valid); };
+  const Scores scores = measure();
+  learner_.check_valid(scores.loss, measure);
+  Evaluation result{scores.loss, {{"accuracy", scores.accuracy()}}};
+  if (const auto unknown = scores.unknown_accuracy()) result.figures.emplace_back("unknown_words", *unknown);
+  return result;
+}
+
+}  // namespace unroll::tag
