@@ -22,8 +22,8 @@ Recurrence both_directions(const std::string& cell, index_t input, index_t hidde
                                          rng));
 }
 
-/// Most words are rare: their embeddings change little, and would stay noise at N(0, 1). One epoch from there
-/// ends at 77 % on English treebanks, from here at 90 %.
+/// Most words are rare: their embeddings change little, and would stay noise at N(0, 1). On the English Web
+/// Treebank one epoch from there ends at 81 %, and from here at 90 %.
 Embedding<float> small_embedding(index_t count, index_t size, Generator& rng) {
   Embedding<float> result(count, size, {}, rng);
   init::normal(result.weight, 0, 0.1, rng);
