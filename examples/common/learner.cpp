@@ -39,7 +39,7 @@ Learner::Learner(const RunOptions& options, std::vector<Variable<float>> paramet
       clip_(options.clip > 0 ? options.clip : HUGE_VAL) {}
 
 StepResult Learner::update(const Variable<float>& loss, std::int64_t symbols, std::int64_t epoch,
-                           const std::function<Variable<float>()>& again) {
+                           const std::function<Variable<float>()>& again, double lr_factor) {
   loss.backward();
   const double norm = clip_grad_norm(parameters_, clip_);
   const StepResult result{loss.item(), norm, symbols};
@@ -47,7 +47,7 @@ StepResult Learner::update(const Variable<float>& loss, std::int64_t symbols, st
     fail_diverged(
         fmt::format("loss {}, gradient norm {}", std::abs(result.loss), std::abs(norm)),  // no "-nan"
         [&] { again().backward(); });
-  optimizer_->set_lr(lr_ * std::pow(lr_decay_, static_cast<double>(epoch)));
+  optimizer_->set_lr(lr_ * std::pow(lr_decay_, static_cast<double>(epoch)) * lr_factor);
   optimizer_->step();
   optimizer_->zero_grad();
   return result;

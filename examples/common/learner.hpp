@@ -17,9 +17,10 @@ class Learner {
 
   /// One update by the gradient of `loss`, a mean over `symbols`. `again` computes that loss once more, with
   /// the same random numbers, to find out where a number that is not finite came from.
+  /// `lr_factor` is one more factor on the learning rate of this step.
   /// Errors: Error with the first cause if loss or gradient is not finite; nothing is updated then.
   StepResult update(const Variable<float>& loss, std::int64_t symbols, std::int64_t epoch,
-                    const std::function<Variable<float>()>& again);
+                    const std::function<Variable<float>()>& again, double lr_factor = 1);
 
   /// Errors: Error with the first cause if a validation loss, or a parameter after `step` updates, is not
   /// finite.
