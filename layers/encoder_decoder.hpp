@@ -1,47 +1,25 @@
 #pragma once
 /// \file Sequence to sequence: a recurrent encoder, a bridge, and a decoder of any kind.
 
-#include <cmath>
-
 #include "autograd/losses.hpp"
 #include "autograd/softmax.hpp"
 #include "layers/bridge.hpp"
 #include "layers/decoder_cells.hpp"
 #include "layers/decoding.hpp"
 #include "layers/embedding.hpp"
+#include "layers/encoder_decoder_options.hpp"
 #include "layers/init.hpp"
 #include "layers/recurrent.hpp"
-#include "layers/scheduled_sampling.hpp"
 #include "layers/target_symbols.hpp"
 
 namespace unroll {
 
-struct EncoderDecoderOptions {
-  index_t source_symbols = 0, target_symbols = 0;
-  std::int64_t start = 0, end = 0;  ///< of the target symbols
-  index_t embedding = 256, hidden = 256;
-  int layers = 1;             ///< of encoder and decoder
-  bool bidirectional = true;  ///< the encoder: each direction has half of `hidden`
-  double dropout = 0;         ///< on embeddings, between layers and before the output
-  AttentionKind attention = AttentionKind::general;
-  index_t attention_size = 0;  ///< of additive and scaled_dot; 0: `hidden`
-  bool tie = false;            ///< the target embedding is the output matrix; needs embedding = hidden
-};
-
-/// Sequences and what they are to become. Beyond a length any symbol of the vocabulary may stand.
-struct SequencePairs {
-  Indices source, source_lengths;  ///< (S, B), (B,)
-  Indices target, target_lengths;  ///< (T, B), (B,); without start and end symbols
-};
-
-struct SequenceLossOptions {
-  double label_smoothing = 0;
-  ScheduledSampling sampling = {};
-};
-
 /// What:   an encoder–decoder; `EncoderDecoder<GruCell<float>, LuongDecoder> model(options);`. The encoder's
 ///         final states, of all layers and directions, are the decoder's first by way of a bridge.
 /// `Cell` is made from (input, hidden, bias, rng); `Decoder` is one of decoder_cells.hpp.
+/// Init:   embeddings U(−0.1, 0.1), as Luong et al.: what begins at N(0, 1) stays noise where words are rare.
+/// Tied,
+///         they begin as the output matrix does.
 /// Errors: ShapeError for sizes below 1; UsageError for options that do not fit each other.
 /// Source: Sutskever, Vinyals, Le 2014; Bahdanau, Cho, Bengio 2015; Luong, Pham, Manning 2015.
 template <class Cell, template <class> class Decoder = InputFeedingDecoder>
@@ -71,9 +49,9 @@ class EncoderDecoder {
         dropout_(options.dropout, rng) {
     bridge_ = Bridge<T>(options.layers, encoder_.directions(), sizes(encoder_.initial_state(1)),
                         sizes(decoder_.stack().initial_state(1).layers[0]), rng);
-    if (!options.tie) return;
-    init::normal(output_.weight, 0, 1 / std::sqrt(static_cast<double>(options.hidden)), rng);
-    target_embedding_.weight = output_.weight;
+    init::uniform(source_embedding_.weight, -0.1, 0.1, rng);
+    init::uniform(target_embedding_.weight, -0.1, 0.1, rng);
+    if (options.tie) target_embedding_.weight = output_.weight;
   }
 
   const EncoderDecoderOptions& options() const { return options_; }

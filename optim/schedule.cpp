@@ -39,6 +39,12 @@ Schedule exponential_decay(double gamma) {
   return Schedule([=](std::uint64_t t) { return std::pow(gamma, static_cast<double>(t)); });
 }
 
+Schedule inverse_sigmoid_decay(double k) {
+  if (!(k >= 1) || !std::isfinite(k))
+    fail<UsageError>("inverse_sigmoid_decay: k must be finite and at least 1; got {}", k);
+  return Schedule([=](std::uint64_t t) { return k / (k + std::exp(static_cast<double>(t) / k)); });
+}
+
 Schedule cosine(std::uint64_t period, const CosineOptions& options) {
   check_positive("cosine", "period", period);
   check_fraction("cosine", "minimum", options.minimum);

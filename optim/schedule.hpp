@@ -25,6 +25,9 @@ Schedule sequence(Schedule first, std::uint64_t steps, Schedule second);
 Schedule step_decay(std::uint64_t every, double gamma = 0.1);
 /// γᵗ. Errors: UsageError for γ negative or not finite.
 Schedule exponential_decay(double gamma);
+/// k / (k + exp(t / k)): close to 1 at first, a half after k ln k steps, then ever less.
+/// Errors: UsageError unless k ≥ 1. Source: Bengio et al. 2015, for scheduled sampling.
+Schedule inverse_sigmoid_decay(double k);
 
 struct CosineOptions {
   double minimum = 0;        ///< the last factor

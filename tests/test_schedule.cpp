@@ -22,6 +22,14 @@ TEST_CASE("schedule: step decay multiplies after every so many steps") {
   CHECK(s(6) == near(0.01));
 }
 
+TEST_CASE("schedule: inverse sigmoid decay stays close to 1, halves after k ln k steps, and ends at 0") {
+  const Schedule s = inverse_sigmoid_decay(100);
+  CHECK(s(0) == doctest::Approx(100.0 / 101).epsilon(1e-15));
+  CHECK(s(461) == doctest::Approx(0.5).epsilon(1e-3));  // 100 ln 100 = 460.5
+  CHECK(s(1000000) == 0);
+  CHECK_THROWS_AS(inverse_sigmoid_decay(0.5), UsageError);
+}
+
 TEST_CASE("schedule: exponential decay multiplies at every step") {
   const Schedule s = exponential_decay(0.5);
   CHECK(s(0) == 1);
