@@ -1,0 +1,69 @@
+/// \file addition: learns to add numbers that it is shown as texts, "345+678" and "1023".
+
+#include <iostream>
+
+#include "examples/common/program.hpp"
+
+#include "examples/addition/trainer.hpp"
+#include "examples/common/line_reader.hpp"
+
+using namespace unroll;
+using namespace unroll::addition;
+
+namespace {
+
+struct Options {
+  std::string model;
+  std::int64_t tests = 10000;
+  int threads = 0;
+};
+
+int eval_command(const Options& options) {
+  const auto run = load_run<TrainOptions, Reading>(find_checkpoint(options.model));
+  use_threads(options.threads > 0 ? options.threads : run.options.threads);
+  const Model model = trained_model(run);
+  Generator rng(run.options.seed + 1);
+  double right = 0;
+  for (std::int64_t done = 0; done < options.tests; done += 1000) {
+    const auto sums = run.reading.draw(std::min<std::int64_t>(1000, options.tests - done), true, rng);
+    right += share_right(answers(model, run.reading, sums), sums) * static_cast<double>(sums.size());
+  }
+  fmt::print("exact       {:.2f} %  ({} of {} that training has not seen)\n",
+             100 * right / static_cast<double>(options.tests), std::llround(right), grouped(options.tests));
+  return 0;
+}
+
+int predict_command(const Options& options) {
+  const auto run = load_run<TrainOptions, Reading>(find_checkpoint(options.model));
+  use_threads(options.threads > 0 ? options.threads : run.options.threads);
+  const Model model = trained_model(run);
+  program::LineReader lines(std::cin, "standard input", program::note_to_stderr("addition"));
+  while (const auto line = lines.next()) {
+    const auto sum = run.reading.parse(*line);
+    if (!sum)
+      fail<DataError>("standard input:{}: need NUMBER+NUMBER of up to {} each", lines.number(),
+                      counted(run.reading.digits, "digit"));
+    program::write_out(answers(model, run.reading, {*sum}).front() + "\n");
+  }
+  return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  program::Program frame("addition", "Sequence to sequence: learns to add numbers from examples.");
+  TrainOptions train_options;
+  Options options;
+  frame.train("Learn to add; the model goes to the folder --out", train_options,
+              [&](const Given& given) { return program::run_training<Trainer>(train_options, given); });
+  CLI::App& eval = frame.command("eval", "Tell how many sums that it has not seen the model gets right",
+                                 [&] { return eval_command(options); });
+  program::AddOption{eval}("tests", options.tests, "sums to try", size_from(1));
+  CLI::App& predict = frame.command("predict", "Answer the lines of standard input",
+                                    [&] { return predict_command(options); });
+  for (CLI::App* app : {&eval, &predict}) {
+    program::add_model(*app, options.model);
+    program::add_threads(*app, options.threads);
+  }
+  return frame.main(argc, argv);
+}

@@ -1,0 +1,77 @@
+#include "examples/addition/problem.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <nlohmann/json.hpp>
+
+#include "data/batches.hpp"
+
+namespace unroll::addition {
+namespace {
+
+std::vector<std::int64_t> digits_of(std::int64_t number) {
+  std::vector<std::int64_t> digits;
+  for (const char c : std::to_string(number)) digits.push_back(c - '0');
+  return digits;
+}
+
+}  // namespace
+
+bool held_out(const Sum& sum) {
+  const auto a = static_cast<std::uint64_t>(sum.a), b = static_cast<std::uint64_t>(sum.b);
+  const auto low = [](std::uint64_t x) { return static_cast<std::uint32_t>(x); };
+  return philox({low(a), low(a >> 32), low(b), low(b >> 32)}, {1, 2})[0] % 20 == 0;
+}
+
+std::vector<Sum> Reading::draw(std::int64_t count, bool held, Generator& rng) const {
+  const auto number = [&] {
+    std::int64_t n = 0;
+    for (std::uint64_t k = 1 + rng.below(static_cast<std::uint64_t>(digits)); k > 0; --k)
+      n = 10 * n + static_cast<std::int64_t>(rng.below(10));
+    return n;
+  };
+  std::vector<Sum> sums;
+  while (std::ssize(sums) < count) {
+    const std::int64_t a = number(), b = number();
+    if (held_out({a, b}) == held) sums.push_back({a, b});
+  }
+  return sums;
+}
+
+SequencePairs Reading::batch(const std::vector<Sum>& sums) const {
+  std::vector<std::vector<std::int64_t>> questions, answers;
+  for (const auto& [a, b] : sums) {
+    std::vector<std::int64_t> question = digits_of(a), second = digits_of(b);
+    question.push_back(plus);
+    question.insert(question.end(), second.begin(), second.end());
+    if (reversed) std::reverse(question.begin(), question.end());
+    questions.push_back(std::move(question));
+    answers.push_back(digits_of(a + b));
+  }
+  const PaddedTokens source = pad(questions, 0), target = pad(answers, 0);
+  return {Indices({source.steps, source.batch}, source.tokens), source.lengths,
+          Indices({target.steps, target.batch}, target.tokens), target.lengths};
+}
+
+std::optional<Sum> Reading::parse(std::string_view text) const {
+  std::string dense;
+  std::copy_if(text.begin(), text.end(), std::back_inserter(dense), [](char c) { return c != ' '; });
+  const char *at = dense.data(), *const last = at + dense.size();
+  const auto number = [&](std::int64_t& n) {
+    const auto [after, error] = std::from_chars(at, last, n);
+    const bool fine = error == std::errc() && after - at <= digits && *at != '-';
+    at = after;
+    return fine;
+  };
+  Sum sum{};
+  if (!number(sum.a) || at == last || *at++ != '+' || !number(sum.b) || at != last) return {};
+  return sum;
+}
+
+nlohmann::ordered_json Reading::to_json() const { return {{"digits", digits}, {"reversed", reversed}}; }
+
+Reading Reading::from_json(const nlohmann::ordered_json& json, std::string_view) {
+  return {.digits = json.at("digits"), .reversed = json.at("reversed")};
+}
+
+}  // namespace unroll::addition
