@@ -1,0 +1,8 @@
+#include "examples/translate/model_of.hpp"
+#include "layers/gru_cell.hpp"
+
+namespace unroll::translate {
+
+Decoders gru_models() { return models_of<GruCell<float>>(); }
+
+}  // namespace unroll::translate

@@ -1,0 +1,8 @@
+#include "examples/translate/model_of.hpp"
+#include "layers/lstm_cell.hpp"
+
+namespace unroll::translate {
+
+Decoders lstm_models() { return models_of<LstmCell<float>>(); }
+
+}  // namespace unroll::translate

@@ -1,0 +1,60 @@
+#pragma once
+/// \file The options of translate, each in one place: command line, log and checkpoint are made from this
+/// list.
+
+#include "examples/common/options.hpp"
+#include "examples/translate/model.hpp"
+
+namespace unroll::translate {
+
+using namespace program;
+
+struct TrainOptions : program::RunOptions {
+  static constexpr const char* kind = "translate";
+
+  std::string text, valid, cell = "gru", decoder = "luong", attention = "general";
+  bool lowercase = false, tie = false;
+  std::int64_t min_count = 2, max_length = 50, embedding = 256, hidden = 256, batch = 64;
+  double dropout = 0.1, label_smoothing = 0, sampling = 0, valid_fraction = 0.05;
+  int layers = 1;
+
+  TrainOptions() { epochs = 20, lr = 3e-3, lr_decay = 0.95; }
+
+  template <class Self, class Visit>
+  static void visit_fixed(Self& o, Visit&& visit) {
+    visit("lowercase", o.lowercase, "read capitals as small letters", Allowed{});
+    visit("min-count", o.min_count, "rarer words count as unknown", size_from(1));
+    visit("max-length", o.max_length, "leave out pairs with more words on a side", size_from(1));
+    visit("cell", o.cell, cell_help().c_str(), Allowed{});
+    visit("decoder", o.decoder, decoder_help().c_str(), Allowed{});
+    visit("attention", o.attention,
+          "how a decoder compares: additive, dot, general or scaled-dot; none: not at all",
+          Allowed{.words = {"additive", "dot", "general", "scaled-dot", "none"}});
+    visit("embedding", o.embedding, "size of the embeddings", size_from(1));
+    visit("hidden", o.hidden, "size of the hidden state; even: the encoder's two directions share it",
+          size_from(2));
+    visit("layers", o.layers, "recurrent layers of encoder and decoder", Allowed{.low = 1, .high = 100});
+    visit("dropout", o.dropout, "share of embeddings and outputs that is dropped in training", share());
+    visit("tie", o.tie, "one matrix for the target embedding and the output; needs equal sizes", Allowed{});
+    visit("label-smoothing", o.label_smoothing, "share of the truth that is spread over all words", share());
+    visit("sampling", o.sampling,
+          "k of scheduled sampling: after n steps the decoder hears its own words with probability 1 − k / "
+          "(k + "
+          "exp(n / k)); 0: the true ones only",
+          at_least(0));
+    visit("batch", o.batch, "pairs in a batch", size_from(1));
+    visit("valid-fraction", o.valid_fraction, "share of the pairs that validates, where there is no --valid",
+          share());
+    visit_learning(o, visit);
+    visit_lr_decay(o, visit);
+  }
+
+  template <class Self, class Visit>
+  static void visit_changeable(Self& o, Visit&& visit) {
+    visit("text", o.text, "file of pairs to learn, SOURCE TAB TARGET", Allowed{});
+    visit("valid", o.valid, "file of pairs to validate with", Allowed{});
+    visit_duration(o, visit);
+  }
+};
+
+}  // namespace unroll::translate

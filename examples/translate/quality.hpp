@@ -1,0 +1,31 @@
+#pragma once
+/// \file Translations, and how good they are.
+
+#include "examples/translate/corpus.hpp"
+#include "examples/translate/model.hpp"
+#include "train/bleu.hpp"
+
+namespace unroll::translate {
+
+struct SearchOptions {
+  std::int64_t beam = 1, best = 1, max_length = 200;
+  double alpha = 0;  ///< of the length penalty n^α
+};
+
+/// The best translations of each source, in numbers. Sources of one batch; unknown words are never said.
+std::vector<std::vector<Hypothesis>> translate(const Translator& model, const Reading& reading,
+                                               const SequencePairs& batch, const SearchOptions& options);
+Words words_of(const Hypothesis& hypothesis, const Reading& reading);
+
+struct Quality {
+  double loss = 0;  ///< nats for each word of the targets, ends included
+  std::int64_t exact = 0, sentences = 0;
+  Bleu bleu;
+  double exact_share() const { return static_cast<double>(exact) / static_cast<double>(sentences); }
+};
+
+/// How well a model that is in evaluation mode predicts the targets, and translates the sources.
+Quality measure(const Translator& model, const Reading& reading, const Corpus& corpus,
+                const SearchOptions& options);
+
+}  // namespace unroll::translate

@@ -1,0 +1,157 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "examples/translate/alignment_plot.hpp"
+#include "examples/translate/corpus.hpp"
+#include "program.hpp"
+
+using namespace program_test;
+
+namespace {
+
+constexpr const char* english[] = {"one", "two", "three", "four", "five"};
+constexpr const char* french[] = {"un", "deux", "trois", "quatre", "cinq"};
+
+/// Every sequence of one to three numbers, word by word.
+std::string numbers() {
+  std::string text;
+  for (int n = 1; n <= 3; ++n)
+    for (int code = 0; code < std::pow(5, n); ++code) {
+      std::string source, target;
+      for (int k = 0, rest = code; k < n; ++k, rest /= 5) {
+        source += fmt::format("{}{}", k ? " " : "", english[rest % 5]);
+        target += fmt::format("{}{}", k ? " " : "", french[rest % 5]);
+      }
+      text += source + "\t" + target + "\n";
+    }
+  return text;
+}
+
+Arguments training(const TemporaryFolder& folder, const std::string& out, const Arguments& more = {}) {
+  return with({"train", "--text", folder / "pairs", "--out", folder / out, "--threads", "1", "--hidden", "16",
+               "--embedding", "8", "--batch", "16", "--epochs", "2", "--valid-fraction", "0.1"},
+              more);
+}
+
+struct Pairs {
+  TemporaryFolder folder;
+  Pairs() { write(folder / "pairs", numbers()); }
+  Outcome train(const std::string& out, const Arguments& more = {}) const {
+    return run("translate", folder, training(folder, out, more));
+  }
+  Outcome predict(const std::string& model, std::string_view input, const Arguments& more = {}) const {
+    return run("translate", folder, with({"predict", "--model", folder / model, "--threads", "1"}, more),
+               input);
+  }
+};
+
+}  // namespace
+
+TEST_CASE("translate: learns numbers, tells how well, and translates lines") {
+  const Pairs pairs;
+  const auto trained = pairs.train("run", {"--epochs", "25", "--lr", "0.01", "--dropout", "0"});
+  REQUIRE_MESSAGE(trained.status == 0, trained.err);
+  CHECK(contains(trained.out, "139 train, 16 pairs validate"));
+  const auto said = pairs.predict("run", "two one five\r\n\n  four\n");
+  CHECK(said.out == "deux un cinq\n\nquatre\n");
+  CHECK(said.err.empty());
+  const auto eval =
+      run("translate", pairs.folder,
+          {"eval", "--model", pairs.folder / "run", "--text", pairs.folder / "pairs", "--beam", "2"});
+  CHECK(contains(eval.out, "exact       100.00 %  (155 of 155)"));
+  CHECK(contains(eval.out, "BLEU        0.00"));  // these have no four words in a row
+}
+
+TEST_CASE("translate: several translations come best first, and a plot shows what they were read from") {
+  const Pairs pairs;
+  REQUIRE(pairs.train("run").status == 0);
+  const auto several =
+      pairs.predict("run", "one two", {"--best", "3", "--beam", "3", "--length-penalty", "0"});
+  std::vector<double> scores;
+  for (std::size_t at = 0; at < several.out.size(); at = several.out.find('\n', at) + 1)
+    scores.push_back(std::stod(several.out.substr(at)));
+  CHECK(scores.size() == 3);
+  CHECK(std::is_sorted(scores.rbegin(), scores.rend()));
+  const std::string plot = pairs.folder / "plot.svg";
+  REQUIRE(pairs.predict("run", "one <two>\nfive\n", {"--attention-plot", plot}).status == 0);
+  const std::string svg = read(plot);
+  CHECK(contains(svg, ">one</text>"));
+  CHECK(contains(svg, ">&lt;two&gt;</text>"));
+  CHECK(contains(svg, ">(end)</text>"));
+  CHECK_FALSE(contains(svg, "five"));  // it is of the first line
+}
+
+TEST_CASE("translate: a run that is resumed equals one that was not interrupted, to the bit") {
+  const Pairs pairs;
+  for (const Arguments& more : {Arguments{"--sampling", "20", "--label-smoothing", "0.1"},
+                                Arguments{"--decoder", "input-feeding", "--cell", "lstm", "--layers", "2"}}) {
+    REQUIRE(pairs.train("whole", with(more, {"--epochs", "3", "--eval-every", "4", "--overwrite"})).status ==
+            0);
+    REQUIRE(pairs.train("parts", with(more, {"--epochs", "1", "--overwrite"})).status == 0);
+    const auto resumed = run("translate", pairs.folder,
+                             {"train", "--out", pairs.folder / "parts", "--resume", "--epochs", "3"});
+    REQUIRE_MESSAGE(resumed.status == 0, resumed.err);
+    CHECK(equal(tensors_of(pairs.folder / "parts", "translate"),
+                tensors_of(pairs.folder / "whole", "translate")));
+  }
+}
+
+TEST_CASE("translate: every decoder trains and translates; tied weights, capitals") {
+  const Pairs pairs;
+  const std::pair<const char*, const char*> kinds[] = {{"input-feeding", "dot"},
+                                                       {"bahdanau", "additive"},
+                                                       {"luong", "general"},
+                                                       {"luong", "scaled-dot"},
+                                                       {"luong", "none"}};
+  for (const auto& [decoder, attention] : kinds) {
+    const auto trained = pairs.train("run", {"--decoder", decoder, "--attention", attention, "--epochs", "1",
+                                             "--overwrite", "--tie", "--embedding", "16", "--lowercase"});
+    REQUIRE_MESSAGE(trained.status == 0, trained.err);
+    const auto said = pairs.predict("run", "ONE Two\n");
+    CHECK(said.status == 0);
+    CHECK(said.err.empty());  // capitals are read as the small letters that it knows
+  }
+  CHECK(pairs.predict("run", "one", {"--attention-plot", "x.svg"}).err ==
+        "translate: --attention-plot: this model has no attention\n");
+}
+
+TEST_CASE(
+    "alignment plot: a cell for each weight, words escaped, and a file that cannot be written is told") {
+  const TemporaryFolder folder;
+  const unroll::Variable<float> weights({2, 1, 3}, 0.25F);
+  unroll::translate::write_alignment_plot(folder / "a.svg", {"a&b", "c\x01", "été"}, {"x", "y"}, weights);
+  const std::string svg = read(folder / "a.svg");
+  std::size_t cells = 0;
+  for (std::size_t at = svg.find("fill-opacity=\"0.250\""); at != svg.npos;
+       at = svg.find("fill-opacity", at + 1))
+    ++cells;
+  CHECK(cells == 6);
+  CHECK(contains(svg, ">a&amp;b</text>"));
+  CHECK(contains(svg, ">c?</text>"));
+  CHECK(contains(svg, ">été</text>"));
+  CHECK_THROWS_AS(unroll::translate::write_alignment_plot(folder / "none" / "a.svg", {"a"}, {"x"}, weights),
+                  unroll::DataError);
+}
+
+TEST_CASE("corpus: rare words are unknown, and a batch holds what its pairs say") {
+  using namespace unroll;
+  using namespace unroll::translate;
+  const std::vector<TextPair> pairs = {{"A b", "x"}, {"a c", "x y"}};
+  const Reading reading = Reading::of(pairs, true, 2);
+  CHECK(reading.source.size() == 5);  // four special ones and "a"
+  const Corpus corpus = encode(pairs, reading);
+  CHECK(corpus.unknown_source == 2);
+  CHECK(corpus.unknown_target == 1);
+  CHECK(corpus.symbols == 5);
+  const std::vector<std::int64_t> both = {0, 1};
+  const SequencePairs batch = make_batch(corpus, both);
+  CHECK(batch.source.shape() == Shape{2, 2});
+  CHECK(batch.target[1] == *reading.target.find("x"));
+  CHECK(batch.target[2] == *reading.target.padding());
+  CHECK(symbols_in(batch) == 5);
+  const Reading again = Reading::from_json(reading.to_json(), "file");
+  CHECK(again.words("A B") == Words{"a", "b"});
+  CHECK(again.source.to_json() == reading.source.to_json());
+}
