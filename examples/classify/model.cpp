@@ -1,0 +1,54 @@
+#include "examples/classify/model.hpp"
+
+#include "autograd/softmax.hpp"
+#include "layers/pooling.hpp"
+
+namespace unroll::classify {
+namespace {
+
+CellOptions cell_options(const TrainOptions& o, index_t input) {
+  return {.input = input,
+          .hidden = o.hidden,
+          .layers = o.layers,
+          .dropout = o.dropout,
+          .recurrent_dropout = o.recurrent_dropout,
+          .zoneout = 0,
+          .zoneout_memory = 0,
+          .variational = false,
+          .bidirectional = !o.forward};
+}
+
+}  // namespace
+
+Classifier::Classifier(const TrainOptions& o, const Reading& reading, Generator& rng)
+    : cell_(o.cell),
+      pool_(o.pool),
+      embedding_(reading.is_series() ? Embedding<float>()
+                                     : Embedding<float>(reading.vocabulary.size(), o.embedding, {}, rng)),
+      embedding_dropout_(reading.is_series() ? 0 : o.embedding_dropout, rng),
+      recurrent_(cell_kind(o.cell).make(
+          cell_options(o, reading.is_series() ? std::ssize(reading.mean) : o.embedding), rng)),
+      attention_(pool_ == "attention"
+                     ? AttentionPool<float>(recurrent_.output_size(), recurrent_.output_size(), rng)
+                     : AttentionPool<float>()),
+      dropout_(o.dropout, rng),
+      output_(recurrent_.output_size(), reading.class_count(), {}, rng) {}
+
+Variable<float> Classifier::operator()(const Batch& batch) const {
+  const Variable<float> x = batch.values ? batch.values : embedding_(batch.tokens);
+  const auto [y, state] = recurrent_.run(embedding_dropout_(x), {.lengths = batch.lengths});
+  const Variable<float> pooled = pool_ == "last"   ? recurrent_.last(state)
+                                 : pool_ == "mean" ? mean_over_time(y, batch.lengths)
+                                 : pool_ == "max"  ? max_over_time(y, batch.lengths)
+                                                   : attention_(y, batch.lengths).context;
+  return output_(dropout_(pooled));
+}
+
+Variable<float> log_probabilities(const Classifier& model, const Batch& batch) {
+  const NoGrad no_grad;
+  Classifier reader = model;  // shares the parameters
+  eval(reader);
+  return log_softmax(reader(batch));
+}
+
+}  // namespace unroll::classify

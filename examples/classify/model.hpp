@@ -1,0 +1,44 @@
+#pragma once
+/// \file The model: embedding, a recurrent layer of any cell, one vector of all its steps, a linear layer.
+
+#include "examples/classify/examples.hpp"
+#include "examples/classify/options.hpp"
+#include "layers/attention_pool.hpp"
+#include "layers/dropout.hpp"
+#include "layers/embedding.hpp"
+#include "layers/linear_layer.hpp"
+
+namespace unroll::classify {
+
+class Classifier {
+ public:
+  /// Errors: UsageError for a cell that does not exist.
+  Classifier(const TrainOptions& options, const Reading& reading, Generator& rng);
+
+  /// The logits of the classes, (B, C).
+  Variable<float> operator()(const Batch& batch) const;
+
+  template <class V>
+  void visit(V&& v) {
+    v("embedding", embedding_);
+    v("embedding_dropout", embedding_dropout_);
+    v(cell_, recurrent_);
+    v("attention", attention_);
+    v("dropout", dropout_);
+    v("output", output_);
+  }
+
+ private:
+  std::string cell_, pool_;
+  Embedding<float> embedding_;  // of texts; empty for series
+  Dropout<float> embedding_dropout_;
+  Recurrence recurrent_;
+  AttentionPool<float> attention_;  // empty without
+  Dropout<float> dropout_;
+  Linear<float> output_;
+};
+
+/// Logarithms of the probabilities of the classes, (B, C), without dropout.
+Variable<float> log_probabilities(const Classifier& model, const Batch& batch);
+
+}  // namespace unroll::classify

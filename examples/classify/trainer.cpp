@@ -1,0 +1,172 @@
+#include "examples/classify/trainer.hpp"
+
+#include <algorithm>
+#include <map>
+#include <numeric>
+
+#include "autograd/losses.hpp"
+#include "data/splits.hpp"
+#include "layers/summary.hpp"
+
+namespace unroll::classify {
+namespace {
+
+std::vector<std::int64_t> all_of(const Source& source) {
+  std::vector<std::int64_t> all(static_cast<std::size_t>(source.size()));
+  std::iota(all.begin(), all.end(), 0);
+  return all;
+}
+
+IndexSplit split(const Source& source, const TrainOptions& options) {
+  std::map<std::string, std::int64_t> numbers;
+  std::vector<std::int64_t> classes;
+  for (std::int64_t i = 0; i < source.size(); ++i)
+    classes.push_back(numbers.emplace(source.label(i), std::ssize(numbers)).first->second);
+  return with_every_class(split_at_random(source.size(), options.valid_fraction, options.split_seed),
+                          classes);
+}
+
+std::vector<std::int64_t> lengths(const std::vector<Example>& examples) {
+  std::vector<std::int64_t> all;
+  for (const auto& example : examples) all.push_back(example.length);
+  return all;
+}
+
+Schedule schedule_of(const TrainOptions& options, std::int64_t steps_per_epoch) {
+  if (options.schedule == "constant") return Schedule([](std::uint64_t) { return 1.0; });
+  const auto steps = static_cast<std::uint64_t>(options.epochs * steps_per_epoch);
+  return linear_warmup(1 + steps / 50) * cosine(steps);
+}
+
+std::string kind_of(const Reading& reading) {
+  if (reading.is_series())
+    return fmt::format("sequences of vectors of {}", counted(std::ssize(reading.mean), "number"));
+  return fmt::format("texts by {}, {} of them known", reading.level == Level::word ? "words" : "characters",
+                     grouped(reading.vocabulary.size()));
+}
+
+std::string split_of(const TrainOptions& options) {
+  if (!options.valid.empty()) return options.valid;
+  return fmt::format("{:g} %, drawn at random with seed {}", 100 * options.valid_fraction,
+                     options.split_seed);
+}
+
+/// What has to be beaten, and which classes are not measured.
+void print_validation(const Corpus& corpus, const Reading& reading, const Trainer& trainer) {
+  fmt::print("baselines   accuracy of the most frequent class {:.2f} %",
+             100 * majority_accuracy(trainer.train_examples(), trainer.valid_examples()));
+  if (!reading.is_series())
+    fmt::print(", of naive Bayes on {} (α {:g}) {:.2f} %",
+               reading.level == Level::word ? "words" : "1- to 4-grams of characters", naive_bayes_alpha,
+               100 * naive_bayes_accuracy(corpus.train, corpus.train_which, corpus.valid, corpus.valid_which,
+                                          reading));
+  fmt::print("\n");
+  std::string unmeasured;
+  for (std::int64_t c = 0; c < reading.class_count(); ++c)
+    if (std::ranges::count(trainer.valid_examples(), c, &Example::label) == 0)
+      unmeasured += (unmeasured.empty() ? "" : ", ") + reading.classes[static_cast<std::size_t>(c)];
+  if (!unmeasured.empty()) fmt::print("note: nothing validates {}\n", unmeasured);
+}
+
+void print_run(const TrainOptions& options, const Corpus& corpus, const Reading& reading,
+               const Trainer& trainer) {
+  fmt::print("examples    {}: {}\n", corpus.train.name, kind_of(reading));
+  fmt::print("classes     {}\n", grouped(reading.class_count()));
+  fmt::print("split       {} train, {} validate ({})\n", grouped(std::ssize(trainer.train_examples())),
+             grouped(std::ssize(trainer.valid_examples())), split_of(options));
+  if (!trainer.valid_examples().empty()) print_validation(corpus, reading, trainer);
+  fmt::print("training    {} of {}, {} with learning rate {:g} ({}), seed {}, {}\n\n",
+             counted(options.epochs, "epoch"), counted(trainer.steps_per_epoch(), "step"), options.optimizer,
+             options.lr, options.schedule, options.seed, counted(options.threads, "thread"));
+  fmt::print("{}\n", summary(trainer.model()));
+}
+
+}  // namespace
+
+Corpus read_corpus(const TrainOptions& options) {
+  if (options.text.empty() == options.series.empty())
+    fail<UsageError>("need --text or --series, one of them, to say what to learn");
+  const auto read = options.text.empty() ? read_series_source : read_texts;
+  Corpus corpus;
+  corpus.train = read(options.text.empty() ? options.series : options.text);
+  corpus.checksum = checksum_of(corpus.train);
+  if (!options.valid.empty()) {
+    corpus.valid = read(options.valid);
+    corpus.checksum += checksum_of(corpus.valid);
+    corpus.train_which = all_of(corpus.train), corpus.valid_which = all_of(corpus.valid);
+    return corpus;
+  }
+  auto parts = split(corpus.train, options);
+  corpus.train_which = std::move(parts.train), corpus.valid_which = std::move(parts.valid);
+  corpus.valid = corpus.train;
+  return corpus;
+}
+
+Classifier new_model(const TrainOptions& options, const Reading& reading) {
+  Generator rng(options.seed);
+  return {options, reading, rng};
+}
+
+Classifier trained_model(const SavedRun& run) {
+  Classifier model = new_model(run.options, run.reading);
+  load_state(model, run.tensors, {.prefix = "model"});
+  return model;
+}
+
+Trainer::Trainer(const TrainOptions& options, const Corpus& corpus, const Reading& reading,
+                 const SavedRun* earlier)
+    : program::ModelTrainer<TrainOptions, Reading, Classifier>(options, reading, corpus.checksum,
+                                                               new_model(options, reading), earlier),
+      train_(number(corpus.train, corpus.train_which, reading)),
+      valid_(number(corpus.valid, corpus.valid_which, reading)),
+      batches_(lengths(train_), {.batch = options.batch, .seed = options.seed}),
+      schedule_(schedule_of(options, batches_.size())) {}
+
+std::unique_ptr<Trainer> Trainer::open(const TrainOptions& options, const SavedRun* earlier) {
+  const Corpus corpus = read_corpus(options);
+  if (earlier)
+    check_same_text(corpus.train.name, "--text, --series and --valid", corpus.checksum,
+                    earlier->text_checksum);
+  const Reading reading = earlier ? earlier->reading
+                                  : learn_reading(corpus.train, corpus.train_which,
+                                                  level_named(options.level), options.min_count);
+  auto trainer = std::make_unique<Trainer>(options, corpus, reading, earlier);
+  print_run(options, corpus, reading, *trainer);
+  return trainer;
+}
+
+nlohmann::ordered_json Trainer::configuration() const {
+  return {{"text_checksum", text_checksum_},          {"classes", reading_.classes},
+          {"train_examples", train_.size()},          {"valid_examples", valid_.size()},
+          {"vocabulary", reading_.vocabulary.size()}, {"parameters", count_parameters(model_)},
+          {"steps_per_epoch", batches_.size()}};
+}
+
+StepResult Trainer::train_step(std::int64_t epoch, std::int64_t index) {
+  if (epoch != epoch_) order_ = batches_.epoch(epoch_ = epoch);
+  const Batch batch = batch_of(train_, order_[static_cast<std::size_t>(index)]);
+  const auto loss = [&](const Classifier& model) {
+    return cross_entropy(model(batch), batch.labels, {.label_smoothing = options_.label_smoothing});
+  };
+  const Classifier before = model_;  // shares the parameters; its masks are those of this step
+  return learner_.update(
+      loss(model_), batch.labels.size(), epoch, [&] { return loss(before); },
+      schedule_(static_cast<std::uint64_t>(epoch * batches_.size() + index)));
+}
+
+std::optional<Evaluation> Trainer::evaluate() {
+  if (valid_.empty()) return {};
+  const auto measure = [&] { return score(model_, valid_, reading_.class_count(), options_.batch); };
+  const Scores scores = measure();
+  learner_.check_valid(scores.loss, measure);
+  return Evaluation{scores.loss, {{"accuracy", *scores.matrix.accuracy()}}};
+}
+
+std::string Trainer::report() {
+  if (valid_.empty()) return {};
+  const auto kept = load_run<TrainOptions, Reading>(find_checkpoint(options_.out));
+  return describe(score(trained_model(kept), valid_, reading_.class_count(), options_.batch),
+                  reading_.classes);
+}
+
+}  // namespace unroll::classify
