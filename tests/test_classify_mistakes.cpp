@@ -1,3 +1,5 @@
+#include <fmt/format.h>
+
 #include "program.hpp"
 
 using namespace program_test;
@@ -92,8 +94,8 @@ TEST_CASE("classify: a class that the model has not learned is refused with its 
 TEST_CASE("classify: a line of 5,000 characters trains and is predicted") {
   const TemporaryFolder folder;
   const std::string line(5000, 'x');
-  CHECK(train_on(folder, std::string(good) + "a\t" + line + "\n").status == 0);
-  const auto predicted = run("classify", folder, {"predict", "--model", folder / "run"}, line + "\n");
+  CHECK(train_on(folder, fmt::format("{}a\t{}\n", good, line)).status == 0);
+  const auto predicted = run("classify", folder, {"predict", "--model", folder / "run"}, fmt::format("{}\n", line));
   CHECK_MESSAGE(predicted.status == 0, predicted.err);
   CHECK(predicted.out.starts_with(line + "\t"));
 }
