@@ -1,6 +1,8 @@
 #pragma once
 /// \file Sequence to sequence: a recurrent encoder, a bridge, and a decoder of any kind.
 
+#include <cmath>
+
 #include "autograd/losses.hpp"
 #include "autograd/softmax.hpp"
 #include "layers/bridge.hpp"
@@ -17,9 +19,7 @@ namespace unroll {
 /// What:   an encoder–decoder; `EncoderDecoder<GruCell<float>, LuongDecoder> model(options);`. The encoder's
 ///         final states, of all layers and directions, are the decoder's first by way of a bridge.
 /// `Cell` is made from (input, hidden, bias, rng); `Decoder` is one of decoder_cells.hpp.
-/// Init:   embeddings U(−0.1, 0.1), as Luong et al.: what begins at N(0, 1) stays noise where words are rare.
-/// Tied,
-///         they begin as the output matrix does.
+/// Init:   as the parts; a tied matrix N(0, 1/H).
 /// Errors: ShapeError for sizes below 1; UsageError for options that do not fit each other.
 /// Source: Sutskever, Vinyals, Le 2014; Bahdanau, Cho, Bengio 2015; Luong, Pham, Manning 2015.
 template <class Cell, template <class> class Decoder = InputFeedingDecoder>
@@ -49,9 +49,9 @@ class EncoderDecoder {
         dropout_(options.dropout, rng) {
     bridge_ = Bridge<T>(options.layers, encoder_.directions(), sizes(encoder_.initial_state(1)),
                         sizes(decoder_.stack().initial_state(1).layers[0]), rng);
-    init::uniform(source_embedding_.weight, -0.1, 0.1, rng);
-    init::uniform(target_embedding_.weight, -0.1, 0.1, rng);
-    if (options.tie) target_embedding_.weight = output_.weight;
+    if (!options.tie) return;
+    init::normal(output_.weight, 0, 1 / std::sqrt(static_cast<double>(options.hidden)), rng);
+    target_embedding_.weight = output_.weight;
   }
 
   const EncoderDecoderOptions& options() const { return options_; }
