@@ -7,13 +7,13 @@ namespace unroll::translate {
 
 struct EvalOptions {
   std::string model, text;
-  SearchOptions search = {.beam = 5};
+  SearchOptions search = {.beam = 5, .alpha = 0.6};
   int threads = 0;
 };
 
 struct PredictOptions {
   std::string model, plot;
-  SearchOptions search = {.beam = 5};
+  SearchOptions search = {.beam = 5, .alpha = 0.6};
   int threads = 0;
 };
 
