@@ -54,11 +54,9 @@ RunPlace find_place(const RunOptions& options) {
                        options.out);
   } else if (std::filesystem::exists(folder.last())) {
     place.checkpoint = folder.last();
-  } else if (folder.holds_run()) {
-    fail<UsageError>(
-        "--resume: {} is there, but not {}; copy the one to the other to go on from the best model, or begin "
-        "anew with --overwrite",
-        folder.best(), folder.last());
+  } else if (folder.holds_run()) {  // killed between its first two files, or the last one was removed
+    fmt::print("{} is missing: going on from the best model\n", folder.last());
+    place.checkpoint = folder.best();
   } else {
     fmt::print("no checkpoint in {} yet: training begins anew\n", options.out);
   }
