@@ -95,7 +95,8 @@ TEST_CASE("classify: a line of 5,000 characters trains and is predicted") {
   const TemporaryFolder folder;
   const std::string line(5000, 'x');
   CHECK(train_on(folder, fmt::format("{}a\t{}\n", good, line)).status == 0);
-  const auto predicted = run("classify", folder, {"predict", "--model", folder / "run"}, fmt::format("{}\n", line));
+  const auto predicted =
+      run("classify", folder, {"predict", "--model", folder / "run"}, fmt::format("{}\n", line));
   CHECK_MESSAGE(predicted.status == 0, predicted.err);
   CHECK(predicted.out.starts_with(line + "\t"));
 }
@@ -151,4 +152,13 @@ TEST_CASE("classify: the model of another program is refused") {
     CHECK(outcome.status == 1);
     CHECK_MESSAGE(contains(outcome.err, "char_lm"), outcome.err);
   }
+}
+
+TEST_CASE("classify: a model that no memory can hold is refused before anything is made") {
+  const TemporaryFolder folder;
+  const Outcome outcome = train_on(folder, good, {"--embedding", "1000000000"});
+  CHECK(outcome.status == 2);
+  CHECK_MESSAGE(contains(outcome.err, "--embedding 1000000000, --layers 1: training needs at least "),
+                outcome.err);
+  CHECK(!fs::exists(folder / "run"));
 }

@@ -156,3 +156,11 @@ TEST_CASE("tag: options out of range are refused with their names") {
   refused({"--word-dropout", "1.5"}, "--word-dropout: need a number from 0 to 1; got 1.5");
   refused({"--min-count", "100"}, "--min-count 100: no word occurs so often");
 }
+
+TEST_CASE("tag: a model that no memory can hold is refused before anything is made") {
+  const Learned learned;
+  const Outcome outcome = learned.train_on(good, {"--char-hidden", "1000000000"});
+  CHECK(outcome.status == 2);
+  CHECK_MESSAGE(contains(outcome.err, "--char-hidden 1000000000, --layers 1: training needs at least "),
+                outcome.err);
+}

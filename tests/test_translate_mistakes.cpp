@@ -112,3 +112,11 @@ TEST_CASE("translate: a model of another program, and options that do not fit, a
   CHECK(changed.status == 2);
   CHECK(contains(changed.err, "--text"));
 }
+
+TEST_CASE("translate: a model that no memory can hold is refused before anything is made") {
+  const Place place;
+  const Outcome outcome = place.train("a\tb\na b\tb a\na\tb b\nb\ta a\n", {"--hidden", "1000000000"});
+  CHECK(outcome.status == 2);
+  CHECK_MESSAGE(contains(outcome.err, "--hidden 1000000000, --embedding 8, --layers 1: training needs"),
+                outcome.err);
+}

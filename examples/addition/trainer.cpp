@@ -2,12 +2,15 @@
 
 #include <algorithm>
 
+#include "examples/common/memory.hpp"
 #include "layers/summary.hpp"
 
 namespace unroll::addition {
 namespace {
 
 Model new_model(const TrainOptions& o) {
+  const auto hidden = static_cast<double>(o.hidden);
+  check_memory(3 * hidden * hidden, o.optimizer, fmt::format("--hidden {}", o.hidden));
   Generator rng(o.seed);
   return Model({.source_symbols = source_symbols,
                 .target_symbols = target_symbols,

@@ -1,17 +1,9 @@
 #include "examples/char_lm/memory.hpp"
 
-#include <unistd.h>
-
+#include "examples/common/memory.hpp"
 #include "examples/common/optimizers.hpp"
 
 namespace unroll::char_lm {
-namespace {
-
-double machine_memory() {
-  return static_cast<double>(sysconf(_SC_PHYS_PAGES)) * static_cast<double>(sysconf(_SC_PAGESIZE));
-}
-
-}  // namespace
 
 double least_memory(const ModelOptions& model, const std::string& optimizer, std::int64_t symbols) {
   const double numbers = 2 + optimizer_numbers(optimizer);  // the weight and its gradient

@@ -1,5 +1,7 @@
 #include "examples/char_lm/model.hpp"
 
+#include "examples/common/memory.hpp"
+
 namespace unroll::char_lm {
 
 LanguageModel::LanguageModel(const ModelOptions& options, Generator& rng)
@@ -19,14 +21,10 @@ Variable<float> LanguageModel::loss(const Window& window, CarriedState& state) c
 }
 
 double count_weights(const ModelOptions& options) {
-  const CellKind& kind = cell_kind(options.cell);
   const CellOptions& o = options.recurrent;
-  const auto vocabulary = static_cast<double>(options.vocabulary), input = static_cast<double>(o.input),
-             hidden = static_cast<double>(o.hidden);
-  const double output = kind.outputs * hidden;
-  const double inputs = input + (o.layers - 1) * output;
-  return vocabulary * (input + output) +
-         hidden * (kind.input_weights * inputs + o.layers * kind.recurrent_weights * hidden);
+  const double output = cell_kind(options.cell).outputs * static_cast<double>(o.hidden);
+  return static_cast<double>(options.vocabulary) * (static_cast<double>(o.input) + output) +
+         program::count_weights(options.cell, o);
 }
 
 double mean_loss(const LanguageModel& model, const Streams& streams) {

@@ -1,6 +1,7 @@
 #include "examples/classify/model.hpp"
 
 #include "autograd/softmax.hpp"
+#include "examples/common/memory.hpp"
 #include "layers/pooling.hpp"
 
 namespace unroll::classify {
@@ -19,6 +20,12 @@ CellOptions cell_options(const TrainOptions& o, index_t input) {
 }
 
 }  // namespace
+
+double count_weights(const TrainOptions& o, const Reading& reading) {
+  if (reading.is_series()) return count_weights(o.cell, cell_options(o, std::ssize(reading.mean)));
+  return static_cast<double>(reading.vocabulary.size()) * static_cast<double>(o.embedding) +
+         count_weights(o.cell, cell_options(o, o.embedding));
+}
 
 Classifier::Classifier(const TrainOptions& o, const Reading& reading, Generator& rng)
     : cell_(o.cell),

@@ -10,6 +10,9 @@
 
 namespace unroll::classify {
 
+/// The number of parameters of such a model, biases and the like left out, without making it.
+double count_weights(const TrainOptions& options, const Reading& reading);
+
 class Classifier {
  public:
   /// Errors: UsageError for a cell that does not exist.

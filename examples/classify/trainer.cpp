@@ -6,6 +6,7 @@
 
 #include "autograd/losses.hpp"
 #include "data/splits.hpp"
+#include "examples/common/memory.hpp"
 #include "layers/summary.hpp"
 
 namespace unroll::classify {
@@ -103,6 +104,9 @@ Corpus read_corpus(const TrainOptions& options) {
 }
 
 Classifier new_model(const TrainOptions& options, const Reading& reading) {
+  check_memory(count_weights(options, reading), options.optimizer,
+               fmt::format("--hidden {}, --embedding {}, --layers {}", options.hidden, options.embedding,
+                           options.layers));
   Generator rng(options.seed);
   return {options, reading, rng};
 }

@@ -3,23 +3,22 @@
 #include "autograd/gather.hpp"
 #include "autograd/join.hpp"
 #include "autograd/losses.hpp"
+#include "examples/common/memory.hpp"
 #include "layers/init.hpp"
 
 namespace unroll::tag {
 namespace {
 
-Recurrence both_directions(const std::string& cell, index_t input, index_t hidden, int layers, double dropout,
-                           Generator& rng) {
-  return Recurrence(cell_kind(cell).make({.input = input,
-                                          .hidden = hidden,
-                                          .layers = layers,
-                                          .dropout = dropout,
-                                          .recurrent_dropout = 0,
-                                          .zoneout = 0,
-                                          .zoneout_memory = 0,
-                                          .variational = false,
-                                          .bidirectional = true},
-                                         rng));
+CellOptions both_directions(index_t input, index_t hidden, int layers, double dropout) {
+  return {.input = input,
+          .hidden = hidden,
+          .layers = layers,
+          .dropout = dropout,
+          .recurrent_dropout = 0,
+          .zoneout = 0,
+          .zoneout_memory = 0,
+          .variational = false,
+          .bidirectional = true};
 }
 
 /// Most words are rare: their embeddings change little, and would stay noise at N(0, 1). On the English Web
@@ -32,6 +31,21 @@ Embedding<float> small_embedding(index_t count, index_t size, Generator& rng) {
 
 }  // namespace
 
+double count_weights(const ModelOptions& o) {
+  const double spelling = 2 * cell_kind(o.cell).outputs * static_cast<double>(o.character_hidden);
+  double weights = 0, size = 0;
+  if (o.words > 0) {
+    size += static_cast<double>(o.word_embedding);
+    weights += static_cast<double>(o.words * o.word_embedding);
+  }
+  if (o.characters > 0) {
+    size += spelling;
+    weights += static_cast<double>(o.characters * o.character_embedding) +
+               count_weights(o.cell, both_directions(o.character_embedding, o.character_hidden, 1, 0));
+  }
+  return weights + count_weights(o.cell, both_directions(static_cast<index_t>(size), o.hidden, o.layers, 0));
+}
+
 TagModel::TagModel(const ModelOptions& o, Generator& rng) : cell_(o.cell), dropout_(o.dropout, rng) {
   index_t size = 0;
   if (o.words > 0) {
@@ -40,10 +54,11 @@ TagModel::TagModel(const ModelOptions& o, Generator& rng) : cell_(o.cell), dropo
   }
   if (o.characters > 0) {
     characters_ = small_embedding(o.characters, o.character_embedding, rng);
-    spelling_ = both_directions(o.cell, o.character_embedding, o.character_hidden, 1, 0, rng);
+    spelling_ = Recurrence(
+        cell_kind(o.cell).make(both_directions(o.character_embedding, o.character_hidden, 1, 0), rng));
     size += spelling_->output_size();
   }
-  recurrent_ = both_directions(o.cell, size, o.hidden, o.layers, o.dropout, rng);
+  recurrent_ = Recurrence(cell_kind(o.cell).make(both_directions(size, o.hidden, o.layers, o.dropout), rng));
   output_ = Linear<float>(recurrent_->output_size(), o.tags, {}, rng);
 }
 

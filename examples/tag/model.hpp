@@ -25,6 +25,9 @@ struct ModelOptions {
   double dropout = 0;
 };
 
+/// The number of parameters of such a model, biases and the like left out, without making it.
+double count_weights(const ModelOptions& options);
+
 class TagModel {
  public:
   /// Errors: UsageError for a cell that does not exist, naming those that do.

@@ -1,5 +1,6 @@
 #include "examples/tag/tagger.hpp"
 
+#include "examples/common/memory.hpp"
 #include "examples/tag/scores.hpp"
 #include "layers/summary.hpp"
 
@@ -27,18 +28,21 @@ Texts read_texts(const TrainOptions& options) {
 }  // namespace
 
 TagModel new_model(const TrainOptions& o, const Reading& reading) {
+  const ModelOptions sizes{.cell = o.cell,
+                           .words = o.features == "chars" ? 0 : reading.words.size(),
+                           .word_embedding = o.embedding,
+                           .characters = o.features == "words" ? 0 : reading.characters.size(),
+                           .character_embedding = o.char_embedding,
+                           .character_hidden = o.char_hidden,
+                           .hidden = o.hidden,
+                           .tags = reading.tags.size(),
+                           .layers = o.layers,
+                           .dropout = o.dropout};
+  check_memory(count_weights(sizes), o.optimizer,
+               fmt::format("--hidden {}, --embedding {}, --char-hidden {}, --layers {}", o.hidden,
+                           o.embedding, o.char_hidden, o.layers));
   Generator rng(o.seed);
-  return {{.cell = o.cell,
-           .words = o.features == "chars" ? 0 : reading.words.size(),
-           .word_embedding = o.embedding,
-           .characters = o.features == "words" ? 0 : reading.characters.size(),
-           .character_embedding = o.char_embedding,
-           .character_hidden = o.char_hidden,
-           .hidden = o.hidden,
-           .tags = reading.tags.size(),
-           .layers = o.layers,
-           .dropout = o.dropout},
-          rng};
+  return {sizes, rng};
 }
 
 TagModel trained_model(const SavedRun& run) {

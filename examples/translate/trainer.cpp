@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "data/splits.hpp"
+#include "examples/common/memory.hpp"
 #include "train/perplexity.hpp"
 
 namespace unroll::translate {
@@ -45,6 +46,10 @@ void print_run(const TrainOptions& o, const PairFiles& files, const Reading& rea
 }  // namespace
 
 Translator new_model(const TrainOptions& o, const Reading& reading) {
+  const double words = static_cast<double>(reading.source.size() + reading.target.size()),
+               hidden = static_cast<double>(o.hidden), embedding = static_cast<double>(o.embedding);
+  check_memory(words * embedding + hidden * (embedding + o.layers * hidden), o.optimizer,
+               fmt::format("--hidden {}, --embedding {}, --layers {}", o.hidden, o.embedding, o.layers));
   Generator rng(o.seed);
   const bool attends = o.attention != "none";
   return Translator(o.cell, attends ? o.decoder : "plain",
