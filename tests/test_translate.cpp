@@ -51,7 +51,8 @@ struct Pairs {
 
 TEST_CASE("translate: learns numbers, tells how well, and translates lines") {
   const Pairs pairs;
-  const auto trained = pairs.train("run", {"--epochs", "40", "--lr", "0.01", "--dropout", "0", "--hidden", "32"});
+  const auto trained =
+      pairs.train("run", {"--epochs", "40", "--lr", "0.01", "--dropout", "0", "--hidden", "32"});
   REQUIRE_MESSAGE(trained.status == 0, trained.err);
   CHECK(contains(trained.out, "139 train, 16 pairs validate"));
   const auto said = pairs.predict("run", "two one five\r\n\n  four\n");
@@ -61,7 +62,7 @@ TEST_CASE("translate: learns numbers, tells how well, and translates lines") {
       run("translate", pairs.folder,
           {"eval", "--model", pairs.folder / "run", "--text", pairs.folder / "pairs", "--beam", "2"});
   const double exact = std::stod(eval.out.substr(eval.out.find("exact") + 5));
-  CHECK(exact >= 90);  // which of the last few are learned is decided by rounding
+  CHECK(exact >= 90);                             // which of the last few are learned is decided by rounding
   CHECK(contains(eval.out, "BLEU        0.00"));  // these have no four words in a row
 }
 

@@ -24,7 +24,7 @@ struct LoopPlan {
   double time_limit = 0;      ///< seconds after which to evaluate, save and end; 0: none
   std::string unit = "char";  ///< what a step is counted in
   std::string best_by = "";   ///< the figure that decides which model is best, the larger; empty: the loss
-  bool keep_last = false;     ///< the latest model counts as the best: validation measures and does not choose
+  bool keep_last = false;  ///< the latest model counts as the best: validation measures and does not choose
 };
 
 /// A mean of losses weighted by the number of symbols each stands for.
