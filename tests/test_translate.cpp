@@ -52,7 +52,7 @@ struct Pairs {
 TEST_CASE("translate: learns numbers, tells how well, and translates lines") {
   const Pairs pairs;
   const auto trained =
-      pairs.train("run", {"--epochs", "40", "--lr", "0.01", "--dropout", "0", "--hidden", "32"});
+      pairs.train("run", {"--epochs", "80", "--lr", "0.01", "--dropout", "0", "--hidden", "32"});
   REQUIRE_MESSAGE(trained.status == 0, trained.err);
   CHECK(contains(trained.out, "139 train, 16 pairs validate"));
   const auto said = pairs.predict("run", "two one five\r\n\n  four\n");
