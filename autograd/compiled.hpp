@@ -26,6 +26,11 @@ enum class ScalarOp : std::uint8_t {
 template <class T>
 Variable<T> apply_compiled(ScalarOp op, std::initializer_list<Variable<T>> arguments);
 
+/// The same where the inputs have been checked and `shape` is what they broadcast to: how an expression of
+/// one op is computed, so that a user's file need not compile it.
+template <class T>
+Variable<T> run_compiled(ScalarOp op, Tensor<T>* const* inputs, const Shape& shape);
+
 /// `g` with 0 where it is infinite or undefined though `d`, which it was multiplied from, is 0. Elsewhere
 /// g stays what it is, slopes included.
 template <class T>

@@ -6,16 +6,34 @@
 
 namespace unroll::detail {
 
+template <std::size_t>
+using SlotAt = Slot;
+
+template <class Op, class T>
+Variable<T> run_one(Tensor<T>* const* inputs, const Shape& shape) {
+  return [&]<std::size_t... K>(std::index_sequence<K...>) {
+    const std::array<Tensor<T>*, Op::arity> all{inputs[K]...};
+    return run_fused<T>(std::tuple{Tree<Op, SlotAt<K>...>{}}, all, shape)[0];
+  }
+  (std::make_index_sequence<Op::arity>{});
+}
+
+template <class T>
+Variable<T> run_compiled(ScalarOp op, Tensor<T>* const* inputs, const Shape& shape) {
+  using Function = Variable<T> (*)(Tensor<T>* const*, const Shape&);
+  static constexpr Function table[] = {
+#define UNROLL_ENTRY(name) &run_one<name##_op, T>,
+      UNROLL_SCALAR_OPS(UNROLL_ENTRY)
+#undef UNROLL_ENTRY
+  };
+  return table[static_cast<std::size_t>(op)](inputs, shape);
+}
+
 template <class Op, class T>
 Variable<T> apply_one(std::initializer_list<Variable<T>> arguments) {
   const Variable<T>* a = arguments.begin();
-  if constexpr (Op::arity == 1) {
-    return make_expr<Op>(a[0]).evaluate();
-  } else if constexpr (Op::arity == 2) {
-    return make_expr<Op>(a[0], a[1]).evaluate();
-  } else {
-    return make_expr<Op>(a[0], a[1], a[2]).evaluate();
-  }
+  return [&]<std::size_t... K>(std::index_sequence<K...>) { return make_expr<Op>(a[K]...).evaluate(); }
+  (std::make_index_sequence<Op::arity>{});
 }
 
 template <class T>

@@ -178,11 +178,15 @@ inline namespace UNROLL_ISA {
 template <class Op, class T, class... A>
 Variable<T> Expr<Op, T, A...>::evaluate() const {
   static_assert(!detail::is_symbolic<Expr>::value, "an argument of fuse() has no value outside its lambda");
-  auto tree = detail::strip(*this);
-  std::array<detail::Tensor<T>*, detail::tree_slots<decltype(tree)>> inputs;
+  using Stripped = decltype(detail::strip(*this));
+  std::array<detail::Tensor<T>*, detail::tree_slots<Stripped>> inputs;
   detail::Tensor<T>** to = inputs.data();
   detail::gather_inputs(*this, to);
-  return detail::run_fused<T>(std::tuple{tree}, inputs, shape)[0];
+  if constexpr ((std::is_same_v<A, Input<T>> && ...)) {
+    return detail::run_compiled<T>(Op::id, inputs.data(), shape);
+  } else {
+    return detail::run_fused<T>(std::tuple{detail::strip(*this)}, inputs, shape)[0];
+  }
 }
 
 }  // namespace UNROLL_ISA
