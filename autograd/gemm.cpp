@@ -51,9 +51,12 @@ void gemm(Trans ta, Trans tb, index_t m, index_t n, index_t k, T alpha, const T*
   if (m == 0 || n == 0) return;
   if (k == 0) return scale(m, n, beta, c, ldc);
   backend::count_product({m, n, k, false, beta != T(0)});
+  const double work = static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(k);
+  const int threads = work < serial_limit ? 1 : thread_count;
+  const bool plain = alpha == T(1) && (beta == T(0) || beta == T(1));
+  if (plain && backend::blocked_is_best<T>(ta, tb, m, n, k))
+    return backend::blocked_gemm(ta, tb, m, n, k, a, lda, b, ldb, beta == T(1), c, ldc, threads);
   if constexpr (std::is_same_v<T, float>) {
-    const double work = static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(k);
-    const int threads = work < serial_limit ? 1 : thread_count;
     if (backend::dnnl_gemm(ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc, threads)) return;
   }
   backend::cblas_gemm(ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);

@@ -19,6 +19,8 @@ void count_product(const Product& product);
 /// Whether an operand is used as stored or transposed.
 enum class Trans : char { no = 'N', yes = 'T' };
 
+inline constexpr index_t same_bits_rows = 64;
+
 /// What:   C = alpha op(A) op(B) + beta C, row-major; the library's one raw entry for products.
 /// Shapes: op(A) (m, k), op(B) (k, n), C (m, n); lda, ldb and ldc are the distances between stored rows.
 /// Range:  beta = 0 never reads C; k = 0 gives beta C; m = 0 or n = 0 does nothing. C overlaps no operand.
@@ -26,6 +28,7 @@ enum class Trans : char { no = 'N', yes = 'T' };
 ///         leading dimensions and thread count only, not on addresses or earlier calls.
 /// Errors: ShapeError for a negative size, a leading dimension shorter than its row (or than 1), or, where
 ///         CBLAS does the product, anything of 2^31 or more.
+///         From same_bits_rows rows on, a row's bits do not depend on their number, if A is not transposed.
 template <class T>
 void gemm(Trans ta, Trans tb, index_t m, index_t n, index_t k, T alpha, const T* a, index_t lda, const T* b,
           index_t ldb, T beta, T* c, index_t ldc);

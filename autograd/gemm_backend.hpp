@@ -11,6 +11,16 @@ void check_stored(const char* who, Trans t, index_t rows, index_t cols, index_t 
 /// Adds a product to this thread's counters and logs.
 void count_product(const Product& product);
 
+/// Whether blocked_gemm is the fastest there is for such a product.
+template <class T>
+bool blocked_is_best(Trans ta, Trans tb, index_t m, index_t n, index_t k);
+
+/// C = op(A) op(B), or the same added to C, by the library's own kernel on up to `threads` threads.
+/// Sizes are positive.
+template <class T>
+void blocked_gemm(Trans ta, Trans tb, index_t m, index_t n, index_t k, const T* a, index_t lda, const T* b,
+                  index_t ldb, bool add, T* c, index_t ldc, int threads);
+
 /// C = alpha op(A) op(B) + beta C through the CBLAS that was linked; one thread. Sizes are positive.
 template <class T>
 void cblas_gemm(Trans ta, Trans tb, index_t m, index_t n, index_t k, T alpha, const T* a, index_t lda,

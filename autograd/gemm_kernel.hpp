@@ -1,5 +1,6 @@
 #pragma once
-/// \file The register tile of PackedMatrix. Included by its .cpp alone: no SIMD type leaves the library.
+/// \file The register tile of the library's own products. Included by their .cpp files alone: no SIMD type
+/// leaves the library.
 
 #include <algorithm>
 #include <array>
@@ -44,8 +45,8 @@ xsimd::batch<T, A> multiply_add(xsimd::batch<T, A> x, xsimd::batch<T, A> y, xsim
 template <class T>
 struct Job {
   index_t k;
-  const T* x;
-  index_t ldx;
+  const T* x;  // element (r, i) is x[r ldx + i step]
+  index_t ldx, step;
   const T* w;      // k rows of Tile<T>::cols columns, the next panel right behind
   const T* ahead;  // what to bring into the cache meanwhile, `stride` elements per row of W
   index_t stride;
@@ -68,10 +69,11 @@ void run_tile(const Job<T>& job) {
     }
   }
   // a base per three rows: [base + {0, 1, 2} ldx] are addressing modes, thirteen pointers would spill
-  const T* x[(R + 2) / 3];
+  constexpr int groups = (R + 2) / 3;
+  const T* x[groups];
 #pragma GCC unroll 16
-  for (int g = 0; 3 * g < R; ++g) x[g] = job.x + 3 * g * job.ldx;
-  const index_t k = job.k, ldx = job.ldx;
+  for (int g = 0; g < groups; ++g) x[g] = job.x + 3 * g * job.ldx;
+  const index_t k = job.k, ldx = job.ldx, step = job.step;
   const T *w = job.w, *ahead = job.ahead;
   for (index_t i = 0; i < k; ++i, w += Tile<T>::cols, ahead += job.stride) {
     if constexpr (P == 1) __builtin_prefetch(ahead, 0, 2);
@@ -80,9 +82,11 @@ void run_tile(const Job<T>& job) {
       b[v] = Batch::load_unaligned(w + (v / 2) * k * Tile<T>::cols + (v % 2) * lanes);
 #pragma GCC unroll 16
     for (int r = 0; r < R; ++r) {
-      const Batch xr(x[r / 3][(r % 3) * ldx + i]);
+      const Batch xr(x[r / 3][(r % 3) * ldx]);
       for (int v = 0; v < V; ++v) acc[r][v] = multiply_add(xr, b[v], acc[r][v]);
     }
+#pragma GCC unroll 16
+    for (int g = 0; g < groups; ++g) x[g] += step;
   }
 #pragma GCC unroll 16
   for (int r = 0; r < R; ++r) {
@@ -113,6 +117,26 @@ void run_part(index_t rows, index_t cols, Job<T> job) {
   }
   run_rows<T, 1>(rows, job);
   for (index_t r = 0; r < rows; ++r) std::copy_n(part + r * width, cols, y + r * ldy);
+}
+
+/// k rows of op(W), by Tile<T>::cols columns from column `first`, zeros beyond column n.
+template <class T>
+void pack_panel(Trans tw, index_t k, index_t first, index_t n, const T* w, index_t ldw, T* panel) {
+  constexpr index_t width = Tile<T>::cols;
+  constexpr index_t block = 16;  // a transposed block's reads and writes stay in a few cache lines
+  const index_t cols = std::min(width, n - first);
+  if (cols < width) std::fill_n(panel, k * width, T(0));
+  if (tw == Trans::no) {
+    for (index_t i = 0; i < k; ++i) std::copy_n(w + i * ldw + first, cols, panel + i * width);
+    return;
+  }
+  for (index_t i0 = 0; i0 < k; i0 += block) {
+    const index_t i1 = std::min(k, i0 + block);
+    for (index_t j = 0; j < cols; ++j) {
+      const T* row = w + (first + j) * ldw;
+      for (index_t i = i0; i < i1; ++i) panel[i * width + j] = row[i];
+    }
+  }
 }
 
 }  // namespace unroll::blas::kernel

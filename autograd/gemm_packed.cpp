@@ -17,26 +17,6 @@ struct AlignedDelete {
   void operator()(void* p) const { ::operator delete(p, alignment); }
 };
 
-/// rows of op(W), by `width` columns from column `first`, zeros beyond column n
-template <class T>
-void pack_panel(Trans tw, index_t k, index_t first, index_t n, const T* w, index_t ldw, T* panel) {
-  constexpr index_t width = kernel::Tile<T>::cols;
-  constexpr index_t block = 16;  // a transposed block's reads and writes stay in a few cache lines
-  const index_t cols = std::min(width, n - first);
-  if (cols < width) std::fill_n(panel, k * width, T(0));
-  if (tw == Trans::no) {
-    for (index_t i = 0; i < k; ++i) std::copy_n(w + i * ldw + first, cols, panel + i * width);
-    return;
-  }
-  for (index_t i0 = 0; i0 < k; i0 += block) {
-    const index_t i1 = std::min(k, i0 + block);
-    for (index_t j = 0; j < cols; ++j) {
-      const T* row = w + (first + j) * ldw;
-      for (index_t i = i0; i < i1; ++i) panel[i * width + j] = row[i];
-    }
-  }
-}
-
 /// The rows of x and y of one product.
 template <class T>
 struct Rows {
@@ -51,6 +31,7 @@ struct Rows {
     return {.k = k,
             .x = x + row * ldx,
             .ldx = ldx,
+            .step = 1,
             .w = w,
             .ahead = w,
             .stride = 0,
@@ -143,7 +124,7 @@ void PackedMatrix<T>::pack(Trans tw, index_t k, index_t n, const T* w, index_t l
   if (!panels_) panels_ = std::make_unique<Panels>();
   panels_->resize(k, n);
   for (index_t p = 0; p < panels_->count(); ++p) {
-    pack_panel(tw, k, p * Panels::Tile::cols, n, w, ldw, panels_->panel(p));
+    kernel::pack_panel(tw, k, p * Panels::Tile::cols, n, w, ldw, panels_->panel(p));
   }
 }
 

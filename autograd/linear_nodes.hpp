@@ -63,12 +63,12 @@ struct Rows {
         stride(x.dense() ? cols : x.pitch) {}
 };
 
-// C = A op(W) + beta C. oneDNN gives a row other bits where there are fewer than 16: a part of a larger
-// product has as many, though the rest is of no use.
+// C = A op(W) + beta C. gemm may give a row other bits where there are few: a part of a larger product has as
+// many as it takes, though the rest is of no use.
 template <class T>
 void plain_product(Trans tw, index_t rows, index_t cols, index_t inner, const T* a, index_t lda, const T* w,
                    index_t ldw, T beta, T* c, index_t ldc, Way way) {
-  constexpr index_t enough = 16;
+  constexpr index_t enough = blas::same_bits_rows;
   if (rows >= enough || way == Way::plain) {
     return blas::gemm<T>(Trans::no, tw, rows, cols, inner, T{1}, a, lda, w, ldw, beta, c, ldc);
   }
