@@ -64,7 +64,7 @@ void Tape<T>::visit(Node<T>& node, const Options& options) {
   for (std::size_t k = 0; k < node.output_count_; ++k) {
     Tensor<T>* out = node.outputs_[k];
     if (!out || !out->held) continue;
-    finish_grad(*out);
+    if (out->grad_state == GradState::partial) finish_grad(*out);
     if (out->grad_state != GradState::full) continue;
     if (out->has_hooks()) {
       const Variable<T> g = run_hooks(*out, copy_grad(*out));
@@ -88,9 +88,9 @@ void Tape<T>::visit(Node<T>& node, const Options& options) {
 
 template <class T>
 void Tape<T>::sweep(const Options& options) {
+  const bool is_long = order_.size() >= long_tape;
   for (std::size_t i = 0; i < order_.size(); ++i) {
-    if (i + 8 < order_.size()) fetch_node(order_[i + 8]);
-    if (i + 4 < order_.size()) fetch_tensors(order_[i + 4]);
+    if (is_long && i + 8 < order_.size()) fetch_node(order_[i + 8]), fetch_tensors(order_[i + 4]);
     Node<T>& node = *order_[i];
     visit(node, options);
     order_[i] = nullptr;

@@ -51,9 +51,9 @@ void Tape<T>::collect(std::span<const TensorRef<T>> roots) {
     if (root->creator->tape_ != this || root->creator->released_) validate(*root->creator);
     if (root->creator->slot_ >= floor_) mark(*root);
   }
+  const bool is_long = top_ >= long_tape;
   for (std::size_t i = top_; i-- > floor_ && open_ > 0;) {
-    if (i >= floor_ + 8) fetch_node(slots_[i - 8]);
-    if (i >= floor_ + 4) fetch_tensors(slots_[i - 4]);
+    if (is_long && i >= floor_ + 8) fetch_node(slots_[i - 8]), fetch_tensors(slots_[i - 4]);
     Node<T>* node = slots_[i];
     if (!node || !node->pending_) continue;
     --open_;

@@ -16,16 +16,17 @@
 namespace unroll::detail {
 inline namespace UNROLL_ISA {
 
-/// What the kernel knows of one input: where it lies, and in backward where its gradient goes.
+/// What the kernel knows of one input: where it lies, and in backward where its gradient goes. The mask is
+/// its lane's.
 template <class T>
 struct Source {
   const T* data;
-  Lane lane;
+  index_t mask = -1;
 };
 template <class T>
 struct Sink {
   T* data = nullptr;  ///< null where no gradient is wanted
-  Lane lane;
+  index_t mask = -1;
   bool add = false;
 };
 
@@ -53,42 +54,53 @@ inline index_t outer_offset(const Loop& loop, const Lane& lane, const index_t* i
 
 /// A row's start, or a splat of the element that the row repeats.
 template <class T>
-UNROLL_INLINE const T* row_start(const Source<T>& in, const T* base, index_t r, T* splat) {
-  const T* p = base + r * in.lane.row;
-  if (in.lane.mask) return p;
+UNROLL_INLINE const T* row_start(const T* base, const Lane& lane, index_t r, T* splat) {
+  const T* p = base + r * lane.row;
+  if (lane.mask) return p;
   for (std::size_t i = 0; i < Batch<T>::size; ++i) splat[i] = *p;
   return splat;
 }
 
+/// One row of the forward walk: `row[k]` is where input k begins in it, `to` where every output does.
 template <class T, int L, class... Trees>
-UNROLL_FLATTEN void fused_forward(const std::tuple<Trees...>& trees, const Source<T>* in, const Loop& loop,
-                                  T* const* out) {
-  if (loop.cols == 0) return;  // not even the element that a row repeats need exist
+UNROLL_FLATTEN [[gnu::noinline]] void forward_row(const std::tuple<Trees...>& trees, const Source<T>* in,
+                                                  const T* const* row, index_t cols, T* const* out,
+                                                  index_t to) {
   using N = Batch<T>;
   constexpr index_t width = N::size;
-  alignas(64) T splat[L + 1][N::size];
+  N x[L + 1];
+  index_t j = 0;
+  for (; j + width <= cols; j += width) {
+    for (int k = 0; k < L; ++k) x[k] = N::load_unaligned(row[k] + (j & in[k].mask));
+    [&]<std::size_t... M>(std::index_sequence<M...>) __attribute__((always_inline)) {
+      (eval<0>(std::get<M>(trees), x).v.store_unaligned(out[M] + to + j), ...);
+    }
+    (std::index_sequence_for<Trees...>{});
+  }
+  if (const index_t n = cols - j; n > 0) {
+    for (int k = 0; k < L; ++k) x[k] = load_part(row[k] + (j & in[k].mask), n);
+    [&]<std::size_t... M>(std::index_sequence<M...>) __attribute__((always_inline)) {
+      (store_part(out[M] + to + j, eval<0>(std::get<M>(trees), x).v, n), ...);
+    }
+    (std::index_sequence_for<Trees...>{});
+  }
+}
+
+template <class T, int L, class... Trees>
+void fused_forward(const std::tuple<Trees...>& trees, const Source<T>* in, const Lane* lanes,
+                   const Loop& loop, T* const* out) {
+  if (loop.cols == 0) return;  // not even the element that a row repeats need exist
   const T* row[L + 1];
+  if (loop.plain) {
+    for (int k = 0; k < L; ++k) row[k] = in[k].data;
+    return forward_row<T, L>(trees, in, row, loop.cols, out, 0);
+  }
+  alignas(64) T splat[L + 1][Batch<T>::size];
   for_slabs(loop, [&](const index_t* index, index_t slab) {
     for (index_t r = 0; r < loop.rows; ++r) {
       for (int k = 0; k < L; ++k)
-        row[k] = row_start(in[k], in[k].data + outer_offset(loop, in[k].lane, index), r, splat[k]);
-      const index_t to = (slab * loop.rows + r) * loop.cols;
-      N x[L + 1];
-      index_t j = 0;
-      for (; j + width <= loop.cols; j += width) {
-        for (int k = 0; k < L; ++k) x[k] = N::load_unaligned(row[k] + (j & in[k].lane.mask));
-        [&]<std::size_t... M>(std::index_sequence<M...>) __attribute__((always_inline)) {
-          (eval<0>(std::get<M>(trees), x).v.store_unaligned(out[M] + to + j), ...);
-        }
-        (std::index_sequence_for<Trees...>{});
-      }
-      if (const index_t n = loop.cols - j; n > 0) {
-        for (int k = 0; k < L; ++k) x[k] = load_part(row[k] + (j & in[k].lane.mask), n);
-        [&]<std::size_t... M>(std::index_sequence<M...>) __attribute__((always_inline)) {
-          (store_part(out[M] + to + j, eval<0>(std::get<M>(trees), x).v, n), ...);
-        }
-        (std::index_sequence_for<Trees...>{});
-      }
+        row[k] = row_start(in[k].data + outer_offset(loop, lanes[k], index), lanes[k], r, splat[k]);
+      forward_row<T, L>(trees, in, row, loop.cols, out, (slab * loop.rows + r) * loop.cols);
     }
   });
 }
@@ -104,64 +116,78 @@ UNROLL_INLINE void fused_adjoints(const std::tuple<Trees...>& trees, const Batch
   (std::index_sequence_for<Trees...>{});
 }
 
+/// A stretch of a row of the backward walk. Sums over a repeated element are collected in `sums`.
 template <class T, int L, class... Trees>
-UNROLL_FLATTEN void fused_backward(const std::tuple<Trees...>& trees, const Source<T>* in, const Loop& loop,
-                                   const T* const* out_grad, const Sink<T>* sinks) {
-  if (loop.cols == 0) return;
+UNROLL_FLATTEN [[gnu::noinline]] void backward_row(const std::tuple<Trees...>& trees, const Source<T>* in,
+                                                   const T* const* row, index_t begin, index_t end,
+                                                   const T* const* out_grad, index_t from,
+                                                   const Sink<T>* sinks, T* const* sink,
+                                                   T (*sums)[Batch<T>::size]) {
   using N = Batch<T>;
   constexpr index_t width = N::size;
   constexpr int outputs = sizeof...(Trees);
+  N x[L + 1], dy[outputs], adjoints[L + 1];
+  index_t j = begin;
+  for (; j + width <= end; j += width) {
+    for (int k = 0; k < L; ++k) x[k] = N::load_unaligned(row[k] + (j & in[k].mask));
+    for (int m = 0; m < outputs; ++m)
+      dy[m] = out_grad[m] ? N::load_unaligned(out_grad[m] + from + j) : N(T{0});
+    fused_adjoints<T, L>(trees, x, dy, adjoints);
+    for (int k = 0; k < L; ++k) {
+      if (!sinks[k].data) continue;
+      T* p = sinks[k].mask ? sink[k] + j : sums[k];
+      if (sinks[k].add || !sinks[k].mask) adjoints[k] += N::load_unaligned(p);
+      adjoints[k].store_unaligned(p);
+    }
+  }
+  if (const index_t n = end - j; n > 0) {
+    for (int k = 0; k < L; ++k) x[k] = load_part(row[k] + (j & in[k].mask), n);
+    for (int m = 0; m < outputs; ++m) dy[m] = out_grad[m] ? load_part(out_grad[m] + from + j, n) : N(T{0});
+    fused_adjoints<T, L>(trees, x, dy, adjoints);
+    for (int k = 0; k < L; ++k) {
+      if (!sinks[k].data) continue;
+      T* p = sinks[k].mask ? sink[k] + j : sums[k];
+      if (sinks[k].add || !sinks[k].mask) adjoints[k] += load_part(p, n);
+      store_part(p, adjoints[k], n);
+    }
+  }
+}
+
+template <class T, int L, class... Trees>
+void fused_backward(const std::tuple<Trees...>& trees, const Source<T>* in, const Lane* lanes,
+                    const Loop& loop, const T* const* out_grad, const Sink<T>* sinks,
+                    const Lane* sink_lanes) {
+  if (loop.cols == 0) return;
+  using N = Batch<T>;
+  const T* row[L + 1];
+  T* sink[L + 1];
+  if (loop.plain) {
+    for (int k = 0; k < L; ++k) row[k] = in[k].data, sink[k] = sinks[k].data;
+    return backward_row<T, L>(trees, in, row, 0, loop.cols, out_grad, 0, sinks, sink, nullptr);
+  }
   // Sums over a repeated element are flushed often: one long float sum would drift.
   constexpr index_t stretch = 4096;
   alignas(64) T splat[L + 1][N::size];
   alignas(64) T sums[L + 1][N::size];
   double totals[L + 1];
-  const T* row[L + 1];
-  T* sink[L + 1];
   for_slabs(loop, [&](const index_t* index, index_t slab) {
     for (index_t r = 0; r < loop.rows; ++r) {
       for (int k = 0; k < L; ++k) {
-        row[k] = row_start(in[k], in[k].data + outer_offset(loop, in[k].lane, index), r, splat[k]);
+        row[k] = row_start(in[k].data + outer_offset(loop, lanes[k], index), lanes[k], r, splat[k]);
         if (!sinks[k].data) continue;
-        sink[k] = sinks[k].data + outer_offset(loop, sinks[k].lane, index) + r * sinks[k].lane.row;
+        sink[k] = sinks[k].data + outer_offset(loop, sink_lanes[k], index) + r * sink_lanes[k].row;
         totals[k] = 0;
       }
-      const index_t from = (slab * loop.rows + r) * loop.cols;
       for (index_t begin = 0; begin < loop.cols; begin += stretch) {
-        const index_t end = begin + stretch < loop.cols ? begin + stretch : loop.cols;
         for (int k = 0; k < L; ++k)
-          if (!sinks[k].lane.mask) std::fill_n(sums[k], N::size, T{0});
-        N x[L + 1], dy[outputs], adjoints[L + 1];
-        index_t j = begin;
-        for (; j + width <= end; j += width) {
-          for (int k = 0; k < L; ++k) x[k] = N::load_unaligned(row[k] + (j & in[k].lane.mask));
-          for (int m = 0; m < outputs; ++m)
-            dy[m] = out_grad[m] ? N::load_unaligned(out_grad[m] + from + j) : N(T{0});
-          fused_adjoints<T, L>(trees, x, dy, adjoints);
-          for (int k = 0; k < L; ++k) {
-            if (!sinks[k].data) continue;
-            T* p = sinks[k].lane.mask ? sink[k] + j : sums[k];
-            if (sinks[k].add || !sinks[k].lane.mask) adjoints[k] += N::load_unaligned(p);
-            adjoints[k].store_unaligned(p);
-          }
-        }
-        if (const index_t n = end - j; n > 0) {
-          for (int k = 0; k < L; ++k) x[k] = load_part(row[k] + (j & in[k].lane.mask), n);
-          for (int m = 0; m < outputs; ++m)
-            dy[m] = out_grad[m] ? load_part(out_grad[m] + from + j, n) : N(T{0});
-          fused_adjoints<T, L>(trees, x, dy, adjoints);
-          for (int k = 0; k < L; ++k) {
-            if (!sinks[k].data) continue;
-            T* p = sinks[k].lane.mask ? sink[k] + j : sums[k];
-            if (sinks[k].add || !sinks[k].lane.mask) adjoints[k] += load_part(p, n);
-            store_part(p, adjoints[k], n);
-          }
-        }
+          if (!sinks[k].mask) std::fill_n(sums[k], N::size, T{0});
+        backward_row<T, L>(trees, in, row, begin, std::min(begin + stretch, loop.cols), out_grad,
+                           (slab * loop.rows + r) * loop.cols, sinks, sink, sums);
         for (int k = 0; k < L; ++k)
-          if (sinks[k].data && !sinks[k].lane.mask) totals[k] += num::sum(N::load_aligned(sums[k]));
+          if (sinks[k].data && !sinks[k].mask) totals[k] += num::sum(N::load_aligned(sums[k]));
       }
       for (int k = 0; k < L; ++k) {
-        if (!sinks[k].data || sinks[k].lane.mask || loop.cols == 0) continue;
+        if (!sinks[k].data || sinks[k].mask) continue;
         // Without `add` it is not a sum: columns of one element.
         *sink[k] = static_cast<T>(sinks[k].add ? static_cast<double>(*sink[k]) + totals[k] : totals[k]);
       }

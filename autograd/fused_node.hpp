@@ -16,7 +16,12 @@ inline namespace UNROLL_ISA {
 template <class T, int L>
 struct FusedWalk {
   Source<T> sources[L + 1];
+  Lane lanes[L + 1];
   Loop loop;
+
+  void set_masks() {
+    for (int k = 0; k < L; ++k) sources[k].mask = lanes[k].mask;
+  }
 };
 
 // All lanes plain: one row over everything.
@@ -34,64 +39,57 @@ void plan_forward(Tensor<T>* const* inputs, const Shape& shape, FusedWalk<T, L>&
   }
   if (all_plain) {
     walk.loop.cols = shape.size();
+    walk.loop.plain = true;
     return;
   }
   Layout layouts[L + 1];
-  Lane lanes[L + 1];
   for (int k = 0; k < L; ++k) layouts[k] = {&inputs[k]->shape, inputs[k]->run, inputs[k]->pitch};
-  walk.loop = plan_loop(shape, {layouts, static_cast<std::size_t>(L)}, lanes);
-  for (int k = 0; k < L; ++k) walk.sources[k].lane = lanes[k];
+  walk.loop = plan_loop(shape, {layouts, static_cast<std::size_t>(L)}, walk.lanes);
+  walk.set_masks();
 }
 
 /// A fused expression on the tape: its L inputs, its outputs, and the tree with its constants.
 template <class T, int L, class... Trees>
 class FusedNode final : public FixedNode<T, L, sizeof...(Trees)> {
  public:
-  FusedNode(std::tuple<Trees...> trees, const Shape& shape) : trees_(std::move(trees)), shape_(shape) {}
+  explicit FusedNode(std::tuple<Trees...> trees) : trees_(std::move(trees)) {}
 
   void backward() override {
     constexpr int outputs = sizeof...(Trees);
     const T* out_grad[outputs];
-    for (int m = 0; m < outputs; ++m) out_grad[m] = this->output_grad(m);
-    Tensor<T>* inputs[L + 1];
+    const Tensor<T>* out = nullptr;
+    for (int m = 0; m < outputs; ++m) {
+      out_grad[m] = this->output_grad(m);
+      if (out_grad[m]) out = this->output(m);
+    }
+    if (!out) return;
+    const Shape& shape = out->shape;
     Sink<T> sinks[L + 1];
-    Layout layouts[2 * L + 1];
     GradSlot<T> slots[L + 1];
+    FusedWalk<T, L> walk;
     bool all_plain = true;
     for (int k = 0; k < L; ++k) {
       Tensor<T>& in = this->input(k);
-      inputs[k] = &in;
-      layouts[k] = layouts[L + k] = {&in.shape, in.run, in.pitch};
-      all_plain = all_plain && plain(in, shape_);
+      walk.sources[k].data = in.data;
+      const bool whole = in.shape == shape;
+      all_plain = all_plain && whole && in.run == shape.size();
       if (!this->wants(k)) continue;
-      const bool whole = in.shape == shape_;
       // In its place at once: a copy would wait for the fields just written.
       const GradSlot<T>& slot = *(whole ? new (&slots[k]) GradSlot<T>(open_grad(in))
                                         : new (&slots[k]) GradSlot<T>(open_grad_to_add(in)));
       sinks[k].data = slot.data;
       sinks[k].add = slot.add;
-      layouts[L + k] = {&in.shape, slot.run, slot.pitch};
-      all_plain = all_plain && slot.run == in.shape.size();
+      all_plain = all_plain && slot.run == shape.size();
     }
-    // What one input's sink stores late, another's may already have added to.
-    for (int k = 0; k < L; ++k) {
-      for (int m = 0; m < L && sinks[k].data && !sinks[k].add; ++m) {
-        if (!sinks[m].data || !grads_overlap(*inputs[k], *inputs[m])) continue;
-        fill_runs(slots[k], inputs[k]->shape.size(), T{0});
-        sinks[k].add = true;
-      }
-      sinks[k].add = sinks[k].add && !mutate_store(first_op(std::get<0>(trees_)), k);
-    }
-    FusedWalk<T, L> walk;
-    for (int k = 0; k < L; ++k) walk.sources[k].data = inputs[k]->data;
+    add_where_shared(slots, sinks);
+    Lane lanes[2 * L + 1];
     if (all_plain) {
-      walk.loop.cols = shape_.size();
+      walk.loop.cols = shape.size();
+      walk.loop.plain = true;
     } else {
-      Lane lanes[2 * L + 1];
-      walk.loop = plan_loop(shape_, {layouts, static_cast<std::size_t>(2 * L)}, lanes);
-      for (int k = 0; k < L; ++k) walk.sources[k].lane = lanes[k], sinks[k].lane = lanes[L + k];
+      plan_backward(shape, slots, walk, sinks, lanes);
     }
-    fused_backward<T, L>(trees_, walk.sources, walk.loop, out_grad, sinks);
+    fused_backward<T, L>(trees_, walk.sources, walk.lanes, walk.loop, out_grad, sinks, lanes + L);
   }
 
   [[gnu::cold]] std::vector<Variable<T>> emit(const std::vector<Variable<T>>& dy) override {
@@ -133,9 +131,10 @@ class FusedNode final : public FixedNode<T, L, sizeof...(Trees)> {
           const index_t n = std::min<index_t>(N::size, walk.loop.cols - j);
           N x[L + 1];
           for (int k = 0; k < L; ++k) {
-            const Source<T>& in = walk.sources[k];
-            const T* p = row_start(in, in.data + outer_offset(walk.loop, in.lane, index), r, splat[k]);
-            x[k] = load_part_of_block(p + (j & in.lane.mask), n);
+            const Lane lane = walk.loop.plain ? Lane{{}, 0, -1} : walk.lanes[k];
+            const T* p =
+                row_start(walk.sources[k].data + outer_offset(walk.loop, lane, index), lane, r, splat[k]);
+            x[k] = load_part_of_block(p + (j & lane.mask), n);
           }
           [&]<std::size_t... M>(std::index_sequence<M...>) {
             int number = 0;
@@ -150,6 +149,32 @@ class FusedNode final : public FixedNode<T, L, sizeof...(Trees)> {
   }
 
  private:
+  // What one input's sink stores late, another's may already have added to.
+  void add_where_shared(GradSlot<T>* slots, Sink<T>* sinks) const {
+    for (int k = 0; k < L; ++k) {
+      for (int m = 0; m < L && sinks[k].data && !sinks[k].add; ++m) {
+        if (!sinks[m].data || !grads_overlap(this->input(k), this->input(m))) continue;
+        fill_runs(slots[k], this->input(k).shape.size(), T{0});
+        sinks[k].add = true;
+      }
+      sinks[k].add = sinks[k].add && !mutate_store(first_op(std::get<0>(trees_)), k);
+    }
+  }
+
+  void plan_backward(const Shape& shape, const GradSlot<T>* slots, FusedWalk<T, L>& walk, Sink<T>* sinks,
+                     Lane* lanes) const {
+    Layout layouts[2 * L + 1];
+    for (int k = 0; k < L; ++k) {
+      const Tensor<T>& in = this->input(k);
+      layouts[k] = layouts[L + k] = {&in.shape, in.run, in.pitch};
+      if (sinks[k].data) layouts[L + k] = {&in.shape, slots[k].run, slots[k].pitch};
+    }
+    walk.loop = plan_loop(shape, {layouts, static_cast<std::size_t>(2 * L)}, lanes);
+    for (int k = 0; k < L; ++k) sinks[k].mask = lanes[L + k].mask;
+    std::copy_n(lanes, L, walk.lanes);
+    walk.set_masks();
+  }
+
   static Batch<T> load_part_of_block(const T* p, index_t n) {
     alignas(64) T buffer[Batch<T>::size] = {};
     std::copy_n(p, n, buffer);
@@ -165,7 +190,6 @@ class FusedNode final : public FixedNode<T, L, sizeof...(Trees)> {
   }
 
   std::tuple<Trees...> trees_;
-  Shape shape_;
 };
 
 template <class X>
@@ -195,9 +219,9 @@ std::array<Variable<T>, sizeof...(Trees)> run_fused(const std::tuple<Trees...>& 
     out[m] = tape.allocate_output(shape);
     data[m] = out[m]->data;
   }
-  fused_forward<T, n>(trees, walk.sources, walk.loop, data);
+  fused_forward<T, n>(trees, walk.sources, walk.lanes, walk.loop, data);
   using N = FusedNode<T, n, Trees...>;
-  Ref<Node<T>> node(recorded ? new N(trees, shape) : nullptr);
+  Ref<Node<T>> node(recorded ? new N(trees) : nullptr);
   if (recorded) record<T>(node, inputs, out);
   if (AnomalyMode::active() || Onlooker::active()) {
     inspect_fused<T>(node.get(), inputs, shape, &N::name_of,

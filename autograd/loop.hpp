@@ -7,18 +7,20 @@
 
 namespace unroll::detail {
 
-/// One array in the walk: element (outer…, row, j) is data[Σ outer·index + row·r + (j & mask)].
+/// One array in the walk; plan_loop fills what the loop's axes need: element (outer…, row, j) is data[Σ
+/// outer·index + row·r + (j & mask)].
 struct Lane {
-  index_t outer[Shape::max_rank] = {};
-  index_t row = 0;
-  index_t mask = -1;  ///< −1 walks along the columns, 0 repeats one element
+  index_t outer[Shape::max_rank];
+  index_t row;
+  index_t mask;  ///< −1 walks along the columns, 0 repeats one element
 };
 
 /// Axes merged as far as all the lanes allow: any number of outer ones, rows, columns.
 struct Loop {
-  index_t outer[Shape::max_rank] = {};
+  index_t outer[Shape::max_rank];
   index_t rows = 1, cols = 0;
   int outer_rank = 0;
+  bool plain = false;  ///< one row, which all lanes walk along: nobody reads more of them than their mask
 };
 
 /// A layout to be walked: `shape` broadcasts to the loop's shape.

@@ -7,6 +7,7 @@
 #include <bit>
 #include <mutex>
 #include <new>
+#include <utility>
 #include <vector>
 
 #include "autograd/error.hpp"
@@ -61,9 +62,21 @@ void* map_huge(std::size_t bytes) {
 
 }  // namespace
 
+/// What precedes an object: 16 bytes, so that small objects lie close together.
+struct Piece {
+  std::uintptr_t owner_and_class;  ///< a Pool, whose address has six bits to spare
+  Piece* next;
+
+  static constexpr std::uintptr_t class_mask = 63;
+  static constexpr std::size_t unit = 16, largest = 32 * unit;
+  Pool* owner() const { return reinterpret_cast<Pool*>(owner_and_class & ~class_mask); }
+  std::size_t size_class() const { return owner_and_class & class_mask; }
+  void* object() { return this + 1; }
+};
+
 /// One thread's memory. Pools outlive their threads and are handed on, so that a block may be freed
 /// anywhere and at any time.
-class Pool {
+class alignas(64) Pool {
  public:
   Block* allocate(std::size_t bytes) {
     const int c = class_of(bytes);
@@ -73,10 +86,27 @@ class Pool {
     ASAN_UNPOISON_MEMORY_REGION(block->data(), bytes);
     block->refs = 0;
     block->version = 0;
-    stats_.in_use += block->bytes;
-    current_traffic.blocks += 1;
-    if (stats_.in_use > stats_.peak) stats_.peak = stats_.in_use;
+    count(block->bytes);
     return block;
+  }
+
+  /// An object of at most Piece::largest bytes, and at least one.
+  void* allocate_piece(std::size_t bytes) {
+    const std::size_t c = (bytes + Piece::unit - 1) / Piece::unit;
+    Piece* piece = free_pieces_[c];
+    if (!piece) piece = refill_pieces(c);
+    free_pieces_[c] = piece->next;
+    ASAN_UNPOISON_MEMORY_REGION(piece->object(), bytes);
+    count(sizeof(Piece) + c * Piece::unit);
+    return piece->object();
+  }
+
+  void free_local(Piece* piece) {
+    const std::size_t c = piece->size_class();
+    stats_.in_use -= sizeof(Piece) + c * Piece::unit;
+    ASAN_POISON_MEMORY_REGION(piece->object(), c * Piece::unit);
+    piece->next = free_pieces_[c];
+    free_pieces_[c] = piece;
   }
 
   void free_local(Block* block) {
@@ -86,36 +116,66 @@ class Pool {
     free_[block->size_class] = block;
   }
 
-  void free_remote(Block* block) {
-    block->next = remote_.load(std::memory_order_relaxed);
-    while (!remote_.compare_exchange_weak(block->next, block, std::memory_order_release)) {
-    }
-  }
+  void free_remote(Block* block) { push(remote_, block); }
+  void free_remote(Piece* piece) { push(remote_pieces_, piece); }
 
   PoolStats stats_;
 
  private:
-  Block* refill(int c) {
-    for (Block* b = remote_.exchange(nullptr, std::memory_order_acquire); b;) {
-      Block* next = b->next;
-      free_local(b);
-      b = next;
+  void count(std::size_t bytes) {
+    stats_.in_use += bytes;
+    current_traffic.blocks += 1;
+    if (stats_.in_use > stats_.peak) stats_.peak = stats_.in_use;
+  }
+
+  template <class X>
+  static void push(std::atomic<X*>& list, X* x) {
+    x->next = list.load(std::memory_order_relaxed);
+    while (!list.compare_exchange_weak(x->next, x, std::memory_order_release)) {
     }
+  }
+
+  template <class X>
+  void take_back(std::atomic<X*>& list) {
+    for (X* x = list.exchange(nullptr, std::memory_order_acquire); x;) {
+      X* next = x->next;
+      free_local(x);
+      x = next;
+    }
+  }
+
+  Block* refill(int c) {
+    take_back(remote_);
     if (free_[c]) return free_[c];
     return carve(c);
   }
 
+  Piece* refill_pieces(std::size_t c) {
+    take_back(remote_pieces_);
+    if (free_pieces_[c]) return free_pieces_[c];
+    const std::size_t bytes = sizeof(Piece) + c * Piece::unit;
+    if (piece_left_ < bytes) {
+      piece_ = take_from_chunk(piece_bytes);
+      piece_left_ = piece_bytes;
+    }
+    auto* piece = new (piece_) Piece{reinterpret_cast<std::uintptr_t>(this) | c, nullptr};
+    piece_ += bytes;
+    piece_left_ -= bytes;
+    return piece;
+  }
+
   Block* carve(int c) {
     const std::size_t bytes = class_bytes(c) + sizeof(Block);
-    if (bytes > chunk_bytes / 8) return make(map(bytes), c, bytes);
+    return make(bytes > chunk_bytes / 8 ? map(bytes) : take_from_chunk(bytes), c, bytes);
+  }
+
+  char* take_from_chunk(std::size_t bytes) {
     if (chunk_left_ < bytes) {
       chunk_ = static_cast<char*>(map(chunk_bytes));
       chunk_left_ = chunk_bytes;
     }
-    void* p = chunk_;
-    chunk_ += bytes;
     chunk_left_ -= bytes;
-    return make(p, c, bytes);
+    return std::exchange(chunk_, chunk_ + bytes);
   }
 
   void* map(std::size_t bytes) {
@@ -133,10 +193,14 @@ class Pool {
     return block;
   }
 
+  static constexpr std::size_t piece_bytes = std::size_t{64} << 10;  // cut into pieces together
+
   std::array<Block*, class_count> free_{};
+  std::array<Piece*, Piece::largest / Piece::unit + 1> free_pieces_{};
   std::atomic<Block*> remote_{nullptr};
-  char* chunk_ = nullptr;
-  std::size_t chunk_left_ = 0;
+  std::atomic<Piece*> remote_pieces_{nullptr};
+  char *chunk_ = nullptr, *piece_ = nullptr;
+  std::size_t chunk_left_ = 0, piece_left_ = 0;
 };
 
 namespace {
@@ -189,8 +253,35 @@ void Block::free(Block* block) {
   }
 }
 
-void* allocate_object(std::size_t bytes) { return Block::allocate(bytes)->data(); }
-void free_object(void* object) { Block::free(static_cast<Block*>(object) - 1); }
+namespace {
+
+Piece* piece_of(void* object) { return static_cast<Piece*>(object) - 1; }
+
+// Large objects are blocks: 64 bytes in front hold a Piece of class 0.
+void* allocate_large(std::size_t bytes) {
+  auto* const data = static_cast<char*>(Block::allocate(bytes + alignof(Block))->data());
+  void* const object = data + alignof(Block);
+  new (piece_of(object)) Piece{0, nullptr};
+  return object;
+}
+
+}  // namespace
+
+void* allocate_object(std::size_t bytes) {
+  if (bytes > Piece::largest) return allocate_large(bytes);
+  return local_pool().allocate_piece(bytes > 0 ? bytes : 1);
+}
+
+void free_object(void* object) {
+  Piece* piece = piece_of(object);
+  if (piece->size_class() == 0) {
+    Block::free(reinterpret_cast<Block*>(static_cast<char*>(object) - alignof(Block)) - 1);
+  } else if (piece->owner() == current_pool) {
+    piece->owner()->free_local(piece);
+  } else {
+    piece->owner()->free_remote(piece);
+  }
+}
 
 }  // namespace unroll::detail
 

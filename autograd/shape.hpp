@@ -35,9 +35,9 @@ class Shape {
   const index_t* end() const { return extents_.data() + rank_; }
 
   bool operator==(const Shape& other) const {
-    bool same = rank_ == other.rank_ && size_ == other.size_;
-    for (std::size_t k = 0; k < extents_.size(); ++k) same &= extents_[k] == other.extents_[k];
-    return same;
+    index_t differences = rank_ ^ other.rank_;  // unused extents are 0
+    for (std::size_t k = 0; k < extents_.size(); ++k) differences |= extents_[k] ^ other.extents_[k];
+    return differences == 0;
   }
 
   /// Product of the extents of axes [first, last).

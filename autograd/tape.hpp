@@ -140,6 +140,7 @@ class Tape {
   void visit(Node<T>& node, const Options& options);
   void let_go(Node<T>& node);
   // A long tape is larger than the cache: what is needed a few nodes later is on its way meanwhile.
+  static constexpr std::size_t long_tape = 2048;
   static void fetch(const void* p, std::size_t bytes) {
     for (std::size_t at = 0; at < bytes; at += 64) __builtin_prefetch(static_cast<const char*>(p) + at, 1);
   }
@@ -169,6 +170,15 @@ class Tape {
   bool running_ = false, selective_ = false, retaining_ = false;
   std::unordered_map<const Node<T>*, Place> places_;
 };
+
+template <class T>
+inline bool Node<T>::wants(std::size_t k) const {
+  return tape_->wants(*inputs_[k]);
+}
+template <class T>
+inline bool Node<T>::retaining() const {
+  return tape_->retaining();
+}
 
 /// While it lives, ops of this thread record on a tape of their own. Threads may take turns with a tape.
 template <class T>

@@ -6,20 +6,22 @@
 namespace unroll::detail {
 namespace {
 
-// Objects whose count fell to zero are destroyed in a loop: a chain of 100,000 steps must not recurse.
-template <class X>
-void destroy_without_recursion(X* object) {
-  thread_local std::vector<X*> waiting;
-  thread_local bool busy = false;
+// Objects whose count fell to zero are destroyed in a loop: a chain of 100,000 steps must not recurse. Those
+// that wait are linked through a field that a dead one has no use for.
+template <class X, class Link>
+void destroy_without_recursion(X* object, Link X::*link) {
+  thread_local constinit X* waiting = nullptr;
+  thread_local constinit bool busy = false;
   if (busy) {
-    waiting.push_back(object);
+    object->*link = reinterpret_cast<Link>(waiting);
+    waiting = object;
     return;
   }
   busy = true;
   delete object;
-  while (!waiting.empty()) {
-    object = waiting.back();
-    waiting.pop_back();
+  while (waiting) {
+    object = waiting;
+    waiting = reinterpret_cast<X*>(object->*link);
     delete object;
   }
   busy = false;
@@ -50,35 +52,18 @@ TensorRef<T> Tensor<T>::alias(Ref<Block> storage, T* data, const Shape& shape, i
 template <class T>
 void Tensor<T>::retire(Tensor* tensor) {
   if (tensor->creator) tensor->creator->outputs_[tensor->member] = nullptr;
-  destroy_without_recursion(tensor);
+  destroy_without_recursion(tensor, &Tensor::data);
 }
 
 template <class T>
 void Node<T>::retire(Node* node) {
   if (node->tape_) node->tape_->forget(node);
-  destroy_without_recursion(node);
+  destroy_without_recursion(node, &Node::slot_);
 }
 
 template <class T>
 void Node<T>::drop_inputs() {
   for (std::size_t k = 0; k < input_count_; ++k) inputs_[k] = {};
-}
-
-template <class T>
-bool Node<T>::wants(std::size_t k) const {
-  return tape_->wants(*inputs_[k]);
-}
-
-template <class T>
-bool Node<T>::retaining() const {
-  return tape_->retaining();
-}
-
-template <class T>
-const T* Node<T>::output_grad(std::size_t k) const {
-  const Tensor<T>* t = outputs_[k];
-  // One that this pass did not reach may still hold what an earlier pass left.
-  return t && t->held && t->grad_state == GradState::full ? t->grad : nullptr;
 }
 
 #define UNROLL_INSTANTIATE(T) \

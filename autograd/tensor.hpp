@@ -10,6 +10,7 @@
 /// into its parent's gradient, unless somebody wants to see its own. The parent may then be defined in part
 /// only: `open` and `finish` fill what nobody wrote with zeros, no sooner than it is needed.
 
+#include <cstddef>
 #include <functional>
 #include <memory>
 #include <span>
@@ -179,7 +180,11 @@ class Node {
   /// Whether the pass that is running keeps the tape.
   bool retaining() const;
   /// The gradient of output k, complete; null where nothing was written.
-  const T* output_grad(std::size_t k = 0) const;
+  const T* output_grad(std::size_t k = 0) const {
+    const Tensor<T>* t = outputs_[k];
+    // One that this pass did not reach may still hold what an earlier pass left.
+    return t && t->held && t->grad_state == GradState::full ? t->grad : nullptr;
+  }
   /// Backward does not read the value of input k: it may change meanwhile.
   void forget_version(std::size_t k) { versions_[k] = ~0u; }
 
@@ -215,14 +220,15 @@ class FixedNode : public Node<T> {
 template <class T>
 class ManyNode : public Node<T> {
  protected:
-  ManyNode(std::size_t inputs, std::size_t outputs) : in_(inputs), versions_(inputs), out_(outputs) {
-    this->set_arrays(in_.data(), versions_.data(), inputs, out_.data(), outputs);
+  ManyNode(std::size_t inputs, std::size_t outputs)
+      : in_(inputs), rest_(outputs * sizeof(Tensor<T>*) + inputs * sizeof(std::uint32_t)) {
+    auto** const out = reinterpret_cast<Tensor<T>**>(rest_.data());
+    this->set_arrays(in_.data(), reinterpret_cast<std::uint32_t*>(out + outputs), inputs, out, outputs);
   }
 
  private:
   PoolVector<TensorRef<T>> in_;
-  PoolVector<std::uint32_t> versions_;
-  PoolVector<Tensor<T>*> out_;
+  PoolVector<std::byte> rest_;  // the outputs, then the versions of the inputs
 };
 
 /// Slices of one parent along one axis that together cover it without overlap. Its outputs are views of
@@ -276,7 +282,15 @@ GradSlot<T> grad_layout(const Tensor<T>& t) {
 }
 /// Whether two gradients share elements. Parts of one cut never do.
 template <class T>
-bool grads_overlap(const Tensor<T>& a, const Tensor<T>& b);
+bool grads_overlap(const Tensor<T>& a, const Tensor<T>& b) {
+  if (&a == &b || a.shape.size() == 0 || b.shape.size() == 0) return false;
+  if (a.is_view && b.is_view && a.creator.get() == b.creator.get()) return false;
+  const auto end = [](const Tensor<T>& t) {
+    const GradSlot<T> g = grad_layout(t);
+    return g.data + (g.run == t.shape.size() ? g.run : (t.shape.size() / g.run - 1) * g.pitch + g.run);
+  };
+  return a.grad < end(b) && b.grad < end(a);
+}
 /// Gives a consumed view of an op's result a value again.
 template <class T>
 void restore(Tensor<T>& t);

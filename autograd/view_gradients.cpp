@@ -103,10 +103,18 @@ struct GradWriter {
 
 template <class T>
 GradSlot<T> open_grad(Tensor<T>& t) {
-  const bool holds = GradWriter<T>::open(t);
-  GradSlot<T> slot = grad_layout(t);
-  slot.add = holds;
-  if (holds) current_traffic.added += bytes_of<T>(t.shape.size());
+  GradSlot<T> slot{nullptr, t.shape.size(), t.shape.size(), t.grad_state == GradState::full};
+  // Most are results with memory of their own, in which nobody else's part lies.
+  if (!t.is_view && !t.shares_grad && !t.extras && t.grad_state != GradState::partial) {
+    if (!slot.add) GradWriter<T>::allocate(t);
+    t.grad_state = GradState::full;
+    slot.data = t.grad;
+  } else {
+    const bool holds = GradWriter<T>::open(t);
+    slot = grad_layout(t);
+    slot.add = holds;
+  }
+  if (slot.add) current_traffic.added += bytes_of<T>(t.shape.size());
   return slot;
 }
 
@@ -132,17 +140,6 @@ void clear_grad(Tensor<T>& t) {
 }
 
 template <class T>
-bool grads_overlap(const Tensor<T>& a, const Tensor<T>& b) {
-  if (&a == &b || a.shape.size() == 0 || b.shape.size() == 0) return false;
-  if (a.is_view && b.is_view && a.creator.get() == b.creator.get()) return false;
-  const auto end = [](const Tensor<T>& t) {
-    const GradSlot<T> g = grad_layout(t);
-    return g.data + (t.shape.size() / g.run - 1) * g.pitch + g.run;
-  };
-  return a.grad < end(b) && b.grad < end(a);
-}
-
-template <class T>
 void restore(Tensor<T>& t) {
   auto& view = static_cast<ViewNode<T>&>(*t.creator);
   if (view.released())
@@ -162,7 +159,8 @@ template <class T>
 void fill_runs(const GradSlot<T>& to, index_t size, T value) {
   if (size == 0) return;
   current_traffic.zeroed += bytes_of<T>(size);
-  for (index_t r = 0; r < size / to.run; ++r) std::fill_n(to.data + r * to.pitch, to.run, value);
+  T* run = to.data;
+  for (index_t done = 0; done < size; done += to.run, run += to.pitch) std::fill_n(run, to.run, value);
 }
 
 // --- ViewNode -----------------------------------------------------------------------------------------
@@ -233,14 +231,13 @@ index_t ViewNode<T>::part_size(std::size_t k) const {
   return reshapes_ ? parent.size() : parent.with(axis_, bounds_[k + 1] - bounds_[k]).size();
 }
 
-#define UNROLL_INSTANTIATE(T)                                      \
-  template class ViewNode<T>;                                      \
-  template GradSlot<T> open_grad(Tensor<T>&);                      \
-  template GradSlot<T> open_grad_to_add(Tensor<T>&);               \
-  template void finish_grad(Tensor<T>&);                           \
-  template void clear_grad(Tensor<T>&);                            \
-  template bool grads_overlap(const Tensor<T>&, const Tensor<T>&); \
-  template void restore(Tensor<T>&);                               \
+#define UNROLL_INSTANTIATE(T)                        \
+  template class ViewNode<T>;                        \
+  template GradSlot<T> open_grad(Tensor<T>&);        \
+  template GradSlot<T> open_grad_to_add(Tensor<T>&); \
+  template void finish_grad(Tensor<T>&);             \
+  template void clear_grad(Tensor<T>&);              \
+  template void restore(Tensor<T>&);                 \
   template void fill_runs(const GradSlot<T>&, index_t, T);
 UNROLL_INSTANTIATE(float)
 UNROLL_INSTANTIATE(double)
