@@ -36,9 +36,17 @@ UNROLL_INLINE Batch<T> load_or(const T* p, index_t j, index_t n, T otherwise) {
   return p ? load_block(p + j, n) : Batch<T>(otherwise);
 }
 
-// With x̂ = (x − μ) s and g = γ dy: dx = s (g − mean g − x̂ mean(g x̂))
+/// Where the gradients of a row go; null where none is wanted.
 template <class T>
-void row_norm_back(const T* x, const T* dy, const T* gamma, Moments<T> m, index_t cols, T* dx, bool add) {
+struct RowGradients {
+  T *x, *gamma, *beta;
+  bool add_x;
+};
+
+// With x̂ = (x − μ) s and g = γ dy: dx = s (g − mean g − x̂ mean(g x̂)), dγ += dy x̂, dβ += dy
+template <class T>
+void row_norm_back(const T* x, const T* dy, const T* gamma, Moments<T> m, index_t cols,
+                   const RowGradients<T>& to) {
   using N = Batch<T>;
   const N mean(m.mean), scale(m.scale);
   const auto g = [&](index_t j, index_t n) __attribute__((always_inline)) {
@@ -54,17 +62,10 @@ void row_norm_back(const T* x, const T* dy, const T* gamma, Moments<T> m, index_
       static_cast<T>(cols));
   for_blocks<T>(
       cols, [&](index_t j, index_t n) __attribute__((always_inline)) {
-        write_block(dx + j, scale * (g(j, n) - mean_g - hat(j, n) * mean_gh), n, add);
-      });
-}
-
-// dγ += dy x̂
-template <class T>
-void add_gamma_grad(const T* x, const T* dy, Moments<T> m, index_t cols, T* dgamma) {
-  const Batch<T> mean(m.mean), scale(m.scale);
-  for_blocks<T>(
-      cols, [&](index_t j, index_t n) __attribute__((always_inline)) {
-        write_block(dgamma + j, load_block(dy + j, n) * (load_block(x + j, n) - mean) * scale, n, true);
+        const N d = load_block(dy + j, n), h = hat(j, n);
+        if (to.x) write_block(to.x + j, scale * (g(j, n) - mean_g - h * mean_gh), n, to.add_x);
+        if (to.gamma) write_block(to.gamma + j, d * h, n, true);
+        if (to.beta) write_block(to.beta + j, d, n, true);
       });
 }
 
@@ -87,21 +88,15 @@ class LayerNormNode final : public ManyNode<T> {
     if (!dy) return;
     const Tensor<T>& x = this->input(0);
     const index_t cols = x.shape.back(0), rows = cols == 0 ? 0 : x.shape.size() / cols;
-    if (this->wants(0)) {
-      const GradSlot<T> g = open_grad(this->input(0));
-      const T* gamma = gamma_ ? this->input(gamma_).data : nullptr;
-      for (index_t i = 0; i < rows * cols; i += cols)
-        row_norm_back(x.data + i, dy + i, gamma, moments(i / cols), cols, g.data + i, g.add);
-    }
-    if (gamma_ && this->wants(gamma_)) {
-      const GradSlot<T> g = open_grad_to_add(this->input(gamma_));
-      for (index_t i = 0; i < rows * cols; i += cols)
-        add_gamma_grad(x.data + i, dy + i, moments(i / cols), cols, g.data);
-    }
-    if (beta_ && this->wants(beta_)) {
-      const GradSlot<T> g = open_grad_to_add(this->input(beta_));
-      for (index_t i = 0; i < rows * cols; i += cols)
-        for (index_t j = 0; j < cols; ++j) g.data[j] += dy[i + j];
+    const T* gamma = gamma_ ? this->input(gamma_).data : nullptr;
+    const auto slot_to_add = [&](std::size_t k) {
+      return k && this->wants(k) ? open_grad_to_add(this->input(k)).data : nullptr;
+    };
+    const GradSlot<T> dx = this->wants(0) ? open_grad(this->input(0)) : GradSlot<T>{};
+    RowGradients<T> to{dx.data, slot_to_add(gamma_), slot_to_add(beta_), dx.add};
+    for (index_t r = 0; r < rows; ++r) {
+      row_norm_back(x.data + r * cols, dy + r * cols, gamma, moments(r), cols, to);
+      if (to.x) to.x += cols;
     }
   }
 

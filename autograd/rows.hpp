@@ -83,17 +83,20 @@ UNROLL_INLINE void write_block(T* p, Batch<T> x, index_t n, bool add) {
 }
 
 /// Σ of the batches f(first, n), whose lanes beyond n must be 0. Partial sums are flushed often: one long
-/// float sum would drift.
+/// float sum would drift; and there are four of them: each addition to one waits for the one before.
 template <class T, class F>
 UNROLL_INLINE T sum_blocks(index_t cols, F&& f) {
-  constexpr index_t stretch = 4096;
+  constexpr index_t width = Batch<T>::size, stretch = 4096;
   T total{0};
   for (index_t begin = 0; begin < cols; begin += stretch) {
-    Batch<T> sum(T{0});
+    const index_t end = cols - begin < stretch ? cols : begin + stretch;
+    Batch<T> sums[4] = {Batch<T>(T{0}), Batch<T>(T{0}), Batch<T>(T{0}), Batch<T>(T{0})};
+    index_t j = begin;
+    for (; j + 4 * width <= end; j += 4 * width)
+      for (int p = 0; p < 4; ++p) sums[p] += f(j + p * width, width);
     for_blocks<T>(
-        cols - begin < stretch ? cols - begin : stretch, [&](index_t j, index_t n) __attribute__((
-                                                             always_inline)) { sum += f(begin + j, n); });
-    total += num::sum(sum);
+        end - j, [&](index_t i, index_t n) __attribute__((always_inline)) { sums[0] += f(j + i, n); });
+    total += num::sum((sums[0] + sums[1]) + (sums[2] + sums[3]));
   }
   return total;
 }
