@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <sstream>
 
 #include "examples/addition/problem.hpp"
@@ -34,12 +35,28 @@ TEST_CASE("addition: sums become digits and symbols, reversed if asked for") {
 TEST_CASE("addition: training and test share no sum, and one pair in twenty is held out") {
   unroll::Generator rng(1);
   const Reading reading{.digits = 3};
-  for (const Sum& s : reading.draw(500, false, rng)) CHECK_FALSE(held_out(s));
-  for (const Sum& s : reading.draw(100, true, rng)) CHECK(held_out(s));
+  for (const Sum& s : reading.practice(500, rng)) CHECK_FALSE(held_out(s));
+  for (const Sum& s : reading.tests(100, rng)) CHECK(held_out(s));
   int count = 0;
   for (std::int64_t a = 0; a < 100; ++a)
     for (std::int64_t b = 0; b < 100; ++b) count += held_out({a, b});
   CHECK(std::abs(count - 500) < 110);  // five deviations of √(10000 · 0.05 · 0.95)
+}
+
+TEST_CASE("addition: tests are all different, as many as there are, and mostly as long as may be") {
+  unroll::Generator rng(2);
+  const auto distinct = [](std::vector<Sum> sums) {
+    std::sort(sums.begin(), sums.end());
+    return std::adjacent_find(sums.begin(), sums.end()) == sums.end();
+  };
+  const auto few = Reading{.digits = 1}.tests(1000, rng), many = Reading{.digits = 3}.tests(2000, rng);
+  CHECK(few.size() == 6);  // of the hundred pairs of digits
+  CHECK(distinct(few));
+  CHECK(many.size() == 2000);
+  CHECK(distinct(many));
+  const auto whole =
+      std::count_if(many.begin(), many.end(), [](const Sum& s) { return s.a >= 100 && s.b >= 100; });
+  CHECK(std::abs(whole - 1620) < 88);  // five deviations of √(2000 · 0.81 · 0.19)
 }
 
 TEST_CASE("addition: questions are read with spaces, and nothing else") {

@@ -1,6 +1,7 @@
 /// \file addition: learns to add numbers that it is shown as texts, "345+678" and "1023".
 
 #include <iostream>
+#include <map>
 
 #include "examples/common/program.hpp"
 
@@ -23,13 +24,25 @@ int eval_command(const Options& options) {
   use_threads(options.threads > 0 ? options.threads : run.options.threads);
   const Model model = trained_model(run);
   Generator rng(run.options.seed + 1);
+  const auto sums = run.reading.tests(options.tests, rng);
+  std::map<std::size_t, std::pair<double, double>> by_digits;  // of the shorter number: right, and all
   double right = 0;
-  for (std::int64_t done = 0; done < options.tests; done += 1000) {
-    const auto sums = run.reading.draw(std::min<std::int64_t>(1000, options.tests - done), true, rng);
-    right += share_right(answers(model, run.reading, sums), sums) * static_cast<double>(sums.size());
+  for (auto from = sums.begin(); from != sums.end();) {
+    const std::vector<Sum> some(from, from + std::min<std::ptrdiff_t>(1000, sums.end() - from));
+    const auto said = answers(model, run.reading, some);
+    for (std::size_t k = 0; k < some.size(); ++k) {
+      const bool fine = said[k] == std::to_string(some[k].a + some[k].b);
+      auto& [fine_ones, all] = by_digits[std::to_string(std::min(some[k].a, some[k].b)).size()];
+      fine_ones += fine, all += 1, right += fine;
+    }
+    from += std::ssize(some);
   }
-  fmt::print("exact       {:.2f} %  ({} of {} that training has not seen)\n",
-             100 * right / static_cast<double>(options.tests), std::llround(right), grouped(options.tests));
+  const auto all = static_cast<double>(sums.size());
+  fmt::print("exact       {:.2f} %  ({:.0f} of {} that training has not seen)\n", 100 * right / all, right,
+             grouped(std::ssize(sums)));
+  for (const auto& [digits, counts] : by_digits)
+    fmt::print("  {:<9} {:.2f} %  ({:.0f} of {:.0f} whose shorter number has {})\n", digits,
+               100 * counts.first / counts.second, counts.first, counts.second, counted(digits, "digit"));
   return 0;
 }
 

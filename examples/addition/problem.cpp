@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <charconv>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "data/batches.hpp"
+#include "data/shuffle.hpp"
 
 namespace unroll::addition {
 namespace {
@@ -23,17 +25,43 @@ bool held_out(const Sum& sum) {
   return philox({low(a), low(a >> 32), low(b), low(b >> 32)}, {1, 2})[0] % 20 == 0;
 }
 
-std::vector<Sum> Reading::draw(std::int64_t count, bool held, Generator& rng) const {
+std::vector<Sum> Reading::practice(std::int64_t count, Generator& rng) const {
   const auto number = [&] {
     std::int64_t n = 0;
-    for (std::uint64_t k = 1 + rng.below(static_cast<std::uint64_t>(digits)); k > 0; --k)
+    const auto most = static_cast<std::uint64_t>(digits);
+    for (std::uint64_t k = rng.below(2) ? most : 1 + rng.below(most); k > 0; --k)
       n = 10 * n + static_cast<std::int64_t>(rng.below(10));
     return n;
   };
   std::vector<Sum> sums;
   while (std::ssize(sums) < count) {
-    const std::int64_t a = number(), b = number();
-    if (held_out({a, b}) == held) sums.push_back({a, b});
+    const Sum sum{number(), number()};
+    if (!held_out(sum)) sums.push_back(sum);
+  }
+  return sums;
+}
+
+std::vector<Sum> Reading::tests(std::int64_t count, Generator& rng) const {
+  std::int64_t numbers = 1;
+  for (std::int64_t k = 0; k < digits; ++k) numbers *= 10;
+  if (numbers <= 100) {  // there may be fewer than `count`: all of them, in an order by chance
+    std::vector<Sum> all;
+    for (std::int64_t k = 0; k < numbers * numbers; ++k)
+      if (const Sum sum{k / numbers, k % numbers}; held_out(sum)) all.push_back(sum);
+    shuffle(all, rng);
+    all.resize(static_cast<std::size_t>(std::min(count, std::int64_t{std::ssize(all)})));
+    return all;
+  }
+  const auto number = [&] {
+    return static_cast<std::int64_t>(rng.below(static_cast<std::uint64_t>(numbers)));
+  };
+  std::vector<Sum> sums;
+  std::set<Sum> drawn;
+  if (numbers < 1'000'000)
+    count = std::min(count, numbers * numbers / 40);  // half of them: it comes to an end
+  while (std::ssize(sums) < count) {
+    const Sum sum{number(), number()};
+    if (held_out(sum) && drawn.insert(sum).second) sums.push_back(sum);
   }
   return sums;
 }

@@ -1,6 +1,7 @@
 #pragma once
 /// \file Sums to learn: "345+678" and "1023".
 
+#include <compare>
 #include <cstdint>
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
@@ -15,7 +16,7 @@ namespace unroll::addition {
 
 struct Sum {
   std::int64_t a, b;
-  bool operator==(const Sum&) const = default;
+  auto operator<=>(const Sum&) const = default;
 };
 
 /// The numbers of the symbols: digits are themselves.
@@ -27,9 +28,12 @@ struct Reading {
   std::int64_t digits = 3;  ///< of each number, at most
   bool reversed = false;    ///< questions are read from their end
 
-  /// Pairs of numbers of up to `digits` digits, each length as likely as the others. One in twenty of all
-  /// pairs is held out: training never sees these, and tests see nothing else.
-  std::vector<Sum> draw(std::int64_t count, bool held_out, Generator& rng) const;
+  /// Sums to learn from, none of them held out. Half of the numbers have all the digits there may be, the
+  /// others any number of them: short sums are rare among all, and are to be learned too.
+  std::vector<Sum> practice(std::int64_t count, Generator& rng) const;
+  /// Sums to test with: held out, all different, any two numbers below 10^digits as likely as any others.
+  /// Fewer than `count` where there are no more.
+  std::vector<Sum> tests(std::int64_t count, Generator& rng) const;
   /// Sums with their results, as a batch.
   SequencePairs batch(const std::vector<Sum>& sums) const;
   /// "345+678", with spaces where you like; nothing if it is no sum of numbers of up to `digits` digits.
@@ -39,7 +43,7 @@ struct Reading {
   static Reading from_json(const nlohmann::ordered_json& json, std::string_view name);
 };
 
-/// Whether a pair is kept from training: a function of the pair alone.
+/// Whether a pair is kept from training, as one in twenty is: a function of the pair alone.
 bool held_out(const Sum& sum);
 
 }  // namespace unroll::addition

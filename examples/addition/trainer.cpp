@@ -68,7 +68,7 @@ Trainer::Trainer(const TrainOptions& options, const SavedRun* earlier)
                                                  {.digits = options.digits, .reversed = options.reversed}, "",
                                                  new_model(options), earlier) {
   Generator rng = generator_of(options_, 0);
-  tests_ = reading_.draw(options_.tests, true, rng);
+  tests_ = reading_.tests(options_.tests, rng);
 }
 
 std::unique_ptr<Trainer> Trainer::open(const TrainOptions& o, const SavedRun* earlier) {
@@ -88,7 +88,7 @@ nlohmann::ordered_json Trainer::configuration() const {
 
 StepResult Trainer::train_step(std::int64_t epoch, std::int64_t index) {
   Generator rng = generator_of(options_, static_cast<std::uint64_t>(1 + epoch * options_.steps + index));
-  const SequencePairs batch = reading_.batch(reading_.draw(options_.batch, false, rng));
+  const SequencePairs batch = reading_.batch(reading_.practice(options_.batch, rng));
   return learner_.update(model_.loss(batch), symbols_in(batch), epoch, [&] { return model_.loss(batch); });
 }
 
