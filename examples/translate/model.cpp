@@ -1,5 +1,6 @@
 #include "examples/translate/model.hpp"
 
+#include "autograd/error.hpp"
 #include "examples/common/options.hpp"
 
 namespace unroll::translate {
