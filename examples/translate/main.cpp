@@ -37,7 +37,9 @@ void add_predict(program::Program& program, PredictOptions& options) {
   const program::AddOption add{predict};
   add("best", options.search.best, "translations of each line, best first, after their ln p; at most --beam",
       {.low = 1, .high = 1000});
-  add("attention-plot", options.plot, "SVG file: what the first translation was read from", {.named = true});
+  add("attention-plot", options.plot,
+      "SVG file: what the first translation was read from; not for models without attention",
+      {.named = true});
   program::add_threads(predict, options.threads);
 }
 
@@ -48,8 +50,9 @@ int main(int argc, char** argv) {
   TrainOptions train_options;
   EvalOptions eval_options;
   PredictOptions predict_options;
-  frame.train("Learn the pairs of a file; the model goes to the folder --out", train_options,
-              [&](const Given& given) { return program::run_training<Trainer>(train_options, given); });
+  frame.train(
+      "Learn the pairs of a file; the model goes to the folder --out", train_options,
+      [&](const Given& given) { return program::run_training<Trainer>(train_options.resolved(), given); });
   add_eval(frame, eval_options);
   add_predict(frame, predict_options);
   return frame.main(argc, argv);
