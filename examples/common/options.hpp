@@ -47,8 +47,8 @@ struct RunOptions {
           Allowed{.low = 0, .high = 1});
   }
   template <class Self, class Visit>
-  static void visit_duration(Self& o, Visit&& visit) {
-    visit("epochs", o.epochs, "times to read the whole text", size_from(1));
+  static void visit_duration(Self& o, Visit&& visit, const char* epochs = "times to read the whole text") {
+    visit("epochs", o.epochs, epochs, size_from(1));
     visit("eval-every", o.eval_every, "steps between evaluations; 0: once an epoch", count_from(0));
     visit("time-limit", o.time_limit, "stop cleanly after this many seconds; 0: never", at_least(0));
     visit("threads", o.threads, "threads; 0: one for each core (another number changes the last digits)",
