@@ -3,12 +3,11 @@
 
 #include <fmt/core.h>
 
-#include <CLI/CLI.hpp>
-
 #include "autograd/functions.hpp"
 #include "autograd/losses.hpp"
 #include "autograd/reduce.hpp"
 #include "benchmarks/measure.hpp"
+#include "examples/common/command_line.hpp"
 #include "layers/elman.hpp"
 #include "layers/jordan.hpp"
 #include "layers/linear_layer.hpp"
@@ -272,13 +271,13 @@ int main(int argc, char** argv) {
   index_t length = 200, batch = 16, size = 128;
   int steps = 1000;
   double seconds = 1;
-  CLI::App app("What the options around a cell cost and bring");
-  app.add_option("--length", length, "time steps of the costs")->check(CLI::PositiveNumber);
-  app.add_option("--batch", batch, "sequences of the costs")->check(CLI::PositiveNumber);
-  app.add_option("--size", size, "inputs and hidden size of the costs")->check(CLI::PositiveNumber);
-  app.add_option("--steps", steps, "training steps of each task")->check(CLI::Range(10, 1000000));
-  app.add_option("--seconds", seconds, "time for each cost");
-  CLI11_PARSE(app, argc, argv);
+  program::CommandLine line("What the options around a cell cost and bring");
+  line.add("length", length, "time steps of the costs", program::at_least(1));
+  line.add("batch", batch, "sequences of the costs", program::at_least(1));
+  line.add("size", size, "inputs and hidden size of the costs", program::at_least(1));
+  line.add("steps", steps, "training steps of each task", {.low = 10, .high = 1000000});
+  line.add("seconds", seconds, "time for each cost");
+  if (const auto status = line.read(argc, argv)) return *status;
   costs(length, batch, size, seconds);
   directions(steps);
   statefulness(steps);

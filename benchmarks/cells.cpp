@@ -3,27 +3,22 @@
 
 #include <fmt/core.h>
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <string>
 
 #include "autograd/functions.hpp"
 #include "autograd/gather.hpp"
 #include "autograd/losses.hpp"
 #include "benchmarks/measure.hpp"
+#include "examples/common/command_line.hpp"
+#include "examples/common/recurrent_of.hpp"
 #include "layers/deep_transition.hpp"
-#include "layers/elman.hpp"
-#include "layers/gru.hpp"
-#include "layers/gru_reset_before.hpp"
+#include "layers/gru_cell.hpp"
 #include "layers/jordan.hpp"
-#include "layers/layer_norm_gru.hpp"
-#include "layers/layer_norm_lstm.hpp"
 #include "layers/linear_layer.hpp"
 #include "layers/lstm.hpp"
-#include "layers/lstm_peephole.hpp"
-#include "layers/lstm_projection.hpp"
-#include "layers/skip_rnn.hpp"
 #include "optim/adam.hpp"
 #include "optim/clip.hpp"
 
@@ -40,13 +35,22 @@ struct Options {
   double clip = 1;
 };
 
+/// A class of its own for each cell would take minutes to compile.
+struct Model {
+  program::Recurrence net;
+  Linear<float> readout;
+  template <class F>
+  void visit(F&& f) {
+    f("net", net), f("readout", readout);
+  }
+};
+
 /// Two numbers of a sequence are marked; the target is their sum. Always to say 1 gives 1/6.
 struct Adding {
   index_t length;
   static constexpr index_t inputs = 2, outputs = 1;
   static constexpr double know_nothing = 1.0 / 6;
 
-  template <class Model>
   V loss(const Model& model, index_t batch, Generator& rng) const {
     V x({length, batch, inputs}, 0.0F), sums({batch, outputs}, 0.0F);
     for (index_t b = 0; b < batch; ++b) {
@@ -58,7 +62,7 @@ struct Adding {
         sums.data()[b] += x.data()[(t * batch + b) * 2];
       }
     }
-    return mse(model.readout(model.net.last(model.net(x))), sums);
+    return mse(model.readout(model.net.last(model.net.run(x).state)), sums);
   }
 };
 
@@ -68,7 +72,6 @@ struct Copy {
   static constexpr index_t inputs = 10, outputs = 10, symbols = 10;
   const double know_nothing = symbols * std::log(8.0) / static_cast<double>(length + 20);
 
-  template <class Model>
   V loss(const Model& model, index_t batch, Generator& rng) const {
     const index_t steps = length + 2 * symbols;
     std::vector<std::int64_t> in(static_cast<std::size_t>(steps * batch), 8), out(in);
@@ -79,17 +82,7 @@ struct Copy {
       in[at(symbols + length - 1)] = 9;
     }
     const V x = one_hot<float>(Indices({steps, batch}, in), inputs);
-    return cross_entropy(model.readout(model.net(x).output), Indices({steps, batch}, out));
-  }
-};
-
-template <class Net>
-struct Model {
-  Net net;
-  Linear<float> readout;
-  template <class F>
-  void visit(F&& f) {
-    f("net", net), f("readout", readout);
+    return cross_entropy(model.readout(model.net.run(x).output), Indices({steps, batch}, out));
   }
 };
 
@@ -98,8 +91,8 @@ struct Outcome {
   int solved = 0;  ///< the step at which the mean of the last 50 losses fell below a tenth of know_nothing
 };
 
-template <class M, class Task>
-Outcome train(const M& model, const Task& task, const Options& o, double rate) {
+template <class Task>
+Outcome train(const Model& model, const Task& task, const Options& o, double rate) {
   Adam adam(parameters(model), {.lr = rate});
   Generator data(1), fresh(2);
   Outcome out{.rate = rate};
@@ -128,14 +121,14 @@ Outcome train(const M& model, const Task& task, const Options& o, double rate) {
 }
 
 /// `make(h, rng)` gives a network of hidden size h; the largest within the budget, up to 128, is trained.
-template <class Task, class Make>
-void row(const char* name, const Task& task, const Options& o, Make&& make) {
+template <class Task>
+void row(const char* name, const Task& task, const Options& o,
+         const std::function<program::Recurrence(index_t h, Generator& rng)>& make) {
   if (!o.only.empty() && o.only != name) return;
   const auto model_of = [&](index_t h) {
     Generator rng(1);
-    auto net = make(h, rng);
-    const index_t size = net.output_size();
-    return Model<decltype(net)>{std::move(net), Linear<float>(size, Task::outputs, {}, rng)};
+    program::Recurrence net = make(h, rng);
+    return Model{net, Linear<float>(net.output_size(), Task::outputs, {}, rng)};
   };
   index_t h = 2;
   while (h < 128 && count_parameters(model_of(h + 1)) <= o.parameters) ++h;
@@ -156,48 +149,56 @@ void table(const Task& task, const Options& o) {
   fmt::print(
       "| cell | H | parameters | rate | loss | solved at step | ms/step |\n|---|---|---|---|---|---|---|\n");
   static constexpr index_t I = Task::inputs, O = Task::outputs;
-  const auto add = [&](const char* name, auto make) { row(name, task, o, make); };
-  const auto net = [&]<class Net>(const char* name, std::type_identity<Net>) {
-    add(name, [](index_t h, Generator& rng) { return Net(I, h, {}, rng); });
+  const auto add = [&](const char* name, auto make) {
+    row(name, task, o, [&](index_t h, Generator& rng) {
+      auto net = make(h, rng);
+      return program::Recurrence(std::make_unique<program::RecurrentOf<decltype(net)>>(std::move(net)));
+    });
   };
-  net("Elman, tanh", std::type_identity<Elman<>>{});
-  net("Elman, relu", std::type_identity<Elman<float, Relu>>{});
-  net("Irnn", std::type_identity<Irnn<>>{});
+  const auto kind = [&](const char* name, const char* cell) {
+    row(name, task, o, [&](index_t h, Generator& rng) {
+      program::CellOptions options{};
+      options.input = I, options.hidden = h, options.layers = 1;
+      return program::Recurrence(program::cell_kind(cell).make(options, rng));
+    });
+  };
+  kind("Elman, tanh", "elman");
+  kind("Elman, relu", "relu");
+  kind("Irnn", "irnn");
   add("Jordan", [](index_t h, Generator& rng) { return Jordan<>(I, h, O, {}, rng); });
-  net("SkipRnn", std::type_identity<SkipRnn<>>{});
-  net("ForgetGateRnn", std::type_identity<ForgetGateRnn<>>{});
-  net("InputGateRnn", std::type_identity<InputGateRnn<>>{});
-  net("Lstm", std::type_identity<Lstm<>>{});
+  kind("SkipRnn", "skip");
+  kind("ForgetGateRnn", "forget-gate");
+  kind("InputGateRnn", "input-gate");
+  kind("Lstm", "lstm");
   add("Lstm, forget bias 1", [](index_t h, Generator& rng) {
     Lstm<> lstm(I, h, {}, rng);
     init::forget_bias(lstm.cell(0).bias_ih, 1), init::forget_bias(lstm.cell(0).bias_hh, 0);
     return lstm;
   });
-  net("LstmPeephole", std::type_identity<LstmPeephole<>>{});
-  add("LstmProjection, P = H/2",
-      [](index_t h, Generator& rng) { return LstmProjection<>(I, h, std::max<index_t>(1, h / 2), {}, rng); });
-  net("LayerNormLstm", std::type_identity<LayerNormLstm<>>{});
-  net("Gru", std::type_identity<Gru<>>{});
-  net("GruResetBefore", std::type_identity<GruResetBefore<>>{});
-  net("LayerNormGru", std::type_identity<LayerNormGru<>>{});
-  net("DeepTransition, 2 GRU", std::type_identity<Recurrent<DeepTransition<GruCell<float>, 2>>>{});
+  kind("LstmPeephole", "lstm-peephole");
+  kind("LstmProjection, P = H/2", "lstm-projection");
+  kind("LayerNormLstm", "layer-norm-lstm");
+  kind("Gru", "gru");
+  kind("GruResetBefore", "gru-reset-before");
+  kind("LayerNormGru", "layer-norm-gru");
+  add("DeepTransition, 2 GRU",
+      [](index_t h, Generator& rng) { return Recurrent<DeepTransition<GruCell<float>, 2>>(I, h, {}, rng); });
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
   Options o;
-  CLI::App app("Every recurrent cell, trained alike");
-  app.add_option("--task", o.task, "adding or copy")->check(CLI::IsMember({"adding", "copy"}));
-  app.add_option("--only", o.only, "one row of the table, by its name");
-  app.add_option("--length", o.length, "length of a sequence, or number of blanks")
-      ->check(CLI::Range(2, 10000));
-  app.add_option("--batch", o.batch, "sequences in a step")->check(CLI::PositiveNumber);
-  app.add_option("--parameters", o.parameters, "parameters of a model, at most");
-  app.add_option("--steps", o.steps, "training steps")->check(CLI::PositiveNumber);
-  app.add_option("--rates", o.rates, "learning rates of Adam to choose from");
-  app.add_option("--clip", o.clip, "largest norm of the gradient");
-  CLI11_PARSE(app, argc, argv);
+  program::CommandLine line("Every recurrent cell, trained alike");
+  line.add("task", o.task, "adding or copy", {.words = {"adding", "copy"}});
+  line.add("only", o.only, "one row of the table, by its name");
+  line.add("length", o.length, "length of a sequence, or number of blanks", {.low = 2, .high = 10000});
+  line.add("batch", o.batch, "sequences in a step", program::at_least(1));
+  line.add("parameters", o.parameters, "parameters of a model, at most");
+  line.add("steps", o.steps, "training steps", program::at_least(1));
+  line.add("rates", o.rates, "learning rates of Adam to choose from");
+  line.add("clip", o.clip, "largest norm of the gradient");
+  if (const auto status = line.read(argc, argv)) return *status;
   if (o.task == "adding") {
     table(Adding{o.length}, o);
   } else {

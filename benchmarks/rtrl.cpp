@@ -2,11 +2,10 @@
 
 #include <fmt/core.h>
 
-#include <CLI/CLI.hpp>
-
 #include "autograd/functions.hpp"
 #include "autograd/reduce.hpp"
 #include "benchmarks/measure.hpp"
+#include "examples/common/command_line.hpp"
 #include "layers/gate_weights.hpp"
 #include "layers/lstm_cell.hpp"
 #include "layers/rtrl.hpp"
@@ -16,7 +15,7 @@ using V = Variable<float>;
 
 namespace {
 
-struct Elman : GateWeights<float, 1> {
+struct ElmanStep : GateWeights<float, 1> {
   using State = V;
   using GateWeights<float, 1>::GateWeights;
   State initial_state(index_t batch) const { return V({batch, hidden_size()}, 0.0F); }
@@ -70,18 +69,18 @@ int main(int argc, char** argv) {
   index_t inputs = 8, length = 100;
   double seconds = 1;
   std::vector<index_t> sizes{8, 16, 32, 64};
-  CLI::App app("RTRL against BPTT: time, memory, operations");
-  app.add_option("--inputs", inputs, "input size");
-  app.add_option("--length", length, "time steps of BPTT");
-  app.add_option("--sizes", sizes, "hidden sizes");
-  app.add_option("--seconds", seconds, "time for each measurement");
-  CLI11_PARSE(app, argc, argv);
+  program::CommandLine line("RTRL against BPTT: time, memory, operations");
+  line.add("inputs", inputs, "input size");
+  line.add("length", length, "time steps of BPTT");
+  line.add("sizes", sizes, "hidden sizes");
+  line.add("seconds", seconds, "time for each measurement");
+  if (const auto status = line.read(argc, argv)) return *status;
 
   fmt::print(
       "| cell | H | N | P | BPTT, ms/step | RTRL, ms/step | ratio | BPTT, Mflop/step | RTRL, Mflop/step | 2 "
       "N² P, "
       "Mflop | BPTT, MiB for T = {} | RTRL, MiB |\n|---|---|---|---|---|---|---|---|---|---|---|---|\n",
       length);
-  for (index_t h : sizes) compare<Elman>("Elman", inputs, h, length, seconds);
+  for (index_t h : sizes) compare<ElmanStep>("Elman", inputs, h, length, seconds);
   for (index_t h : sizes) compare<LstmCell<float>>("LSTM", inputs, h, length, seconds);
 }

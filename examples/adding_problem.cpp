@@ -4,9 +4,10 @@
 
 #include <fmt/core.h>
 
-#include <CLI/CLI.hpp>
+#include <map>
 
 #include "autograd/losses.hpp"
+#include "examples/common/command_line.hpp"
 #include "layers/elman.hpp"
 #include "layers/gru.hpp"
 #include "layers/linear_layer.hpp"
@@ -84,16 +85,15 @@ int main(int argc, char** argv) {
   Options o;
   const std::map<std::string, void (*)(const Options&)> cells = {
       {"gru", run<Gru<>>}, {"lstm", run<Lstm<>>}, {"tanh", run<Elman<>>}, {"irnn", run<Irnn<>>}};
-  CLI::App app("The adding problem: remember two of T numbers and add them.");
-  app.option_defaults()->always_capture_default();
-  app.add_option("--cell", o.cell, "irnn: ReLU, from the identity")->check(CLI::IsMember(cells));
-  app.add_option("--length", o.length, "T")->check(CLI::Range(2, 100000));
-  app.add_option("--steps", o.steps, "updates")->check(CLI::NonNegativeNumber);
-  app.add_option("--batch", o.batch, "sequences in each")->check(CLI::PositiveNumber);
-  app.add_option("--hidden", o.hidden, "units")->check(CLI::PositiveNumber);
-  app.add_option("--lr", o.lr, "Adam's learning rate")->check(CLI::NonNegativeNumber);
-  app.add_option("--clip", o.clip, "largest norm of the gradient")->check(CLI::NonNegativeNumber);
-  app.add_option("--seed", o.seed, "of weights and data");
-  CLI11_PARSE(app, argc, argv);
+  program::CommandLine line("The adding problem: remember two of T numbers and add them.");
+  line.add("cell", o.cell, "irnn: ReLU, from the identity", {.words = {"gru", "irnn", "lstm", "tanh"}});
+  line.add("length", o.length, "T", {.low = 2, .high = 100000});
+  line.add("steps", o.steps, "updates", program::at_least(0));
+  line.add("batch", o.batch, "sequences in each", program::at_least(1));
+  line.add("hidden", o.hidden, "units", program::at_least(1));
+  line.add("lr", o.lr, "Adam's learning rate", program::at_least(0));
+  line.add("clip", o.clip, "largest norm of the gradient", program::at_least(0));
+  line.add("seed", o.seed, "of weights and data");
+  if (const auto status = line.read(argc, argv)) return *status;
   cells.at(o.cell)(o);
 }

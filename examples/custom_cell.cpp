@@ -4,10 +4,9 @@
 
 #include <fmt/core.h>
 
-#include <CLI/CLI.hpp>
-
 #include "autograd/gradcheck.hpp"
 #include "autograd/losses.hpp"
+#include "examples/common/command_line.hpp"
 #include "layers/init.hpp"
 #include "layers/linear_layer.hpp"
 #include "layers/recurrent.hpp"
@@ -65,9 +64,10 @@ Batch draw(index_t time, index_t batch, Generator& rng) {
 
 int main(int argc, char** argv) {
   int steps = 600;
-  CLI::App app("A cell of one's own in a bidirectional stack, on sequences that differ in length.");
-  app.add_option("--steps", steps, "updates")->check(CLI::NonNegativeNumber)->capture_default_str();
-  CLI11_PARSE(app, argc, argv);
+  program::CommandLine line(
+      "A cell of one's own in a bidirectional stack, on sequences that differ in length.");
+  line.add("steps", steps, "updates", program::at_least(0));
+  if (const auto status = line.read(argc, argv)) return *status;
   manual_seed(1);
   const auto small = make_layer<double>(2);
   const Variable<double> xs(xt::xtensor<double, 3>{{{0.1}, {-0.4}}, {{0.3}, {0.9}}, {{-0.7}, {0.2}}});

@@ -6,10 +6,9 @@
 
 #include <fmt/core.h>
 
-#include <CLI/CLI.hpp>
-
 #include "autograd/functions.hpp"
 #include "autograd/reduce.hpp"
+#include "examples/common/command_line.hpp"
 #include "layers/rtrl.hpp"
 #include "layers/truncated_bptt.hpp"
 
@@ -66,10 +65,10 @@ double learn_by_truncated_bptt(index_t steps_back, int updates, double rate) {
 int main(int argc, char** argv) {
   int updates = 3000;
   double rate = 1e-4;
-  CLI::App app("Influence balancing by RTRL and by truncated BPTT");
-  app.add_option("--updates", updates, "updates, one after each step");
-  app.add_option("--rate", rate, "learning rate");
-  CLI11_PARSE(app, argc, argv);
+  program::CommandLine line("Influence balancing by RTRL and by truncated BPTT");
+  line.add("updates", updates, "updates, one after each step");
+  line.add("rate", rate, "learning rate");
+  if (const auto status = line.read(argc, argv)) return *status;
 
   fmt::print("{} updates at {}; the solution is θ = −1/6 = {:.6f}\n", updates, rate, -1.0 / 6);
   fmt::print("RTRL                    θ = {:.6f}\n", learn_by_rtrl(updates, rate));

@@ -5,12 +5,12 @@
 
 #include <fmt/core.h>
 
-#include <CLI/CLI.hpp>
 #include <cmath>
 #include <numbers>
 
 #include "autograd/functions.hpp"
 #include "autograd/losses.hpp"
+#include "examples/common/command_line.hpp"
 #include "layers/linear_layer.hpp"
 #include "layers/lstm_cell.hpp"
 #include "layers/rtrl.hpp"
@@ -62,13 +62,13 @@ void follow(const char* name, const Predictor& model, const Options& o, F&& lear
 
 int main(int argc, char** argv) {
   Options o;
-  CLI::App app("Online learning of a signal, an update after every step");
-  app.add_option("--steps", o.steps, "length of the signal");
-  app.add_option("--report", o.report, "steps from one line to the next")->check(CLI::PositiveNumber);
-  app.add_option("--hidden", o.hidden, "size of the LSTM");
-  app.add_option("--k2", o.k2, "steps back of the second truncated BPTT");
-  app.add_option("--rate", o.rate, "learning rate of Adam");
-  CLI11_PARSE(app, argc, argv);
+  program::CommandLine line("Online learning of a signal, an update after every step");
+  line.add("steps", o.steps, "length of the signal");
+  line.add("report", o.report, "steps from one line to the next", program::at_least(1));
+  line.add("hidden", o.hidden, "size of the LSTM");
+  line.add("k2", o.k2, "steps back of the second truncated BPTT");
+  line.add("rate", o.rate, "learning rate of Adam");
+  if (const auto status = line.read(argc, argv)) return *status;
 
   const Predictor model(o.hidden);
   Rtrl rtrl(model.cell, model.cell.initial_state(1));

@@ -4,7 +4,6 @@
 
 #include <fmt/core.h>
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <chrono>
 #include <map>
@@ -14,6 +13,7 @@
 #include "autograd/join.hpp"
 #include "autograd/reduce.hpp"
 #include "autograd/traffic.hpp"
+#include "examples/common/command_line.hpp"
 #include "layers/gate_weights.hpp"
 #include "layers/scan.hpp"
 
@@ -91,13 +91,13 @@ int main(int argc, char** argv) {
   index_t size = 128, batch = 32, length = 100;
   double seconds = 1;
   bool straight = false;
-  CLI::App app("Where the time of a cell of one's own goes");
-  app.add_option("--size", size, "inputs and hidden size")->check(CLI::PositiveNumber);
-  app.add_option("--batch", batch, "sequences")->check(CLI::PositiveNumber);
-  app.add_option("--length", length, "time steps")->check(CLI::PositiveNumber);
-  app.add_option("--seconds", seconds, "how long to repeat the step");
-  app.add_flag("--straight", straight, "the cell as it was written first");
-  CLI11_PARSE(app, argc, argv);
+  program::CommandLine line("Where the time of a cell of one's own goes");
+  line.add("size", size, "inputs and hidden size", program::at_least(1));
+  line.add("batch", batch, "sequences", program::at_least(1));
+  line.add("length", length, "time steps", program::at_least(1));
+  line.add("seconds", seconds, "how long to repeat the step");
+  line.add("straight", straight, "the cell as it was written first");
+  if (const auto status = line.read(argc, argv)) return *status;
 
   Generator rng(1);
   const auto draw = [&](const Shape& shape) { return detail::draw<float>(shape, size, rng); };

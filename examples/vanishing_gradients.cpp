@@ -4,10 +4,10 @@
 
 #include <fmt/core.h>
 
-#include <CLI/CLI.hpp>
 #include <fstream>
 
 #include "autograd/reduce.hpp"
+#include "examples/common/command_line.hpp"
 #include "layers/elman.hpp"
 #include "layers/gate_saturation.hpp"
 #include "layers/gradient_norms.hpp"
@@ -80,11 +80,10 @@ void write_plot(const std::string& path, const std::vector<Curve>& curves) {
 int main(int argc, char** argv) {
   index_t length = 101;
   std::string plot;
-  CLI::App app("How gradients vanish and explode in recurrent networks before training.");
-  app.option_defaults()->always_capture_default();
-  app.add_option("--length", length, "time steps")->check(CLI::Range(2, 100000));
-  app.add_option("--plot", plot, "write a script for gnuplot there, which draws the same to FILE.svg");
-  CLI11_PARSE(app, argc, argv);
+  program::CommandLine line("How gradients vanish and explode in recurrent networks before training.");
+  line.add("length", length, "time steps", {.low = 2, .high = 100000});
+  line.add("plot", plot, "write a script for gnuplot there, which draws the same to FILE.svg");
+  if (const auto status = line.read(argc, argv)) return *status;
   manual_seed(1);
   const std::vector<Curve> curves = measure_all(8, 64, length);
   fmt::print("{:23}{:>8}{:>11}   share of the gradient at steps\n{:42}", "", "radius", "saturated", "");

@@ -94,7 +94,12 @@ TEST_CASE("classify: a class that the model has not learned is refused with its 
 TEST_CASE("classify: a line of 5,000 characters trains and is predicted") {
   const TemporaryFolder folder;
   const std::string line(5000, 'x');
-  CHECK(train_on(folder, fmt::format("{}a\t{}\n", good, line)).status == 0);
+  const auto trained = train_on(folder, fmt::format("{}a\t{}\n", good, line), {"--valid-fraction", "0"});
+  CHECK(trained.status == 0);
+  CHECK_MESSAGE(
+      contains(trained.out, "note: the longest example has 5,000 characters, half of them at most 4: "),
+      trained.out);
+  CHECK_FALSE(contains(train_on(folder, good).out, "note: the longest"));
   const auto predicted =
       run("classify", folder, {"predict", "--model", folder / "run"}, fmt::format("{}\n", line));
   CHECK_MESSAGE(predicted.status == 0, predicted.err);

@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "program.hpp"
 
 using namespace program_test;
@@ -163,4 +165,18 @@ TEST_CASE("tag: a model that no memory can hold is refused before anything is ma
   CHECK(outcome.status == 2);
   CHECK_MESSAGE(contains(outcome.err, "--char-hidden 1000000000, --layers 1: training needs at least "),
                 outcome.err);
+}
+
+TEST_CASE("tag: a sentence of 5,000 words trains, which is told, and is tagged") {
+  const Learned learned;
+  std::string tagged, plain;
+  for (int k = 0; k < 5000; ++k)
+    tagged += k % 2 ? "the\tD\n" : "ship\tN\n", plain += k % 2 ? "the " : "ship ";
+  const Outcome trained = learned.train_on(good + "\n" + tagged);
+  REQUIRE_MESSAGE(trained.status == 0, trained.err);
+  CHECK_MESSAGE(contains(trained.out, "note: the longest sentence has 5,000 words, half of them at most 2: "),
+                trained.out);
+  const Outcome said = learned.predict(plain + "\n");
+  CHECK_MESSAGE(said.status == 0, said.err);
+  CHECK(std::count(said.out.begin(), said.out.end(), '\n') >= 5000);
 }

@@ -102,11 +102,9 @@ TEST_CASE("translate: a run that is resumed equals one that was not interrupted,
 
 TEST_CASE("translate: every decoder trains and translates; tied weights, capitals") {
   const Pairs pairs;
-  const std::pair<const char*, const char*> kinds[] = {{"input-feeding", "dot"},
-                                                       {"bahdanau", "additive"},
-                                                       {"luong", "general"},
-                                                       {"luong", "scaled-dot"},
-                                                       {"luong", "none"}};
+  const std::pair<const char*, const char*> kinds[] = {{"input-feeding", "dot"}, {"bahdanau", "additive"},
+                                                       {"luong", "general"},     {"luong", "scaled-dot"},
+                                                       {"luong", "none"},        {"plain", "general"}};
   for (const auto& [decoder, attention] : kinds) {
     const auto trained = pairs.train("run", {"--decoder", decoder, "--attention", attention, "--epochs", "1",
                                              "--overwrite", "--tie", "--embedding", "16", "--lowercase"});
@@ -117,6 +115,48 @@ TEST_CASE("translate: every decoder trains and translates; tied weights, capital
   }
   CHECK(pairs.predict("run", "one", {"--attention-plot", "x.svg"}).err ==
         "translate: --attention-plot: this model has no attention\n");
+}
+
+TEST_CASE("translate: a decoder without attention is reported so, however it was asked for") {
+  const Pairs pairs;
+  for (const Arguments& asked : {Arguments{"--decoder", "plain"}, Arguments{"--attention", "none"}}) {
+    const auto trained = pairs.train("run", with(asked, {"--epochs", "1", "--overwrite"}));
+    REQUIRE_MESSAGE(trained.status == 0, trained.err);
+    CHECK(contains(trained.out, "gru, decoder plain, attention none\n"));
+    const json config = log_lines(pairs.folder / "run").front().at("config");
+    CHECK(config["decoder"] == "plain");
+    CHECK(config["attention"] == "none");
+    const auto plot = pairs.predict("run", "one", {"--attention-plot", pairs.folder / "x.svg"});
+    CHECK(plot.err == "translate: --attention-plot: this model has no attention\n");
+    CHECK(plot.status == 2);
+    CHECK_FALSE(std::filesystem::exists(pairs.folder / "x.svg"));
+    const auto resumed =
+        run("translate", pairs.folder,
+            with({"train", "--out", pairs.folder / "run", "--resume", "--epochs", "2"}, asked));
+    CHECK_MESSAGE(resumed.status == 0, resumed.err);
+  }
+  const std::string help = run("translate", pairs.folder, {"train", "--help"}).out;
+  CHECK(contains(help, "plain: not at all"));
+}
+
+TEST_CASE("translate: the plot is of the first line with words, and it is told when there is none") {
+  const Pairs pairs;
+  REQUIRE(pairs.train("run").status == 0);
+  const std::string plot = pairs.folder / "plot.svg";
+  for (const char* nothing : {"", "\n \n"}) {
+    const auto none = pairs.predict("run", nothing, {"--attention-plot", plot});
+    CHECK(none.status == 0);
+    CHECK(none.err ==
+          "translate: --attention-plot " + plot + ": not written: there was no line to translate\n");
+    CHECK_FALSE(std::filesystem::exists(plot));
+  }
+  const auto drawn = pairs.predict("run", "\n\ntwo\nfive\n", {"--attention-plot", plot});
+  CHECK(drawn.err.empty());
+  CHECK(contains(read(plot), ">two</text>"));
+  const std::string nowhere = pairs.folder / "none" / "plot.svg";
+  const auto failed = pairs.predict("run", "two\n", {"--attention-plot", nowhere});
+  CHECK(failed.status == 1);
+  CHECK_MESSAGE(failed.err.starts_with("translate: --attention-plot " + nowhere + ": "), failed.err);
 }
 
 TEST_CASE(

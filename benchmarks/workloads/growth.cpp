@@ -6,6 +6,10 @@
 #include "benchmarks/workloads/workload.hpp"
 
 namespace bench {
+
+extern template class Layer<unroll::LstmCell<float>>;  // in layers.cpp
+extern template class Layer<unroll::LstmCell<double>>;
+
 namespace {
 
 template <class T>

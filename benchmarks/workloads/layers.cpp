@@ -34,6 +34,9 @@ Workloads layer_workloads() {
       layer<ProjectedLstm<T>>("W4p", "W4 by a user's cell that multiplies all x_t before", lstm256, true)};
 }
 
+template class Layer<unroll::LstmCell<float>>;
+template class Layer<unroll::LstmCell<double>>;
+
 template Workloads layer_workloads<float>();
 template Workloads layer_workloads<double>();
 

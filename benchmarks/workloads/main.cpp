@@ -2,11 +2,10 @@
 
 #include <fmt/core.h>
 
-#include <CLI/CLI.hpp>
-
 #include "autograd/error.hpp"
 #include "benchmarks/workloads/report.hpp"
 #include "benchmarks/workloads/workload.hpp"
+#include "examples/common/command_line.hpp"
 
 namespace {
 
@@ -75,17 +74,15 @@ std::string list_of_workloads() {
 
 int main(int argc, char** argv) {
   Options options;
-  CLI::App app("Times the reference workloads and prints one line for each.");
-  app.footer(list_of_workloads());
-  app.add_option("workloads", options.names, "names as listed below; all by default");
-  app.add_option("--threads", options.setting.threads, "threads that a product may use")
-      ->check(CLI::Range(1, 1024));
-  app.add_flag("--double,!--float", options.setting.use_double, "float64 instead of float32");
-  app.add_option("--seconds", options.seconds, "how long to repeat each workload")
-      ->check(CLI::PositiveNumber);
-  app.add_option("--json", options.json, "file to write the figures to");
-  app.add_option("--compare", options.compare, "file of --json; each line then ends with the ratio to it");
-  CLI11_PARSE(app, argc, argv);
+  unroll::program::CommandLine line("Times the reference workloads and prints one line for each.");
+  line.footer(list_of_workloads());
+  line.add_words("workloads", options.names, "names as listed below; all by default");
+  line.add("threads", options.setting.threads, "threads that a product may use", {.low = 1, .high = 1024});
+  line.add("double,!--float", options.setting.use_double, "float64 instead of float32");
+  line.add("seconds", options.seconds, "how long to repeat each workload", {.low = 1e-9});
+  line.add("json", options.json, "file to write the figures to");
+  line.add("compare", options.compare, "file of --json; each line then ends with the ratio to it");
+  if (const auto status = line.read(argc, argv)) return *status;
   try {
     options.setting.use_double ? run<double>(options) : run<float>(options);
   } catch (const std::exception& e) {

@@ -46,19 +46,23 @@ int eval_command(const Options& options) {
   return 0;
 }
 
+/// A line that is no sum is told and gets an empty answer, so that each answer stands in its question's line.
 int predict_command(const Options& options) {
   const auto run = load_run<TrainOptions, Reading>(find_checkpoint(options.model));
   use_threads(options.threads > 0 ? options.threads : run.options.threads);
   const Model model = trained_model(run);
   program::LineReader lines(std::cin, "standard input", program::note_to_stderr("addition"));
+  int status = 0;
   while (const auto line = lines.next()) {
     const auto sum = run.reading.parse(*line);
-    if (!sum)
-      fail<DataError>("standard input:{}: need NUMBER+NUMBER of up to {} each", lines.number(),
-                      counted(run.reading.digits, "digit"));
-    program::write_out(answers(model, run.reading, {*sum}).front() + "\n");
+    if (!sum) {
+      fmt::print(stderr, "addition: standard input:{}: need NUMBER+NUMBER of up to {} each\n", lines.number(),
+                 counted(run.reading.digits, "digit"));
+      status = 1;
+    }
+    program::write_out((sum ? answers(model, run.reading, {*sum}).front() : "") + "\n");
   }
-  return 0;
+  return status;
 }
 
 }  // namespace

@@ -34,7 +34,7 @@ struct TrainOptions : RunOptions {
   }
   template <class Self, class Visit>
   static void visit_changeable(Self& o, Visit&& visit) {
-    visit_duration(o, visit);
+    visit_duration(o, visit, "times to learn from --steps batches of new sums and to test then");
   }
 };
 

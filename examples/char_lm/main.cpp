@@ -20,9 +20,8 @@ void add_sample(program::Program& program, SampleOptions& options) {
   add("top-k", options.drawing.top_k, "draw from the k most probable only; 0: from all", count_from(0));
   add("top-p", options.drawing.top_p, "draw from the fewest that have this probability together",
       {.low = 0, .high = 1});
-  sample.add_option("--prime", options.prime, "text to begin with; it is written too");
-  sample.add_option("--seed", options.seed, "of the random numbers; without it, every call differs")
-      ->check(program::within<std::uint64_t>(at_least(0)));
+  add("prime", options.prime, "text to begin with; it is written too");
+  add("seed", options.seed, "of the random numbers; without it, every call differs", at_least(0));
   program::add_threads(sample, options.threads);
 }
 
@@ -31,7 +30,7 @@ void add_eval(program::Program& program, EvalOptions& options) {
                                    [&] { return eval_command(options); });
   const program::AddOption add{eval};
   program::add_model(eval, options.model);
-  eval.add_option("--text", options.text, "file to predict; without one, the project's own sources");
+  add("text", options.text, "file to predict; without one, the project's own sources");
   add("valid-fraction", options.valid_fraction,
       "predict only this share at the end, as training does; 0: all of it", share());
   add("batch", options.batch, "streams that the text is cut into; 0: as in training", size_from(0));

@@ -69,12 +69,21 @@ void print_validation(const Corpus& corpus, const Reading& reading, const Traine
   if (!unmeasured.empty()) fmt::print("note: nothing validates {}\n", unmeasured);
 }
 
+void print_longest(const std::vector<Example>& examples, const Reading& reading) {
+  auto symbols = lengths(examples);
+  if (!reading.is_series())
+    for (auto& n : symbols) n -= 2;  // start and end
+  const auto* unit = reading.is_series() ? "vector" : reading.level == Level::word ? "word" : "character";
+  fmt::print("{}", note_of_longest(std::move(symbols), "example", unit));
+}
+
 void print_run(const TrainOptions& options, const Corpus& corpus, const Reading& reading,
                const Trainer& trainer) {
   fmt::print("examples    {}: {}\n", corpus.train.name, kind_of(reading));
   fmt::print("classes     {}\n", grouped(reading.class_count()));
   fmt::print("split       {} train, {} validate ({})\n", grouped(std::ssize(trainer.train_examples())),
              grouped(std::ssize(trainer.valid_examples())), split_of(options));
+  print_longest(trainer.train_examples(), reading);
   if (!trainer.valid_examples().empty()) print_validation(corpus, reading, trainer);
   fmt::print("training    {} of {}, {} with learning rate {:g} ({}), seed {}, {}\n\n",
              counted(options.epochs, "epoch"), counted(trainer.steps_per_epoch(), "step"), options.optimizer,

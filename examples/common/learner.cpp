@@ -65,8 +65,10 @@ void Learner::check_parameters(std::int64_t step) const {
 void Learner::fail_diverged(const std::string& what, const std::function<void()>& again) const {
   const auto kept = folder_.holds_run() ? fmt::format("the last good checkpoint is {}", folder_.last())
                                         : std::string("there is no checkpoint yet");
-  fail<Error>("training has diverged: {}\n  first cause: {}\n  {}", what, first_cause(parameters_, again),
-              kept);
+  const auto remedy = std::isfinite(clip_) ? fmt::format("or a smaller --clip than {:g}", clip_)
+                                           : std::string("or a limit for gradients, such as --clip 1");
+  fail<Error>("training has diverged: {}\n  first cause: {}\n  {}\n  remedy: a smaller --lr than {:g}, {}",
+              what, first_cause(parameters_, again), kept, lr_, remedy);
 }
 
 }  // namespace unroll::program

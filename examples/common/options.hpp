@@ -18,32 +18,11 @@
 ///       }
 ///     };
 
-#include <cstdint>
-#include <limits>
 #include <nlohmann/json.hpp>
-#include <set>
-#include <string>
-#include <vector>
 
-#include "autograd/error.hpp"
+#include "examples/common/option.hpp"
 
 namespace unroll::program {
-
-/// The names of the options that stood on a command line.
-using Given = std::set<std::string>;
-
-/// The values an option may have: [low, high], or one of a few words.
-struct Allowed {
-  double low = std::numeric_limits<double>::lowest(), high = std::numeric_limits<double>::max();
-  std::vector<std::string> words = {};
-};
-inline Allowed at_least(double low) { return {.low = low}; }
-/// For sizes: all of them together stay far from the largest 64-bit number.
-inline Allowed size_from(double low) { return {.low = low, .high = 1e9}; }
-/// For numbers that only set a limit.
-inline Allowed count_from(double low) { return {.low = low, .high = 1e15}; }
-/// For shares such as that of dropout.
-inline Allowed share() { return {.low = 0, .high = 0.99}; }
 
 /// What every program that trains can be told.
 struct RunOptions {
@@ -68,8 +47,8 @@ struct RunOptions {
           Allowed{.low = 0, .high = 1});
   }
   template <class Self, class Visit>
-  static void visit_duration(Self& o, Visit&& visit) {
-    visit("epochs", o.epochs, "times to read the whole text", size_from(1));
+  static void visit_duration(Self& o, Visit&& visit, const char* epochs = "times to read the whole text") {
+    visit("epochs", o.epochs, epochs, size_from(1));
     visit("eval-every", o.eval_every, "steps between evaluations; 0: once an epoch", count_from(0));
     visit("time-limit", o.time_limit, "stop cleanly after this many seconds; 0: never", at_least(0));
     visit("threads", o.threads, "threads; 0: one for each core (another number changes the last digits)",
@@ -86,50 +65,40 @@ std::string names_of(const Table& table) {
 }
 
 namespace internal {
-template <class Options, class Visit>
-void visit_all(Options& options, Visit&& visit) {
-  options.visit_changeable(options, visit);
-  options.visit_fixed(options, visit);
-}
+
+nlohmann::ordered_json to_json(const OptionList& list);
+void from_json(const OptionList& list, const nlohmann::ordered_json& json);
+nlohmann::ordered_json continued(const OptionList& earlier, const OptionList& now, const Given& given);
+
 }  // namespace internal
 
+/// In the lists' order.
 template <class Options>
-nlohmann::ordered_json options_to_json(const Options& options) {
-  nlohmann::ordered_json json;
-  internal::visit_all(options, [&](const char* name, const auto& value, auto&&...) { json[name] = value; });
-  return json;
+nlohmann::ordered_json options_to_json(Options options) {
+  return internal::to_json(list_of(options));
 }
 
 /// What options_to_json wrote. Errors: nlohmann::json::exception where a value is missing or of another kind.
 template <class Options>
 Options options_from_json(const nlohmann::ordered_json& json) {
   Options options;
-  internal::visit_all(options,
-                      [&](const char* name, auto& value, auto&&...) { json.at(name).get_to(value); });
+  internal::from_json(list_of(options), json);
   return options;
 }
 
 template <class Options>
-std::vector<std::string> fixed_names(const Options& options) {
+std::vector<std::string> fixed_names(Options options) {
   std::vector<std::string> names;
-  options.visit_fixed(options, [&](const char* name, auto&&...) { names.emplace_back(name); });
+  for (const Option& option : list_of(options))
+    if (option.fixed) names.push_back(option.name);
   return names;
 }
 
 /// The options of an earlier run, with those that were given on the command line now and may change.
 /// Errors: UsageError if an option was given that may not change and differs from the earlier run's.
 template <class Options>
-Options continued(const Options& earlier, const Options& now, const Given& given) {
-  const auto before = options_to_json(earlier), wanted = options_to_json(now);
-  auto options = before;
-  options["time-limit"] = 0;  // belongs to one call
-  for (const auto& name : given)
-    if (wanted.contains(name)) options[name] = wanted[name];
-  for (const auto& name : fixed_names(now))
-    if (options[name] != before[name])
-      fail<UsageError>("--{} {}: the run to be continued has {}; leave the option out, or begin another run",
-                       name, options[name].dump(), before[name].dump());
-  auto result = options_from_json<Options>(options);
+Options continued(Options earlier, Options now, const Given& given) {
+  auto result = options_from_json<Options>(internal::continued(list_of(earlier), list_of(now), given));
   result.out = now.out;
   result.resume = true;
   return result;

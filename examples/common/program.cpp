@@ -1,21 +1,17 @@
 #include "examples/common/program.hpp"
 
 #include <fcntl.h>
+#include <fmt/core.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
 #include <new>
 
+#include "autograd/error.hpp"
+
 namespace unroll::program {
 namespace {
-
-Given given_options(const CLI::App& command) {
-  Given names;
-  for (const CLI::Option* option : command.get_options())
-    if (option->count() > 0) names.insert(option->get_name().substr(2));
-  return names;
-}
 
 /// Where a standard stream is closed, the next file that is opened takes its number, and what is meant for
 /// the stream goes into that file. This keeps the number, for nothing to be written to or read from.
@@ -29,10 +25,7 @@ void keep_standard_streams() {
 }  // namespace
 
 Program::Program(std::string name, const std::string& description)
-    : name_(std::move(name)), app_(description) {
-  app_.require_subcommand(1);
-  app_.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
-}
+    : name_(std::move(name)), line_(description) {}
 
 CLI::App& Program::command(const std::string& name, const std::string& help, Action action) {
   return command_with_given(name, help, [action = std::move(action)](const Given&) { return action(); });
@@ -40,21 +33,15 @@ CLI::App& Program::command(const std::string& name, const std::string& help, Act
 
 CLI::App& Program::command_with_given(const std::string& name, const std::string& help,
                                       std::function<int(const Given&)> action) {
-  commands_.emplace_back(app_.add_subcommand(name, help), std::move(action));
+  commands_.emplace_back(&line_.command(name, help), std::move(action));
   return *commands_.back().first;
 }
 
 int Program::run(int argc, char** argv) {
-  try {
-    app_.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    if (error.get_exit_code() == 0) return app_.exit(error);  // --help
-    fmt::print(stderr, "{}: {}\n{} --help tells what it can do.\n", name_, error.what(), name_);
-    return 2;
-  }
+  if (const auto status = line_.read(argc, argv, name_)) return *status;
   int status = 0;
   for (const auto& [command, action] : commands_)
-    if (*command) status = action(given_options(*command));
+    if (const auto given = CommandLine::given(*command)) status = action(*given);
   return status;
 }
 
@@ -88,9 +75,8 @@ int Program::main(int argc, char** argv) {
 }
 
 void add_model(CLI::App& app, std::string& model) {
-  app.add_option("--model", model, "folder of a run (its best model), or a checkpoint")
-      ->required()
-      ->check(named());
+  AddOption{app}("model", model, "folder of a run (its best model), or a checkpoint",
+                 {.named = true, .required = true});
 }
 
 void add_threads(CLI::App& app, int& threads) {

@@ -2,6 +2,7 @@
 /// \file The frame of every program: commands, help, messages, exit status. For main.cpp only.
 
 #include <functional>
+#include <string_view>
 
 #include "examples/common/command_line.hpp"
 
@@ -10,9 +11,11 @@ namespace unroll::program {
 /// A program with commands:
 ///
 ///     program::Program tag("tag", "Finds the parts of speech of words.");
-///     tag.train("Learn …", options, [&](const Given& given) { return run_training<Tagger>(options, given);
-///     }); CLI::App& eval = tag.command("eval", "Tell how well …", [&] { return eval_command(eval_options);
-///     }); program::add_model(eval, eval_options.model); return tag.main(argc, argv);
+///     tag.train("Learn …", options,
+///               [&](const Given& given) { return run_training<Tagger>(options, given); });
+///     CLI::App& eval = tag.command("eval", "Tell how well …", [&] { return eval_command(eval_options); });
+///     program::add_model(eval, eval_options.model);
+///     return tag.main(argc, argv);
 ///
 /// Messages go to standard error and begin with the program's name. The exit status is the command's, 2 for a
 /// UsageError or a wrong command line, 1 for any other error and for output that is lost.
@@ -27,14 +30,13 @@ class Program {
   template <class Options>
   CLI::App& train(const std::string& help, Options& options, std::function<int(const Given&)> action) {
     CLI::App& app = command_with_given("train", help, std::move(action));
-    app.add_option("--out", options.out, "folder for model, checkpoints and metrics.jsonl")
-        ->required()
-        ->check(named());
-    options.visit_changeable(options, AddOption{app});
-    options.visit_fixed(options, AddOption{app});
-    CLI::Option* resume = app.add_flag("--resume", options.resume,
-                                       "go on with the run in --out, to the bit as if never stopped");
-    app.add_flag("--overwrite", options.overwrite, "begin anew, though --out holds a run")->excludes(resume);
+    const AddOption add{app};
+    add("out", options.out, "folder for model, checkpoints and metrics.jsonl",
+        {.named = true, .required = true});
+    options.visit_changeable(options, add);
+    options.visit_fixed(options, add);
+    add("resume", options.resume, "go on with the run in --out, to the bit as if never stopped");
+    add("overwrite", options.overwrite, "begin anew, though --out holds a run", {.excludes = "resume"});
     return app;
   }
   int main(int argc, char** argv);
@@ -47,7 +49,7 @@ class Program {
   int complain(std::string_view what) const;
 
   std::string name_;
-  CLI::App app_;
+  CommandLine line_;
   std::vector<std::pair<CLI::App*, std::function<int(const Given&)>>> commands_;
 };
 

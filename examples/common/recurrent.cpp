@@ -1,5 +1,6 @@
 #include "examples/common/recurrent.hpp"
 
+#include "autograd/error.hpp"
 #include "examples/common/options.hpp"
 
 namespace unroll::program {

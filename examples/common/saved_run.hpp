@@ -1,6 +1,8 @@
 #pragma once
 /// \file What a program's checkpoint holds.
 
+#include <functional>
+
 #include "data/vocabulary.hpp"
 #include "examples/common/options.hpp"
 #include "io/checkpoint.hpp"
@@ -20,34 +22,44 @@ struct SavedRunOf {
   io::TensorFile tensors;
 };
 
+namespace internal {
+
+/// The same before its options and its reading are known.
+struct SavedParts {
+  nlohmann::ordered_json options, reading;
+  std::string text_checksum;
+  LoopState loop;
+  io::TensorFile tensors;
+};
+void save_parts(const std::string& file, const std::string& kind, const SavedParts& parts);
+SavedParts load_parts(const std::string& file, const std::string& kind);
+/// Carries out `read`. Errors: DataError naming the file for what JSON lacks.
+void read_parts(const std::string& file, const std::string& kind, const std::function<void()>& read);
+
+}  // namespace internal
+
 /// Errors: DataError naming the file.
 template <class Options, class Reading>
 void save_run(const std::string& file, const SavedRunOf<Options, Reading>& run) {
-  using json = nlohmann::ordered_json;
-  const json state{{"options", options_to_json(run.options)},
-                   {"reading", run.reading.to_json()},
-                   {"text_checksum", run.text_checksum},
-                   {"loop", run.loop.to_json()}};
-  // A path need not be UTF-8, and JSON must be.
-  std::string text = state.dump(-1, ' ', false, json::error_handler_t::replace);
-  io::save_checkpoint(file, {.kind = Options::kind, .json = std::move(text), .tensors = run.tensors});
+  internal::save_parts(
+      file, Options::kind,
+      {options_to_json(run.options), run.reading.to_json(), run.text_checksum, run.loop, run.tensors});
 }
 
 /// Errors: DataError naming the file: as io::load_checkpoint, for that of another program too.
 template <class Options, class Reading>
 SavedRunOf<Options, Reading> load_run(const std::string& file) {
-  using json = nlohmann::ordered_json;
-  io::Checkpoint checkpoint = io::load_checkpoint(file, Options::kind);
-  try {
-    const json state = json::parse(checkpoint.json);
-    return {.options = options_from_json<Options>(state.at("options")),
-            .reading = Reading::from_json(state.at("reading"), file),
-            .text_checksum = state.at("text_checksum"),
-            .loop = LoopState::from_json(state.at("loop"), file),
-            .tensors = std::move(checkpoint.tensors)};
-  } catch (const json::exception& error) {
-    fail<DataError>("{}: no run of {}: {}", file, Options::kind, error.what());
-  }
+  internal::SavedParts parts = internal::load_parts(file, Options::kind);
+  SavedRunOf<Options, Reading> run{.options = {},
+                                   .reading = {},
+                                   .text_checksum = std::move(parts.text_checksum),
+                                   .loop = std::move(parts.loop),
+                                   .tensors = std::move(parts.tensors)};
+  internal::read_parts(file, Options::kind, [&] {
+    run.options = options_from_json<Options>(parts.options);
+    run.reading = Reading::from_json(parts.reading, file);
+  });
+  return run;
 }
 
 /// A checksum that tells texts apart.

@@ -1,7 +1,12 @@
 #include "examples/common/training.hpp"
 
+#include <algorithm>
+#include <filesystem>
+
 namespace unroll::program {
 namespace {
+
+using internal::RunPlace;
 
 /// A run that was killed before its first checkpoint has left its log alone.
 /// Errors: UsageError if that was another run than the one that --resume is to begin.
@@ -16,6 +21,45 @@ void check_same_run(const RunFolder& folder, std::vector<std::string> fixed,
           "--resume: {} is of a run with {} {}, which has left no checkpoint; this one would have {}: give "
           "the options of that run, or begin anew with --overwrite",
           folder.log(), name, before.contains(name) ? before[name].dump() : "unknown", config[name].dump());
+}
+
+/// Carries out `use`; an error about the folder then begins with the option that names it.
+template <class Use>
+auto of_out(const std::string& out, Use&& use) {
+  try {
+    return use();
+  } catch (const DataError& error) {
+    fail<DataError>("--out {}", error.what());
+  } catch (const std::filesystem::filesystem_error& error) {
+    fail<DataError>("--out {}: {}", out, error.code().message());
+  }
+}
+
+/// Makes the folder of a run that begins, and keeps it. Errors: DataError.
+FolderLock take_new_folder(const RunFolder& folder, const std::string& out) {
+  folder.create();
+  FolderLock lock = folder.lock();
+  if (folder.holds_run()) fail<DataError>("{}: another program has written a run there", out);
+  return lock;
+}
+
+RunPlace look_for_place(const RunOptions& options) {
+  RunPlace place{.folder = RunFolder(options.out), .lock = {}, .checkpoint = {}};
+  const RunFolder& folder = place.folder;
+  if (folder.exists()) place.lock = folder.lock();
+  if (!options.resume) {
+    if (folder.holds_run() && !options.overwrite)
+      fail<UsageError>("--out {}: holds a run already; --resume goes on with it, --overwrite begins anew",
+                       options.out);
+  } else if (std::filesystem::exists(folder.last())) {
+    place.checkpoint = folder.last();
+  } else if (folder.holds_run()) {  // killed between its first two files, or the last one was removed
+    fmt::print("{} is missing: going on from the best model\n", folder.last());
+    place.checkpoint = folder.best();
+  } else {
+    fmt::print("no checkpoint in {} yet: training begins anew\n", options.out);
+  }
+  return place;
 }
 
 int report_end(LoopEnd end, const LoopState& state, ProgramTask& task, const std::string& folder,
@@ -35,6 +79,18 @@ int report_end(LoopEnd end, const LoopState& state, ProgramTask& task, const std
 
 }  // namespace
 
+std::string note_of_longest(std::vector<std::int64_t> lengths, std::string_view kind, std::string_view unit) {
+  if (lengths.empty()) return {};
+  const auto middle = lengths.begin() + std::ssize(lengths) / 2;
+  std::ranges::nth_element(lengths, middle);
+  const std::int64_t median = *middle, longest = std::ranges::max(lengths);
+  if (longest <= 1000 || longest <= 4 * median) return {};
+  return fmt::format(
+      "note: the longest {} has {}, half of them at most {}: its batch takes as many steps; cut it to go "
+      "faster\n",
+      kind, counted(longest, unit), grouped(median));
+}
+
 void check_same_text(std::string_view name, std::string_view option, std::string_view checksum,
                      std::string_view earlier) {
   if (checksum != earlier)
@@ -45,22 +101,7 @@ void check_same_text(std::string_view name, std::string_view option, std::string
 namespace internal {
 
 RunPlace find_place(const RunOptions& options) {
-  RunPlace place{.folder = RunFolder(options.out), .lock = {}, .checkpoint = {}};
-  const RunFolder& folder = place.folder;
-  if (folder.exists()) place.lock = folder.lock();
-  if (!options.resume) {
-    if (folder.holds_run() && !options.overwrite)
-      fail<UsageError>("--out {}: holds a run already; --resume goes on with it, --overwrite begins anew",
-                       options.out);
-  } else if (std::filesystem::exists(folder.last())) {
-    place.checkpoint = folder.last();
-  } else if (folder.holds_run()) {  // killed between its first two files, or the last one was removed
-    fmt::print("{} is missing: going on from the best model\n", folder.last());
-    place.checkpoint = folder.best();
-  } else {
-    fmt::print("no checkpoint in {} yet: training begins anew\n", options.out);
-  }
-  return place;
+  return of_out(options.out, [&] { return look_for_place(options); });
 }
 
 int train_there(RunPlace place, const RunOptions& options, ProgramTask& task,
@@ -72,16 +113,14 @@ int train_there(RunPlace place, const RunOptions& options, ProgramTask& task,
   if (earlier) {
     fmt::print("going on after step {}\n", grouped(earlier->step));
   } else {
-    if (!place.lock) {
-      folder.create();
-      place.lock = folder.lock();
-      if (folder.holds_run()) fail<DataError>("{}: another program has written a run there", options.out);
-    }
+    if (!place.lock) place.lock = of_out(options.out, [&] { return take_new_folder(folder, options.out); });
     if (options.resume) check_same_run(folder, fixed, config);
-    folder.clear();
+    of_out(options.out, [&] { folder.clear(); });
   }
-  auto log = earlier ? MetricsLog::resume(folder.log(), config, earlier->step)
-                     : MetricsLog::create(folder.log(), config);
+  auto log = of_out(options.out, [&] {
+    return earlier ? MetricsLog::resume(folder.log(), config, earlier->step)
+                   : MetricsLog::create(folder.log(), config);
+  });
   Progress progress(stdout);
   TrainingLoop loop({.steps_per_epoch = task.steps_per_epoch(),
                      .epochs = options.epochs,

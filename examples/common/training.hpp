@@ -83,6 +83,10 @@ class ModelTrainer : public ProgramTask {
 void check_same_text(std::string_view name, std::string_view option, std::string_view checksum,
                      std::string_view earlier);
 
+/// What to print of examples so long, in `unit`, where one is above 1,000 and far longer than most; else
+/// nothing. `kind`: what an example is, as `sentence`.
+std::string note_of_longest(std::vector<std::int64_t> lengths, std::string_view kind, std::string_view unit);
+
 namespace internal {
 
 /// A run's folder before the run begins: nothing in it has been touched.

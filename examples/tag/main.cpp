@@ -17,7 +17,7 @@ int main(int argc, char** argv) {
   CLI::App& eval = frame.command("eval", "Tell how well the model tags a file",
                                  [&] { return eval_command(eval_options); });
   add_model(eval, eval_options.model);
-  eval.add_option("--text", eval_options.text, "file of tagged sentences, as for training")->required();
+  AddOption{eval}("text", eval_options.text, "file of tagged sentences, as for training", {.required = true});
   add_threads(eval, eval_options.threads);
 
   PredictOptions predict_options;

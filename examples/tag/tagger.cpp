@@ -78,6 +78,7 @@ void Tagger::print() const {
   if (valid_.unknown_tags > 0)
     fmt::print("note: {}: {} with a tag that does not occur in training, such as {}: they count as missed\n",
                options_.valid, counted(valid_.unknown_tags, "word"), valid_.first_unknown_tag);
+  fmt::print("{}", note_of_longest(train_.lengths(), "sentence", "word"));
   fmt::print("known       {}, {}, {}\n", counted(reading_.words.size() - 1, "word"),
              counted(reading_.characters.size() - 1, "character"), counted(reading_.tags.size(), "tag"));
   fmt::print("training    {} of {} in batches of {}, {} with learning rate {:g}, seed {}, {}\n\n",

@@ -23,9 +23,8 @@ void add_eval(program::Program& program, EvalOptions& options) {
   CLI::App& eval = program.command("eval", "Tell how well the model translates the pairs of a file",
                                    [&] { return eval_command(options); });
   program::add_model(eval, options.model);
-  eval.add_option("--text", options.text, "file of pairs, SOURCE TAB TARGET")
-      ->required()
-      ->check(program::named());
+  program::AddOption{eval}("text", options.text, "file of pairs, SOURCE TAB TARGET",
+                           {.named = true, .required = true});
   add_search(eval, options.search);
   program::add_threads(eval, options.threads);
 }
@@ -35,11 +34,12 @@ void add_predict(program::Program& program, PredictOptions& options) {
                                       [&] { return predict_command(options); });
   program::add_model(predict, options.model);
   add_search(predict, options.search);
-  program::AddOption{predict}("best", options.search.best,
-                              "translations of each line, best first, after their ln p; at most --beam",
-                              {.low = 1, .high = 1000});
-  predict.add_option("--attention-plot", options.plot, "SVG file: what the first translation was read from")
-      ->check(program::named());
+  const program::AddOption add{predict};
+  add("best", options.search.best, "translations of each line, best first, after their ln p; at most --beam",
+      {.low = 1, .high = 1000});
+  add("attention-plot", options.plot,
+      "SVG file: what the first translation was read from; not for models without attention",
+      {.named = true});
   program::add_threads(predict, options.threads);
 }
 
@@ -50,8 +50,9 @@ int main(int argc, char** argv) {
   TrainOptions train_options;
   EvalOptions eval_options;
   PredictOptions predict_options;
-  frame.train("Learn the pairs of a file; the model goes to the folder --out", train_options,
-              [&](const Given& given) { return program::run_training<Trainer>(train_options, given); });
+  frame.train(
+      "Learn the pairs of a file; the model goes to the folder --out", train_options,
+      [&](const Given& given) { return program::run_training<Trainer>(train_options.resolved(), given); });
   add_eval(frame, eval_options);
   add_predict(frame, predict_options);
   return frame.main(argc, argv);

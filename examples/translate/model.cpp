@@ -1,5 +1,6 @@
 #include "examples/translate/model.hpp"
 
+#include "autograd/error.hpp"
 #include "examples/common/options.hpp"
 
 namespace unroll::translate {
@@ -24,7 +25,8 @@ const std::string& cell_help() {
   return help;
 }
 const std::string& decoder_help() {
-  static const std::string help = "how the decoder attends: " + program::names_of(models().begin()->second);
+  static const std::string help = "how the decoder attends: " + program::names_of(models().begin()->second) +
+                                  "; plain: not at all, as --attention none";
   return help;
 }
 

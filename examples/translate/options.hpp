@@ -20,6 +20,13 @@ struct TrainOptions : program::RunOptions {
 
   TrainOptions() { epochs = 20, lr = 3e-3, lr_decay = 0.95; }
 
+  /// With one name for having no attention: both --decoder plain and --attention none mean it.
+  TrainOptions resolved() const {
+    TrainOptions result = *this;
+    if (attention == "none" || decoder == "plain") result.attention = "none", result.decoder = "plain";
+    return result;
+  }
+
   template <class Self, class Visit>
   static void visit_fixed(Self& o, Visit&& visit) {
     visit("lowercase", o.lowercase, "read capitals as small letters", Allowed{});
@@ -27,9 +34,10 @@ struct TrainOptions : program::RunOptions {
     visit("max-length", o.max_length, "leave out pairs with more words on a side", size_from(1));
     visit("cell", o.cell, cell_help().c_str(), Allowed{});
     visit("decoder", o.decoder, decoder_help().c_str(), Allowed{});
-    visit("attention", o.attention,
-          "how a decoder compares: additive, dot, general or scaled-dot; none: not at all",
-          Allowed{.words = {"additive", "dot", "general", "scaled-dot", "none"}});
+    visit(
+        "attention", o.attention,
+        "how a decoder compares: additive, dot, general or scaled-dot; none: not at all, as --decoder plain",
+        Allowed{.words = {"additive", "dot", "general", "scaled-dot", "none"}});
     visit("embedding", o.embedding, "size of the embeddings", size_from(1));
     visit("hidden", o.hidden, "size of the hidden state; even: the encoder's two directions share it",
           size_from(2));

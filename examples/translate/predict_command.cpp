@@ -13,7 +13,7 @@ class Predictor {
  public:
   Predictor(const PredictOptions& options, const SavedRun& run)
       : options_(options), reading_(run.reading), model_(trained_model(run)), plot_(options.plot) {
-    if (!plot_.empty() && run.options.attention == "none")
+    if (!plot_.empty() && run.options.resolved().attention == "none")
       fail<UsageError>("--attention-plot: this model has no attention");
   }
 
@@ -34,6 +34,13 @@ class Predictor {
     return text;
   }
 
+  /// At the end of the input.
+  void note_missing_plot() const {
+    if (!plot_.empty())
+      fmt::print(stderr, "translate: --attention-plot {}: not written: there was no line to translate\n",
+                 plot_);
+  }
+
  private:
   void note_unknown(const Words& source, const std::string& place) const {
     std::string unknown;
@@ -43,13 +50,17 @@ class Predictor {
       fmt::print(stderr, "translate: {}: never seen, read as <unknown>: {}\n", place, unknown);
   }
 
-  // Of the first sentence: the file has one plot.
+  // Of the first line that has words: the file has one plot.
   void plot(SequencePairs pair, const Words& source, const Hypothesis& h) {
     pair.target = Indices({std::ssize(h.symbols), 1}, h.symbols);
     pair.target_lengths = {std::ssize(h.symbols)};
     Words target = words_of(h, reading_);
     target.push_back("(end)");
-    write_alignment_plot(plot_, source, target, model_->alignment(pair));
+    try {
+      write_alignment_plot(plot_, source, target, model_->alignment(pair));
+    } catch (const DataError& error) {
+      fail<DataError>("--attention-plot {}", error.what());
+    }
     plot_.clear();
   }
 
@@ -68,6 +79,7 @@ int predict_command(const PredictOptions& options) {
   LineReader lines(std::cin, "standard input", note_to_stderr("translate"));
   while (const auto line = lines.next())
     write_out(predictor.translations(*line, fmt::format("standard input:{}", lines.number())));
+  predictor.note_missing_plot();
   return 0;
 }
 

@@ -35,8 +35,7 @@ void print_run(const TrainOptions& o, const PairFiles& files, const Reading& rea
              grouped(valid.unknown_target));
   fmt::print("batches     {} an epoch, of {}\n", grouped(trainer.steps_per_epoch()),
              counted(o.batch, "pair"));
-  fmt::print("model       {}, decoder {}, attention {}\n", o.cell,
-             o.attention == "none" ? "plain" : o.decoder, o.attention);
+  fmt::print("model       {}, decoder {}, attention {}\n", o.cell, o.decoder, o.attention);
   fmt::print("training    {}, {} with learning rate {:g}, clip {:g}, dropout {:g}, seed {}, {}\n\n",
              counted(o.epochs, "epoch"), o.optimizer, o.lr, o.clip, o.dropout, o.seed,
              counted(o.threads, "thread"));
@@ -45,14 +44,14 @@ void print_run(const TrainOptions& o, const PairFiles& files, const Reading& rea
 
 }  // namespace
 
-Translator new_model(const TrainOptions& o, const Reading& reading) {
+Translator new_model(const TrainOptions& options, const Reading& reading) {
+  const TrainOptions o = options.resolved();
   const double words = static_cast<double>(reading.source.size() + reading.target.size()),
                hidden = static_cast<double>(o.hidden), embedding = static_cast<double>(o.embedding);
   check_memory(words * embedding + hidden * (embedding + o.layers * hidden), o.optimizer,
                fmt::format("--hidden {}, --embedding {}, --layers {}", o.hidden, o.embedding, o.layers));
   Generator rng(o.seed);
-  const bool attends = o.attention != "none";
-  return Translator(o.cell, attends ? o.decoder : "plain",
+  return Translator(o.cell, o.decoder,
                     {.source_symbols = reading.source.size(),
                      .target_symbols = reading.target.size(),
                      .start = *reading.target.start(),
