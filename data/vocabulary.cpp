@@ -19,6 +19,11 @@ constexpr std::array<NamedSpecial, 4> specials = {{{"padding", &SpecialSymbols::
                                                    {"start", &SpecialSymbols::start},
                                                    {"end", &SpecialSymbols::end}}};
 
+std::optional<std::int64_t> look_up(const StringMap<std::int64_t>& ids, std::string_view symbol) {
+  const auto found = ids.find(symbol);
+  return found == ids.end() ? std::nullopt : std::optional(found->second);
+}
+
 }  // namespace
 
 void SymbolCounts::add(std::string_view symbol) {
@@ -33,10 +38,9 @@ Vocabulary::Vocabulary(const SymbolCounts& symbols, SpecialSymbols special, std:
   if (min_count < 1)
     fail<UsageError>("vocabulary: need min_count >= 1; got {}: 1 keeps every symbol", min_count);
   for (const auto& [key, member] : specials)
-    if (!(special_.*member).empty()) append(special_.*member);
+    if (!(special_.*member).empty()) append_special(special_.*member);
   std::vector<std::string> kept;
   for (const auto& [symbol, count] : symbols.counts()) {
-    if (find(symbol)) continue;
     if (count >= min_count)
       kept.push_back(symbol);
     else if (special_.unknown.empty())
@@ -47,19 +51,30 @@ Vocabulary::Vocabulary(const SymbolCounts& symbols, SpecialSymbols special, std:
   for (auto& symbol : kept) append(std::move(symbol));
 }
 
-void Vocabulary::append(std::string symbol) {
-  if (!ids_.emplace(symbol, size()).second)
+void Vocabulary::append(std::string symbol) { number(ids_, std::move(symbol)); }
+void Vocabulary::append_special(std::string symbol) { number(special_ids_, std::move(symbol)); }
+
+void Vocabulary::number(StringMap<std::int64_t>& ids, std::string symbol) {
+  if (!ids.emplace(symbol, size()).second)
     fail<DataError>("vocabulary: the symbol {} stands twice", quote_symbol(symbol));
   symbols_.push_back(std::move(symbol));
 }
 
-std::optional<std::int64_t> Vocabulary::find(std::string_view symbol) const {
-  const auto found = ids_.find(symbol);
-  return found == ids_.end() ? std::nullopt : std::optional(found->second);
-}
+std::optional<std::int64_t> Vocabulary::find(std::string_view symbol) const { return look_up(ids_, symbol); }
 
 std::optional<std::int64_t> Vocabulary::special_id(const std::string& name) const {
-  return name.empty() ? std::nullopt : find(name);
+  return look_up(special_ids_, name);
+}
+
+// The first of its name is the special one: they were numbered first.
+void Vocabulary::append_saved(std::string symbol) {
+  const bool is_special =
+      !symbol.empty() && std::any_of(specials.begin(), specials.end(),
+                                     [&](const NamedSpecial& s) { return special_.*s.member == symbol; });
+  if (is_special && !special_id(symbol))
+    append_special(std::move(symbol));
+  else
+    append(std::move(symbol));
 }
 
 std::int64_t Vocabulary::id(std::string_view symbol) const {
@@ -87,14 +102,15 @@ Vocabulary Vocabulary::from_json(const nlohmann::ordered_json& json, std::string
     if (json.contains("special"))
       for (const auto& [key, member] : specials)
         vocabulary.special_.*member = json["special"].value(key, std::string());
-    for (const auto& symbol : json.at("symbols")) vocabulary.append(symbol.get<std::string>());
+    for (const auto& symbol : json.at("symbols")) vocabulary.append_saved(symbol.get<std::string>());
   } catch (const nlohmann::json::exception& error) {
     fail<DataError>("{}: no vocabulary: {}", name, error.what());
   } catch (const DataError& error) {
     fail<DataError>("{}: {}", name, error.what());
   }
   for (const auto& [key, member] : specials)
-    if (const auto& special = vocabulary.special_.*member; !special.empty() && !vocabulary.find(special))
+    if (const auto& special = vocabulary.special_.*member;
+        !special.empty() && !vocabulary.special_id(special))
       fail<DataError>("{}: vocabulary: the {} symbol '{}' is not among the symbols", name, key, special);
   return vocabulary;
 }

@@ -37,7 +37,8 @@ struct SpecialSymbols {
 
 /// Symbols (characters or words, UTF-8) numbered from 0: first the special ones that are named, in
 /// the order padding, unknown, start, end; then the others in the order of their bytes, which for UTF-8 is
-/// that of code points. The same counts give the same numbers on every machine.
+/// that of code points. The same counts give the same numbers on every machine. A symbol of a text that reads
+/// like a special one is not that one: it has a number of its own, or counts as unknown.
 class Vocabulary {
  public:
   Vocabulary() = default;
@@ -46,9 +47,9 @@ class Vocabulary {
   explicit Vocabulary(const SymbolCounts& symbols, SpecialSymbols special = {}, std::int64_t min_count = 1);
 
   std::int64_t size() const { return static_cast<std::int64_t>(symbols_.size()); }
-  /// The number of a symbol, nothing if it is not in the vocabulary.
+  /// The number of a text's symbol, never that of a special one; nothing if it is not in the vocabulary.
   std::optional<std::int64_t> find(std::string_view symbol) const;
-  /// The number of a symbol, or that of the unknown symbol.
+  /// The number of a text's symbol, or that of the unknown symbol.
   /// Errors: DataError naming the symbol if neither is in the vocabulary.
   std::int64_t id(std::string_view symbol) const;
   /// Errors: IndexError if `id` is not in [0, size()).
@@ -65,11 +66,14 @@ class Vocabulary {
 
  private:
   void append(std::string symbol);
+  void append_special(std::string symbol);
+  void append_saved(std::string symbol);
+  void number(StringMap<std::int64_t>& ids, std::string symbol);
   std::optional<std::int64_t> special_id(const std::string& name) const;
 
   SpecialSymbols special_;
   std::vector<std::string> symbols_;
-  StringMap<std::int64_t> ids_;
+  StringMap<std::int64_t> ids_, special_ids_;
 };
 
 }  // namespace unroll

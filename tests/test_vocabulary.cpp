@@ -2,10 +2,12 @@
 
 #include <doctest/doctest.h>
 
+#include <array>
 #include <nlohmann/json.hpp>
 
 #include "autograd/error.hpp"
 #include "data/symbols.hpp"
+#include "data/tokens.hpp"
 
 using namespace unroll;
 
@@ -80,6 +82,56 @@ TEST_CASE("vocabulary: it survives the way through JSON text") {
   for (std::int64_t id = 0; id < before.size(); ++id) CHECK(after.symbol(id) == before.symbol(id));
   CHECK(after.unknown() == before.unknown());
   CHECK(!after.padding());
+}
+
+TEST_CASE("vocabulary: a word of a text that reads like a special symbol is not that symbol") {
+  SymbolCounts counts;
+  for (const char* word : {"<pad>", "</s>", "<unk>", "a"}) counts.add(word);
+  const Vocabulary vocabulary(counts, {"<pad>", "<unk>", "<s>", "</s>"});
+  CHECK(vocabulary.size() == 8);
+  const std::array<std::int64_t, 4> special = {*vocabulary.padding(), *vocabulary.unknown(),
+                                               *vocabulary.start(), *vocabulary.end()};
+  CHECK(special == std::array<std::int64_t, 4>{0, 1, 2, 3});
+  for (const char* word : {"<pad>", "</s>", "<unk>", "a"}) {
+    REQUIRE(vocabulary.find(word).has_value());
+    CHECK(*vocabulary.find(word) >= 4);
+    CHECK(vocabulary.symbol(vocabulary.id(word)) == word);
+  }
+  CHECK(!vocabulary.find("<s>"));  // not in the text
+  CHECK(vocabulary.id("<s>") == vocabulary.unknown());
+}
+
+TEST_CASE("vocabulary: a text of padding's name alone, cut off, is unknown words") {
+  SymbolCounts counts;
+  counts.add("<pad>");
+  const SpecialSymbols special{.padding = "<pad>", .unknown = "<unk>"};
+  const Vocabulary rare(counts, special, 2), often(counts, special);
+  CHECK(rare.size() == 2);
+  CHECK(ids_of(split_words("<pad> <pad>"), rare) == std::vector<std::int64_t>{1, 1});
+  CHECK(ids_of(split_words("<pad> <pad>"), often) == std::vector<std::int64_t>{2, 2});
+}
+
+TEST_CASE("vocabulary: the end symbol's name inside a target does not end it, before and after saving") {
+  SymbolCounts counts;
+  for (const char* word : {"x", "</s>", "y"}) counts.add(word);
+  const Vocabulary before(counts, {"<pad>", "<unk>", "<s>", "</s>"});
+  const auto after = Vocabulary::from_json(nlohmann::ordered_json::parse(before.to_json().dump()), "model");
+  for (const Vocabulary& vocabulary : {before, after}) {
+    CHECK(vocabulary.end() == 3);
+    CHECK(ids_of(split_words("x </s> y"), vocabulary) == std::vector<std::int64_t>{5, 4, 6});
+    CHECK(vocabulary.symbol(4) == "</s>");
+  }
+}
+
+TEST_CASE(
+    "vocabulary: one saved when no word could have a special symbol's name reads such words as unknown") {
+  const auto saved = Vocabulary::from_json(
+      nlohmann::ordered_json::parse(
+          R"({"special": {"unknown": "<unk>", "end": "</s>"}, "symbols": ["<unk>", "</s>", "a"]})"),
+      "model");
+  CHECK(saved.unknown() == 0);
+  CHECK(saved.end() == 1);
+  CHECK(ids_of(split_words("a </s> <unk>"), saved) == std::vector<std::int64_t>{2, 0, 0});
 }
 
 TEST_CASE("vocabulary: damaged JSON is a readable error") {
