@@ -9,6 +9,8 @@
 #include "autograd/gather.hpp"
 #include "autograd/softmax.hpp"
 #include "layers/beam_search.hpp"
+#include "layers/decoder_cells.hpp"
+#include "layers/gru_cell.hpp"
 #include "layers/lstm_cell.hpp"
 
 using namespace unroll;
@@ -18,38 +20,71 @@ namespace {
 
 using Symbols = std::vector<std::int64_t>;
 constexpr std::int64_t start = 0, end = 1;
-constexpr index_t V = 5, H = 4;
+constexpr index_t V = 5, H = 4, S = 3, E = 2;
 
-/// A small language model of random weights, large enough for its opinions to differ.
-template <class T>
+/// Random state members, the first from U(−1, 1) and the others wider.
+template <class S>
+S random_state(const S& zeros) {
+  std::uint64_t seed = 5;
+  return map_state(zeros, [&](const auto& v) {
+    const double width = seed == 5 ? 1 : 6;
+    return random_parameter<typename std::decay_t<decltype(v)>::value_type>(v.shape(), seed++, -width, width)
+        .detach();
+  });
+}
+
+/// A small language model of random weights, large enough for its opinions to differ. Where the cell attends,
+/// each row reads a memory of its own, of its own length.
+template <class Cell>
 struct Model {
-  LstmCell<T> cell;
+  using T = detail::cell_number<Cell>;
+  using State = detail::cell_state<Cell>;
+  static constexpr bool decodes = requires(const Cell& cell) { cell.stack(); };
+  Cell cell;
   Variable<T> embedded = random_parameter<T>({V, H}, 1, -2, 2),
               output = random_parameter<T>({V, H}, 2, -3, 3);
   Model() {
     Generator rng(4);
-    cell = LstmCell<T>(H, H, true, rng);
+    if constexpr (decodes) {
+      cell = Cell(H, H, {.memory = E, .attention = AttentionKind::additive, .layers = 2}, rng);
+    } else {
+      cell = Cell(H, H, true, rng);
+    }
   }
-  auto operator()(const Indices& symbols, const LstmState<T>& s) const {
-    auto next = cell.step(cell.project(embedding(embedded, symbols)), s);
-    return DecodingStep<T, LstmState<T>>{log_softmax(linear(next.h, output)), next};
+  DecodingStep<T, State> operator()(const Indices& symbols, const State& s) const {
+    State next = detail::step_of(cell, detail::projected(cell, embedding(embedded, symbols)), s);
+    return {log_softmax(linear(output_of(next), output)), next};
   }
-  LstmState<T> begin(index_t rows) const {
-    return {random_parameter<T>({rows, H}, 5).detach(), random_parameter<T>({rows, H}, 6, -6, 6).detach()};
+  State begin(index_t rows) const {
+    if constexpr (decodes) {
+      std::vector<std::int64_t> lengths;
+      for (index_t b = 0; b < rows; ++b) lengths.push_back(b % (S + 1));
+      return cell.begin(random_state(cell.stack().initial_state(rows)),
+                        random_parameter<T>({S, rows, E}, 9, -3, 3).detach(), lengths);
+    } else {
+      return random_state(detail::initial_state_of(cell, rows));
+    }
   }
 };
+
+using Lstm = Model<LstmCell<double>>;
+using Gru = Model<GruCell<double>>;
+using Luong = Model<LuongDecoder<GruCell<double>>>;
+using InputFeeding = Model<InputFeedingDecoder<LstmCell<double>>>;
 
 DecodingOptions up_to(index_t length) {
   return {.start = start, .end = end, .max_length = length, .forbidden = {start}};
 }
 
 /// Row b of a state.
-LstmState<double> row_of(const LstmState<double>& s, index_t b) {
-  return map_state(s, [b](const Variable<double>& v) { return gather(v, Indices{b}); });
+template <class State>
+State row_of(const State& s, index_t b) {
+  return map_state(s, [b](const auto& v) { return gather(v, Indices{b}); });
 }
 
 /// ln p of a sequence and of its end, one symbol at a time.
-double log_probability(const Model<double>& model, LstmState<double> s, const Symbols& symbols) {
+template <class M>
+double log_probability(const M& model, typename M::State s, const Symbols& symbols) {
   double sum = 0;
   std::int64_t last = start;
   for (std::size_t n = 0; n <= symbols.size(); ++n) {
@@ -85,8 +120,9 @@ auto saying(std::vector<double> log_probs) {
 
 }  // namespace
 
-TEST_CASE("greedy: takes the most probable symbol at every step, row by row") {
-  const Model<double> model;
+TEST_CASE_TEMPLATE("greedy: takes the most probable symbol at every step, row by row", M, Lstm, Gru, Luong,
+                   InputFeeding) {
+  const M model;
   const auto s = model.begin(20);
   const auto found = greedy(model, s, up_to(7));
   for (index_t b = 0; b < 20; ++b) {
@@ -111,8 +147,9 @@ TEST_CASE("greedy: takes the most probable symbol at every step, row by row") {
                     [&](auto& h) { return h.symbols.size() != found[0].symbols.size(); }));
 }
 
-TEST_CASE_TEMPLATE("beam search: a beam of one is greedy, whatever the penalty", T, float, double) {
-  const Model<T> model;
+TEST_CASE_TEMPLATE("beam search: a beam of one is greedy, whatever the penalty", M, Model<LstmCell<float>>,
+                   Lstm, Gru, Luong, InputFeeding) {
+  const M model;
   const auto s = model.begin(20);
   const auto expected = greedy(model, s, up_to(6));
   for (const double alpha : {0.0, 1.0}) {
@@ -125,26 +162,31 @@ TEST_CASE_TEMPLATE("beam search: a beam of one is greedy, whatever the penalty",
   }
 }
 
-TEST_CASE("beam search: a wide beam finds what exhaustive search finds, in its order") {
-  const Model<double> model;
+TEST_CASE_TEMPLATE("beam search: a wide beam finds what exhaustive search finds, in its order", M, Lstm, Gru,
+                   Luong, InputFeeding) {
+  const M model;
   const auto s = model.begin(3);
   constexpr index_t longest = 4, best = 10;
   const auto all = all_sequences(longest);
+  std::vector<std::vector<double>> log_p(3);
+  for (index_t b = 0; b < 3; ++b)
+    for (const Symbols& symbols : all)
+      log_p[static_cast<std::size_t>(b)].push_back(log_probability(model, row_of(s, b), symbols));
   for (const auto penalty : {LengthPenalty::power, LengthPenalty::wu})
     for (const double alpha : {0.0, 0.7, 1.0}) {
       const auto found = beam_search(model, s, up_to(longest),
                                      {.beam = 400, .best = best, .penalty = penalty, .alpha = alpha});
-      for (index_t b = 0; b < 3; ++b) {
+      for (std::size_t b = 0; b < 3; ++b) {
         std::vector<std::pair<double, Symbols>> ranked;
-        for (const Symbols& symbols : all) {
-          const auto n = static_cast<double>(symbols.size() + 1);
+        for (std::size_t k = 0; k < all.size(); ++k) {
+          const auto n = static_cast<double>(all[k].size() + 1);
           const double by = std::pow(penalty == LengthPenalty::wu ? (5 + n) / 6 : n, alpha);
-          ranked.push_back({-log_probability(model, row_of(s, b), symbols) / by, symbols});
+          ranked.push_back({-log_p[b][k] / by, all[k]});
         }
         std::sort(ranked.begin(), ranked.end());
-        REQUIRE(found[static_cast<std::size_t>(b)].size() == best);
+        REQUIRE(found[b].size() == best);
         for (std::size_t k = 0; k < best; ++k) {
-          const Hypothesis& h = found[static_cast<std::size_t>(b)][k];
+          const Hypothesis& h = found[b][k];
           CHECK(h.symbols == ranked[k].second);
           CHECK(h.score == doctest::Approx(-ranked[k].first).epsilon(1e-12));
         }
@@ -152,8 +194,9 @@ TEST_CASE("beam search: a wide beam finds what exhaustive search finds, in its o
     }
 }
 
-TEST_CASE("beam search: a wider beam finds better sequences than greedy") {
-  const Model<double> model;
+TEST_CASE_TEMPLATE("beam search: a wider beam finds better sequences than greedy", M, Lstm, Gru, Luong,
+                   InputFeeding) {
+  const M model;
   const auto s = model.begin(20);
   const auto narrow = greedy(model, s, up_to(6));
   const auto wide = beam_search(model, s, up_to(6), {.beam = 4});
@@ -165,8 +208,9 @@ TEST_CASE("beam search: a wider beam finds better sequences than greedy") {
   CHECK(better > 0);
 }
 
-TEST_CASE("decoding: scores equal a forced decoding to 1e-10, however they were found") {
-  const Model<double> model;
+TEST_CASE_TEMPLATE("decoding: scores equal a forced decoding to 1e-10, however they were found", M, Lstm, Gru,
+                   Luong, InputFeeding) {
+  const M model;
   const auto s = model.begin(8);
   Generator rng(3);
   const auto check = [&](const std::vector<Hypothesis>& found) {
@@ -188,8 +232,9 @@ TEST_CASE("decoding: scores equal a forced decoding to 1e-10, however they were 
   }
 }
 
-TEST_CASE("beam search: a batch finds what each of its sequences finds alone") {
-  const Model<double> model;
+TEST_CASE_TEMPLATE("beam search: a batch finds what each of its sequences finds alone", M, Lstm, Gru, Luong,
+                   InputFeeding) {
+  const M model;
   const auto s = model.begin(10);
   const BeamOptions beam{.beam = 3, .best = 3, .penalty = LengthPenalty::wu, .alpha = 0.8};
   const auto together = beam_search(model, s, up_to(6), beam);
@@ -202,7 +247,7 @@ TEST_CASE("beam search: a batch finds what each of its sequences finds alone") {
 }
 
 TEST_CASE("decoding: lengths are kept, and forbidden symbols never come") {
-  const Model<double> model;
+  const Lstm model;
   const auto s = model.begin(50);
   Generator rng(9);
   DecodingOptions options = up_to(5);
