@@ -6,11 +6,9 @@
 namespace unroll {
 
 /// What:   each member of the state of layer k, s_k = tanh(W_k [forward; backward] + b_k), from the final
-/// states of
-///         the encoder's layer k in all its directions.
-/// Shapes: final members (D·L, B, F), as Recurrent returns them → (B, G), for each layer its members in
-/// order. Source: Bahdanau, Cho, Bengio 2015, appendix A.2.2, where it is the backward state of the only
-/// layer.
+///         states of the encoder's layer k in all its directions.
+/// Shapes: final members (D·L, B, F), as Recurrent returns them → (B, G), for each layer its members.
+/// Source: Bahdanau, Cho, Bengio 2015, appendix A.2.2, where it is the backward state of the only layer.
 template <class T = float>
 class Bridge {
  public:
