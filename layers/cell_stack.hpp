@@ -2,6 +2,7 @@
 /// \file Several layers of a cell as one cell: where the next input needs the top layer's output.
 
 #include <algorithm>
+#include <functional>
 
 #include "layers/cell_traits.hpp"
 #include "layers/dropout.hpp"
@@ -20,11 +21,33 @@ struct StackState {
   }
 };
 
+/// `make(input, output)` gives a cell for inputs and with outputs of those sizes; an empty one stands for
+/// Cell(input, output, true, rng). With it cells take part that have constructors of their own:
+/// `[](index_t input, index_t output) { return LstmProjectionCell<float>(input, 4 * output, output); }`.
+template <class Cell>
+using CellMaker = std::function<Cell(index_t input, index_t output)>;
+
+namespace detail {
+
+/// `make`, or the maker that an empty one stands for. Lifetime: that of `rng`.
+/// Errors: UsageError where the cell has no such constructor.
+template <class Cell>
+CellMaker<Cell> maker_or_default(const CellMaker<Cell>& make, Generator& rng) {
+  if (make) return make;
+  if constexpr (std::is_constructible_v<Cell, index_t, index_t, bool, Generator&>) {
+    return [&rng](index_t input, index_t output) { return Cell(input, output, true, rng); };
+  } else {
+    fail<UsageError>("cell stack: this cell is not made from (input, hidden, bias, rng); give a CellMaker");
+  }
+}
+
+}  // namespace detail
+
 /// What:   s¹ = step₁(x, s¹);  s² = step₂(h¹, s²);  …;  its output is that of the top layer.
-/// Shapes: as Cell; the layers above the first have inputs of their own hidden size. In training, dropout is
-///         on the input of each layer but the first.
+/// Shapes: as Cell; the layers above the first have inputs of the size of their outputs. In training,
+///         dropout is on the input of each layer but the first.
 /// `Recurrent` runs each layer over a whole sequence instead, which is faster where nothing is fed back.
-/// Errors: UsageError unless layers ≥ 1.
+/// Errors: UsageError unless layers ≥ 1, and where `make` is empty but needed.
 template <class Cell>
 class CellStack {
  public:
@@ -33,12 +56,12 @@ class CellStack {
   using State = StackState<detail::cell_state<Cell>>;
 
   CellStack() = default;
-  /// For cells made from (input, hidden, bias, rng).
   CellStack(index_t input, index_t hidden, int layers, double dropout = 0,
-            Generator& rng = default_generator())
+            Generator& rng = default_generator(), const CellMaker<Cell>& make = {})
       : dropout_(dropout, rng) {
     if (layers < 1) fail<UsageError>("cell stack: need layers ≥ 1; got {}", layers);
-    for (int k = 0; k < layers; ++k) cells_.push_back(Cell(k == 0 ? input : hidden, hidden, true, rng));
+    const CellMaker<Cell> made = detail::maker_or_default(make, rng);
+    for (int k = 0; k < layers; ++k) cells_.push_back(made(k == 0 ? input : hidden, hidden));
   }
 
   /// Masks of dropout differ from row to row.

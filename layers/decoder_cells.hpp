@@ -2,7 +2,9 @@
 /// \file Cells that decode: they begin from a state of an encoder and, but for the plain one, attend to its
 /// outputs at every step. As cells they run in scan.
 ///
-/// Each has State begin(state of Cell's stack, outputs (S, B, E) of the encoder, lengths (B,)).
+/// Each is made from (input, hidden, options, rng, make), where `hidden` is the size of Cell's outputs and
+/// `make` a CellMaker, and has State begin(state of Cell's stack, outputs (S, B, E) of the encoder, lengths
+/// (B,)).
 
 #include "autograd/join.hpp"
 #include "layers/attention.hpp"
@@ -27,8 +29,8 @@ struct PlainDecoder : CellStack<Cell> {
   using State = typename CellStack<Cell>::State;
   PlainDecoder() = default;
   PlainDecoder(index_t input, index_t hidden, const DecoderOptions& options = {},
-               Generator& rng = default_generator())
-      : CellStack<Cell>(input, hidden, options.layers, options.dropout, rng) {}
+               Generator& rng = default_generator(), const CellMaker<Cell>& make = {})
+      : CellStack<Cell>(input, hidden, options.layers, options.dropout, rng, make) {}
   const CellStack<Cell>& stack() const { return *this; }
   State begin(const State& state, const Variable<T>&, const Indices&) const { return state; }
 };
@@ -81,8 +83,9 @@ struct AttendingDecoder {
 
  protected:
   AttendingDecoder() = default;
-  AttendingDecoder(index_t input, index_t hidden, const DecoderOptions& o, Generator& rng)
-      : cell(input, hidden, o.layers, o.dropout, rng),
+  AttendingDecoder(index_t input, index_t hidden, const DecoderOptions& o, Generator& rng,
+                   const CellMaker<Cell>& make)
+      : cell(input, hidden, o.layers, o.dropout, rng, make),
         attention(o.attention, {.query = hidden, .memory = o.memory, .hidden = o.attention_size}, rng) {
     weight_context = detail::draw<T>({hidden, o.memory}, o.memory + hidden, rng);
     weight_hidden = detail::draw<T>({hidden, hidden}, o.memory + hidden, rng);
@@ -100,8 +103,8 @@ struct LuongDecoder : AttendingDecoder<Cell> {
   using State = typename AttendingDecoder<Cell>::State;
   LuongDecoder() = default;
   LuongDecoder(index_t input, index_t hidden, const DecoderOptions& options,
-               Generator& rng = default_generator())
-      : AttendingDecoder<Cell>(input, hidden, options, rng) {}
+               Generator& rng = default_generator(), const CellMaker<Cell>& make = {})
+      : AttendingDecoder<Cell>(input, hidden, options, rng, make) {}
 
   Variable<T> project(const Variable<T>& x) const { return this->cell.project(x); }
   State step(const Variable<T>& x, const State& before) const {
@@ -128,8 +131,8 @@ struct InputFeedingDecoder : AttendingDecoder<Cell> {
   using State = typename AttendingDecoder<Cell>::State;
   InputFeedingDecoder() = default;
   InputFeedingDecoder(index_t input, index_t hidden, const DecoderOptions& options,
-                      Generator& rng = default_generator())
-      : AttendingDecoder<Cell>(input + hidden, hidden, options, rng) {}
+                      Generator& rng = default_generator(), const CellMaker<Cell>& make = {})
+      : AttendingDecoder<Cell>(input + hidden, hidden, options, rng, make) {}
 
   State step(const Variable<T>& x, const State& before) const {
     auto s = this->cell.step(this->cell.project(concat<T>({x, before.h}, -1)), before.cell);
@@ -147,8 +150,8 @@ struct BahdanauDecoder : AttendingDecoder<Cell> {
   using State = typename AttendingDecoder<Cell>::State;
   BahdanauDecoder() = default;
   BahdanauDecoder(index_t input, index_t hidden, const DecoderOptions& options,
-                  Generator& rng = default_generator())
-      : AttendingDecoder<Cell>(input + options.memory, hidden, options, rng) {}
+                  Generator& rng = default_generator(), const CellMaker<Cell>& make = {})
+      : AttendingDecoder<Cell>(input + options.memory, hidden, options, rng, make) {}
 
   State step(const Variable<T>& x, const State& before) const {
     auto [c, weights] = this->attention(output_of(before.cell), before.memory);

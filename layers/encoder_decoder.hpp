@@ -18,9 +18,10 @@ namespace unroll {
 
 /// What:   an encoder–decoder; `EncoderDecoder<GruCell<float>, LuongDecoder> model(options);`. The encoder's
 ///         final states, of all layers and directions, are the decoder's first by way of a bridge.
-/// `Cell` is made from (input, hidden, bias, rng); `Decoder` is one of decoder_cells.hpp.
+/// `Cell` is any; `make`, a CellMaker, says how one is made unless from (input, hidden, bias, rng).
+/// `Decoder` is one of decoder_cells.hpp.
 /// Init:   as the parts; a tied matrix N(0, 1/H).
-/// Errors: ShapeError for sizes below 1; UsageError for options that do not fit each other.
+/// Errors: ShapeError for sizes below 1; UsageError for options that do not fit, and as CellStack.
 /// Source: Sutskever, Vinyals, Le 2014; Bahdanau, Cho, Bengio 2015; Luong, Pham, Manning 2015.
 template <class Cell, template <class> class Decoder = InputFeedingDecoder>
 class EncoderDecoder {
@@ -30,11 +31,15 @@ class EncoderDecoder {
   using State = typename Decoder<Cell>::State;
 
   EncoderDecoder() = default;
-  explicit EncoderDecoder(const EncoderDecoderOptions& options, Generator& rng = default_generator())
+  explicit EncoderDecoder(const EncoderDecoderOptions& options, Generator& rng = default_generator(),
+                          const CellMaker<Cell>& make = {})
       : options_(checked(options)),
         source_embedding_(options.source_symbols, options.embedding, {}, rng),
         encoder_(
-            options.embedding, options.hidden / (options.bidirectional ? 2 : 1),
+            options.embedding,
+            [&, made = detail::maker_or_default(make, rng)](index_t input) {
+              return made(input, options.hidden / (options.bidirectional ? 2 : 1));
+            },
             {.layers = options.layers, .bidirectional = options.bidirectional, .dropout = options.dropout},
             rng),
         target_embedding_(options.target_symbols, options.embedding, {}, rng),
@@ -44,7 +49,7 @@ class EncoderDecoder {
                   .attention_size = options.attention_size,
                   .layers = options.layers,
                   .dropout = options.dropout},
-                 rng),
+                 rng, make),
         output_(options.hidden, options.target_symbols, {}, rng),
         dropout_(options.dropout, rng) {
     bridge_ = Bridge<T>(options.layers, encoder_.directions(), sizes(encoder_.initial_state(1)),
