@@ -16,6 +16,7 @@ struct Candidate {
 
 /// The hypotheses of one sequence.
 struct Beam {
+  std::size_t sequence;
   std::vector<Hypothesis> live, ended;
 };
 
@@ -40,15 +41,16 @@ class Best {
 template <class T>
 class Search {
  public:
-  Search(const DecodingOptions& options, const BeamOptions& beam)
-      : options_(options), beam_(beam), allowed_(options) {
+  Search(const DecodingOptions& options, const BeamOptions& beam, std::size_t sequences)
+      : options_(options), beam_(beam), allowed_(options, sequences), sequences_(sequences) {
     if (beam.beam < 1 || beam.best < 1 || beam.best > beam.beam)
       fail<UsageError>("beam search: need 1 ≤ best ≤ beam; got {} and {}", beam.best, beam.beam);
     if (!(beam.alpha >= 0)) fail<UsageError>("beam search: need α ≥ 0; got {}", beam.alpha);
   }
 
   std::vector<std::vector<Hypothesis>> run(const AnyModel<T>& model, std::vector<Variable<T>> state) {
-    std::vector<Beam> beams(static_cast<std::size_t>(rows_of(state)), Beam{{Hypothesis{}}, {}});
+    std::vector<Beam> beams;
+    for (std::size_t k = 0; k < sequences_; ++k) beams.push_back({k, {Hypothesis{}}, {}});
     std::vector<std::int64_t> symbols(beams.size(), options_.start);
     for (index_t length = 0; !symbols.empty(); ++length) {
       const Said<T> said = ask(model, symbols, state);
@@ -83,7 +85,7 @@ class Search {
     for (std::size_t k = 0; k < before.size(); ++k) {
       const T* const log_probs = said.row(static_cast<index_t>(first + k));
       std::vector<T> choice(log_probs, log_probs + said.symbols());
-      allowed_.mask(choice, length);
+      allowed_.mask(choice, length, beam.sequence);
       for (std::size_t s = 0; s < choice.size(); ++s) {
         const double p = before[k].log_probability + static_cast<double>(choice[s]);
         best.offer({p, first + k, static_cast<std::int64_t>(s)});
@@ -98,7 +100,7 @@ class Search {
     const bool ends = options_.end == c.symbol;
     if (!ends) h.symbols.push_back(c.symbol);
     h.score = h.log_probability / penalty(length + 1);
-    const bool lives = !ends && (options_.end || length + 1 < options_.max_length);
+    const bool lives = !ends && (options_.end || length + 1 < allowed_.longest(beam.sequence));
     (lives ? beam.live : beam.ended).push_back(std::move(h));
     return lives;
   }
@@ -110,7 +112,7 @@ class Search {
 
   // Probabilities only fall, and the longest sequence has the largest penalty.
   bool hopeless(const Beam& beam) const {
-    const double bound = beam.live.front().log_probability / penalty(options_.max_length + 1);
+    const double bound = beam.live.front().log_probability / penalty(allowed_.longest(beam.sequence) + 1);
     const auto better = [&](const Hypothesis& h) { return h.score >= bound; };
     return std::count_if(beam.ended.begin(), beam.ended.end(), better) >= beam_.best;
   }
@@ -126,6 +128,7 @@ class Search {
   const DecodingOptions& options_;
   const BeamOptions& beam_;
   Allowed allowed_;
+  std::size_t sequences_;
 };
 
 }  // namespace
@@ -134,7 +137,8 @@ template <class T>
 std::vector<std::vector<Hypothesis>> search(const AnyModel<T>& model, std::vector<Variable<T>> state,
                                             const DecodingOptions& options, const BeamOptions& beam) {
   const NoGrad off;
-  return Search<T>(options, beam).run(model, std::move(state));
+  const auto sequences = static_cast<std::size_t>(rows_of(state));
+  return Search<T>(options, beam, sequences).run(model, std::move(state));
 }
 
 #define UNROLL_INSTANTIATE(T)                                                                        \

@@ -46,15 +46,23 @@ index_t rows_of(const std::vector<Variable<T>>& state) {
   return state[0].shape()[0];
 }
 
-Allowed::Allowed(const DecodingOptions& options) : options_(options) {
-  if (options.min_length < 0 || options.max_length < std::max<index_t>(options.min_length, 1)) {
+Allowed::Allowed(const DecodingOptions& options, std::size_t sequences) : options_(options) {
+  if (options.max_lengths.empty()) check(options.max_length);
+  if (!options.max_lengths.empty() && options.max_lengths.size() != sequences)
+    fail<UsageError>("decoding: need a maximal length for each of {} rows; got {}", sequences,
+                     options.max_lengths.size());
+  for (const index_t longest : options.max_lengths) check(longest);
+}
+
+void Allowed::check(index_t longest) const {
+  if (options_.min_length < 0 || longest < std::max<index_t>(options_.min_length, 1)) {
     fail<UsageError>("decoding: need 0 ≤ min_length ≤ max_length and max_length ≥ 1; got {} and {}",
-                     options.min_length, options.max_length);
+                     options_.min_length, longest);
   }
 }
 
 template <class T>
-void Allowed::mask(std::vector<T>& log_probs, index_t length) const {
+void Allowed::mask(std::vector<T>& log_probs, index_t length, std::size_t sequence) const {
   constexpr T never = -std::numeric_limits<T>::infinity();
   for (const std::int64_t s : options_.forbidden) {
     check_symbol(s, log_probs.size());
@@ -64,7 +72,7 @@ void Allowed::mask(std::vector<T>& log_probs, index_t length) const {
   check_symbol(*options_.end, log_probs.size());
   T& end = log_probs[static_cast<std::size_t>(*options_.end)];
   if (length < options_.min_length) end = never;
-  if (length < options_.max_length) return;
+  if (length < longest(sequence)) return;
   const T kept = end;
   std::fill(log_probs.begin(), log_probs.end(), never);
   end = kept;
@@ -75,8 +83,8 @@ std::vector<Hypothesis> decode(const AnyModel<T>& model, std::vector<Variable<T>
                                const DecodingOptions& options, const SamplingOptions& drawing,
                                Generator* rng) {
   const NoGrad off;
-  const Allowed allowed(options);
   std::vector<Hypothesis> result(static_cast<std::size_t>(rows_of(state)));
+  const Allowed allowed(options, result.size());
   std::vector<std::size_t> live(result.size());  // the hypothesis of each row
   for (std::size_t k = 0; k < live.size(); ++k) live[k] = k;
   std::vector<std::int64_t> symbols(live.size(), options.start);
@@ -86,13 +94,13 @@ std::vector<Hypothesis> decode(const AnyModel<T>& model, std::vector<Variable<T>
     for (std::size_t r = 0; r < live.size(); ++r) {
       const T* const log_probs = said.row(static_cast<index_t>(r));
       std::vector<T> choice(log_probs, log_probs + said.symbols());
-      allowed.mask(choice, length);
+      allowed.mask(choice, length, live[r]);
       const std::int64_t s = draw_symbol(std::span<const T>(choice), drawing, rng ? rng->uniform() : 0);
       Hypothesis& h = result[live[r]];
       h.score = h.log_probability += static_cast<double>(log_probs[s]);
       if (options.end == s) continue;
       h.symbols.push_back(s);
-      if (!options.end && length + 1 == options.max_length) continue;
+      if (!options.end && length + 1 == allowed.longest(live[r])) continue;
       live[rows.size()] = live[r], symbols[rows.size()] = s;
       rows.push_back(static_cast<std::int64_t>(r));
     }
@@ -142,7 +150,7 @@ std::vector<double> rescore(const AnyModel<T>& model, std::vector<Variable<T>> s
                        const std::vector<Variable<T>>&);                                                     \
   template std::vector<Variable<T>> choose_rows(std::vector<Variable<T>>, const std::vector<std::int64_t>&); \
   template index_t rows_of(const std::vector<Variable<T>>&);                                                 \
-  template void Allowed::mask(std::vector<T>&, index_t) const;                                               \
+  template void Allowed::mask(std::vector<T>&, index_t, std::size_t) const;                                  \
   template std::vector<Hypothesis> decode(const AnyModel<T>&, std::vector<Variable<T>>,                      \
                                           const DecodingOptions&, const SamplingOptions&, Generator*);       \
   template std::vector<double> rescore(const AnyModel<T>&, std::vector<Variable<T>>,                         \

@@ -28,6 +28,7 @@ struct DecodingOptions {
   std::optional<std::int64_t> end = {};      ///< none: all sequences have max_length symbols
   index_t min_length = 0, max_length = 100;  ///< in symbols, without start and end
   std::vector<std::int64_t> forbidden = {};  ///< symbols that are never chosen
+  std::vector<index_t> max_lengths = {};     ///< in place of max_length, one for each sequence
 };
 
 struct Hypothesis {
@@ -76,12 +77,17 @@ index_t rows_of(const std::vector<Variable<T>>& state);
 class Allowed {
  public:
   /// Errors: UsageError for lengths out of range; IndexError for symbols outside 0 … V − 1, once V is known.
-  explicit Allowed(const DecodingOptions& options);
-  /// −∞ in place of the logarithms that must not be chosen.
+  Allowed(const DecodingOptions& options, std::size_t sequences);
+  /// −∞ in place of the logarithms that must not be chosen for a sequence.
   template <class T>
-  void mask(std::vector<T>& log_probs, index_t length) const;
+  void mask(std::vector<T>& log_probs, index_t length, std::size_t sequence) const;
+  /// The most symbols a sequence may have.
+  index_t longest(std::size_t sequence) const {
+    return options_.max_lengths.empty() ? options_.max_length : options_.max_lengths[sequence];
+  }
 
  private:
+  void check(index_t longest) const;
   const DecodingOptions& options_;
 };
 
@@ -98,7 +104,8 @@ std::vector<double> rescore(const AnyModel<T>& model, std::vector<Variable<T>> s
 
 /// What:   for each row of `state`, the most probable symbol at every step, until it is the end symbol. Where
 ///         max_length is reached, the end symbol is all that may follow.
-/// Errors: UsageError, IndexError for options out of range; DataError where the output is not finite.
+/// Errors: UsageError, IndexError for options out of range or not of each row; DataError where the output is
+///         not finite.
 template <class Step, class S>
 std::vector<Hypothesis> greedy(const Step& step, const S& state, const DecodingOptions& options) {
   return detail::decode<detail::state_number<S>>(detail::any_model(step, state), detail::members_of(state),

@@ -267,6 +267,44 @@ TEST_CASE("decoding: lengths are kept, and forbidden symbols never come") {
     CHECK(list[0].symbols.size() == 4);
 }
 
+TEST_CASE_TEMPLATE("decoding: with a maximum for each row, a batch finds what each of its rows finds alone",
+                   M, Lstm, Luong) {
+  const M model;
+  const auto s = model.begin(12);
+  DecodingOptions together = up_to(100);
+  together.forbidden = {start, 4};  // so that some would go on for longer
+  for (index_t b = 0; b < 12; ++b) together.max_lengths.push_back(1 + b % 4);
+  const BeamOptions beam{.beam = 3, .best = 2, .alpha = 0.6};
+  const auto greedily = greedy(model, s, together);
+  const auto beams = beam_search(model, s, together, beam);
+  int at_most = 0;
+  for (index_t b = 0; b < 12; ++b) {
+    DecodingOptions alone = up_to(1 + b % 4);
+    alone.forbidden = together.forbidden;
+    const auto k = static_cast<std::size_t>(b);
+    CHECK(greedily[k].symbols == greedy(model, row_of(s, b), alone)[0].symbols);
+    at_most += std::ssize(greedily[k].symbols) == alone.max_length;
+    const auto expected = beam_search(model, row_of(s, b), alone, beam)[0];
+    REQUIRE(beams[k].size() == expected.size());
+    for (std::size_t n = 0; n < expected.size(); ++n) {
+      CHECK(beams[k][n].symbols == expected[n].symbols);
+      CHECK(beams[k][n].score == doctest::Approx(expected[n].score).epsilon(1e-12));
+    }
+  }
+  CHECK(at_most > 3);
+}
+
+TEST_CASE("decoding: without an end symbol each row has as many symbols as its maximum says") {
+  const Lstm model;
+  const DecodingOptions options{.start = start, .max_lengths = {2, 5, 1}};
+  const auto greedily = greedy(model, model.begin(3), options);
+  const auto beams = beam_search(model, model.begin(3), options, {.beam = 2});
+  for (std::size_t k = 0; k < 3; ++k) {
+    CHECK(std::ssize(greedily[k].symbols) == options.max_lengths[k]);
+    CHECK(std::ssize(beams[k][0].symbols) == options.max_lengths[k]);
+  }
+}
+
 TEST_CASE("sampling sequences: they come as often as they are probable, and repeat with the generator") {
   // Independent symbols: 2 with 1/2, 3 with 1/4, the end with 1/4.
   const auto step = saying({-INFINITY, std::log(0.25), std::log(0.5), std::log(0.25)});
@@ -303,6 +341,12 @@ TEST_CASE("decoding: mistakes are named") {
   };
   CHECK(usage({.end = end, .min_length = 3, .max_length = 2}) ==
         "decoding: need 0 ≤ min_length ≤ max_length and max_length ≥ 1; got 3 and 2");
+  CHECK(usage({.end = end, .max_lengths = {3, 0}}) ==
+        "decoding: need 0 ≤ min_length ≤ max_length and max_length ≥ 1; got 0 and 0");
+  CHECK(usage({.end = end, .max_lengths = {3}}) ==
+        "decoding: need a maximal length for each of 2 rows; got 1");
+  CHECK(message_of<UsageError>([&] { beam_search(step, s, {.end = end, .max_lengths = {3}}); }) ==
+        "decoding: need a maximal length for each of 2 rows; got 1");
   CHECK(message_of<UsageError>([&] { beam_search(step, s, up_to(2), {.beam = 2, .best = 3}); }) ==
         "beam search: need 1 ≤ best ≤ beam; got 3 and 2");
   CHECK(message_of<UsageError>([&] { beam_search(step, s, up_to(2), {.alpha = -1}); }) ==

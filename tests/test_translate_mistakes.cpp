@@ -1,3 +1,4 @@
+#include "examples/translate/quality.hpp"
 #include "program.hpp"
 
 using namespace program_test;
@@ -69,6 +70,40 @@ TEST_CASE("translate: a sentence of 5,000 words is left out of training, and tra
   const auto said = place.predict(long_line + "\na\n", {"--max-length", "5"});
   REQUIRE_MESSAGE(said.status == 0, said.err);
   CHECK(std::count(said.out.begin(), said.out.end(), '\n') == 2);
+}
+
+TEST_CASE("translate: what a sentence becomes, and how long it may get, does not depend on its neighbours") {
+  using namespace unroll;
+  using namespace unroll::translate;
+  const std::vector<TextPair> pairs = {{"a b c d e f g h", "x y"}, {"a", "x"}, {"b c", "y z x"}};
+  const Reading reading = Reading::of(pairs, false, 1);
+  Generator rng(1);
+  Translator model("gru", "input-feeding",
+                   {.source_symbols = reading.source.size(),
+                    .target_symbols = reading.target.size(),
+                    .start = *reading.target.start(),
+                    .end = *reading.target.end(),
+                    .embedding = 8,
+                    .hidden = 8},
+                   rng);
+  eval(model);
+  const Corpus corpus = encode(pairs, reading);
+  const std::vector<std::int64_t> all = {0, 1, 2};
+  const SearchOptions options{.beam = 3, .best = 2, .max_length = 20, .alpha = 0.6};
+  const auto together = unroll::translate::translate(model, reading, make_batch(corpus, all), options);
+  bool at_most = false;
+  for (const std::int64_t k : all) {
+    const auto alone = unroll::translate::translate(model, reading, make_batch(corpus, {&k, 1}), options)[0];
+    const auto& found = together[static_cast<std::size_t>(k)];
+    REQUIRE(found.size() == alone.size());
+    for (std::size_t n = 0; n < alone.size(); ++n) {
+      CHECK(found[n].symbols == alone[n].symbols);
+      const auto longest = std::min<std::int64_t>(2 * std::ssize(corpus.source[k]) + 10, 20);
+      CHECK(std::ssize(found[n].symbols) <= longest);
+      at_most = at_most || std::ssize(found[n].symbols) == longest;
+    }
+  }
+  CHECK(at_most);
 }
 
 TEST_CASE(

@@ -9,12 +9,14 @@ namespace unroll::translate {
 std::vector<std::vector<Hypothesis>> translate(const Translator& model, const Reading& reading,
                                                const SequencePairs& batch, const SearchOptions& options) {
   const Vocabulary& v = reading.target;
-  const index_t longest = 2 * batch.source.shape()[0] + 10;
+  std::vector<index_t> longest;  // by its own source, whatever stands beside it
+  for (const index_t words : batch.source_lengths)
+    longest.push_back(std::min(2 * words + 10, options.max_length));
   return model->search(batch.source, batch.source_lengths,
                        {.start = *v.start(),
                         .end = v.end(),
-                        .max_length = std::min(longest, options.max_length),
-                        .forbidden = {*v.padding(), *v.unknown(), *v.start()}},
+                        .forbidden = {*v.padding(), *v.unknown(), *v.start()},
+                        .max_lengths = std::move(longest)},
                        {.beam = options.beam, .best = options.best, .alpha = options.alpha});
 }
 
