@@ -1,3 +1,7 @@
+#include <sys/resource.h>
+
+#include <set>
+
 #include "examples/translate/quality.hpp"
 #include "program.hpp"
 
@@ -70,6 +74,49 @@ TEST_CASE("translate: a sentence of 5,000 words is left out of training, and tra
   const auto said = place.predict(long_line + "\na\n", {"--max-length", "5"});
   REQUIRE_MESSAGE(said.status == 0, said.err);
   CHECK(std::count(said.out.begin(), said.out.end(), '\n') == 2);
+}
+
+TEST_CASE("translate: pairs are measured in batches that long ones among them do not swell") {
+  using namespace unroll::translate;
+  const auto corpus_of = [](const std::vector<std::pair<int, int>>& lengths) {
+    Corpus corpus;
+    for (const auto& [source, target] : lengths)
+      corpus.source.emplace_back(source, 4), corpus.target.emplace_back(target, 4);
+    return corpus;
+  };
+  std::vector<std::pair<int, int>> lengths(150, {50, 50});
+  const auto usual = batches_to_measure(corpus_of(lengths));
+  REQUIRE(usual.size() == 3);
+  CHECK(usual[0].size() == 64);
+  CHECK(usual[2].size() == 22);
+  lengths.insert(lengths.begin() + 70, {{5000, 5000}, {5000, 2}, {2, 5000}});
+  const auto batches = batches_to_measure(corpus_of(lengths));
+  CHECK(batches[0] == std::vector<std::int64_t>{70});
+  std::multiset<std::int64_t> all;
+  for (const auto& which : batches) all.insert(which.begin(), which.end());
+  CHECK(all.size() == lengths.size());
+  CHECK(std::set(all.begin(), all.end()).size() == lengths.size());
+  for (const auto& which : batches) {
+    const auto batch = make_batch(corpus_of(lengths), which);
+    const auto pairs = std::ssize(which), target = batch.target.shape()[0] + 1;
+    CHECK((pairs == 1 || pairs * target * batch.source.shape()[0] <= 4'000'000));
+  }
+}
+
+TEST_CASE("translate: a pair of 5,000 words beside short ones is validated and evaluated in little memory") {
+  const Place place;
+  const std::string long_line = many("a b c d ", 1250), pairs = many("a\tx\nb c\ty z\n", 50);
+  write(place.folder / "valid", pairs + long_line + "\t" + long_line + "\n" + pairs);
+  const auto trained = place.train(good, {"--valid", place.folder / "valid"});
+  REQUIRE_MESSAGE(trained.status == 0, trained.err);
+  const auto eval = run("translate", place.folder,
+                        {"eval", "--model", place.folder / "run", "--text", place.folder / "valid"});
+  REQUIRE_MESSAGE(eval.status == 0, eval.err);
+  CHECK(contains(eval.out, " of 201)"));
+  rusage used;
+  REQUIRE(getrusage(RUSAGE_CHILDREN, &used) == 0);
+  // Kilobytes; B T S numbers of 64 pairs would be six gigabytes.
+  CHECK(used.ru_maxrss < 2'000'000);
 }
 
 TEST_CASE("translate: what a sentence becomes, and how long it may get, does not depend on its neighbours") {

@@ -1,6 +1,8 @@
 #include "examples/translate/quality.hpp"
 
 #include <algorithm>
+#include <functional>
+#include <numeric>
 
 #include "train/loop.hpp"
 
@@ -26,14 +28,35 @@ Words words_of(const Hypothesis& hypothesis, const Reading& reading) {
   return words;
 }
 
+std::vector<std::vector<std::int64_t>> batches_to_measure(const Corpus& corpus) {
+  constexpr std::int64_t most_pairs = 64, most_numbers = 4'000'000, numbers_of_word = 200;
+  const std::vector<std::int64_t> lengths = corpus.lengths();
+  std::vector<std::int64_t> order(lengths.size());
+  std::iota(order.begin(), order.end(), 0);
+  std::ranges::stable_sort(order, std::greater(),
+                           [&](auto k) { return lengths[static_cast<std::size_t>(k)]; });
+
+  std::vector<std::vector<std::int64_t>> batches;
+  std::int64_t source = 0, target = 0;  // the longest of the batch
+  for (const std::int64_t pair : order) {
+    const auto k = static_cast<std::size_t>(pair);
+    const std::int64_t s = std::ssize(corpus.source[k]), t = std::ssize(corpus.target[k]) + 1;
+    source = std::max(source, s), target = std::max(target, t);
+    const std::int64_t numbers = source * target + numbers_of_word * (source + target);
+    const std::int64_t pairs = batches.empty() ? most_pairs : std::ssize(batches.back());
+    if (pairs == most_pairs || (pairs + 1) * numbers > most_numbers)
+      batches.emplace_back(), source = s, target = t;
+    batches.back().push_back(pair);
+  }
+  return batches;
+}
+
 Quality measure(const Translator& model, const Reading& reading, const Corpus& corpus,
                 const SearchOptions& options) {
   const NoGrad off;
   Quality quality;
   WeightedMean loss;
-  // In one pool: all pairs are sorted by length.
-  const BucketedBatches batches(corpus.lengths(), {.batch = 64, .pool = corpus.size()});
-  for (const auto& which : batches.epoch(0)) {
+  for (const auto& which : batches_to_measure(corpus)) {
     const SequencePairs batch = make_batch(corpus, which);
     loss.add(double{model->loss(batch, {}).item()}, static_cast<double>(symbols_in(batch)));
     const auto found = translate(model, reading, batch, options);

@@ -24,6 +24,10 @@ struct Quality {
   double exact_share() const { return static_cast<double>(exact) / static_cast<double>(sentences); }
 };
 
+/// All pairs in batches of up to 64 of like length; of fewer where sentences are so long that a batch would
+/// take too much memory: of B pairs, padded to S and T words, B T S attention weights and B (S + T) states.
+std::vector<std::vector<std::int64_t>> batches_to_measure(const Corpus& corpus);
+
 /// How well a model that is in evaluation mode predicts the targets, and translates the sources.
 Quality measure(const Translator& model, const Reading& reading, const Corpus& corpus,
                 const SearchOptions& options);
