@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <type_traits>
 
 #include "layers/cell_traits.hpp"
 #include "layers/dropout.hpp"
