@@ -11,7 +11,7 @@ check() {
 }
 export -f check
 
-# A header that its own .cpp includes first has been compiled alone by the library's build.
-shown=$(find "${folders[@]}" -name '*.cpp' -exec grep -m 1 -h '^#include' {} + | sed -n 's/^#include "\(.*\)".*/\1/p')
+# What another file includes first is compiled alone there: in the library's build, or here where that is a header.
+shown=$(find "${folders[@]}" -name '*.[ch]pp' -exec grep -m 1 -h '^#include' {} + | sed -n 's/^#include "\(.*\)".*/\1/p')
 { find "${folders[@]}" -name '*.hpp'; find . -maxdepth 1 -name '*.hpp' -printf '%f\n'; } | sort | grep -vxF "$shown" |
   xargs -r -P "$(nproc)" -I{} bash -c 'check {}'

@@ -79,8 +79,8 @@ std::string check_float(const Case& c, const V& y, const V& seed, const std::vec
 
 const std::vector<Row>& op_table() {
   static const std::vector<Row> table = [] {
-    std::vector<Row> rows = detail::scalar_rows();
-    for (Row& r : detail::array_rows()) rows.push_back(std::move(r));
+    std::vector<Row> rows = scalar_rows();
+    for (Row& r : array_rows()) rows.push_back(std::move(r));
     return rows;
   }();
   return table;

@@ -67,9 +67,8 @@ const std::vector<Row>& op_table();
 /// differences, accumulation over two passes, float32 against float64.
 std::string fault_of(const Row& row, const Case& c);
 
-namespace detail {
+/// The parts of the table.
 std::vector<Row> scalar_rows();
 std::vector<Row> array_rows();
-}  // namespace detail
 
 }  // namespace unroll::tests

@@ -188,7 +188,7 @@ Row row_of(Tag<ArrayOp::custom>) {
   return row;
 }
 
-std::vector<Row> detail::array_rows() {
+std::vector<Row> array_rows() {
   return {
 #define UNROLL_ROW(name) row_of(Tag<ArrayOp::name>{}),
       UNROLL_ARRAY_OPS(UNROLL_ROW)

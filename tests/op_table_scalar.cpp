@@ -165,7 +165,7 @@ Row row_of(const char* name) {
 
 }  // namespace
 
-std::vector<Row> detail::scalar_rows() {
+std::vector<Row> scalar_rows() {
   return {
 #define UNROLL_ROW(name) row_of<ScalarOp::name>(#name),
       UNROLL_SCALAR_OPS(UNROLL_ROW)

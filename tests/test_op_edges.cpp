@@ -1,5 +1,7 @@
 #include <doctest/doctest.h>
 
+#include <functional>
+
 #include "autograd/functions.hpp"
 #include "autograd/gradcheck.hpp"
 #include "autograd/reduce.hpp"
@@ -19,12 +21,15 @@ template <class T>
 struct Result {
   std::vector<double> y, dx;
 };
+template <class T>
+Result<T> differentiated(const Variable<T>& x, const Variable<T>& y) {
+  sum(y).backward();
+  return {list(y), gradient_list(x)};
+}
 template <class T, class F>
 Result<T> at(F f, const std::vector<double>& at) {
   const Variable<T> x = row<T>(at);
-  const Variable<T> y = f(x);
-  sum(y).backward();
-  return {list(y), gradient_list(x)};
+  return differentiated<T>(x, f(x));
 }
 
 // Equal, NaN to NaN.
@@ -36,16 +41,21 @@ void for_both(F f) {
   f(double{});
 }
 
-/// The largest error of f against `exact` over a sweep, in units in the last place.
-template <class T, class F, class G>
-double units(F f, G exact, double low, double high) {
+using Exact = std::function<long double(long double)>;
+
+template <class T>
+Variable<T> sweep(double low, double high) {
   constexpr index_t n = 20011;
   auto x = Variable<T>::uninitialised(Shape{n});
   for (index_t i = 0; i < n; ++i)
     x.data()[i] = static_cast<T>(low + (high - low) * static_cast<double>(i) / static_cast<double>(n - 1));
-  const Variable<T> y = f(x);
+  return x;
+}
+
+template <class T>
+double largest_error(const Variable<T>& x, const Variable<T>& y, const Exact& exact) {
   double worst = 0;
-  for (index_t i = 0; i < n; ++i) {
+  for (index_t i = 0; i < x.size(); ++i) {
     const long double want = exact(static_cast<long double>(x.data()[i]));
     const T above = std::nextafter(std::abs(static_cast<T>(want)), std::numeric_limits<T>::infinity());
     const auto unit =
@@ -54,6 +64,13 @@ double units(F f, G exact, double low, double high) {
     worst = std::isnan(error) ? inf : std::max(worst, error);
   }
   return worst;
+}
+
+/// The largest error of f against `exact` over a sweep, in units in the last place.
+template <class T, class F>
+double units(F f, const Exact& exact, double low, double high) {
+  const Variable<T> x = sweep<T>(low, high);
+  return largest_error<T>(x, f(x), exact);
 }
 
 }  // namespace

@@ -1,0 +1,28 @@
+# unroll_unite_tests(OUT BATCH FILE...): writes files that include BATCH tests each, and puts their list into OUT.
+#
+# Tests share most of what the compiler has to do: headers, cells, gradient checks. Each test is included into a
+# namespace of its own, so that names need not differ between tests; what it includes itself comes before.
+function(unroll_unite_tests out batch)
+  set(units)
+  set(number 0)
+  while(ARGN)
+    math(EXPR number "${number} + 1")
+    list(SUBLIST ARGN 0 ${batch} tests)
+    list(REMOVE_ITEM ARGN ${tests})
+    set(includes)
+    set(bodies)
+    foreach(test IN LISTS tests)
+      set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${test})
+      file(STRINGS ${test} lines REGEX "^#include ")
+      list(APPEND includes ${lines})
+      cmake_path(GET test STEM name)
+      string(APPEND bodies "namespace unit_${name} {\n#include \"${test}\"\n}\n")
+    endforeach()
+    list(REMOVE_DUPLICATES includes)
+    list(JOIN includes "\n" includes)
+    set(unit ${CMAKE_CURRENT_BINARY_DIR}/united_${number}.cpp)
+    file(CONFIGURE OUTPUT ${unit} CONTENT "${includes}\n\n${bodies}" @ONLY)
+    list(APPEND units ${unit})
+  endwhile()
+  set(${out} ${units} PARENT_SCOPE)
+endfunction()
