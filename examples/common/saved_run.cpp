@@ -4,6 +4,7 @@
 #include <optional>
 #include <thread>
 
+#include "autograd/error.hpp"
 #include "autograd/gemm.hpp"
 #include "io/checksum.hpp"
 
