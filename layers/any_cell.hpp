@@ -77,45 +77,85 @@ S fresh_state(const Cell& cell, const S& state) {
 
 /// A cell whose state is a list of its members.
 template <class T>
-struct AnyCell {
+class AnyCell {
+ public:
   using Members = std::vector<Variable<T>>;
-  std::function<Variable<T>(const Variable<T>& xs)> project;  ///< empty: none
-  std::function<Members(const Variable<T>& x, const Members& state)> step;
-  std::function<AnyCell()> copy;  ///< a cell of its own; empty where the cell cannot be copied
-  /// A cell of its own whose parameters are what f makes of this one's; empty unless it is row-wise.
-  std::function<AnyCell(const std::function<Variable<T>(const Variable<T>&)>& f)> with_parameters;
-  std::size_t output = 0;  ///< which member is h
+  using Own = std::unique_ptr<const AnyCell>;  ///< null where there can be none
+
+  explicit AnyCell(std::size_t output) : output(output) {}
+  AnyCell(const AnyCell&) = delete;
+  AnyCell& operator=(const AnyCell&) = delete;
+  virtual ~AnyCell() = default;
+
+  virtual bool projects() const = 0;
+  virtual Variable<T> project(const Variable<T>& xs) const = 0;
+  virtual Members step(const Variable<T>& x, const Members& state) const = 0;
+  /// A cell of its own; null where the cell cannot be copied.
+  virtual Own copy() const = 0;
+  /// A cell of its own whose parameters are what f makes of this one's; null unless it is row-wise.
+  virtual Own with_parameters(const std::function<Variable<T>(const Variable<T>&)>& f) const = 0;
+
+  const std::size_t output;  ///< which member is h
 };
+
+template <class T, class Cell, class S>
+class CellCopy;
 
 /// `cell` by reference; `like` tells which members of the state are there.
 template <class T, class Cell, class S>
-AnyCell<T> any_cell(const Cell& cell, const S& like) {
-  AnyCell<T> any;
-  any.output = output_number(like);
-  if constexpr (Projects<Cell, T>)
-    any.project = [&cell](const Variable<T>& xs) -> Variable<T> { return cell.project(xs); };
-  any.step = [&cell, like](const Variable<T>& x, const std::vector<Variable<T>>& members) {
-    return members_of(step_of(cell, x, with_members(like, members)));
-  };
-  if constexpr (std::copy_constructible<Cell>) {
-    any.copy = [&cell, like] {
-      const auto own = std::make_shared<const Cell>(cell);
-      AnyCell<T> again = any_cell<T>(*own, like);
-      again.copy = [own, copy = again.copy] { return copy(); };  // keeps it alive
-      return again;
-    };
+class CellView : public AnyCell<T> {
+ public:
+  using typename AnyCell<T>::Members;
+  using typename AnyCell<T>::Own;
+
+  CellView(const Cell& cell, const S& like) : AnyCell<T>(output_number(like)), cell_(cell), like_(like) {}
+
+  bool projects() const final { return Projects<Cell, T>; }
+  Variable<T> project(const Variable<T>& xs) const final { return projected(cell_, xs); }
+  Members step(const Variable<T>& x, const Members& state) const final {
+    return members_of(step_of(cell_, x, with_members(like_, state)));
   }
-  if constexpr (RowWise<Cell>) {
-    any.with_parameters = [&cell, like](const auto& f) {
-      const auto own = std::make_shared<Cell>(cell);
-      for (auto& member : members(*own))
-        if (auto* const* p = std::get_if<Variable<T>*>(&member.at); p && **p) **p = f(**p);
-      AnyCell again = any_cell<T>(std::as_const(*own), like);
-      again.copy = [own, copy = again.copy] { return copy(); };  // keeps it alive
-      return again;
-    };
+  Own copy() const final {
+    if constexpr (std::copy_constructible<Cell>) {
+      return Own(new CellCopy<T, Cell, S>(cell_, like_));
+    } else {
+      return nullptr;
+    }
   }
-  return any;
+  Own with_parameters(const std::function<Variable<T>(const Variable<T>&)>& f) const final {
+    if constexpr (RowWise<Cell>) {
+      auto* const own = new CellCopy<T, Cell, S>(cell_, like_);
+      Own result(own);
+      own->replace_parameters(f);
+      return result;
+    } else {
+      return nullptr;
+    }
+  }
+
+ private:
+  const Cell& cell_;
+  S like_;
+};
+
+/// The same with the cell itself.
+template <class T, class Cell, class S>
+class CellCopy final : public CellView<T, Cell, S> {
+ public:
+  CellCopy(const Cell& cell, const S& like) : CellView<T, Cell, S>(own_, like), own_(cell) {}
+
+  void replace_parameters(const std::function<Variable<T>(const Variable<T>&)>& f) {
+    for (auto& member : members(own_))
+      if (auto* const* p = std::get_if<Variable<T>*>(&member.at); p && **p) **p = f(**p);
+  }
+
+ private:
+  Cell own_;
+};
+
+template <class T, class Cell, class S>
+typename AnyCell<T>::Own any_cell(const Cell& cell, const S& like) {
+  return typename AnyCell<T>::Own(new CellView<T, Cell, S>(cell, like));
 }
 
 }  // namespace unroll::detail

@@ -13,6 +13,21 @@ bool below(std::string_view name, std::string_view prefix) {
 }
 
 template <class T>
+std::string Lister<T>::path_of(std::string_view name) const {
+  return prefix_ + std::string(name);
+}
+
+template <class T>
+void Lister<T>::add(std::string_view name, const Place& at) const {
+  list_.push_back({path_of(name), at});
+}
+
+template <class T>
+Lister<T> Lister<T>::below(const std::string& path) const {
+  return Lister(list_, path.empty() ? "" : path + ".", with_costs_);
+}
+
+template <class T>
 std::vector<NamedParameter<T>> parameters_of(const Members<T>& members) {
   std::vector<NamedParameter<T>> result;
   std::unordered_set<const Tensor<T>*> seen;
@@ -76,6 +91,7 @@ void separate(const Members<T>& members) {
 }
 
 #define UNROLL_INSTANTIATE(T)                                                                     \
+  template class Lister<T>;                                                                       \
   template std::vector<NamedParameter<T>> parameters_of(const Members<T>&);                       \
   template std::vector<NamedParameter<T>> pick(std::vector<NamedParameter<T>>,                    \
                                                const std::function<bool(std::string_view)>&);     \

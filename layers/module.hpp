@@ -89,18 +89,17 @@ class Lister {
   template <class X>
   void operator()(std::string_view name, X& member) const {
     static_assert(!std::is_const_v<X>, "visit() must not be const: members are changed through it");
-    std::string path = prefix_ + std::string(name);
     if constexpr (Module<X>) {
-      list_module(path, member);
+      list_module(path_of(name), member);
     } else if constexpr (Sequence<X>) {
-      const Lister inner(list_, path + ".", with_costs_);
+      const Lister inner(list_, path_of(name) + ".", with_costs_);
       for (std::size_t k = 0; k < member.size(); ++k) inner(std::to_string(k), member[k]);
     } else {
-      static_assert(std::is_constructible_v<decltype(Member<T>::at), X*>,
+      static_assert(std::is_constructible_v<Place, X*>,
                     "a module's member must be a Variable of the module's number type (a module of double "
                     "says `using value_type = double;`), a module, a vector or array of these, bool, "
                     "std::uint64_t or RandomKey");
-      list_.push_back({std::move(path), &member});
+      add(name, &member);
     }
   }
 
@@ -115,11 +114,17 @@ class Lister {
     const std::size_t mark = list_.size();
     const bool marked = (multiplies || has_state) && with_costs_;
     if (marked) list_.push_back({path, cost_mark<multiplies, has_state>(module)});
-    module.visit(Lister(list_, path.empty() ? "" : path + ".", with_costs_));
+    module.visit(below(path));
     if (marked) std::get<CostMark>(list_[mark].at).members = list_.size() - mark - 1;
   }
 
  private:
+  using Place = decltype(Member<T>::at);
+
+  std::string path_of(std::string_view name) const;
+  void add(std::string_view name, const Place& at) const;
+  Lister below(const std::string& path) const;
+
   template <bool multiplies, bool has_state, class M>
   static CostMark cost_mark(const M& module) {
     CostMark mark;
@@ -143,6 +148,9 @@ Members<module_number<M>> members(const M& module, bool with_costs = false) {
 
 /// Whether `name` is `prefix` or lies below it.
 bool below(std::string_view name, std::string_view prefix);
+
+extern template class Lister<float>;
+extern template class Lister<double>;
 
 template <class T>
 std::vector<NamedParameter<T>> parameters_of(const Members<T>& members);

@@ -32,23 +32,22 @@ Scanned<T, S> scan_plainly(const Cell& cell, const Variable<T>& xs, S state, con
   return {stacked.finish(), std::move(state)};
 }
 
-/// scan; `fresh` is what resets go back to, null for what the cell says.
+/// scan; `fresh` has the members of what resets go back to, none for what the cell says.
 template <class Cell, class T, class S>
 Scanned<T, S> scan_from(const Cell& cell, const Variable<T>& xs, S state, const ScanOptions& options,
-                        const S* fresh) {
+                        std::vector<Variable<T>> fresh = {}) {
   SequencePlan plan = plan_scan(xs, options);
   const Watched watched = watch<T>(cell, state, plan, options);
   if constexpr (RowWise<Cell>) {
     if (const int count = shard_count(plan, options, watched); count > 1 && is_row_wise(cell)) {
-      if (auto run = scan_shards(any_cell<T>(cell, state), count, options, xs, members_of(state)))
+      if (auto run = scan_shards(*any_cell<T>(cell, state), count, options, xs, members_of(state)))
         return {std::move(run->output), with_members(std::move(state), run->state)};
     }
   }
   if (is_plain(plan, options)) return scan_plainly(cell, xs, std::move(state), plan, watched);
-  std::vector<Variable<T>> begins;
-  if (options.resets.size() > 0) begins = members_of(fresh ? *fresh : fresh_state(cell, state));
-  auto run = scan_any(any_cell<T>(cell, state), std::move(plan), options, xs, members_of(state),
-                      std::move(begins), watched);
+  if (options.resets.size() > 0 && fresh.empty()) fresh = members_of(fresh_state(cell, state));
+  auto run = scan_any<T>(any_cell<T>(cell, state), std::move(plan), options, xs, members_of(state),
+                         std::move(fresh), watched);
   return {std::move(run.output), with_members(std::move(state), run.state)};
 }
 
@@ -65,7 +64,7 @@ Scanned<T, S> scan_from(const Cell& cell, const Variable<T>& xs, S state, const 
 /// Cost:   with lengths the rows multiplied are Σ lengths: padding is never computed.
 template <class Cell, class T, class S>
 Scanned<T, S> scan(const Cell& cell, const Variable<T>& xs, S state, const ScanOptions& options = {}) {
-  return detail::scan_from<Cell, T, S>(cell, xs, std::move(state), options, nullptr);
+  return detail::scan_from<Cell, T, S>(cell, xs, std::move(state), options);
 }
 
 }  // namespace unroll

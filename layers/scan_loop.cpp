@@ -15,9 +15,9 @@ class ScanLoop {
  public:
   using Members = std::vector<Variable<T>>;
 
-  ScanLoop(const AnyCell<T>& cell, SequencePlan plan, const ScanOptions& options, Members fresh,
-           const Watched& watched)
-      : cell_(cell),
+  ScanLoop(std::shared_ptr<const AnyCell<T>> cell, SequencePlan plan, const ScanOptions& options,
+           Members fresh, const Watched& watched)
+      : cell_(std::move(cell)),
         plan_(std::make_shared<const SequencePlan>(std::move(plan))),
         options_(options),
         fresh_(std::move(fresh)),
@@ -25,7 +25,7 @@ class ScanLoop {
 
   AnyScanned<T> run(const Variable<T>& xs, Members state) {
     const bool resets = options_.resets.size() > 0;
-    const Shape h = state.empty() ? Shape{} : state[cell_.output].shape();
+    const Shape h = state.empty() ? Shape{} : state[cell_->output].shape();
     if (plan_->packed || resets) sort(state);
     if (resets) sort(fresh_);
     if (options_.noise.drops()) mask_ = dropout_mask<T>(options_.noise, *plan_, h);
@@ -57,14 +57,14 @@ class ScanLoop {
     StackOutput<T> stacked(plan.units(first, last), plan.packed);
     for (index_t k = first; k < last; ++k) {
       const index_t at = plan.begin(k, k + 1) - plan.begin(first, last);
-      const Variable<T> x_k = inputs(plan.packed ? k - first : at, static_cast<bool>(cell_.project));
+      const Variable<T> x_k = inputs(plan.packed ? k - first : at, cell_->projects());
       prepare(state, ended, k);
       const StepScope here(watched_, k);
       stacked.begin_step(at, plan.units(k, k + 1));
-      Members next = cell_.step(x_k, mask_ ? masked(state, k) : state);
+      Members next = cell_->step(x_k, mask_ ? masked(state, k) : state);
       if (options_.noise.zones())
-        next = zone_out(options_.noise, plan, k, state, std::move(next), cell_.output);
-      stacked.end_step(next[cell_.output]);
+        next = zone_out(options_.noise, plan, k, state, std::move(next), cell_->output);
+      stacked.end_step(next[cell_->output]);
       here.done(next);
       state = std::move(next);
     }
@@ -72,10 +72,10 @@ class ScanLoop {
   }
 
   Variable<T> projected_part(const Variable<T>& x, index_t first, index_t last) const {
-    if (!cell_.project) return x;
+    if (!cell_->projects()) return x;
     const PartOfProduct part(plan_->units(first, last), plan_->units(0, plan_->steps));
     const StepScope here(watched_, plan_->begin(first, last), true);
-    return cell_.project(x);
+    return cell_->project(x);
   }
 
   // Before step k: rows whose sequences have ended leave the state; those that begin start afresh.
@@ -90,7 +90,7 @@ class ScanLoop {
   }
 
   Members masked(Members state, index_t k) const {
-    Variable<T>& h = state[cell_.output];
+    Variable<T>& h = state[cell_->output];
     h = h * slice(mask_, 0, 0, plan_->rows(k));
     return state;
   }
@@ -100,7 +100,7 @@ class ScanLoop {
   index_t segment_length(const Variable<T>& x, Members state) const {
     if (options_.memory > 0) {  // what one step keeps, tried on a copy
       ScanLoop trial = *this;
-      trial.cell_ = cell_.copy();
+      trial.cell_ = copied();
       trial.watched_ = nullptr;
       Members ended;
       const Subpass<T> pass;
@@ -114,8 +114,12 @@ class ScanLoop {
     return options_.segment;
   }
 
+  std::shared_ptr<const AnyCell<T>> copied() const {
+    if (auto copy = cell_->copy()) return copy;
+    fail<UsageError>("scan: recomputation needs a cell that can be copied");
+  }
+
   Variable<T> run_segments(const Variable<T>& x, Members& state, Members& ended) const {
-    if (!cell_.copy) fail<UsageError>("scan: recomputation needs a cell that can be copied");
     const index_t length = segment_length(x, state);
     if (length >= plan_->steps) return run_steps(x, state, ended, 0, plan_->steps);
     LazyUnbind<T> inputs = segment_inputs(*plan_, x, length);
@@ -138,15 +142,15 @@ class ScanLoop {
     };
     auto now = std::make_shared<First>();
     ScanLoop later = *this;
-    later.cell_ = cell_.copy();
+    later.cell_ = copied();
     const Members results = recompute<T>([later, own = this, now, x, state, first, last] {
       ScanLoop copy = later;
-      if (!now->running) copy.cell_ = later.cell_.copy();
+      if (!now->running) copy.cell_ = later.copied();
       const ScanLoop& loop = now->running ? *own : copy;
       Members s = state, gone, all(1);
       all[0] = loop.run_steps(x, s, gone, first, last);
       for (const Variable<T>& v : s) {
-        const bool is_output = v.same_as(s[loop.cell_.output]);
+        const bool is_output = v.same_as(s[loop.cell_->output]);
         if (now->running) now->is_output.push_back(is_output);
         if (!is_output) all.push_back(v);
       }
@@ -164,7 +168,7 @@ class ScanLoop {
     return results[0];
   }
 
-  AnyCell<T> cell_;
+  std::shared_ptr<const AnyCell<T>> cell_;
   std::shared_ptr<const SequencePlan> plan_;
   ScanOptions options_;
   Members fresh_;
@@ -175,15 +179,17 @@ class ScanLoop {
 }  // namespace
 
 template <class T>
-AnyScanned<T> scan_any(const AnyCell<T>& cell, SequencePlan plan, const ScanOptions& options,
+AnyScanned<T> scan_any(std::shared_ptr<const AnyCell<T>> cell, SequencePlan plan, const ScanOptions& options,
                        const Variable<T>& xs, std::vector<Variable<T>> state, std::vector<Variable<T>> fresh,
                        const Watched& watched) {
-  return ScanLoop<T>(cell, std::move(plan), options, std::move(fresh), watched).run(xs, std::move(state));
+  return ScanLoop<T>(std::move(cell), std::move(plan), options, std::move(fresh), watched)
+      .run(xs, std::move(state));
 }
 
-#define UNROLL_INSTANTIATE(T)                                                                              \
-  template AnyScanned<T> scan_any(const AnyCell<T>&, SequencePlan, const ScanOptions&, const Variable<T>&, \
-                                  std::vector<Variable<T>>, std::vector<Variable<T>>, const Watched&);
+#define UNROLL_INSTANTIATE(T)                                                                             \
+  template AnyScanned<T> scan_any(std::shared_ptr<const AnyCell<T>>, SequencePlan, const ScanOptions&,    \
+                                  const Variable<T>&, std::vector<Variable<T>>, std::vector<Variable<T>>, \
+                                  const Watched&);
 UNROLL_INSTANTIATE(float)
 UNROLL_INSTANTIATE(double)
 

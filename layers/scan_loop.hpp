@@ -16,7 +16,7 @@ struct AnyScanned {
 /// scan with all its options. `state` and `fresh` are lists of members; fresh, the state of a sequence that
 /// begins, is needed with resets only.
 template <class T>
-AnyScanned<T> scan_any(const AnyCell<T>& cell, SequencePlan plan, const ScanOptions& options,
+AnyScanned<T> scan_any(std::shared_ptr<const AnyCell<T>> cell, SequencePlan plan, const ScanOptions& options,
                        const Variable<T>& xs, std::vector<Variable<T>> state, std::vector<Variable<T>> fresh,
                        const Watched& watched);
 

@@ -24,7 +24,7 @@ struct Shard {
   index_t first, count;
   Tape<T> tape = {};                     // outlives what is recorded on it
   std::vector<Variable<T>> wholes = {};  // leaves over the parameters, and over the table of an embedding
-  AnyCell<T> cell = {};
+  std::shared_ptr<const AnyCell<T>> cell = {};
   Variable<T> x = {};  // leaf; empty where the input is looked up in a table
   Indices looked_up = {};
   std::vector<Variable<T>> state = {};  // leaves
