@@ -46,4 +46,9 @@ class Irnn : public Elman<T, Relu> {
   }
 };
 
+extern template class Recurrent<ElmanCell<float, Tanh>>;
+extern template class Recurrent<ElmanCell<float, Relu>>;
+extern template class Recurrent<ElmanCell<double, Tanh>>;
+extern template class Recurrent<ElmanCell<double, Relu>>;
+
 }  // namespace unroll

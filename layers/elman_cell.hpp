@@ -26,4 +26,9 @@ struct ElmanCell : GateWeights<T, 1> {
   }
 };
 
+extern template struct ElmanCell<float, Tanh>;
+extern template struct ElmanCell<float, Relu>;
+extern template struct ElmanCell<double, Tanh>;
+extern template struct ElmanCell<double, Relu>;
+
 }  // namespace unroll

@@ -16,4 +16,7 @@ class Gru : public Recurrent<GruCell<T>> {
       : Recurrent<GruCell<T>>(input, hidden, options, rng) {}
 };
 
+extern template class Recurrent<GruCell<float>>;
+extern template class Recurrent<GruCell<double>>;
+
 }  // namespace unroll

@@ -30,4 +30,7 @@ struct GruCell : GateWeights<T, 3> {
   }
 };
 
+extern template struct GruCell<float>;
+extern template struct GruCell<double>;
+
 }  // namespace unroll

@@ -16,4 +16,7 @@ class GruResetBefore : public Recurrent<GruResetBeforeCell<T>> {
       : Recurrent<GruResetBeforeCell<T>>(input, hidden, options, rng) {}
 };
 
+extern template class Recurrent<GruResetBeforeCell<float>>;
+extern template class Recurrent<GruResetBeforeCell<double>>;
+
 }  // namespace unroll

@@ -52,4 +52,7 @@ struct GruResetBeforeCell {
   }
 };
 
+extern template struct GruResetBeforeCell<float>;
+extern template struct GruResetBeforeCell<double>;
+
 }  // namespace unroll

@@ -21,4 +21,7 @@ class Jordan : public Recurrent<JordanCell<T, F>> {
             options, rng) {}
 };
 
+extern template class Recurrent<JordanCell<float, Tanh>>;
+extern template class Recurrent<JordanCell<double, Tanh>>;
+
 }  // namespace unroll

@@ -54,4 +54,7 @@ struct JordanCell {
   }
 };
 
+extern template struct JordanCell<float, Tanh>;
+extern template struct JordanCell<double, Tanh>;
+
 }  // namespace unroll

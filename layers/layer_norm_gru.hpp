@@ -16,4 +16,7 @@ class LayerNormGru : public Recurrent<LayerNormGruCell<T>> {
       : Recurrent<LayerNormGruCell<T>>(input, hidden, options, rng) {}
 };
 
+extern template class Recurrent<LayerNormGruCell<float>>;
+extern template class Recurrent<LayerNormGruCell<double>>;
+
 }  // namespace unroll

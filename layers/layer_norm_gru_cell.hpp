@@ -60,4 +60,7 @@ struct LayerNormGruCell : GateWeights<T, 3> {
   }
 };
 
+extern template struct LayerNormGruCell<float>;
+extern template struct LayerNormGruCell<double>;
+
 }  // namespace unroll

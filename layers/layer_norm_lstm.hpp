@@ -16,4 +16,7 @@ class LayerNormLstm : public Recurrent<LayerNormLstmCell<T>> {
       : Recurrent<LayerNormLstmCell<T>>(input, hidden, options, rng) {}
 };
 
+extern template class Recurrent<LayerNormLstmCell<float>>;
+extern template class Recurrent<LayerNormLstmCell<double>>;
+
 }  // namespace unroll

@@ -43,4 +43,7 @@ struct LayerNormLstmCell : LstmCell<T> {
   }
 };
 
+extern template struct LayerNormLstmCell<float>;
+extern template struct LayerNormLstmCell<double>;
+
 }  // namespace unroll

@@ -16,4 +16,7 @@ class Lstm : public Recurrent<LstmCell<T>> {
       : Recurrent<LstmCell<T>>(input, hidden, options, rng) {}
 };
 
+extern template class Recurrent<LstmCell<float>>;
+extern template class Recurrent<LstmCell<double>>;
+
 }  // namespace unroll

@@ -43,4 +43,7 @@ struct LstmCell : GateWeights<T, 4> {
   }
 };
 
+extern template struct LstmCell<float>;
+extern template struct LstmCell<double>;
+
 }  // namespace unroll

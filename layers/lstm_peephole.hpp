@@ -16,4 +16,7 @@ class LstmPeephole : public Recurrent<LstmPeepholeCell<T>> {
       : Recurrent<LstmPeepholeCell<T>>(input, hidden, options, rng) {}
 };
 
+extern template class Recurrent<LstmPeepholeCell<float>>;
+extern template class Recurrent<LstmPeepholeCell<double>>;
+
 }  // namespace unroll

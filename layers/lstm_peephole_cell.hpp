@@ -40,4 +40,7 @@ struct LstmPeepholeCell : LstmCell<T> {
   }
 };
 
+extern template struct LstmPeepholeCell<float>;
+extern template struct LstmPeepholeCell<double>;
+
 }  // namespace unroll

@@ -20,4 +20,7 @@ class LstmProjection : public Recurrent<LstmProjectionCell<T>> {
             options, rng) {}
 };
 
+extern template class Recurrent<LstmProjectionCell<float>>;
+extern template class Recurrent<LstmProjectionCell<double>>;
+
 }  // namespace unroll

@@ -42,4 +42,7 @@ struct LstmProjectionCell : GateWeights<T, 4> {
   }
 };
 
+extern template struct LstmProjectionCell<float>;
+extern template struct LstmProjectionCell<double>;
+
 }  // namespace unroll

@@ -59,4 +59,11 @@ struct InputGateCell : GateWeights<T, 3> {
   }
 };
 
+extern template struct SkipCell<float>;
+extern template struct SkipCell<double>;
+extern template struct ForgetGateCell<float>;
+extern template struct ForgetGateCell<double>;
+extern template struct InputGateCell<float>;
+extern template struct InputGateCell<double>;
+
 }  // namespace unroll

@@ -36,4 +36,11 @@ class InputGateRnn : public Recurrent<InputGateCell<T>> {
       : Recurrent<InputGateCell<T>>(input, hidden, options, rng) {}
 };
 
+extern template class Recurrent<SkipCell<float>>;
+extern template class Recurrent<SkipCell<double>>;
+extern template class Recurrent<ForgetGateCell<float>>;
+extern template class Recurrent<ForgetGateCell<double>>;
+extern template class Recurrent<InputGateCell<float>>;
+extern template class Recurrent<InputGateCell<double>>;
+
 }  // namespace unroll

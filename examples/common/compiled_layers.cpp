@@ -1,5 +1,4 @@
-#include "layers/encoder_decoder.hpp"
-#include "layers/lstm_cell.hpp"
+#include "examples/common/compiled_layers.hpp"
 
 namespace unroll {
 

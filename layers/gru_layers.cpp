@@ -5,11 +5,17 @@
 namespace unroll {
 
 template struct GruCell<float>;
+template struct GruCell<double>;
 template struct GruResetBeforeCell<float>;
+template struct GruResetBeforeCell<double>;
 template struct LayerNormGruCell<float>;
+template struct LayerNormGruCell<double>;
 
 template class Recurrent<GruCell<float>>;
+template class Recurrent<GruCell<double>>;
 template class Recurrent<GruResetBeforeCell<float>>;
+template class Recurrent<GruResetBeforeCell<double>>;
 template class Recurrent<LayerNormGruCell<float>>;
+template class Recurrent<LayerNormGruCell<double>>;
 
 }  // namespace unroll

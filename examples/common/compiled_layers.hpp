@@ -1,0 +1,12 @@
+#pragma once
+/// \file Layers that several programs use and the library does not compile: compiled once, here. Only the
+/// precompiled header includes this; without it, each file compiles what it uses itself.
+
+#include "layers/encoder_decoder.hpp"
+#include "layers/lstm_cell.hpp"
+
+namespace unroll {
+
+extern template class EncoderDecoder<LstmCell<float>, LuongDecoder>;
+
+}  // namespace unroll
