@@ -3,9 +3,11 @@
 
 #include <functional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "layers/default_generator.hpp"
+#include "layers/module.hpp"
 #include "layers/recurrent_options.hpp"
 #include "layers/scan_loop.hpp"
 
