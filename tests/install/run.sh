@@ -29,4 +29,6 @@ package=(-DCMAKE_PREFIX_PATH="$work/moved" -DCMAKE_BUILD_TYPE=Release)
 consume package "${package[@]}"
 consume plain-x86-64 "${package[@]}" -DCMAKE_CXX_FLAGS=-march=x86-64
 consume native "${package[@]}" -DCMAKE_CXX_FLAGS=-march=native
-consume subdirectory -DUNROLL_SOURCE="$source" -DBUILD_SHARED_LIBS=ON -DCMAKE_BUILD_TYPE=Debug
+# Several files at a time and without debug information: this compiles the whole library again.
+consume subdirectory -DUNROLL_SOURCE="$source" -DBUILD_SHARED_LIBS=ON -DUNROLL_UNITE_LIBRARY=ON -DCMAKE_BUILD_TYPE=Debug \
+        -DCMAKE_CXX_FLAGS_DEBUG=
