@@ -1,5 +1,5 @@
-/// \file gemm by the library's own kernel, for large products: what is multiplied is copied, a block at a
-/// time, in the order in which the kernel reads it, and stays in the cache until it is done with. Source:
+/// \file gemm by the library's own kernel, for large products: what the kernel would not read in order is
+/// copied so, a block at a time, and stays in the cache until it is done with. Source:
 /// Goto and van de Geijn, Anatomy of High-Performance Matrix Multiplication, 2008.
 ///
 /// Every element of C is one chain of multiply-adds over k in order, as in PackedMatrix: its bits depend
@@ -17,7 +17,7 @@ namespace unroll::blas::backend {
 namespace {
 
 constexpr std::align_val_t alignment{64};
-constexpr index_t most_inner = 256;  // of k at a time: a panel of B takes half of the first-level cache
+constexpr index_t most_inner = 512;  // of k at a time: a panel of B fills the first-level cache
 constexpr index_t a_bytes = index_t{1} << 18,
                   b_bytes = index_t{1} << 22;  // of the second level, and of the third
 
@@ -63,24 +63,27 @@ struct Operand {
   }
 };
 
-/// A block of op(A), tile by tile. A tile's rows lie one after another where they do so in A, else its
-/// columns: either way what is copied is contiguous.
+/// A block of op(A), tile by tile: where it lies if A's rows are its rows; else a copy, a tile's columns one
+/// after another.
 template <class T>
-class PackedRows {
+class RowTiles {
  public:
   static constexpr index_t tile = kernel::Tile<T>::rows;
 
-  PackedRows(const Operand<T>& a, index_t rows, index_t inner, T* to)
-      : data_(to), rows_(rows), inner_(inner), by_rows_(a.trans == Trans::no) {
-    if (by_rows_) {
-      for (index_t r = 0; r < rows; ++r) std::copy_n(a.data + r * a.ld, inner, to + r * inner);
-      return;
-    }
-    for (index_t i = 0; i < inner; ++i) {
-      const T* from = a.data + i * a.ld;
+  RowTiles(const Operand<T>& a, index_t rows, index_t inner, T* to)
+      : data_(a.data), rows_(rows), inner_(inner), ld_(a.ld), by_rows_(a.trans == Trans::no) {
+    if (by_rows_) return;
+    data_ = to;
+    constexpr index_t block = 8;  // rows of A at a time: whole cache lines are written
+    for (index_t i0 = 0; i0 < inner; i0 += block) {
+      const index_t i1 = std::min(inner, i0 + block);
       index_t r = 0;
-      for (; r + tile <= rows; r += tile) std::copy_n(from + r, tile, to + r * inner + i * tile);
-      std::copy_n(from + r, rows - r, to + r * inner + i * (rows - r));
+      for (; r + tile <= rows; r += tile) {
+        for (index_t i = i0; i < i1; ++i)
+          kernel::copy_few<tile>(a.data + i * a.ld + r, to + r * inner + i * tile);
+      }
+      for (index_t i = i0; i < i1; ++i)
+        std::copy_n(a.data + i * a.ld + r, rows - r, to + r * inner + i * (rows - r));
     }
   }
 
@@ -89,8 +92,8 @@ class PackedRows {
   /// Rows [first, first + count), a tile or what is left at the end.
   kernel::Job<T> job(index_t first, index_t count, const T* w, bool add, T* c, index_t ldc) const {
     return {.k = inner_,
-            .x = data_ + first * inner_,
-            .ldx = by_rows_ ? inner_ : 1,
+            .x = data_ + first * (by_rows_ ? ld_ : inner_),
+            .ldx = by_rows_ ? ld_ : 1,
             .step = by_rows_ ? 1 : count,
             .w = w,
             .ahead = w,
@@ -102,15 +105,14 @@ class PackedRows {
 
  private:
   const T* data_;
-  index_t rows_, inner_;
+  index_t rows_, inner_, ld_;
   bool by_rows_;
 };
 
-/// C (rows, n) = [C +] A B for packed operands.
+/// C (rows, n) = [C +] A B for a packed B.
 template <class T>
-void multiply_block(const PackedRows<T>& a, const T* b, index_t inner, index_t n, bool add, T* c,
-                    index_t ldc) {
-  constexpr index_t width = kernel::Tile<T>::cols, tile = PackedRows<T>::tile;
+void multiply_block(const RowTiles<T>& a, const T* b, index_t inner, index_t n, bool add, T* c, index_t ldc) {
+  constexpr index_t width = kernel::Tile<T>::cols, tile = RowTiles<T>::tile;
   const index_t panels = parts_of(n, width), tiles = parts_of(a.rows(), tile);
   for (index_t p = 0; p < panels; ++p) {
     const T *panel = b + p * width * inner, *next = b + std::min(p + 1, panels - 1) * width * inner;
@@ -141,7 +143,7 @@ void multiply(const Operand<T>& a, const Operand<T>& b, index_t m, index_t n, in
   thread_local Buffer<T> a_buffer, b_buffer;
   const index_t k_parts = parts_of(k, most_inner), inner_most = parts_of(k, k_parts);
   const index_t element = static_cast<index_t>(sizeof(T)), per_inner = inner_most * element;
-  const index_t m_parts = parts_of(m, std::max(PackedRows<T>::tile, a_bytes / per_inner));
+  const index_t m_parts = parts_of(m, std::max(RowTiles<T>::tile, a_bytes / per_inner));
   const index_t n_parts = parts_of(n, std::max(width, b_bytes / per_inner));
   for (index_t jp = 0; jp < n_parts; ++jp) {
     const Part cols(n, n_parts, jp, width);
@@ -154,10 +156,10 @@ void multiply(const Operand<T>& a, const Operand<T>& b, index_t m, index_t n, in
         kernel::pack_panel(from.trans, inner.count, p * width, cols.count, from.data, from.ld,
                            packed_b + p * width * inner.count);
       for (index_t ip = 0; ip < m_parts; ++ip) {
-        const Part rows(m, m_parts, ip, PackedRows<T>::tile);
-        const PackedRows<T> packed_a(a.at(rows.first, inner.first), rows.count, inner.count,
-                                     a_buffer.get(rows.count * inner.count));
-        multiply_block(packed_a, packed_b, inner.count, cols.count, add || kp > 0,
+        const Part rows(m, m_parts, ip, RowTiles<T>::tile);
+        T* const room = a.trans == Trans::no ? nullptr : a_buffer.get(rows.count * inner.count);
+        const RowTiles<T> tiles(a.at(rows.first, inner.first), rows.count, inner.count, room);
+        multiply_block(tiles, packed_b, inner.count, cols.count, add || kp > 0,
                        c + rows.first * ldc + cols.first, ldc);
       }
     }
@@ -187,7 +189,7 @@ void blocked_gemm(Trans ta, Trans tb, index_t m, index_t n, index_t k, const T* 
                   index_t ldb, bool add, T* c, index_t ldc, int threads) {
   const Operand<T> op_a{ta, a, lda}, op_b{tb, b, ldb};
   const bool by_rows = m >= n;
-  const index_t unit = by_rows ? PackedRows<T>::tile : kernel::Tile<T>::cols;
+  const index_t unit = by_rows ? RowTiles<T>::tile : kernel::Tile<T>::cols;
   const index_t parts = std::min<index_t>(threads, parts_of(by_rows ? m : n, unit));
   std::vector<std::exception_ptr> errors(static_cast<std::size_t>(parts));
 #ifdef _OPENMP

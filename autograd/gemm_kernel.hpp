@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstring>
 #include <type_traits>
 #include <utility>
 #include <xsimd/xsimd.hpp>
@@ -119,6 +120,12 @@ void run_part(index_t rows, index_t cols, Job<T> job) {
   for (index_t r = 0; r < rows; ++r) std::copy_n(part + r * width, cols, y + r * ldy);
 }
 
+/// std::copy_n of few elements: gcc makes that a call of memmove, however few they are.
+template <index_t N, class T>
+void copy_few(const T* from, T* to) {
+  std::memcpy(to, from, static_cast<std::size_t>(N) * sizeof(T));
+}
+
 /// k rows of op(W), by Tile<T>::cols columns from column `first`, zeros beyond column n.
 template <class T>
 void pack_panel(Trans tw, index_t k, index_t first, index_t n, const T* w, index_t ldw, T* panel) {
@@ -127,7 +134,13 @@ void pack_panel(Trans tw, index_t k, index_t first, index_t n, const T* w, index
   const index_t cols = std::min(width, n - first);
   if (cols < width) std::fill_n(panel, k * width, T(0));
   if (tw == Trans::no) {
-    for (index_t i = 0; i < k; ++i) std::copy_n(w + i * ldw + first, cols, panel + i * width);
+    for (index_t i = 0; i < k; ++i) {
+      const T* const row = w + i * ldw + first;
+      if (cols == width)
+        copy_few<width>(row, panel + i * width);
+      else
+        std::copy_n(row, cols, panel + i * width);
+    }
     return;
   }
   for (index_t i0 = 0; i0 < k; i0 += block) {
