@@ -33,7 +33,7 @@ Variable<T> run_hooks(Tensor<T>& t, Variable<T> g) {
 }  // namespace
 
 template <class T>
-void Tape<T>::let_go(Node<T>& node) {
+inline void Tape<T>::let_go(Node<T>& node) {
   node.pending_ = node.active_ = false;
   for (std::size_t k = 0; k < node.output_count_; ++k) {
     Tensor<T>* out = node.outputs_[k];
@@ -60,7 +60,7 @@ void Tape<T>::seed(std::span<const TensorRef<T>> roots, std::span<const Variable
 }
 
 template <class T>
-void Tape<T>::visit(Node<T>& node, const Options& options) {
+inline void Tape<T>::visit(Node<T>& node, const Options& options) {
   for (std::size_t k = 0; k < node.output_count_; ++k) {
     Tensor<T>* out = node.outputs_[k];
     if (!out || !out->held) continue;
@@ -140,7 +140,6 @@ void Tape<T>::run_leaf_hooks() {
 
 template <class T>
 void Tape<T>::set_aside(Tensor<T>& t) {
-  if (t.grad_state == GradState::none) return;
   aside_.push_back({TensorRef<T>(&t), t.grad, t.grad_storage});
   clear_grad(t);
 }
@@ -223,7 +222,7 @@ std::vector<Variable<T>> Tape<T>::backward(std::span<const TensorRef<T>> roots,
   selective_ = !options.wanted.empty();
   for (const TensorRef<T>& t : options.wanted) {
     t->wanted = true;
-    set_aside(*t);
+    if (t->grad_state != GradState::none) set_aside(*t);
   }
   collect(roots);
   if (selective_) select_active();
@@ -256,6 +255,7 @@ void Tape<T>::touch_hooked(Tensor<T>& leaf) {
                                                       std::span<const Variable<T>>, const Options&);        \
   template void Tape<T>::backward_above_floor(std::span<const TensorRef<T>>, std::span<const Variable<T>>); \
   template void Tape<T>::touch_hooked(Tensor<T>&);                                                          \
+  template void Tape<T>::let_go(Node<T>&);                                                                  \
   template void Tape<T>::set_aside(Tensor<T>&);
 UNROLL_INSTANTIATE(float)
 UNROLL_INSTANTIATE(double)

@@ -11,7 +11,7 @@ void Tape<T>::mark(Tensor<T>& t) {
   if (!t.held) {
     t.held = true;
     t.add_ref();
-    set_aside(t);
+    if (t.grad_state != GradState::none) set_aside(t);
   }
   Node<T>& node = *t.creator;
   if (node.pending_) return;
@@ -58,13 +58,15 @@ void Tape<T>::collect(std::span<const TensorRef<T>> roots) {
     if (!node || !node->pending_) continue;
     --open_;
     order_.push_back(node);
-    validate(*node);
-    for (std::size_t k = 0; k < node->input_count_; ++k) {
+    bool intact = node->tape_ == this && !node->released_;
+    for (std::size_t k = 0; intact && k < node->input_count_; ++k) {
       Tensor<T>& in = *node->inputs_[k];
+      intact = node->versions_[k] == ~0u || node->versions_[k] == in.version();
       if (!in.requires_grad || !in.creator) continue;
       if (in.creator->released_ || in.creator->tape_ != this) validate(*in.creator);
       if (in.creator->slot_ >= floor_) mark(in);
     }
+    if (!intact) validate(*node);  // says what is wrong
   }
 }
 

@@ -50,8 +50,8 @@ Entry entry_of(const Node<T>& node) {
     const Tensor<T>* out = node.output(k);
     if (!out) continue;
     results.push_back(describe(*out));
-    views = views || out->is_view;
-    if (!out->is_view && !out->shares_grad)
+    views = views || out->is_view();
+    if (!out->is_view() && !out->shares_grad())
       e.memory += static_cast<std::size_t>(out->shape.size()) * sizeof(T);
   }
   for (std::size_t k = 0; k < node.input_count() && !node.released(); ++k)

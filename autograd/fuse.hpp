@@ -32,7 +32,7 @@ template <class Op, class T, class... A>
 struct Expr {
   using value_type = T;
   std::tuple<A...> arguments;
-  Shape shape;
+  detail::CommonShape shape;
   Variable<T> evaluate() const;
 };
 
@@ -112,7 +112,7 @@ const Shape* shape_of(const char*, const Const<T>&) {
 }
 template <class Op, class T, class... A>
 const Shape* shape_of(const char*, const Expr<Op, T, A...>& x) {
-  return &x.shape;
+  return &*x.shape;
 }
 
 template <class Op, class... X>
@@ -121,15 +121,8 @@ auto make_expr(X&&... x) {
   using E = Expr<Op, T, decltype(as_argument<T>(std::forward<X>(x)))...>;
   E e{{as_argument<T>(std::forward<X>(x))...}, {}};
   if constexpr (!is_symbolic<E>::value) {
-    bool first = true;
     const auto include = [&](const Shape* s) {
-      if (!s) return;
-      if (first) {
-        e.shape = *s;
-      } else if (!(e.shape == *s)) {
-        e.shape = broadcast(Op::name, e.shape, *s);
-      }
-      first = false;
+      if (s) e.shape.include(Op::name, *s);
     };
     std::apply([&](const auto&... a) { (include(shape_of(Op::name, a)), ...); }, e.arguments);
   }
@@ -183,9 +176,9 @@ Variable<T> Expr<Op, T, A...>::evaluate() const {
   detail::Tensor<T>** to = inputs.data();
   detail::gather_inputs(*this, to);
   if constexpr ((std::is_same_v<A, Input<T>> && ...)) {
-    return detail::run_compiled<T>(Op::id, inputs.data(), shape);
+    return detail::run_compiled<T>(Op::id, inputs.data(), *shape);
   } else {
-    return detail::run_fused<T>(std::tuple{detail::strip(*this)}, inputs, shape)[0];
+    return detail::run_fused<T>(std::tuple{detail::strip(*this)}, inputs, *shape)[0];
   }
 }
 

@@ -2,6 +2,8 @@
 /// \file The loops behind fused expressions: a tree is evaluated block by block, and its adjoints in a
 /// second loop that recomputes the values in registers.
 
+#include <array>
+
 #include "autograd/fused_tree.hpp"
 #include "autograd/loop.hpp"
 
@@ -16,18 +18,20 @@
 namespace unroll::detail {
 inline namespace UNROLL_ISA {
 
-/// What the kernel knows of one input: where it lies, and in backward where its gradient goes. The mask is
-/// its lane's.
-template <class T>
-struct Source {
-  const T* data;
-  index_t mask = -1;
-};
+/// Masks of lanes (loop.hpp) that all walk along the columns.
+template <int L>
+inline constexpr auto all_along = [] {
+  std::array<index_t, L + 1> masks{};
+  masks.fill(-1);
+  return masks;
+}();
+
+/// Where the gradient of one input goes.
 template <class T>
 struct Sink {
-  T* data = nullptr;  ///< null where no gradient is wanted
-  index_t mask = -1;
-  bool add = false;
+  T* data;       ///< null where no gradient is wanted
+  index_t mask;  ///< of its lane
+  bool add;
 };
 
 /// Calls f(rows' base offsets, slab number) for each combination of the outer axes.
@@ -63,7 +67,7 @@ UNROLL_INLINE const T* row_start(const T* base, const Lane& lane, index_t r, T* 
 
 /// One row of the forward walk: `row[k]` is where input k begins in it, `to` where every output does.
 template <class T, int L, class... Trees>
-UNROLL_FLATTEN [[gnu::noinline]] void forward_row(const std::tuple<Trees...>& trees, const Source<T>* in,
+[[gnu::noinline]] UNROLL_FLATTEN void forward_row(const std::tuple<Trees...>& trees, const index_t* masks,
                                                   const T* const* row, index_t cols, T* const* out,
                                                   index_t to) {
   using N = Batch<T>;
@@ -71,14 +75,14 @@ UNROLL_FLATTEN [[gnu::noinline]] void forward_row(const std::tuple<Trees...>& tr
   N x[L + 1];
   index_t j = 0;
   for (; j + width <= cols; j += width) {
-    for (int k = 0; k < L; ++k) x[k] = N::load_unaligned(row[k] + (j & in[k].mask));
+    for (int k = 0; k < L; ++k) x[k] = N::load_unaligned(row[k] + (j & masks[k]));
     [&]<std::size_t... M>(std::index_sequence<M...>) __attribute__((always_inline)) {
       (eval<0>(std::get<M>(trees), x).v.store_unaligned(out[M] + to + j), ...);
     }
     (std::index_sequence_for<Trees...>{});
   }
   if (const index_t n = cols - j; n > 0) {
-    for (int k = 0; k < L; ++k) x[k] = load_part(row[k] + (j & in[k].mask), n);
+    for (int k = 0; k < L; ++k) x[k] = load_part(row[k] + (j & masks[k]), n);
     [&]<std::size_t... M>(std::index_sequence<M...>) __attribute__((always_inline)) {
       (store_part(out[M] + to + j, eval<0>(std::get<M>(trees), x).v, n), ...);
     }
@@ -87,20 +91,16 @@ UNROLL_FLATTEN [[gnu::noinline]] void forward_row(const std::tuple<Trees...>& tr
 }
 
 template <class T, int L, class... Trees>
-void fused_forward(const std::tuple<Trees...>& trees, const Source<T>* in, const Lane* lanes,
-                   const Loop& loop, T* const* out) {
+void fused_forward(const std::tuple<Trees...>& trees, const T* const* in, const index_t* masks,
+                   const Lane* lanes, const Loop& loop, T* const* out) {
   if (loop.cols == 0) return;  // not even the element that a row repeats need exist
   const T* row[L + 1];
-  if (loop.plain) {
-    for (int k = 0; k < L; ++k) row[k] = in[k].data;
-    return forward_row<T, L>(trees, in, row, loop.cols, out, 0);
-  }
   alignas(64) T splat[L + 1][Batch<T>::size];
   for_slabs(loop, [&](const index_t* index, index_t slab) {
     for (index_t r = 0; r < loop.rows; ++r) {
       for (int k = 0; k < L; ++k)
-        row[k] = row_start(in[k].data + outer_offset(loop, lanes[k], index), lanes[k], r, splat[k]);
-      forward_row<T, L>(trees, in, row, loop.cols, out, (slab * loop.rows + r) * loop.cols);
+        row[k] = row_start(in[k] + outer_offset(loop, lanes[k], index), lanes[k], r, splat[k]);
+      forward_row<T, L>(trees, masks, row, loop.cols, out, (slab * loop.rows + r) * loop.cols);
     }
   });
 }
@@ -118,7 +118,7 @@ UNROLL_INLINE void fused_adjoints(const std::tuple<Trees...>& trees, const Batch
 
 /// A stretch of a row of the backward walk. Sums over a repeated element are collected in `sums`.
 template <class T, int L, class... Trees>
-UNROLL_FLATTEN [[gnu::noinline]] void backward_row(const std::tuple<Trees...>& trees, const Source<T>* in,
+[[gnu::noinline]] UNROLL_FLATTEN void backward_row(const std::tuple<Trees...>& trees, const index_t* masks,
                                                    const T* const* row, index_t begin, index_t end,
                                                    const T* const* out_grad, index_t from,
                                                    const Sink<T>* sinks, T* const* sink,
@@ -129,7 +129,7 @@ UNROLL_FLATTEN [[gnu::noinline]] void backward_row(const std::tuple<Trees...>& t
   N x[L + 1], dy[outputs], adjoints[L + 1];
   index_t j = begin;
   for (; j + width <= end; j += width) {
-    for (int k = 0; k < L; ++k) x[k] = N::load_unaligned(row[k] + (j & in[k].mask));
+    for (int k = 0; k < L; ++k) x[k] = N::load_unaligned(row[k] + (j & masks[k]));
     for (int m = 0; m < outputs; ++m)
       dy[m] = out_grad[m] ? N::load_unaligned(out_grad[m] + from + j) : N(T{0});
     fused_adjoints<T, L>(trees, x, dy, adjoints);
@@ -141,7 +141,7 @@ UNROLL_FLATTEN [[gnu::noinline]] void backward_row(const std::tuple<Trees...>& t
     }
   }
   if (const index_t n = end - j; n > 0) {
-    for (int k = 0; k < L; ++k) x[k] = load_part(row[k] + (j & in[k].mask), n);
+    for (int k = 0; k < L; ++k) x[k] = load_part(row[k] + (j & masks[k]), n);
     for (int m = 0; m < outputs; ++m) dy[m] = out_grad[m] ? load_part(out_grad[m] + from + j, n) : N(T{0});
     fused_adjoints<T, L>(trees, x, dy, adjoints);
     for (int k = 0; k < L; ++k) {
@@ -154,17 +154,13 @@ UNROLL_FLATTEN [[gnu::noinline]] void backward_row(const std::tuple<Trees...>& t
 }
 
 template <class T, int L, class... Trees>
-void fused_backward(const std::tuple<Trees...>& trees, const Source<T>* in, const Lane* lanes,
-                    const Loop& loop, const T* const* out_grad, const Sink<T>* sinks,
+void fused_backward(const std::tuple<Trees...>& trees, const T* const* in, const index_t* masks,
+                    const Lane* lanes, const Loop& loop, const T* const* out_grad, const Sink<T>* sinks,
                     const Lane* sink_lanes) {
   if (loop.cols == 0) return;
   using N = Batch<T>;
   const T* row[L + 1];
   T* sink[L + 1];
-  if (loop.plain) {
-    for (int k = 0; k < L; ++k) row[k] = in[k].data, sink[k] = sinks[k].data;
-    return backward_row<T, L>(trees, in, row, 0, loop.cols, out_grad, 0, sinks, sink, nullptr);
-  }
   // Sums over a repeated element are flushed often: one long float sum would drift.
   constexpr index_t stretch = 4096;
   alignas(64) T splat[L + 1][N::size];
@@ -173,7 +169,7 @@ void fused_backward(const std::tuple<Trees...>& trees, const Source<T>* in, cons
   for_slabs(loop, [&](const index_t* index, index_t slab) {
     for (index_t r = 0; r < loop.rows; ++r) {
       for (int k = 0; k < L; ++k) {
-        row[k] = row_start(in[k].data + outer_offset(loop, lanes[k], index), lanes[k], r, splat[k]);
+        row[k] = row_start(in[k] + outer_offset(loop, lanes[k], index), lanes[k], r, splat[k]);
         if (!sinks[k].data) continue;
         sink[k] = sinks[k].data + outer_offset(loop, sink_lanes[k], index) + r * sink_lanes[k].row;
         totals[k] = 0;
@@ -181,7 +177,7 @@ void fused_backward(const std::tuple<Trees...>& trees, const Source<T>* in, cons
       for (index_t begin = 0; begin < loop.cols; begin += stretch) {
         for (int k = 0; k < L; ++k)
           if (!sinks[k].mask) std::fill_n(sums[k], N::size, T{0});
-        backward_row<T, L>(trees, in, row, begin, std::min(begin + stretch, loop.cols), out_grad,
+        backward_row<T, L>(trees, masks, row, begin, std::min(begin + stretch, loop.cols), out_grad,
                            (slab * loop.rows + r) * loop.cols, sinks, sink, sums);
         for (int k = 0; k < L; ++k)
           if (sinks[k].data && !sinks[k].mask) totals[k] += num::sum(N::load_aligned(sums[k]));

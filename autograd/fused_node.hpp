@@ -13,46 +13,34 @@
 namespace unroll::detail {
 inline namespace UNROLL_ISA {
 
+/// A walk over inputs of any layouts that broadcast to `shape`.
 template <class T, int L>
 struct FusedWalk {
-  Source<T> sources[L + 1];
+  const T* data[L + 1];
+  index_t masks[L + 1];
   Lane lanes[L + 1];
   Loop loop;
 
-  void set_masks() {
-    for (int k = 0; k < L; ++k) sources[k].mask = lanes[k].mask;
+  FusedWalk(Tensor<T>* const* inputs, const Shape& shape) {
+    Layout layouts[L + 1];
+    for (int k = 0; k < L; ++k) layouts[k] = {&inputs[k]->shape, inputs[k]->run, inputs[k]->pitch};
+    loop = plan_loop(shape, {layouts, static_cast<std::size_t>(L)}, lanes);
+    for (int k = 0; k < L; ++k) data[k] = inputs[k]->data, masks[k] = lanes[k].mask;
   }
 };
 
-// All lanes plain: one row over everything.
+// Whether the walk over t is one row, along which it does not repeat: so it is for nearly all.
 template <class T>
-bool plain(const Tensor<T>& t, const Shape& shape) {
-  return t.run == shape.size() && t.shape == shape;
-}
-
-template <class T, int L>
-void plan_forward(Tensor<T>* const* inputs, const Shape& shape, FusedWalk<T, L>& walk) {
-  bool all_plain = true;
-  for (int k = 0; k < L; ++k) {
-    walk.sources[k].data = inputs[k]->data;
-    all_plain = all_plain && plain(*inputs[k], shape);
-  }
-  if (all_plain) {
-    walk.loop.cols = shape.size();
-    walk.loop.plain = true;
-    return;
-  }
-  Layout layouts[L + 1];
-  for (int k = 0; k < L; ++k) layouts[k] = {&inputs[k]->shape, inputs[k]->run, inputs[k]->pitch};
-  walk.loop = plan_loop(shape, {layouts, static_cast<std::size_t>(L)}, walk.lanes);
-  walk.set_masks();
+bool is_plain(const Tensor<T>& t, const Shape& shape) {
+  return &t.shape == &shape ? t.run == shape.size() : t.run == shape.size() && t.shape == shape;
 }
 
 /// A fused expression on the tape: its L inputs, its outputs, and the tree with its constants.
 template <class T, int L, class... Trees>
 class FusedNode final : public FixedNode<T, L, sizeof...(Trees)> {
  public:
-  explicit FusedNode(std::tuple<Trees...> trees) : trees_(std::move(trees)) {}
+  /// `plain`: all inputs have the shape of the outputs, and lie in one piece.
+  FusedNode(std::tuple<Trees...> trees, bool plain) : trees_(std::move(trees)), plain_(plain) {}
 
   void backward() override {
     constexpr int outputs = sizeof...(Trees);
@@ -65,31 +53,23 @@ class FusedNode final : public FixedNode<T, L, sizeof...(Trees)> {
     if (!out) return;
     const Shape& shape = out->shape;
     Sink<T> sinks[L + 1];
-    GradSlot<T> slots[L + 1];
-    FusedWalk<T, L> walk;
-    bool all_plain = true;
+    bool plain = plain_, stores = false, entangled = false;
     for (int k = 0; k < L; ++k) {
-      Tensor<T>& in = this->input(k);
-      walk.sources[k].data = in.data;
-      const bool whole = in.shape == shape;
-      all_plain = all_plain && whole && in.run == shape.size();
+      sinks[k] = {};
       if (!this->wants(k)) continue;
-      // In its place at once: a copy would wait for the fields just written.
-      const GradSlot<T>& slot = *(whole ? new (&slots[k]) GradSlot<T>(open_grad(in))
-                                        : new (&slots[k]) GradSlot<T>(open_grad_to_add(in)));
-      sinks[k].data = slot.data;
-      sinks[k].add = slot.add;
-      all_plain = all_plain && slot.run == shape.size();
+      Tensor<T>& in = this->input(k);
+      const GradSlot<T> slot = plain_ || in.shape == shape ? open_grad(in) : open_grad_to_add(in);
+      sinks[k] = {slot.data, -1, slot.add && !mutate_store(first_op(std::get<0>(trees_)), k)};
+      plain &= slot.run == shape.size();
+      stores |= !slot.add;
+      entangled |= in.grad_place != GradPlace::own;
     }
-    add_where_shared(slots, sinks);
-    Lane lanes[2 * L + 1];
-    if (all_plain) {
-      walk.loop.cols = shape.size();
-      walk.loop.plain = true;
-    } else {
-      plan_backward(shape, slots, walk, sinks, lanes);
-    }
-    fused_backward<T, L>(trees_, walk.sources, walk.lanes, walk.loop, out_grad, sinks, lanes + L);
+    if (stores && entangled) add_where_shared(sinks);
+    if (!plain) return backward_walking(shape, out_grad, sinks);
+    const T* row[L + 1];
+    T* sink[L + 1];
+    for (int k = 0; k < L; ++k) row[k] = this->input(k).data, sink[k] = sinks[k].data;
+    backward_row<T, L>(trees_, all_along<L>.data(), row, 0, shape.size(), out_grad, 0, sinks, sink, nullptr);
   }
 
   [[gnu::cold]] std::vector<Variable<T>> emit(const std::vector<Variable<T>>& dy) override {
@@ -120,8 +100,10 @@ class FusedNode final : public FixedNode<T, L, sizeof...(Trees)> {
   }
 
   /// Runs the walk again and shows `visitor` what every op makes.
-  [[gnu::cold]] static void inspect_walk(const std::tuple<Trees...>& trees, const FusedWalk<T, L>& walk,
+  [[gnu::cold]] static void inspect_walk(const std::tuple<Trees...>& trees,
+                                         const std::array<Tensor<T>*, L>& inputs, const Shape& shape,
                                          OpVisitor& visitor) {
+    const FusedWalk<T, L> walk(inputs.data(), shape);
     if (walk.loop.cols == 0) return;
     using N = Batch<T>;
     alignas(64) T splat[L + 1][N::size];
@@ -131,9 +113,8 @@ class FusedNode final : public FixedNode<T, L, sizeof...(Trees)> {
           const index_t n = std::min<index_t>(N::size, walk.loop.cols - j);
           N x[L + 1];
           for (int k = 0; k < L; ++k) {
-            const Lane lane = walk.loop.plain ? Lane{{}, 0, -1} : walk.lanes[k];
-            const T* p =
-                row_start(walk.sources[k].data + outer_offset(walk.loop, lane, index), lane, r, splat[k]);
+            const Lane& lane = walk.lanes[k];
+            const T* p = row_start(walk.data[k] + outer_offset(walk.loop, lane, index), lane, r, splat[k]);
             x[k] = load_part_of_block(p + (j & lane.mask), n);
           }
           [&]<std::size_t... M>(std::index_sequence<M...>) {
@@ -150,29 +131,43 @@ class FusedNode final : public FixedNode<T, L, sizeof...(Trees)> {
 
  private:
   // What one input's sink stores late, another's may already have added to.
-  void add_where_shared(GradSlot<T>* slots, Sink<T>* sinks) const {
+  void add_where_shared(Sink<T>* sinks) const {
+    const T* end[L + 1];
+    for (int k = 0; k < L; ++k)
+      end[k] = sinks[k].data ? grad_layout(this->input(k)).end(this->input(k).shape.size()) : nullptr;
     for (int k = 0; k < L; ++k) {
       for (int m = 0; m < L && sinks[k].data && !sinks[k].add; ++m) {
-        if (!sinks[m].data || !grads_overlap(this->input(k), this->input(m))) continue;
-        fill_runs(slots[k], this->input(k).shape.size(), T{0});
+        const bool apart = sinks[m].data >= end[k] || sinks[k].data >= end[m];
+        if (apart || never_shared(this->input(k), this->input(m))) continue;
+        fill_runs(grad_layout(this->input(k)), this->input(k).shape.size(), T{0});
         sinks[k].add = true;
       }
-      sinks[k].add = sinks[k].add && !mutate_store(first_op(std::get<0>(trees_)), k);
     }
   }
+  // The second of two equal inputs adds anyway, and parts of one cut lie between each other.
+  static bool never_shared(const Tensor<T>& a, const Tensor<T>& b) {
+    return &a == &b || (a.is_view() && b.is_view() && a.creator.get() == b.creator.get());
+  }
 
-  void plan_backward(const Shape& shape, const GradSlot<T>* slots, FusedWalk<T, L>& walk, Sink<T>* sinks,
-                     Lane* lanes) const {
+  // Where inputs or gradients repeat elements or lie in several pieces.
+  [[gnu::noinline]] void backward_walking(const Shape& shape, const T* const* out_grad, Sink<T>* sinks) {
+    const T* data[L + 1];
+    index_t masks[L + 1];
     Layout layouts[2 * L + 1];
+    Lane lanes[2 * L + 1];
     for (int k = 0; k < L; ++k) {
       const Tensor<T>& in = this->input(k);
+      const GradSlot<T> slot = grad_layout(in);
       layouts[k] = layouts[L + k] = {&in.shape, in.run, in.pitch};
-      if (sinks[k].data) layouts[L + k] = {&in.shape, slots[k].run, slots[k].pitch};
+      if (sinks[k].data) layouts[L + k] = {&in.shape, slot.run, slot.pitch};
     }
-    walk.loop = plan_loop(shape, {layouts, static_cast<std::size_t>(2 * L)}, lanes);
-    for (int k = 0; k < L; ++k) sinks[k].mask = lanes[L + k].mask;
-    std::copy_n(lanes, L, walk.lanes);
-    walk.set_masks();
+    const Loop loop = plan_loop(shape, {layouts, static_cast<std::size_t>(2 * L)}, lanes);
+    for (int k = 0; k < L; ++k) {
+      data[k] = this->input(k).data;
+      masks[k] = lanes[k].mask;
+      sinks[k].mask = lanes[L + k].mask;
+    }
+    fused_backward<T, L>(trees_, data, masks, lanes, loop, out_grad, sinks, lanes + L);
   }
 
   static Batch<T> load_part_of_block(const T* p, index_t n) {
@@ -190,6 +185,7 @@ class FusedNode final : public FixedNode<T, L, sizeof...(Trees)> {
   }
 
   std::tuple<Trees...> trees_;
+  bool plain_;
 };
 
 template <class X>
@@ -201,6 +197,14 @@ struct top_name<Tree<Op, A...>> {
   static constexpr const char* value = Op::name;
 };
 
+// Where inputs repeat elements or lie in several pieces.
+template <class T, int L, class... Trees>
+[[gnu::noinline]] void forward_walking(const std::tuple<Trees...>& trees, Tensor<T>* const* inputs,
+                                       const Shape& shape, T* const* out) {
+  const FusedWalk<T, L> walk(inputs, shape);
+  fused_forward<T, L>(trees, walk.data, walk.masks, walk.lanes, walk.loop, out);
+}
+
 /// Computes the outputs of `trees` over `inputs` and records the node where a gradient may be asked for.
 template <class T, class... Trees, std::size_t L>
 std::array<Variable<T>, sizeof...(Trees)> run_fused(const std::tuple<Trees...>& trees,
@@ -210,8 +214,6 @@ std::array<Variable<T>, sizeof...(Trees)> run_fused(const std::tuple<Trees...>& 
   constexpr int n = static_cast<int>(L);
   const char* op = outputs > 1 ? "fuse" : top_name<std::tuple_element_t<0, std::tuple<Trees...>>>::value;
   const bool recorded = begin_op<T>(op, inputs);
-  FusedWalk<T, n> walk;
-  plan_forward<T, n>(inputs.data(), shape, walk);
   std::array<TensorRef<T>, outputs> out;
   T* data[outputs];
   Tape<T>& tape = Tape<T>::local();
@@ -219,13 +221,21 @@ std::array<Variable<T>, sizeof...(Trees)> run_fused(const std::tuple<Trees...>& 
     out[m] = tape.allocate_output(shape);
     data[m] = out[m]->data;
   }
-  fused_forward<T, n>(trees, walk.sources, walk.lanes, walk.loop, data);
+  bool plain = true;
+  for (std::size_t k = 0; k < L; ++k) plain = plain && is_plain(*inputs[k], shape);
+  if (plain) {
+    const T* row[L + 1];
+    for (std::size_t k = 0; k < L; ++k) row[k] = inputs[k]->data;
+    forward_row<T, n>(trees, all_along<n>.data(), row, shape.size(), data, 0);
+  } else {
+    forward_walking<T, n>(trees, inputs.data(), shape, data);
+  }
   using N = FusedNode<T, n, Trees...>;
-  Ref<Node<T>> node(recorded ? new N(trees) : nullptr);
+  Ref<Node<T>> node(recorded ? new N(trees, plain) : nullptr);
   if (recorded) record<T>(node, inputs, out);
   if (AnomalyMode::active() || Onlooker::active()) {
     inspect_fused<T>(node.get(), inputs, shape, &N::name_of,
-                     [&](OpVisitor& visitor) { N::inspect_walk(trees, walk, visitor); });
+                     [&](OpVisitor& visitor) { N::inspect_walk(trees, inputs, shape, visitor); });
   }
   std::array<Variable<T>, outputs> result;
   for (std::size_t m = 0; m < outputs; ++m) result[m] = Variable<T>(std::move(out[m]));

@@ -22,7 +22,7 @@ namespace detail {
 template <class T>
 Part part_of(const Tensor<T>& t) {
   if (t.run < 1 || t.pitch <= t.run || t.pitch % t.run != 0) {  // one row: only the tape knows
-    if (!t.is_view || t.creator->name() != "chunk") return {};
+    if (!t.is_view() || t.creator->name() != "chunk") return {};
     return {t.member, static_cast<index_t>(static_cast<const ViewNode<T>&>(*t.creator).parts())};
   }
   const auto offset = t.data - static_cast<const T*>(t.storage->data());

@@ -19,8 +19,8 @@ Variable<T> with_even_rows(const Variable<T>& x) {
 // which compares it with the result, watches.
 template <class T>
 bool may_take(const Tensor<T>& addend, std::uint32_t own_refs) {
-  return addend.donatable && addend.refs == own_refs && addend.is_view && !addend.extras && addend.dense() &&
-         !NoGrad::active() && !AnomalyMode::active();
+  return addend.donatable && addend.refs == own_refs && addend.is_view() && !addend.extras &&
+         addend.dense() && !NoGrad::active() && !AnomalyMode::active();
 }
 
 }  // namespace
@@ -114,7 +114,7 @@ void LinearSum<T>::compute() const {
   if (take) {
     Tensor<T>& a = *addend_.tensor();
     out = Tensor<T>::alias(a.storage, a.data, shape_, shape_.size(), shape_.size());
-    out->shares_grad = true;
+    out->grad_place = detail::GradPlace::in_addend;
   } else {
     out = detail::Tape<T>::local().allocate_output(shape_);
     if (addend_) detail::copy_dense(*addend_.tensor(), out->data);

@@ -216,7 +216,7 @@ class AffineNode : public ManyNode<T> {
 
   void pass_on(const Tensor<T>& out, const T* dy) {
     Tensor<T>& addend = this->input(0);
-    if (out.shares_grad && out.grad == addend.grad && addend.grad_state == GradState::full) return;
+    if (out.shares_grad() && out.grad == addend.grad && addend.grad_state == GradState::full) return;
     const GradSlot<T> g = open_grad(addend);
     if (!g.add) current_traffic.copied += bytes_of<T>(out.shape.size());
     for_runs<T>(out.shape.size(), g.run, g.pitch, out.shape.size(), out.shape.size(),

@@ -26,6 +26,7 @@ void fill_strides(const Layout& layout, const Shape& shape, Strides& strides) {
 Loop plan_loop(const Shape& shape, std::span<const Layout> layouts, Lane* lanes) {
   if (layouts.size() > max_lanes)
     fail<UsageError>("fuse: at most {} inputs; got {}", max_lanes / 2, layouts.size() / 2);
+  ++current_traffic.walks;
   Loop loop;
   std::array<Strides, max_lanes> strides;
   for (std::size_t i = 0; i < layouts.size(); ++i) fill_strides(layouts[i], shape, strides[i]);

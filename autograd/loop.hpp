@@ -20,7 +20,6 @@ struct Loop {
   index_t outer[Shape::max_rank];
   index_t rows = 1, cols = 0;
   int outer_rank = 0;
-  bool plain = false;  ///< one row, which all lanes walk along: nobody reads more of them than their mask
 };
 
 /// A layout to be walked: `shape` broadcasts to the loop's shape.

@@ -80,8 +80,9 @@ class alignas(64) Pool {
  public:
   Block* allocate(std::size_t bytes) {
     const int c = class_of(bytes);
-    Block* block = free_[c];
-    if (!block) block = refill(c);
+    Block* const block = free_[c];
+    if (!block) [[unlikely]]
+      return allocate_after_refill(bytes, c);
     free_[c] = block->next;
     ASAN_UNPOISON_MEMORY_REGION(block->data(), bytes);
     block->refs = 0;
@@ -93,8 +94,9 @@ class alignas(64) Pool {
   /// An object of at most Piece::largest bytes, and at least one.
   void* allocate_piece(std::size_t bytes) {
     const std::size_t c = (bytes + Piece::unit - 1) / Piece::unit;
-    Piece* piece = free_pieces_[c];
-    if (!piece) piece = refill_pieces(c);
+    Piece* const piece = free_pieces_[c];
+    if (!piece) [[unlikely]]
+      return allocate_after_refill(bytes, c);
     free_pieces_[c] = piece->next;
     ASAN_UNPOISON_MEMORY_REGION(piece->object(), bytes);
     count(sizeof(Piece) + c * Piece::unit);
@@ -144,15 +146,19 @@ class alignas(64) Pool {
     }
   }
 
-  Block* refill(int c) {
+  // Apart, so that the usual way saves no register for them.
+  [[gnu::noinline]] Block* allocate_after_refill(std::size_t bytes, int c) {
     take_back(remote_);
-    if (free_[c]) return free_[c];
-    return carve(c);
+    if (!free_[c]) free_[c] = carve(c);
+    return allocate(bytes);
+  }
+  [[gnu::noinline]] void* allocate_after_refill(std::size_t bytes, std::size_t c) {
+    take_back(remote_pieces_);
+    if (!free_pieces_[c]) free_pieces_[c] = carve_piece(c);
+    return allocate_piece(bytes);
   }
 
-  Piece* refill_pieces(std::size_t c) {
-    take_back(remote_pieces_);
-    if (free_pieces_[c]) return free_pieces_[c];
+  Piece* carve_piece(std::size_t c) {
     const std::size_t bytes = sizeof(Piece) + c * Piece::unit;
     if (piece_left_ < bytes) {
       piece_ = take_from_chunk(piece_bytes);
@@ -239,11 +245,19 @@ Pool& start_pool() {
   return *current_pool;
 }
 
-Pool& local_pool() { return current_pool ? *current_pool : start_pool(); }
+Pool& local_pool() {
+  if (!current_pool) [[unlikely]]
+    return start_pool();
+  return *current_pool;
+}
 
 }  // namespace
 
-Block* Block::allocate(std::size_t bytes) { return local_pool().allocate(bytes); }
+Block* Block::allocate(std::size_t bytes) {
+  if (!current_pool) [[unlikely]]
+    return start_pool().allocate(bytes);
+  return current_pool->allocate(bytes);
+}
 
 void Block::free(Block* block) {
   if (block->owner == current_pool) {
@@ -268,8 +282,9 @@ void* allocate_large(std::size_t bytes) {
 }  // namespace
 
 void* allocate_object(std::size_t bytes) {
-  if (bytes > Piece::largest) return allocate_large(bytes);
-  return local_pool().allocate_piece(bytes > 0 ? bytes : 1);
+  if (bytes > Piece::largest || !current_pool) [[unlikely]]
+    return bytes > Piece::largest ? allocate_large(bytes) : start_pool().allocate_piece(bytes + (bytes == 0));
+  return current_pool->allocate_piece(bytes + (bytes == 0));
 }
 
 void free_object(void* object) {

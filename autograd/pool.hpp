@@ -57,6 +57,9 @@ class Ref {
   ~Ref() {
     if (p_) p_->release();
   }
+  void reset() {
+    if (X* const p = std::exchange(p_, nullptr)) p->release();
+  }
   X* get() const { return p_; }
   X* operator->() const { return p_; }
   X& operator*() const { return *p_; }

@@ -18,18 +18,17 @@ void Shape::push(index_t extent) {
 }
 
 void Shape::finish() {
-  bool empty = false;
-  for (index_t extent : *this) {
-    if (extent < 0) fail<ShapeError>("shape: extents must not be negative; got {}", str());
-    empty = empty || extent == 0;
+  bool negative = false, empty = false, overflows = false;
+  index_t size = 1;
+  for (index_t extent : *this) {  // no branches and no quotients: shapes are made in every step
+    negative |= extent < 0;
+    empty |= extent == 0;
+    overflows |= __builtin_mul_overflow(size, extent, &size);
   }
-  size_ = empty ? 0 : 1;
-  if (empty) return;
-  for (index_t extent : *this) {
-    // A product, not a quotient: shapes are made in every step, and a division takes dozens of cycles.
-    if (__builtin_mul_overflow(size_, extent, &size_) || size_ > largest_size)
-      fail<ShapeError>("shape: {} has too many elements", str());
-  }
+  if (negative) fail<ShapeError>("shape: extents must not be negative; got {}", str());
+  if (!empty && (overflows || size > largest_size))
+    fail<ShapeError>("shape: {} has too many elements", str());
+  size_ = empty ? 0 : size;
 }
 
 index_t Shape::product(int first, int last) const {
@@ -91,6 +90,17 @@ Shape broadcast(std::string_view op, const Shape& a, const Shape& b) {
     extents[rank - 1 - k] = m == 1 ? n : m;
   }
   return Shape(extents.begin(), extents.begin() + rank);
+}
+
+void detail::CommonShape::broadcast_to(std::string_view op, const Shape& s) {
+  const Shape both = broadcast(op, *shape_, s);
+  if (both == *shape_) return;
+  if (both == s) {
+    shape_ = &s;
+    return;
+  }
+  own_ = std::make_shared<const Shape>(both);
+  shape_ = own_.get();
 }
 
 }  // namespace unroll

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <initializer_list>
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -35,9 +36,10 @@ class Shape {
   const index_t* end() const { return extents_.data() + rank_; }
 
   bool operator==(const Shape& other) const {
-    index_t differences = rank_ ^ other.rank_;  // unused extents are 0
-    for (std::size_t k = 0; k < extents_.size(); ++k) differences |= extents_[k] ^ other.extents_[k];
-    return differences == 0;
+    if (rank_ != other.rank_) return false;
+    for (int k = 0; k < rank_; ++k)
+      if (extents_[k] != other.extents_[k]) return false;
+    return true;
   }
 
   /// Product of the extents of axes [first, last).
@@ -69,4 +71,27 @@ int normalise_axis(std::string_view op, int axis, int rank);
 /// NumPy's broadcast of two shapes, else ShapeError naming `op` and both.
 Shape broadcast(std::string_view op, const Shape& a, const Shape& b);
 
+namespace detail {
+
+/// What shapes broadcast to that outlive this: one of them, which is not copied, or a new one.
+class CommonShape {
+ public:
+  const Shape& operator*() const { return *shape_; }
+  /// Errors: ShapeError naming `op`.
+  void include(std::string_view op, const Shape& s) {
+    if (!shape_) {
+      shape_ = &s;
+    } else if (shape_ != &s && !(*shape_ == s)) {
+      broadcast_to(op, s);
+    }
+  }
+
+ private:
+  void broadcast_to(std::string_view op, const Shape& s);
+
+  const Shape* shape_ = nullptr;
+  std::shared_ptr<const Shape> own_;
+};
+
+}  // namespace detail
 }  // namespace unroll

@@ -45,7 +45,7 @@ std::size_t Subpass<T>::bytes() const {
     const Node<T>* node = tape_.slots_[i];
     for (std::size_t k = 0; node && k < node->output_count_; ++k) {
       const Tensor<T>* out = node->outputs_[k];
-      if (out && !out->is_view) bytes += 2 * sizeof(T) * static_cast<std::size_t>(out->shape.size());
+      if (out && !out->is_view()) bytes += 2 * sizeof(T) * static_cast<std::size_t>(out->shape.size());
     }
   }
   return bytes;

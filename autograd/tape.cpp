@@ -36,30 +36,6 @@ void fail_unusable(std::string_view op, std::size_t k, const Tensor<T>& t) {
 }
 
 template <class T>
-bool Node<T>::usable() const {
-  return !released_ && tape_ == &Tape<T>::local();
-}
-
-template <class T>
-void Node<T>::connect(std::span<Tensor<T>* const> inputs, std::span<const TensorRef<T>> outputs) {
-  for (std::size_t k = 0; k < inputs.size(); ++k) {
-    inputs_[k] = TensorRef<T>(inputs[k]);
-    versions_[k] = inputs[k]->version();
-  }
-  for (std::size_t k = 0; k < output_count_; ++k) outputs_[k] = nullptr;
-  for (std::size_t k = 0; k < outputs.size(); ++k)
-    if (outputs[k]) adopt(k, outputs[k]);
-}
-
-template <class T>
-void Node<T>::adopt(std::size_t k, const TensorRef<T>& out) {
-  outputs_[k] = out.get();
-  out->creator = Ref<Node<T>>(this);
-  out->member = static_cast<std::uint32_t>(k);
-  out->requires_grad = true;
-}
-
-template <class T>
 std::vector<Variable<T>> Node<T>::emit(const std::vector<Variable<T>>&) {
   fail<UsageError>("grad: {} has no second derivative; leave create_graph off, or write it with other ops",
                    name());
@@ -88,22 +64,20 @@ Tape<T>& Tape<T>::start() {
 }
 
 template <class T>
-void Tape<T>::record(Node<T>* node) {
-  node->tape_ = this;
-  node->slot_ = slots_.size();
-  slots_.push_back(node);
-  ++live_;
-  ++recorded_;
-}
-
-template <class T>
 void Tape<T>::forget(Node<T>* node) {
   slots_[node->slot_] = nullptr;
   --live_;
-  if (!places_.empty()) places_.erase(node);
   while (slots_.size() > floor_ && !slots_.back()) slots_.pop_back();
-  if (floor_ > 0 || slots_.size() < 4096 || live_ * 4 > slots_.size()) return;
-  // Mostly gaps, with a live node at the end: close them.
+  const bool mostly_gaps = slots_.size() >= 4096 && live_ * 4 <= slots_.size() && floor_ == 0;
+  if (!places_.empty() || mostly_gaps) [[unlikely]]
+    tidy(node, mostly_gaps);
+}
+
+// What seldom is to do when a node goes.
+template <class T>
+void Tape<T>::tidy(Node<T>* gone, bool mostly_gaps) {
+  places_.erase(gone);
+  if (!mostly_gaps) return;
   std::size_t to = 0;
   for (Node<T>* n : slots_) {
     if (!n) continue;
@@ -121,14 +95,11 @@ std::vector<Node<T>*> Tape<T>::live_nodes() const {
   return nodes;
 }
 
-#define UNROLL_INSTANTIATE(T)                                                                 \
-  template class Tape<T>;                                                                     \
-  template bool Node<T>::usable() const;                                                      \
-  template void Node<T>::connect(std::span<Tensor<T>* const>, std::span<const TensorRef<T>>); \
-  template void Node<T>::adopt(std::size_t, const TensorRef<T>&);                             \
-  template std::vector<Variable<T>> Node<T>::emit(const std::vector<Variable<T>>&);           \
-  template void Node<T>::recompute(index_t, index_t, T*);                                     \
-  template std::string name_and_shape(const Tensor<T>&);                                      \
+#define UNROLL_INSTANTIATE(T)                                                       \
+  template class Tape<T>;                                                           \
+  template std::vector<Variable<T>> Node<T>::emit(const std::vector<Variable<T>>&); \
+  template void Node<T>::recompute(index_t, index_t, T*);                           \
+  template std::string name_and_shape(const Tensor<T>&);                            \
   template void fail_unusable(std::string_view, std::size_t, const Tensor<T>&);
 UNROLL_INSTANTIATE(float)
 UNROLL_INSTANTIATE(double)

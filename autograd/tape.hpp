@@ -89,8 +89,15 @@ class Tape {
   ~Tape();
   static Tape& local() { return current ? *current : start(); }
 
-  void record(Node<T>* node);
+  void record(Node<T>* node) {
+    node->tape_ = this;
+    node->slot_ = slots_.size();
+    slots_.push_back(node);
+    ++live_;
+    ++recorded_;
+  }
   void forget(Node<T>* node);
+  void tidy(Node<T>* gone, bool mostly_gaps);
 
   struct Options {
     bool retain = false;                        ///< keep what the pass would release
@@ -179,6 +186,10 @@ template <class T>
 inline bool Node<T>::retaining() const {
   return tape_->retaining();
 }
+template <class T>
+inline bool Node<T>::usable() const {
+  return !released_ && tape_ == &Tape<T>::local();
+}
 
 /// While it lives, ops of this thread record on a tape of their own. Threads may take turns with a tape.
 template <class T>
@@ -251,7 +262,8 @@ bool begin_op(std::string_view op, std::span<Tensor<T>* const> inputs) {
 
 /// Ties a new node to its inputs and outputs and puts it on the tape.
 template <class T>
-void record(Ref<Node<T>> node, std::span<Tensor<T>* const> inputs, std::span<const TensorRef<T>> outputs) {
+[[gnu::always_inline]] inline void record(Ref<Node<T>> node, std::span<Tensor<T>* const> inputs,
+                                          std::span<const TensorRef<T>> outputs) {
   node->connect(inputs, outputs);
   Tape<T>::local().record(node.get());
 }

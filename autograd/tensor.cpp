@@ -31,22 +31,14 @@ void destroy_without_recursion(X* object, Link X::*link) {
 
 template <class T>
 TensorRef<T> Tensor<T>::make(const Shape& shape) {
-  TensorRef<T> t(new Tensor);
-  t->shape = shape;
-  t->run = t->pitch = shape.size();
-  t->storage = Ref<Block>(Block::allocate(static_cast<std::size_t>(shape.size()) * sizeof(T)));
-  t->data = static_cast<T*>(t->storage->data());
-  return t;
+  const index_t size = shape.size();
+  Block* const block = Block::allocate(static_cast<std::size_t>(size) * sizeof(T));
+  return TensorRef<T>(new Tensor(Ref<Block>(block), static_cast<T*>(block->data()), shape, size, size));
 }
 
 template <class T>
 TensorRef<T> Tensor<T>::alias(Ref<Block> storage, T* data, const Shape& shape, index_t run, index_t pitch) {
-  TensorRef<T> t(new Tensor);
-  t->shape = shape;
-  t->run = run, t->pitch = pitch;
-  t->storage = std::move(storage);
-  t->data = data;
-  return t;
+  return TensorRef<T>(new Tensor(std::move(storage), data, shape, run, pitch));
 }
 
 template <class T>
@@ -59,11 +51,6 @@ template <class T>
 void Node<T>::retire(Node* node) {
   if (node->tape_) node->tape_->forget(node);
   destroy_without_recursion(node, &Node::slot_);
-}
-
-template <class T>
-void Node<T>::drop_inputs() {
-  for (std::size_t k = 0; k < input_count_; ++k) inputs_[k] = {};
 }
 
 #define UNROLL_INSTANTIATE(T) \

@@ -21,6 +21,7 @@
 #include "autograd/error.hpp"
 #include "autograd/pool.hpp"
 #include "autograd/shape.hpp"
+#include "autograd/traffic.hpp"
 
 namespace unroll {
 
@@ -40,6 +41,9 @@ template <class T>
 class Subpass;
 
 enum class GradState : std::uint8_t { none, partial, full };
+/// Where a gradient lies: in memory of its own; in the parent's, of a view, unless somebody wants to see it;
+/// or in that of the creator's input 0, where nobody else writes.
+enum class GradPlace : std::uint8_t { own, in_parent, in_addend };
 
 template <class T>
 struct Tensor;
@@ -69,20 +73,23 @@ struct Tensor {
   std::uint32_t refs = 0;
   std::uint32_t member = 0;  ///< which output of its creator this is
   GradState grad_state = GradState::none;
+  GradPlace grad_place = GradPlace::own;
   bool requires_grad = false;
-  bool is_view = false;  ///< the creator is a ViewNode
   bool retain_grad = false;
-  bool wanted = false;       ///< grad(): asked for by the caller
-  bool donatable = false;    ///< scan: its reader may overwrite the value
-  bool consumed = false;     ///< the value was overwritten by the only op that reads it
-  bool restored = false;     ///< was consumed, but then read after all
-  bool shares_grad = false;  ///< gradient lives in that of the creator's input 0, where nobody else writes
-  bool held = false;         ///< kept alive by the backward pass that is running
+  bool wanted = false;     ///< grad(): asked for by the caller
+  bool donatable = false;  ///< scan: its reader may overwrite the value
+  bool consumed = false;   ///< the value was overwritten by the only op that reads it
+  bool restored = false;   ///< was consumed, but then read after all
+  bool held = false;       ///< kept alive by the backward pass that is running
 
+  Tensor(Ref<Block>&& memory, T* first, const Shape& extents, index_t piece, index_t step)
+      : shape(extents), run(piece), pitch(step), data(first), storage(std::move(memory)) {}
   bool dense() const { return run == shape.size() || pitch == run; }
   index_t runs() const { return run == 0 ? 0 : shape.size() / run; }
   std::uint32_t version() const { return storage->version; }
   bool is_leaf() const { return !creator; }
+  bool is_view() const { return grad_place == GradPlace::in_parent; }  ///< the creator is a ViewNode
+  bool shares_grad() const { return grad_place == GradPlace::in_addend; }
   bool has_hooks() const { return extras && !extras->hooks.empty(); }
   /// Whether somebody wants to see the gradient itself, apart from what is passed on.
   bool observed() const { return retain_grad || wanted || has_hooks(); }
@@ -126,6 +133,10 @@ struct GradSlot {
   index_t run = 0, pitch = 0;
   bool add = false;
   explicit operator bool() const { return data != nullptr; }
+  /// Behind the last of `size` elements.
+  const T* end(index_t size) const {
+    return run == size ? data + size : data + (size / run - 1) * pitch + run;
+  }
 };
 
 /// One recorded op. The tape holds it weakly; its outputs hold it; it holds its inputs.
@@ -157,9 +168,24 @@ class Node {
   bool released() const { return released_; }
   /// Whether new ops of this thread may build on its outputs.
   bool usable() const;
-  void connect(std::span<Tensor<T>* const> inputs, std::span<const TensorRef<T>> outputs);
+  /// Ties the node to its inputs and outputs.
+  [[gnu::always_inline]] void connect(std::span<Tensor<T>* const> inputs,
+                                      std::span<const TensorRef<T>> outputs) {
+    for (std::size_t k = 0; k < inputs.size(); ++k) {
+      inputs_[k] = TensorRef<T>(inputs[k]);
+      versions_[k] = inputs[k]->version();
+    }
+    for (std::size_t k = 0; k < output_count_; ++k) outputs_[k] = nullptr;
+    for (std::size_t k = 0; k < outputs.size(); ++k)
+      if (outputs[k]) adopt(k, outputs[k]);
+  }
   /// Makes `out` output number k.
-  void adopt(std::size_t k, const TensorRef<T>& out);
+  void adopt(std::size_t k, const TensorRef<T>& out) {
+    outputs_[k] = out.get();
+    out->creator = Ref<Node>(this);
+    out->member = static_cast<std::uint32_t>(k);
+    out->requires_grad = true;
+  }
 
   void add_ref() { ++refs_; }
   void release() {
@@ -193,7 +219,9 @@ class Node {
   friend class Subpass<T>;
   friend struct Tensor<T>;
   static void retire(Node* node);
-  void drop_inputs();
+  void drop_inputs() {
+    for (std::size_t k = 0; k < input_count_; ++k) inputs_[k].reset();
+  }
 
   TensorRef<T>* inputs_ = nullptr;
   std::uint32_t* versions_ = nullptr;
@@ -220,15 +248,24 @@ class FixedNode : public Node<T> {
 template <class T>
 class ManyNode : public Node<T> {
  protected:
-  ManyNode(std::size_t inputs, std::size_t outputs)
-      : in_(inputs), rest_(outputs * sizeof(Tensor<T>*) + inputs * sizeof(std::uint32_t)) {
-    auto** const out = reinterpret_cast<Tensor<T>**>(rest_.data());
-    this->set_arrays(in_.data(), reinterpret_cast<std::uint32_t*>(out + outputs), inputs, out, outputs);
+  /// With `extra` bytes for the class that is derived, zeros at first.
+  ManyNode(std::size_t inputs, std::size_t outputs, std::size_t extra = 0)
+      : memory_(inputs * (sizeof(TensorRef<T>) + sizeof(std::uint32_t)) + outputs * sizeof(Tensor<T>*) +
+                extra),
+        in_(reinterpret_cast<TensorRef<T>*>(memory_.data())) {
+    std::uninitialized_value_construct_n(in_, inputs);
+    auto** const out = reinterpret_cast<Tensor<T>**>(in_ + inputs);
+    auto* const versions = reinterpret_cast<std::uint32_t*>(out + outputs);
+    extra_ = reinterpret_cast<std::byte*>(versions + inputs);
+    this->set_arrays(in_, versions, inputs, out, outputs);
   }
+  ~ManyNode() override { std::destroy_n(in_, this->input_count()); }
+  std::byte* extra() const { return extra_; }
 
  private:
-  PoolVector<TensorRef<T>> in_;
-  PoolVector<std::byte> rest_;  // the outputs, then the versions of the inputs
+  PoolVector<std::byte> memory_;  // the inputs, the outputs, the versions of the inputs, and what is extra
+  TensorRef<T>* in_;
+  std::byte* extra_;
 };
 
 /// Slices of one parent along one axis that together cover it without overlap. Its outputs are views of
@@ -237,9 +274,9 @@ template <class T>
 class ViewNode final : public ManyNode<T> {
  public:
   /// Part k is [bounds[k], bounds[k + 1]) of `axis`.
-  ViewNode(const char* op, int axis, PoolVector<index_t> bounds, bool squeeze);
+  ViewNode(const char* op, const Shape& parent, int axis, PoolVector<index_t> bounds, bool squeeze);
   /// The whole parent in another shape.
-  explicit ViewNode(const Shape& reshaped);
+  ViewNode(const Shape& parent, const Shape& reshaped);
   /// After record(): views need no values of their parent.
   void start() { this->forget_version(0); }
   void backward() override;
@@ -247,10 +284,14 @@ class ViewNode final : public ManyNode<T> {
   std::string name() const override { return op_; }
 
   std::size_t parts() const { return bounds_.size() - 1; }
+  /// Of part k along the axis.
+  index_t extent(std::size_t k) const { return bounds_[k + 1] - bounds_[k]; }
   /// The region of part k in the parent's value or gradient `whole`.
   GradSlot<T> region(std::size_t k, const GradSlot<T>& whole) const;
   Shape part_shape(std::size_t k) const;
-  index_t part_size(std::size_t k) const;
+  index_t part_size(std::size_t k) const {
+    return reshapes_ ? reshaped_.size() : outer_ * extent(k) * inner_;
+  }
 
  private:
   template <class>
@@ -260,36 +301,59 @@ class ViewNode final : public ManyNode<T> {
   bool squeeze_, reshapes_ = false;
   Shape reshaped_;
   PoolVector<index_t> bounds_;
-  PoolVector<char> written_;
+  index_t outer_, inner_;  ///< how many rows and elements lie before and behind the axis
+  std::byte* written_;     ///< of each part whether a gradient was
 };
 
+/// Memory for the gradient of `t`, unless it has some.
+template <class T>
+void allocate_grad(Tensor<T>& t) {
+  if (t.grad_storage) return;
+  t.grad_storage = Ref<Block>(Block::allocate(static_cast<std::size_t>(t.shape.size()) * sizeof(T)));
+  t.grad = static_cast<T*>(t.grad_storage->data());
+}
+/// open_grad of a tensor in whose gradient others may have parts.
+template <class T>
+GradSlot<T> open_entangled_grad(Tensor<T>& t);
 /// The gradient of `t`, ready to be written; allocated if need be.
 template <class T>
-GradSlot<T> open_grad(Tensor<T>& t);
+inline GradSlot<T> open_grad(Tensor<T>& t) {
+  if (t.grad_place != GradPlace::own || t.extras || t.grad_state == GradState::partial)
+    return open_entangled_grad(t);
+  // Most are results with memory of their own.
+  const index_t size = t.shape.size();
+  const bool add = t.grad_state == GradState::full;
+  if (add) {
+    current_traffic.added += bytes_of<T>(size);
+  } else {
+    allocate_grad(t);
+    t.grad_state = GradState::full;
+  }
+  return {t.grad, size, size, add};
+}
 /// The same for an op that can only add: filled with zeros first where nobody has written.
 template <class T>
 GradSlot<T> open_grad_to_add(Tensor<T>& t);
-/// Fills what nobody wrote with zeros, so that the whole gradient may be read.
+/// Fills what nobody wrote with zeros, where parts of the gradient are written.
 template <class T>
-void finish_grad(Tensor<T>& t);
+void complete_grad(Tensor<T>& t);
+/// The same for any gradient, so that the whole of it may be read.
 template <class T>
-void clear_grad(Tensor<T>& t);
+inline void finish_grad(Tensor<T>& t) {
+  if (t.grad_state == GradState::partial) complete_grad(t);
+}
+template <class T>
+inline void clear_grad(Tensor<T>& t) {
+  t.grad_state = GradState::none;
+  t.grad_part = nullptr;
+  t.grad = nullptr;
+  t.grad_storage.reset();
+}
 /// Where the gradient lies that has been written.
 template <class T>
 GradSlot<T> grad_layout(const Tensor<T>& t) {
-  if (t.is_view && !t.grad_storage) return {t.grad, t.grad_run, t.grad_pitch, true};
+  if (t.is_view() && !t.grad_storage) return {t.grad, t.grad_run, t.grad_pitch, true};
   return {t.grad, t.shape.size(), t.shape.size(), true};
-}
-/// Whether two gradients share elements. Parts of one cut never do.
-template <class T>
-bool grads_overlap(const Tensor<T>& a, const Tensor<T>& b) {
-  if (&a == &b || a.shape.size() == 0 || b.shape.size() == 0) return false;
-  if (a.is_view && b.is_view && a.creator.get() == b.creator.get()) return false;
-  const auto end = [](const Tensor<T>& t) {
-    const GradSlot<T> g = grad_layout(t);
-    return g.data + (g.run == t.shape.size() ? g.run : (t.shape.size() / g.run - 1) * g.pitch + g.run);
-  };
-  return a.grad < end(b) && b.grad < end(a);
 }
 /// Gives a consumed view of an op's result a value again.
 template <class T>

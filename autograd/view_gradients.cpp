@@ -14,22 +14,15 @@ template <class T>
 struct GradWriter {
   static ViewNode<T>& parent_op(const Tensor<T>& view) { return static_cast<ViewNode<T>&>(*view.creator); }
 
-  static void allocate(Tensor<T>& t) {
-    if (!t.grad_storage) {
-      t.grad_storage = Ref<Block>(Block::allocate(static_cast<std::size_t>(t.shape.size()) * sizeof(T)));
-      t.grad = static_cast<T*>(t.grad_storage->data());
-    }
-  }
-
   static void touch(Tensor<T>& t) {
     if (!t.creator && t.has_hooks()) Tape<T>::local().touch_hooked(t);
   }
 
   /// Makes the gradient's memory exist. Returns whether it holds values.
   static bool reserve(Tensor<T>& t) {
-    if (t.is_view && !t.observed()) return reserve_part(t);
-    if (t.shares_grad && reserve_shared(t)) return false;
-    allocate(t);
+    if (t.is_view() && !t.observed()) return reserve_part(t);
+    if (t.shares_grad() && reserve_shared(t)) return false;
+    allocate_grad(t);
     return false;
   }
 
@@ -74,13 +67,14 @@ struct GradWriter {
       } else {
         parent.grad_state = GradState::partial;
         parent.grad_part = &op;
-        std::fill(op.written_.begin(), op.written_.end(), char{0});
+        std::fill_n(op.written_, op.parts(), std::byte{0});
       }
     } else if (parent.grad_state == GradState::partial && parent.grad_part != &op) {
       complete(parent);
     }
     GradSlot<T> slot = op.region(k, grad_layout(parent));
-    slot.add = parent.grad_state == GradState::full || std::exchange(op.written_[k], char{1}) != 0;
+    slot.add =
+        parent.grad_state == GradState::full || std::exchange(op.written_[k], std::byte{1}) != std::byte{0};
     slot.add = slot.add && !mutate_store(op.op_);
     return slot;
   }
@@ -90,7 +84,7 @@ struct GradWriter {
     ViewNode<T>& op = *t.grad_part;
     for (std::size_t k = 0; k < op.parts(); ++k) {
       Tensor<T>* member = op.output(k);
-      if (!op.written_[k]) {
+      if (op.written_[k] == std::byte{0}) {
         fill_runs(op.region(k, grad_layout(t)), op.part_size(k), T{0});
       } else if (member && member->grad_state == GradState::partial) {
         complete(*member);
@@ -102,18 +96,10 @@ struct GradWriter {
 };
 
 template <class T>
-GradSlot<T> open_grad(Tensor<T>& t) {
-  GradSlot<T> slot{nullptr, t.shape.size(), t.shape.size(), t.grad_state == GradState::full};
-  // Most are results with memory of their own, in which nobody else's part lies.
-  if (!t.is_view && !t.shares_grad && !t.extras && t.grad_state != GradState::partial) {
-    if (!slot.add) GradWriter<T>::allocate(t);
-    t.grad_state = GradState::full;
-    slot.data = t.grad;
-  } else {
-    const bool holds = GradWriter<T>::open(t);
-    slot = grad_layout(t);
-    slot.add = holds;
-  }
+GradSlot<T> open_entangled_grad(Tensor<T>& t) {
+  const bool holds = GradWriter<T>::open(t);
+  GradSlot<T> slot = grad_layout(t);
+  slot.add = holds;
   if (slot.add) current_traffic.added += bytes_of<T>(t.shape.size());
   return slot;
 }
@@ -127,16 +113,8 @@ GradSlot<T> open_grad_to_add(Tensor<T>& t) {
 }
 
 template <class T>
-void finish_grad(Tensor<T>& t) {
-  if (t.grad_state == GradState::partial) GradWriter<T>::complete(t);
-}
-
-template <class T>
-void clear_grad(Tensor<T>& t) {
-  t.grad_state = GradState::none;
-  t.grad_part = nullptr;
-  t.grad = nullptr;
-  t.grad_storage = {};
+void complete_grad(Tensor<T>& t) {
+  GradWriter<T>::complete(t);
 }
 
 template <class T>
@@ -166,16 +144,19 @@ void fill_runs(const GradSlot<T>& to, index_t size, T value) {
 // --- ViewNode -----------------------------------------------------------------------------------------
 
 template <class T>
-ViewNode<T>::ViewNode(const char* op, int axis, PoolVector<index_t> bounds, bool squeeze)
-    : ManyNode<T>(1, bounds.size() - 1),
+ViewNode<T>::ViewNode(const char* op, const Shape& parent, int axis, PoolVector<index_t> bounds, bool squeeze)
+    : ManyNode<T>(1, bounds.size() - 1, bounds.size() - 1),
       op_(op),
       axis_(axis),
       squeeze_(squeeze),
       bounds_(std::move(bounds)),
-      written_(bounds_.size() - 1) {}
+      outer_(parent.product(0, axis)),
+      inner_(parent.product(axis + 1, parent.rank())),
+      written_(this->extra()) {}
 
 template <class T>
-ViewNode<T>::ViewNode(const Shape& reshaped) : ViewNode("reshape", 0, {0, 1}, false) {
+ViewNode<T>::ViewNode(const Shape& parent, const Shape& reshaped)
+    : ViewNode("reshape", parent, 0, {0, 1}, false) {
   reshapes_ = true;
   reshaped_ = reshaped;
 }
@@ -202,13 +183,12 @@ GradSlot<T> ViewNode<T>::region(std::size_t k, const GradSlot<T>& whole) const {
   const Shape& parent = this->input(0).shape;
   const index_t size = parent.size();
   if (reshapes_) return {whole.data, size, size, true};
-  const index_t inner = parent.product(axis_ + 1, parent.rank());
-  const index_t before = bounds_[k] * inner, extent = (bounds_[k + 1] - bounds_[k]) * inner;
-  const index_t part = part_size(k);
+  const index_t before = bounds_[k] * inner_, extent = this->extent(k) * inner_;
+  const index_t whole_extent = parent[axis_] * inner_, part = outer_ * extent;
   GradSlot<T> r;
   if (whole.run == size || whole.pitch == whole.run) {
-    r = {whole.data + before, extent, parent[axis_] * inner, true};
-  } else if (parent[axis_] * inner == whole.run) {  // inside every run
+    r = {whole.data + before, extent, whole_extent, true};
+  } else if (whole_extent == whole.run) {  // inside every run
     r = {whole.data + before, extent, whole.pitch, true};
   } else {  // whole runs: views.cpp copies what is neither
     r = {whole.data + before / whole.run * whole.pitch, whole.run, whole.pitch, true};
@@ -221,23 +201,15 @@ template <class T>
 Shape ViewNode<T>::part_shape(std::size_t k) const {
   if (reshapes_) return reshaped_;
   const Shape& parent = this->input(0).shape;
-  const index_t extent = bounds_[k + 1] - bounds_[k];
-  return squeeze_ && extent == 1 ? parent.without(axis_) : parent.with(axis_, extent);
+  return squeeze_ && extent(k) == 1 ? parent.without(axis_) : parent.with(axis_, extent(k));
 }
 
-template <class T>
-index_t ViewNode<T>::part_size(std::size_t k) const {
-  const Shape& parent = this->input(0).shape;
-  return reshapes_ ? parent.size() : parent.with(axis_, bounds_[k + 1] - bounds_[k]).size();
-}
-
-#define UNROLL_INSTANTIATE(T)                        \
-  template class ViewNode<T>;                        \
-  template GradSlot<T> open_grad(Tensor<T>&);        \
-  template GradSlot<T> open_grad_to_add(Tensor<T>&); \
-  template void finish_grad(Tensor<T>&);             \
-  template void clear_grad(Tensor<T>&);              \
-  template void restore(Tensor<T>&);                 \
+#define UNROLL_INSTANTIATE(T)                           \
+  template class ViewNode<T>;                           \
+  template GradSlot<T> open_entangled_grad(Tensor<T>&); \
+  template GradSlot<T> open_grad_to_add(Tensor<T>&);    \
+  template void complete_grad(Tensor<T>&);              \
+  template void restore(Tensor<T>&);                    \
   template void fill_runs(const GradSlot<T>&, index_t, T);
 UNROLL_INSTANTIATE(float)
 UNROLL_INSTANTIATE(double)

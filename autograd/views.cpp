@@ -12,16 +12,16 @@ namespace {
 template <class T>
 bool sliceable(const Tensor<T>& t, int axis) {
   if (t.dense()) return true;
-  if (t.requires_grad && !t.is_view) return false;
+  if (t.requires_grad && !t.is_view()) return false;
   const index_t inner = t.shape.product(axis + 1, t.shape.rank());
   return t.shape[axis] * inner == t.run ||
          (t.shape.product(0, axis) == 1 && t.run != 0 && inner % t.run == 0);
 }
 
 template <class T>
-TensorRef<T> make_part(ViewNode<T>& op, Tensor<T>& parent, std::size_t k) {
+TensorRef<T> make_part(ViewNode<T>& op, Tensor<T>& parent, std::size_t k, const Shape& shape) {
   const GradSlot<T> region = op.region(k, {parent.data, parent.run, parent.pitch, true});
-  return Tensor<T>::alias(parent.storage, region.data, op.part_shape(k), region.run, region.pitch);
+  return Tensor<T>::alias(parent.storage, region.data, shape, region.run, region.pitch);
 }
 
 // Gives the slices of x along `axis` at `bounds` to take(k, slice); only number `only` where that is ≥ 0.
@@ -31,17 +31,24 @@ void cut(const char* op, const Variable<T>& x, int axis, PoolVector<index_t> bou
   const Variable<T> parent = sliceable(*x.tensor(), axis) ? x : dense(x);
   Tensor<T>* const inputs[] = {parent.tensor()};
   const bool recorded = begin_op<T>(op, inputs);
-  const Ref<ViewNode<T>> node(new ViewNode<T>(op, axis, std::move(bounds), squeeze));
-  node->connect(inputs, {});
+  const Ref<ViewNode<T>> node(new ViewNode<T>(op, parent.shape(), axis, std::move(bounds), squeeze));
   if (recorded) {
     record<T>(Ref<Node<T>>(node.get()), inputs, {});
     node->start();
+  } else {
+    node->connect(inputs, {});
   }
+  Shape shape;
+  index_t extent = -1;  // that `shape` is for: equal parts have one
   for (std::size_t k = 0; k < node->parts(); ++k) {
     if (only >= 0 && k != static_cast<std::size_t>(only)) continue;
-    TensorRef<T> part = make_part(*node, *parent.tensor(), k);
+    if (node->extent(k) != extent) {
+      extent = node->extent(k);
+      shape = node->part_shape(k);
+    }
+    TensorRef<T> part = make_part(*node, *parent.tensor(), k, shape);
     if (recorded) {
-      part->is_view = true;
+      part->grad_place = GradPlace::in_parent;
       node->adopt(k, part);
     }
     take(k, Variable<T>(std::move(part)));
@@ -77,13 +84,12 @@ LazyUnbind<T>::LazyUnbind(Variable<T> x, PoolVector<index_t> bounds, bool squeez
     : count_(static_cast<index_t>(bounds.size()) - 1) {
   Tensor<T>* const inputs[] = {x.tensor()};
   const bool recorded = begin_op<T>("unbind", inputs);
-  node_ = Ref<ViewNode<T>>(new ViewNode<T>("unbind", 0, std::move(bounds), squeeze));
-  const PoolVector<TensorRef<T>> none(node_->parts());
+  node_ = Ref<ViewNode<T>>(new ViewNode<T>("unbind", x.shape(), 0, std::move(bounds), squeeze));
   if (recorded) {
-    record<T>(Ref<Node<T>>(node_.get()), inputs, none);
+    record<T>(Ref<Node<T>>(node_.get()), inputs, {});
     node_->start();
   } else {
-    node_->connect(inputs, none);
+    node_->connect(inputs, {});
     x_ = std::move(x);
   }
 }
@@ -93,10 +99,10 @@ Variable<T> LazyUnbind<T>::operator()(index_t t, bool donate) {
   const auto k = static_cast<std::size_t>(t);
   if (Tensor<T>* alive = node_->output(k)) return Variable<T>(TensorRef<T>(alive));
   Tensor<T>& parent = node_->input(0);
-  TensorRef<T> part = make_part(*node_, parent, k);
+  TensorRef<T> part = make_part(*node_, parent, k, node_->part_shape(k));
   if (!x_) {
     node_->adopt(k, part);
-    part->is_view = true;
+    part->grad_place = GradPlace::in_parent;
     part->donatable = donate && parent.refs == 1 && parent.creator && parent.creator->recomputable();
   }
   return Variable<T>(std::move(part));
@@ -205,9 +211,9 @@ Variable<T> reshape(const Variable<T>& x, const Shape& shape) {
   const Tensor<T>& t = *parent.tensor();
   detail::TensorRef<T> part = Tensor<T>::alias(t.storage, t.data, shape, shape.size(), shape.size());
   if (recorded) {
-    part->is_view = true;
+    part->grad_place = detail::GradPlace::in_parent;
     const detail::TensorRef<T> outputs[] = {part};
-    auto* node = new detail::ViewNode<T>(shape);
+    auto* node = new detail::ViewNode<T>(t.shape, shape);
     detail::record<T>(detail::Ref<detail::Node<T>>(node), inputs, outputs);
     node->start();
   }

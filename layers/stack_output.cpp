@@ -27,8 +27,8 @@ class StackNode final : public ManyNode<T> {
       Tensor<T>& h = this->input(k);
       T* part = dy + places_[k] * unit_;
       if (!this->wants(k)) continue;
-      if (h.grad_state == GradState::none && !h.is_view && !h.shares_grad && h.creator && y.grad_storage &&
-          !y.retain_grad && !this->retaining()) {
+      if (h.grad_state == GradState::none && !h.is_view() && !h.shares_grad() && h.creator &&
+          y.grad_storage && !y.retain_grad && !this->retaining()) {
         h.grad = part;
         h.grad_storage = y.grad_storage;
         h.grad_state = GradState::full;
@@ -146,7 +146,7 @@ void StackOutput<T>::end_step(const Variable<T>& h) {
     if (occupied_) move_away();
     copy_dense(t, slice());
     // A value of the first step moves into its slice; leaves and views stay where they are.
-    if (first && chosen_ != ~std::size_t{0} && t.dense() && !t.is_view && !t.shares_grad) {
+    if (first && chosen_ != ~std::size_t{0} && t.dense() && !t.is_view() && !t.shares_grad()) {
       t.storage = storage_;
       t.data = slice();
     }

@@ -16,6 +16,7 @@ struct Counts {
   std::uint64_t nodes, packings, flops;
   std::uint64_t copied, zeroed, added;  ///< bytes
   std::uint64_t blocks;                 ///< that the pool gave out
+  std::uint64_t walks;                  ///< over arrays that are not plain
   std::uint64_t from_system;            ///< what the pool asked for, in 21 steps
   std::uint64_t peak;                   ///< bytes beyond what was in use before
   std::map<blas::Product, int> products;
@@ -69,6 +70,7 @@ Counts count(F&& step) {
            .zeroed = moved_after.zeroed - moved.zeroed,
            .added = moved_after.added - moved.added,
            .blocks = moved_after.blocks - moved.blocks,
+           .walks = moved_after.walks - moved.walks,
            .from_system = pool_after.system_allocations - system,
            .peak = pool_after.peak - pool.in_use,
            .products = {}};
