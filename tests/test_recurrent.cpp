@@ -5,7 +5,9 @@
 #include "autograd/gradcheck.hpp"
 #include "autograd/join.hpp"
 #include "autograd/reduce.hpp"
+#include "layers/cell_stack.hpp"
 #include "layers/deep_transition.hpp"
+#include "layers/elman_cell.hpp"
 #include "layers/gru.hpp"
 #include "layers/lstm.hpp"
 #include "layers/pooling.hpp"
@@ -237,6 +239,11 @@ TEST_CASE("recurrent: an empty layer, and what does not fit, is reported") {
   CHECK_THROWS_WITH_AS(net(V({4, 2}, 0.0)), "recurrent: need x (T, B, 3); got (4, 2)", ShapeError);
   CHECK_THROWS_AS(net(xs, V({1, 2, hidden}, 0.0)), ShapeError);
   CHECK_THROWS_AS(net(xs, {}, {.lengths = {1, 2}}), ShapeError);
+  const auto stacked = [](int layers) {
+    return Recurrent(3, [=](index_t input) { return CellStack<ElmanCell<double>>(input, hidden, layers); });
+  };
+  CHECK_THROWS_WITH_AS(stacked(2)(xs, stacked(1).initial_state(batch)),
+                       "recurrent: need a state of 2 members; got 1", ShapeError);
   CHECK_THROWS_AS(own({.layers = 0}), UsageError);
   CHECK_THROWS_AS(own({.zoneout = 1.5}), UsageError);
   CHECK_THROWS_AS(stream(own({.bidirectional = true})), UsageError);
