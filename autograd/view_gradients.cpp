@@ -21,7 +21,7 @@ struct GradWriter {
   /// Makes the gradient's memory exist. Returns whether it holds values.
   static bool reserve(Tensor<T>& t) {
     if (t.is_view() && !t.observed()) return reserve_part(t);
-    if (t.shares_grad() && reserve_shared(t)) return false;
+    if (t.shares_grad() && !t.observed() && reserve_shared(t)) return false;
     allocate_grad(t);
     return false;
   }

@@ -28,7 +28,7 @@ class StackNode final : public ManyNode<T> {
       T* part = dy + places_[k] * unit_;
       if (!this->wants(k)) continue;
       if (h.grad_state == GradState::none && !h.is_view() && !h.shares_grad() && h.creator &&
-          y.grad_storage && !y.retain_grad && !this->retaining()) {
+          y.grad_storage && !y.observed() && !this->retaining()) {
         h.grad = part;
         h.grad_storage = y.grad_storage;
         h.grad_state = GradState::full;

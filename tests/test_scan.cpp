@@ -112,6 +112,47 @@ TEST_CASE("scan: steps that compute their result in different ways still land in
   gradcheck(f, {x, h0});
 }
 
+TEST_CASE("scan: grad() of the output itself stops at the output") {
+  Generator rng(8);
+  const V x = random({5, 2, 3}, rng), u = random({3, 3}, rng), h0 = random({2, 3}, rng);
+  const auto gradients = [&](const GradOptions& options) {
+    const auto cell = [&](const V& xt, const V& h) -> V { return tanh(xt + linear(h, u)); };
+    const V y = scan(cell, x, h0).output;
+    const auto g = grad<double>({sum(square(y))}, {y, u}, options);
+    CHECK(xt::allclose(g[0].value(), 2.0 * y.value(), 1e-15, 1e-15));  // not what earlier steps lead to
+    return g[1];
+  };
+  const V once = gradients({}), kept = gradients({.retain_graph = true});
+  CHECK(xt::allclose(once.value(), kept.value(), 1e-14, 1e-14));
+}
+
+TEST_CASE("scan: the sum that took the place of its slice of the projection may show its gradient") {
+  Generator rng(9);
+  const V x = random({4, 2, 3}, rng), w = random({3, 3}, rng), u = random({3, 3}, rng);
+  struct Cell {
+    V w, u;
+    bool before = false;  // whether the product of x is done before the loop
+    std::vector<V>* sums = nullptr;
+    V project(const V& xs) const { return before ? V(linear(xs, w)) : xs; }
+    V step(const V& xt, const V& h) const {
+      V a = before ? V(xt + linear(h, u)) : V(linear(xt, w) + linear(h, u));
+      sums->push_back(a.retain_grad());
+      return tanh(a);
+    }
+  };
+  std::vector<V> taken, plain;
+  const V h0({2, 3}, 0.5);
+  sum(square(scan(Cell{w, u, true, &taken}, x, h0).output)).backward();
+  sum(square(scan(Cell{w, u, false, &plain}, x, h0).output)).backward();
+  for (std::size_t t = 0; t < 4; ++t) CHECK(xt::allclose(taken[t].grad(), plain[t].grad(), 1e-13, 1e-13));
+
+  std::vector<V> asked;
+  const V loss = sum(square(scan(Cell{w, u, true, &asked}, x, h0).output));
+  const auto g = grad<double>({loss}, {asked[0], asked[3], x});
+  CHECK(xt::allclose(g[0].value(), plain[0].grad(), 1e-13, 1e-13));
+  CHECK(xt::allclose(g[1].value(), plain[3].grad(), 1e-13, 1e-13));
+}
+
 TEST_CASE("scan: in reverse, outputs stay at their own time") {
   Generator rng(6);
   const V x = random({3, 1, 2}, rng), h0 = random({1, 2}, rng);
@@ -132,6 +173,19 @@ TEST_CASE("scan: without gradients the values are the same, and nothing is recor
   const auto plain = scan(cell, x, cell.initial_state(2));
   CHECK(tape_stats<double>().recorded == before);
   CHECK(xt::allclose(plain.output.value(), recorded.output.value(), 0, 0));
+}
+
+TEST_CASE("scan: recomputation of a cell that cannot be copied is refused, however short the sequence is") {
+  struct Alone {
+    Alone() = default;
+    Alone(const Alone&) = delete;
+    V step(const V& xt, const V& h) const { return tanh(xt + h); }
+  } const cell;
+  const V x({3, 2, 2}, 0.1), h({2, 2}, 0.0);
+  CHECK(scan(cell, x, h).output.shape() == Shape{3, 2, 2});
+  for (index_t segment : {2, 100})
+    CHECK_THROWS_WITH_AS(scan(cell, x, h, {.segment = segment}),
+                         "scan: recomputation needs a cell that can be copied", UsageError);
 }
 
 TEST_CASE("scan: a state that changes its shape, an empty state and no steps are refused") {
