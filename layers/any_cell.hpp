@@ -90,7 +90,8 @@ class AnyCell {
   virtual bool projects() const = 0;
   virtual Variable<T> project(const Variable<T>& xs) const = 0;
   virtual Members step(const Variable<T>& x, const Members& state) const = 0;
-  /// A cell of its own; null where the cell cannot be copied.
+  virtual bool copies() const = 0;
+  /// A cell of its own; null unless copies().
   virtual Own copy() const = 0;
   /// A cell of its own whose parameters are what f makes of this one's; null unless it is row-wise.
   virtual Own with_parameters(const std::function<Variable<T>(const Variable<T>&)>& f) const = 0;
@@ -115,6 +116,7 @@ class CellView : public AnyCell<T> {
   Members step(const Variable<T>& x, const Members& state) const final {
     return members_of(step_of(cell_, x, with_members(like_, state)));
   }
+  bool copies() const final { return std::copy_constructible<Cell>; }
   Own copy() const final {
     if constexpr (std::copy_constructible<Cell>) {
       return Own(new CellCopy<T, Cell, S>(cell_, like_));
@@ -124,7 +126,9 @@ class CellView : public AnyCell<T> {
   }
   Own with_parameters(const std::function<Variable<T>(const Variable<T>&)>& f) const final {
     if constexpr (RowWise<Cell>) {
-      auto* const own = new CellCopy<T, Cell, S>(cell_, like_);
+      // The copy may go to another thread: it must hold nothing that this one counts references to.
+      const S like = map_state(like_, [](const auto& v) { return std::decay_t<decltype(v)>(Shape{}, 0); });
+      auto* const own = new CellCopy<T, Cell, S>(cell_, like);
       Own result(own);
       own->replace_parameters(f);
       return result;

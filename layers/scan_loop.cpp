@@ -100,7 +100,7 @@ class ScanLoop {
   index_t segment_length(const Variable<T>& x, Members state) const {
     if (options_.memory > 0) {  // what one step keeps, tried on a copy
       ScanLoop trial = *this;
-      trial.cell_ = copied();
+      trial.cell_ = cell_->copy();
       trial.watched_ = nullptr;
       Members ended;
       const Subpass<T> pass;
@@ -114,12 +114,8 @@ class ScanLoop {
     return options_.segment;
   }
 
-  std::shared_ptr<const AnyCell<T>> copied() const {
-    if (auto copy = cell_->copy()) return copy;
-    fail<UsageError>("scan: recomputation needs a cell that can be copied");
-  }
-
   Variable<T> run_segments(const Variable<T>& x, Members& state, Members& ended) const {
+    if (!cell_->copies()) fail<UsageError>("scan: recomputation needs a cell that can be copied");
     const index_t length = segment_length(x, state);
     if (length >= plan_->steps) return run_steps(x, state, ended, 0, plan_->steps);
     LazyUnbind<T> inputs = segment_inputs(*plan_, x, length);
@@ -142,10 +138,10 @@ class ScanLoop {
     };
     auto now = std::make_shared<First>();
     ScanLoop later = *this;
-    later.cell_ = copied();
+    later.cell_ = cell_->copy();
     const Members results = recompute<T>([later, own = this, now, x, state, first, last] {
       ScanLoop copy = later;
-      if (!now->running) copy.cell_ = later.copied();
+      if (!now->running) copy.cell_ = later.cell_->copy();
       const ScanLoop& loop = now->running ? *own : copy;
       Members s = state, gone, all(1);
       all[0] = loop.run_steps(x, s, gone, first, last);

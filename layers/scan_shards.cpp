@@ -156,8 +156,6 @@ class ShardedScan final : public ManyNode<T> {
     std::vector<GradSlot<T>> slots(this->input_count());
     for (std::size_t k = wholes(); k < slots.size(); ++k)
       if (this->wants(k)) slots[k] = open_grad(this->input(k));
-    for (std::size_t k = 0; k < this->output_count(); ++k)
-      this->output_grad(k);  // completes it, before several threads read it
     for (const auto& shard : shards_) tell_wanted(*shard, true);
     const bool retain = this->retaining();
     in_parallel(shards_, true, [&](Shard<T>& shard) {
