@@ -17,7 +17,8 @@ namespace unroll::blas::backend {
 namespace {
 
 constexpr std::align_val_t alignment{64};
-constexpr index_t most_inner = 512;  // of k at a time: a panel of B fills the first-level cache
+template <class T>  // of k at a time: a panel of B fills the first-level cache
+constexpr index_t most_inner = (index_t{1} << 15) / (kernel::Tile<T>::cols * static_cast<index_t>(sizeof(T)));
 constexpr index_t a_bytes = index_t{1} << 18,
                   b_bytes = index_t{1} << 22;  // of the second level, and of the third
 
@@ -63,28 +64,25 @@ struct Operand {
   }
 };
 
-/// A block of op(A), tile by tile: where it lies if A's rows are its rows; else a copy, a tile's columns one
-/// after another.
+/// A block of op(A), tile by tile. A tile's rows lie one after another where they do so in A, else its
+/// columns. The few rows of a small tile are read where they lie; many would meet in one set of the
+/// first-level cache where they are a power of two apart, and all others are copied.
 template <class T>
 class RowTiles {
  public:
   static constexpr index_t tile = kernel::Tile<T>::rows;
+  static bool in_place(Trans a) { return a == Trans::no && !kernel::Tile<T>::wide_file; }
 
-  RowTiles(const Operand<T>& a, index_t rows, index_t inner, T* to)
-      : data_(a.data), rows_(rows), inner_(inner), ld_(a.ld), by_rows_(a.trans == Trans::no) {
-    if (by_rows_) return;
-    data_ = to;
-    constexpr index_t block = 8;  // rows of A at a time: whole cache lines are written
-    for (index_t i0 = 0; i0 < inner; i0 += block) {
-      const index_t i1 = std::min(inner, i0 + block);
-      index_t r = 0;
-      for (; r + tile <= rows; r += tile) {
-        for (index_t i = i0; i < i1; ++i)
-          kernel::copy_few<tile>(a.data + i * a.ld + r, to + r * inner + i * tile);
-      }
-      for (index_t i = i0; i < i1; ++i)
-        std::copy_n(a.data + i * a.ld + r, rows - r, to + r * inner + i * (rows - r));
-    }
+  /// Room for rows · inner elements is needed unless in_place(a.trans).
+  RowTiles(const Operand<T>& a, index_t rows, index_t inner, T* room)
+      : data_(a.data), rows_(rows), inner_(inner), pitch_(a.ld), by_rows_(a.trans == Trans::no) {
+    if (in_place(a.trans)) return;
+    data_ = room;
+    pitch_ = inner;
+    if (by_rows_)
+      for (index_t r = 0; r < rows; ++r) std::copy_n(a.data + r * a.ld, inner, room + r * inner);
+    else
+      copy_columns(a, room);
   }
 
   index_t rows() const { return rows_; }
@@ -92,8 +90,8 @@ class RowTiles {
   /// Rows [first, first + count), a tile or what is left at the end.
   kernel::Job<T> job(index_t first, index_t count, const T* w, bool add, T* c, index_t ldc) const {
     return {.k = inner_,
-            .x = data_ + first * (by_rows_ ? ld_ : inner_),
-            .ldx = by_rows_ ? ld_ : 1,
+            .x = data_ + first * pitch_,
+            .ldx = by_rows_ ? pitch_ : 1,
             .step = by_rows_ ? 1 : count,
             .w = w,
             .ahead = w,
@@ -104,8 +102,23 @@ class RowTiles {
   }
 
  private:
+  void copy_columns(const Operand<T>& a, T* to) const {
+    constexpr index_t block = 8;  // rows of A at a time: whole cache lines are written
+    for (index_t i0 = 0; i0 < inner_; i0 += block) {
+      const index_t i1 = std::min(inner_, i0 + block);
+      index_t r = 0;
+      for (; r + tile <= rows_; r += tile) {
+        for (index_t i = i0; i < i1; ++i)
+          kernel::copy_few<tile>(a.data + i * a.ld + r, to + r * inner_ + i * tile);
+      }
+      for (index_t i = i0; i < i1; ++i)
+        std::copy_n(a.data + i * a.ld + r, rows_ - r, to + r * inner_ + i * (rows_ - r));
+    }
+  }
+
   const T* data_;
-  index_t rows_, inner_, ld_;
+  index_t rows_, inner_;
+  index_t pitch_;  ///< from row to row, where rows lie one after another
   bool by_rows_;
 };
 
@@ -141,7 +154,7 @@ void multiply(const Operand<T>& a, const Operand<T>& b, index_t m, index_t n, in
               index_t ldc) {
   constexpr index_t width = kernel::Tile<T>::cols;
   thread_local Buffer<T> a_buffer, b_buffer;
-  const index_t k_parts = parts_of(k, most_inner), inner_most = parts_of(k, k_parts);
+  const index_t k_parts = parts_of(k, most_inner<T>), inner_most = parts_of(k, k_parts);
   const index_t element = static_cast<index_t>(sizeof(T)), per_inner = inner_most * element;
   const index_t m_parts = parts_of(m, std::max(RowTiles<T>::tile, a_bytes / per_inner));
   const index_t n_parts = parts_of(n, std::max(width, b_bytes / per_inner));
@@ -157,7 +170,7 @@ void multiply(const Operand<T>& a, const Operand<T>& b, index_t m, index_t n, in
                            packed_b + p * width * inner.count);
       for (index_t ip = 0; ip < m_parts; ++ip) {
         const Part rows(m, m_parts, ip, RowTiles<T>::tile);
-        T* const room = a.trans == Trans::no ? nullptr : a_buffer.get(rows.count * inner.count);
+        T* const room = RowTiles<T>::in_place(a.trans) ? nullptr : a_buffer.get(rows.count * inner.count);
         const RowTiles<T> tiles(a.at(rows.first, inner.first), rows.count, inner.count, room);
         multiply_block(tiles, packed_b, inner.count, cols.count, add || kp > 0,
                        c + rows.first * ldc + cols.first, ldc);
@@ -172,7 +185,8 @@ void multiply(const Operand<T>& a, const Operand<T>& b, index_t m, index_t n, in
 // bits when there are more rows beside it, and have 40 GFLOP/s where this has 75 in a weight gradient of few
 // columns (1024 x 3200 x 256 on a Zen 3). What it still does there is small, or transposed and not long.
 template <class T>
-bool blocked_is_best(Trans ta, Trans tb, index_t m, index_t n, index_t k) {
+bool blocked_is_best([[maybe_unused]] Trans ta, [[maybe_unused]] Trans tb, index_t m,
+                     [[maybe_unused]] index_t n, [[maybe_unused]] index_t k) {
   if (m < same_bits_rows) return false;
 #ifdef UNROLL_HAVE_DNNL
   if constexpr (sizeof(T) == 4) {

@@ -11,10 +11,11 @@ using namespace unroll::gemm_test;
 struct Size {
   index_t m, n, k;
 };
-// Tiles and panels that are whole, cut short, alone; several blocks of k (more than 256), of m (more than 252
-// or 126 rows), and of n (more than 4 MB of B).
-constexpr Size sizes[] = {{1, 1, 1},    {6, 16, 256},   {13, 32, 257}, {5, 3, 7},     {64, 64, 64},
-                          {70, 33, 40}, {300, 20, 600}, {17, 130, 90}, {3, 4200, 300}};
+// Tiles and panels that are whole, cut short, alone; several blocks of k (more than 512, or 256 with
+// AVX-512), of m (more than 256 kB of A), of n (more than 4 MB of B), and of n and k.
+constexpr Size sizes[] = {{1, 1, 1},       {6, 16, 256},  {13, 32, 257},  {6, 16, 512},
+                          {13, 32, 513},   {5, 3, 7},     {64, 64, 64},   {70, 33, 40},
+                          {300, 20, 1100}, {17, 130, 90}, {3, 4200, 300}, {2, 3600, 600}};
 
 template <class T>
 Stored<T> blocked(Trans ta, Trans tb, const Size& s, const Stored<T>& a, const Stored<T>& b, bool add,
