@@ -33,7 +33,7 @@ Variable<T> run_hooks(Tensor<T>& t, Variable<T> g) {
 }  // namespace
 
 template <class T>
-inline void Tape<T>::let_go(Node<T>& node) {
+void Tape<T>::let_go(Node<T>& node) {
   node.pending_ = node.active_ = false;
   for (std::size_t k = 0; k < node.output_count_; ++k) {
     Tensor<T>* out = node.outputs_[k];

@@ -32,7 +32,7 @@ struct FusedWalk {
 // Whether the walk over t is one row, along which it does not repeat: so it is for nearly all.
 template <class T>
 bool is_plain(const Tensor<T>& t, const Shape& shape) {
-  return &t.shape == &shape ? t.run == shape.size() : t.run == shape.size() && t.shape == shape;
+  return t.run == shape.size() && (&t.shape == &shape || t.shape == shape);
 }
 
 /// A fused expression on the tape: its L inputs, its outputs, and the tree with its constants.

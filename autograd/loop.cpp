@@ -2,6 +2,8 @@
 
 #include <array>
 
+#include "autograd/traffic.hpp"
+
 namespace unroll::detail {
 namespace {
 

@@ -253,11 +253,7 @@ Pool& local_pool() {
 
 }  // namespace
 
-Block* Block::allocate(std::size_t bytes) {
-  if (!current_pool) [[unlikely]]
-    return start_pool().allocate(bytes);
-  return current_pool->allocate(bytes);
-}
+Block* Block::allocate(std::size_t bytes) { return local_pool().allocate(bytes); }
 
 void Block::free(Block* block) {
   if (block->owner == current_pool) {
@@ -282,9 +278,8 @@ void* allocate_large(std::size_t bytes) {
 }  // namespace
 
 void* allocate_object(std::size_t bytes) {
-  if (bytes > Piece::largest || !current_pool) [[unlikely]]
-    return bytes > Piece::largest ? allocate_large(bytes) : start_pool().allocate_piece(bytes + (bytes == 0));
-  return current_pool->allocate_piece(bytes + (bytes == 0));
+  if (bytes > Piece::largest) return allocate_large(bytes);
+  return local_pool().allocate_piece(bytes > 0 ? bytes : 1);
 }
 
 void free_object(void* object) {

@@ -73,7 +73,8 @@ Shape broadcast(std::string_view op, const Shape& a, const Shape& b);
 
 namespace detail {
 
-/// What shapes broadcast to that outlive this: one of them, which is not copied, or a new one.
+/// What shapes broadcast to: one of them, which is not copied, or a new one.
+/// Lifetime: every shape included must outlive this and its copies.
 class CommonShape {
  public:
   const Shape& operator*() const { return *shape_; }

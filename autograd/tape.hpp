@@ -6,8 +6,8 @@
 #include <string_view>
 #include <unordered_map>
 
+#include "autograd/gradient.hpp"
 #include "autograd/inspect.hpp"
-#include "autograd/tensor.hpp"
 
 namespace unroll {
 
@@ -97,7 +97,6 @@ class Tape {
     ++recorded_;
   }
   void forget(Node<T>* node);
-  void tidy(Node<T>* gone, bool mostly_gaps);
 
   struct Options {
     bool retain = false;                        ///< keep what the pass would release
@@ -135,6 +134,7 @@ class Tape {
   friend class UseTape<T>;
   struct Guard;
   static Tape& start();
+  void tidy(Node<T>* gone, bool mostly_gaps);
   void collect(std::span<const TensorRef<T>> roots);
   void backward_above_floor(std::span<const TensorRef<T>> roots, std::span<const Variable<T>> seeds);
   void mark(Tensor<T>& t);

@@ -32,8 +32,9 @@ void destroy_without_recursion(X* object, Link X::*link) {
 template <class T>
 TensorRef<T> Tensor<T>::make(const Shape& shape) {
   const index_t size = shape.size();
-  Block* const block = Block::allocate(static_cast<std::size_t>(size) * sizeof(T));
-  return TensorRef<T>(new Tensor(Ref<Block>(block), static_cast<T*>(block->data()), shape, size, size));
+  Ref<Block> block(Block::allocate(static_cast<std::size_t>(size) * sizeof(T)));
+  auto* const data = static_cast<T*>(block->data());
+  return TensorRef<T>(new Tensor(std::move(block), data, shape, size, size));
 }
 
 template <class T>

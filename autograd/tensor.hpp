@@ -6,9 +6,7 @@
 /// start `pitch` elements apart: a dense array is one run; a slice of a dense array along any axis is one
 /// piece for each index of the axes before it.
 ///
-/// Gradients. A gradient is allocated by the first write, which stores; later writes add. A view writes
-/// into its parent's gradient, unless somebody wants to see its own. The parent may then be defined in part
-/// only: `open` and `finish` fill what nobody wrote with zeros, no sooner than it is needed.
+/// Gradients are in gradient.hpp.
 
 #include <cstddef>
 #include <functional>
@@ -21,7 +19,6 @@
 #include "autograd/error.hpp"
 #include "autograd/pool.hpp"
 #include "autograd/shape.hpp"
-#include "autograd/traffic.hpp"
 
 namespace unroll {
 
@@ -41,8 +38,8 @@ template <class T>
 class Subpass;
 
 enum class GradState : std::uint8_t { none, partial, full };
-/// Where a gradient lies: in memory of its own; in the parent's, of a view, unless somebody wants to see it;
-/// or in that of the creator's input 0, where nobody else writes.
+/// Where a gradient lies: in memory of its own; a view's in its parent's, unless observed(); or, unless
+/// observed(), in that of the creator's input 0, where nobody else writes.
 enum class GradPlace : std::uint8_t { own, in_parent, in_addend };
 
 template <class T>
@@ -305,62 +302,9 @@ class ViewNode final : public ManyNode<T> {
   std::byte* written_;     ///< of each part whether a gradient was
 };
 
-/// Memory for the gradient of `t`, unless it has some.
-template <class T>
-void allocate_grad(Tensor<T>& t) {
-  if (t.grad_storage) return;
-  t.grad_storage = Ref<Block>(Block::allocate(static_cast<std::size_t>(t.shape.size()) * sizeof(T)));
-  t.grad = static_cast<T*>(t.grad_storage->data());
-}
-/// open_grad of a tensor in whose gradient others may have parts.
-template <class T>
-GradSlot<T> open_entangled_grad(Tensor<T>& t);
-/// The gradient of `t`, ready to be written; allocated if need be.
-template <class T>
-inline GradSlot<T> open_grad(Tensor<T>& t) {
-  if (t.grad_place != GradPlace::own || t.extras || t.grad_state == GradState::partial)
-    return open_entangled_grad(t);
-  // Most are results with memory of their own.
-  const index_t size = t.shape.size();
-  const bool add = t.grad_state == GradState::full;
-  if (add) {
-    current_traffic.added += bytes_of<T>(size);
-  } else {
-    allocate_grad(t);
-    t.grad_state = GradState::full;
-  }
-  return {t.grad, size, size, add};
-}
-/// The same for an op that can only add: filled with zeros first where nobody has written.
-template <class T>
-GradSlot<T> open_grad_to_add(Tensor<T>& t);
-/// Fills what nobody wrote with zeros, where parts of the gradient are written.
-template <class T>
-void complete_grad(Tensor<T>& t);
-/// The same for any gradient, so that the whole of it may be read.
-template <class T>
-inline void finish_grad(Tensor<T>& t) {
-  if (t.grad_state == GradState::partial) complete_grad(t);
-}
-template <class T>
-inline void clear_grad(Tensor<T>& t) {
-  t.grad_state = GradState::none;
-  t.grad_part = nullptr;
-  t.grad = nullptr;
-  t.grad_storage.reset();
-}
-/// Where the gradient lies that has been written.
-template <class T>
-GradSlot<T> grad_layout(const Tensor<T>& t) {
-  if (t.is_view() && !t.grad_storage) return {t.grad, t.grad_run, t.grad_pitch, true};
-  return {t.grad, t.shape.size(), t.shape.size(), true};
-}
 /// Gives a consumed view of an op's result a value again.
 template <class T>
 void restore(Tensor<T>& t);
-/// Sets or copies over runs and pitches.
-template <class T>
-void fill_runs(const GradSlot<T>& to, index_t size, T value);
 
 }  // namespace detail
 }  // namespace unroll

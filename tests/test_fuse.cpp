@@ -40,6 +40,23 @@ TEST_CASE("fuse: an expression is one node, whatever its size") {
   CHECK(y.shape() == Shape{3, 4});
 }
 
+TEST_CASE("fuse: an expression that is kept, copied and moved owns all it needs") {
+  const auto made = [] {
+    const V a = random_parameter({2, 1}, 1), b = random_parameter({1, 3}, 2);
+    auto product = a * b;  // of a shape that neither has
+    auto sum = product + 1.0;
+    auto copy = sum;
+    auto moved = std::move(sum);
+    return std::tuple(copy, std::move(moved), std::move(product) * b);
+  }();
+  const V a = random_parameter({2, 1}, 1), b = random_parameter({1, 3}, 2);
+  const V copy = std::get<0>(made), moved = std::get<1>(made), nested = std::get<2>(made);
+  CHECK(copy.shape() == Shape{2, 3});
+  CHECK(list(copy) == list(V(a * b + 1.0)));
+  CHECK(list(moved) == list(copy));
+  CHECK(list(nested) == list(V(a * b * b)));
+}
+
 TEST_CASE("fuse: every pattern of broadcasting, in value and gradient") {
   const std::vector<std::pair<Shape, Shape>> patterns = {{{3, 4}, {3, 4}},
                                                          {{3, 4}, {4}},
