@@ -33,7 +33,7 @@ class Recurrent : public detail::RecurrentLayers<detail::cell_number<Cell>> {
             Generator& rng = default_generator()) requires
       std::constructible_from<Cell, index_t, index_t, bool, Generator&>
       : Recurrent(
-            input, [&](index_t size) { return Cell(size, hidden, options.bias, rng); }, options, rng) {}
+            input, [&](index_t size) { return make_cell(size, hidden, options.bias, rng); }, options, rng) {}
   /// For cells with constructors of their own: `make(input)` gives a cell for inputs of that size; whether
   /// it has biases is its affair.
   template <std::invocable<index_t> Make>
@@ -79,6 +79,14 @@ class Recurrent : public detail::RecurrentLayers<detail::cell_number<Cell>> {
   using Layers = detail::RecurrentLayers<T>;
 
   class Cells;
+
+  // clang 14 compiles the constructor for the library's other cells as well, whatever it requires.
+  static Cell make_cell(index_t input, index_t hidden, bool bias, Generator& rng) {
+    if constexpr (std::constructible_from<Cell, index_t, index_t, bool, Generator&>)
+      return Cell(input, hidden, bias, rng);
+    else
+      fail<UsageError>("recurrent: this cell is not made from (input, hidden, bias, rng); give a function");
+  }
 
   State begin(index_t batch) const { return detail::initial_state_of(cells_.front(), batch); }
 
