@@ -2,9 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 
-#include "autograd/inspect.hpp"
-#include "autograd/tape.hpp"
+#include "autograd/fused_code.hpp"
 #include "autograd/variable.hpp"
 
 namespace unroll {
@@ -60,7 +60,7 @@ const Place* noted_place(const Node<T>& node) {
 
 /// The first op that made a bad value.
 struct FirstBad final : OpVisitor {
-  const char* op = nullptr;
+  std::optional<std::string_view> op;
   std::uint64_t inputs = 0;
   void see(const OpOutcome& outcome) override {
     if (op || !outcome.bad) return;
@@ -99,32 +99,31 @@ void check_gradient_anomaly(const Node<T>& node) {
 }
 
 template <class T>
-void inspect_fused(const Node<T>* node, std::span<Tensor<T>* const> inputs, const Shape& shape,
-                   std::string (*name)(), const std::function<void(OpVisitor&)>& walk) {
+void inspect_fused(const Node<T>* node, const FusedCode<T>& code, const T* numbers, Tensor<T>* const* inputs,
+                   const Shape& shape) {
   std::vector<Part> parts;
-  for (const Tensor<T>* t : inputs) parts.push_back(part_of(*t));
+  for (int k = 0; k < code.inputs; ++k) parts.push_back(part_of(*inputs[k]));
   if (AnomalyMode::active()) {
     if (node) note_place(*node);
     FirstBad first;
-    walk(first);
+    inspect_code(code, numbers, inputs, shape, first);
     if (first.op) {
       fail<UsageError>("anomaly: {}{} in {} made a bad value in an array {}; look at its inputs",
-                       Place::current ? Place::current->text(common_part(first.inputs, parts)) : "", first.op,
-                       name(), shape.str());
+                       Place::current ? Place::current->text(common_part(first.inputs, parts)) : "",
+                       *first.op, code.name(), shape.str());
     }
   }
   for (Onlooker* o = Onlooker::first(); o; o = o->outer()) {
     o->begin(parts);
-    walk(*o);
+    inspect_code(code, numbers, inputs, shape, *o);
     o->end();
   }
 }
 
-#define UNROLL_INSTANTIATE(T)                                                                               \
-  template void check_anomaly(const Node<T>&, const Tensor<T>&);                                            \
-  template void check_gradient_anomaly(const Node<T>&);                                                     \
-  template void inspect_fused(const Node<T>*, std::span<Tensor<T>* const>, const Shape&, std::string (*)(), \
-                              const std::function<void(OpVisitor&)>&);
+#define UNROLL_INSTANTIATE(T)                                    \
+  template void check_anomaly(const Node<T>&, const Tensor<T>&); \
+  template void check_gradient_anomaly(const Node<T>&);          \
+  template void inspect_fused(const Node<T>*, const FusedCode<T>&, const T*, Tensor<T>* const*, const Shape&);
 UNROLL_INSTANTIATE(float)
 UNROLL_INSTANTIATE(double)
 

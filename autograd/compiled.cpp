@@ -3,9 +3,31 @@
 #include <algorithm>
 #include <cmath>
 
+#include "autograd/fused_code.hpp"
 #include "autograd/reduce.hpp"
 
 namespace unroll::detail {
+
+template <class T>
+Variable<T> run_compiled(ScalarOp op, Tensor<T>* const* inputs, const Shape& shape) {
+  Variable<T> y;
+  run_code<T>(code_of<T>(op), nullptr, inputs, shape, &y);
+  return y;
+}
+
+template <class T>
+Variable<T> apply_compiled(ScalarOp op, std::span<const Variable<T>> arguments) {
+  const std::string_view name = facts_of(op).name;
+  Tensor<T>* inputs[max_op_arity];
+  CommonShape shape;
+  for (std::size_t k = 0; k < arguments.size(); ++k) {
+    inputs[k] = arguments[k].tensor();
+    if (!inputs[k]) fail_empty(name, k);
+    shape.include(name, inputs[k]->shape);
+  }
+  return run_compiled(op, inputs, *shape);
+}
+
 template <class T>
 Variable<T> absorb(const Variable<T>& d, const Variable<T>& g) {
   const bool finite = std::all_of(g.data(), g.data() + g.size(), [](T x) { return std::isfinite(x); });
@@ -25,8 +47,10 @@ Variable<T> fit_to(const Variable<T>& x, const Shape& shape) {
   return sum_to(x, shape);
 }
 
-#define UNROLL_INSTANTIATE(T)                                          \
-  template Variable<T> absorb(const Variable<T>&, const Variable<T>&); \
+#define UNROLL_INSTANTIATE(T)                                                   \
+  template Variable<T> run_compiled(ScalarOp, Tensor<T>* const*, const Shape&); \
+  template Variable<T> apply_compiled(ScalarOp, std::span<const Variable<T>>);  \
+  template Variable<T> absorb(const Variable<T>&, const Variable<T>&);          \
   template Variable<T> fit_to(const Variable<T>&, const Shape&);
 UNROLL_INSTANTIATE(float)
 UNROLL_INSTANTIATE(double)

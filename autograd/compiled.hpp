@@ -3,6 +3,7 @@
 /// recorded backward passes of higher derivatives.
 
 #include <initializer_list>
+#include <span>
 
 #include "autograd/variable.hpp"
 
@@ -24,7 +25,11 @@ enum class ScalarOp : std::uint8_t {
 
 /// One scalar op on Variables as a node of its own, with broadcasting.
 template <class T>
-Variable<T> apply_compiled(ScalarOp op, std::initializer_list<Variable<T>> arguments);
+Variable<T> apply_compiled(ScalarOp op, std::span<const Variable<T>> arguments);
+template <class T>
+Variable<T> apply_compiled(ScalarOp op, std::initializer_list<Variable<T>> arguments) {
+  return apply_compiled(op, std::span<const Variable<T>>(arguments.begin(), arguments.size()));
+}
 
 /// The same where the inputs have been checked and `shape` is what they broadcast to: how an expression of
 /// one op is computed, so that a user's file need not compile it.

@@ -2,7 +2,6 @@
 
 namespace unroll::detail {
 
-template Variable<double> apply_compiled(ScalarOp, std::initializer_list<Variable<double>>);
-template Variable<double> run_compiled(ScalarOp, Tensor<double>* const*, const Shape&);
+template const FusedCode<double>& code_of(ScalarOp);
 
 }  // namespace unroll::detail

@@ -2,7 +2,6 @@
 
 namespace unroll::detail {
 
-template Variable<float> apply_compiled(ScalarOp, std::initializer_list<Variable<float>>);
-template Variable<float> run_compiled(ScalarOp, Tensor<float>* const*, const Shape&);
+template const FusedCode<float>& code_of(ScalarOp);
 
 }  // namespace unroll::detail

@@ -8,7 +8,7 @@
 #include <tuple>
 #include <utility>
 
-#include "autograd/fused_node.hpp"
+#include "autograd/fused_kernel.hpp"
 
 namespace unroll {
 inline namespace UNROLL_ISA {
@@ -74,6 +74,12 @@ struct element_type<X, Rest...> {
   using type = typename std::decay_t<X>::value_type;
 };
 
+/// A number in an expression.
+template <class T>
+struct Const {
+  T c;
+};
+
 template <class T, class X>
 auto as_argument(X&& x) {
   using D = std::decay_t<X>;
@@ -129,35 +135,41 @@ auto make_expr(X&&... x) {
   return e;
 }
 
-// --- the tree without its handles, which the kernel and the node keep ------------------------------------
+// --- the tree without its handles ------------------------------------------------------------------------
 
+template <class A>
+struct stripped;
 template <class T>
-Slot strip(const Input<T>&) {
-  return {};
+struct stripped<Input<T>> {
+  using type = Slot;
+};
+template <class T>
+struct stripped<Const<T>> {
+  using type = Literal;
+};
+template <class T, int K>
+struct stripped<Argument<T, K>> {
+  using type = Arg<K>;
+};
+template <class Op, class T, class... A>
+struct stripped<Expr<Op, T, A...>> {
+  using type = Tree<Op, typename stripped<A>::type...>;
+};
+
+/// Writes the inputs and numbers of an expression, in order of appearance.
+template <class T>
+void gather(const Input<T>& x, Tensor<T>**& inputs, T*&) {
+  *inputs++ = x.tensor.get();
 }
 template <class T>
-Const<T> strip(const Const<T>& c) {
-  return c;
+void gather(const Const<T>& x, Tensor<T>**&, T*& numbers) {
+  *numbers++ = x.c;
 }
 template <class T, int K>
-Arg<K> strip(const Argument<T, K>&) {
-  return {};
-}
+void gather(const Argument<T, K>&, Tensor<T>**&, T*&) {}
 template <class Op, class T, class... A>
-auto strip(const Expr<Op, T, A...>& e) {
-  return std::apply([](const auto&... a) { return Tree<Op, decltype(strip(a))...>{{strip(a)...}}; },
-                    e.arguments);
-}
-
-template <class T>
-void gather_inputs(const Input<T>& x, Tensor<T>**& to) {
-  *to++ = x.tensor.get();
-}
-template <class T>
-void gather_inputs(const Const<T>&, Tensor<T>**&) {}
-template <class Op, class T, class... A>
-void gather_inputs(const Expr<Op, T, A...>& e, Tensor<T>**& to) {
-  std::apply([&](const auto&... a) { (gather_inputs(a, to), ...); }, e.arguments);
+void gather(const Expr<Op, T, A...>& e, Tensor<T>**& inputs, T*& numbers) {
+  std::apply([&](const auto&... a) { (gather(a, inputs, numbers), ...); }, e.arguments);
 }
 
 }  // namespace UNROLL_ISA
@@ -171,14 +183,16 @@ inline namespace UNROLL_ISA {
 template <class Op, class T, class... A>
 Variable<T> Expr<Op, T, A...>::evaluate() const {
   static_assert(!detail::is_symbolic<Expr>::value, "an argument of fuse() has no value outside its lambda");
-  using Stripped = decltype(detail::strip(*this));
-  std::array<detail::Tensor<T>*, detail::tree_slots<Stripped>> inputs;
-  detail::Tensor<T>** to = inputs.data();
-  detail::gather_inputs(*this, to);
+  using Stripped = typename detail::stripped<Expr>::type;
+  std::array<detail::Tensor<T>*, detail::tree_size<Stripped>.slots> inputs;
+  T numbers[detail::tree_size<Stripped>.numbers + 1];
+  detail::Tensor<T>** next_input = inputs.data();
+  T* next_number = numbers;
+  detail::gather(*this, next_input, next_number);
   if constexpr ((std::is_same_v<A, Input<T>> && ...)) {
     return detail::run_compiled<T>(Op::id, inputs.data(), *shape);
   } else {
-    return detail::run_fused<T>(std::tuple{detail::strip(*this)}, inputs, *shape)[0];
+    return detail::run_fused<T, Stripped>(numbers, inputs, *shape)[0];
   }
 }
 
@@ -187,20 +201,23 @@ Variable<T> Expr<Op, T, A...>::evaluate() const {
 namespace detail {
 inline namespace UNROLL_ISA {
 
+/// A lambda's results, some of which may be plain numbers.
+template <class T, class... E, std::size_t L>
+auto run_lambda(const std::array<Tensor<T>*, L>& inputs, const Shape& shape, const E&... outputs) {
+  T numbers[(1 + ... + tree_size<typename stripped<E>::type>.numbers)];
+  Tensor<T>** no_input = nullptr;
+  T* next_number = numbers;
+  (gather(outputs, no_input, next_number), ...);
+  return run_fused<T, typename stripped<E>::type...>(numbers, inputs, shape);
+}
+
 template <class T, class E>
-auto lambda_tree(const E& e) {
+auto as_result(const E& e) {
   if constexpr (Number<E>) {
     return Const<T>{static_cast<T>(e)};
   } else {
-    return strip(e);
+    return e;
   }
-}
-
-template <class T, class... E, std::size_t L>
-auto run_lambda(const std::tuple<E...>& outputs, std::array<Tensor<T>*, L> inputs, const Shape& shape) {
-  return std::apply(
-      [&](const auto&... e) { return run_fused<T>(std::tuple{lambda_tree<T>(e)...}, inputs, shape); },
-      outputs);
 }
 
 template <class X>
@@ -222,6 +239,7 @@ auto trace_lambda(F&& f, std::index_sequence<K...>) {
 ///   `Variable y = fuse([](auto a, auto b) { return tanh(a) * b; }, x, w);`
 ///   `auto [c2, h2] = fuse([](auto…) { …; return std::tuple(c, h); }, …);`
 /// Shapes: all arguments broadcast to one shape, which every output gets.
+/// Limits: 64 arguments and 16 outputs, checked when it is compiled.
 /// The lambda is only traced, once, at compile time: it must not capture Variables.
 template <class F, class... X>
 requires detail::Operands<X...>
@@ -242,11 +260,13 @@ auto fuse(F&& f, X&&... x) {
     shape = k == 0 ? inputs[k]->shape : broadcast("fuse", shape, inputs[k]->shape);
   }
   auto traced = detail::trace_lambda<T>(std::forward<F>(f), std::index_sequence_for<X...>{});
+  const auto run = [&](const auto&... e) {
+    return detail::run_lambda<T>(inputs, shape, detail::as_result<T>(e)...);
+  };
   if constexpr (detail::is_tuple<decltype(traced)>::value) {
-    return std::apply([&](auto&&... e) { return detail::run_lambda<T>(std::tuple(e...), inputs, shape); },
-                      traced);
+    return std::apply(run, traced);
   } else {
-    return detail::run_lambda<T>(std::tuple(traced), inputs, shape)[0];
+    return run(traced)[0];
   }
 }
 

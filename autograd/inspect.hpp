@@ -3,7 +3,6 @@
 /// fused expression make. Behind anomaly mode and the diagnosis of recurrent layers.
 
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -78,7 +77,7 @@ struct Place {
 
 /// What one scalar op of a fused expression made, in some elements.
 struct OpOutcome {
-  const char* op;
+  std::string_view op;
   int number;            ///< of the op in the expression, arguments first
   std::uint64_t inputs;  ///< bit k: input k of the expression goes into it, not by way of a sigmoid or tanh
   std::span<const double> values;
@@ -114,12 +113,6 @@ class Onlooker : public OpVisitor {
   Onlooker* outer_;
   static inline thread_local constinit Onlooker* innermost = nullptr;
 };
-
-/// Shows a fused expression to those who look on: `walk` computes it again for a visitor. In anomaly mode
-/// throws where an op made a bad value. `node` is null where nothing was recorded.
-template <class T>
-void inspect_fused(const Node<T>* node, std::span<Tensor<T>* const> inputs, const Shape& shape,
-                   std::string (*name)(), const std::function<void(OpVisitor&)>& walk);
 
 }  // namespace detail
 }  // namespace unroll

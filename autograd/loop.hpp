@@ -28,7 +28,34 @@ struct Layout {
   index_t run, pitch;
 };
 
+template <class T>
+Layout layout_of(const Tensor<T>& t) {
+  return {&t.shape, t.run, t.pitch};
+}
+
 /// Plans the walk over `shape`, in row-major order; fills one lane for each layout.
 Loop plan_loop(const Shape& shape, std::span<const Layout> layouts, Lane* lanes);
+
+/// Calls f(rows' base offsets, slab number) for each combination of the outer axes.
+template <class F>
+void for_slabs(const Loop& loop, F&& f) {
+  index_t index[Shape::max_rank] = {};
+  index_t slab = 0;
+  for (;;) {
+    f(static_cast<const index_t*>(index), slab++);
+    int axis = loop.outer_rank - 1;
+    for (; axis >= 0; --axis) {
+      if (++index[axis] < loop.outer[axis]) break;
+      index[axis] = 0;
+    }
+    if (axis < 0) return;
+  }
+}
+
+inline index_t outer_offset(const Loop& loop, const Lane& lane, const index_t* index) {
+  index_t offset = 0;
+  for (int k = 0; k < loop.outer_rank; ++k) offset += index[k] * lane.outer[k];
+  return offset;
+}
 
 }  // namespace unroll::detail

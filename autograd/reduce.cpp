@@ -1,6 +1,7 @@
 #include "autograd/reduce.hpp"
 
 #include "autograd/functions.hpp"
+#include "autograd/loop.hpp"
 #include "autograd/views.hpp"
 
 namespace unroll {

@@ -246,7 +246,7 @@ template <class T>
 
 /// Before an op computes: checks that its inputs can be used. Returns whether it is to be recorded.
 template <class T>
-bool begin_op(std::string_view op, std::span<Tensor<T>* const> inputs) {
+[[gnu::always_inline]] inline bool begin_op(std::string_view op, std::span<Tensor<T>* const> inputs) {
   bool record = false;
   const bool off = NoGrad::active();
   for (std::size_t k = 0; k < inputs.size(); ++k) {

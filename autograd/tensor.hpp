@@ -168,13 +168,16 @@ class Node {
   /// Ties the node to its inputs and outputs.
   [[gnu::always_inline]] void connect(std::span<Tensor<T>* const> inputs,
                                       std::span<const TensorRef<T>> outputs) {
+    connect_inputs(inputs);
+    for (std::size_t k = 0; k < output_count_; ++k) outputs_[k] = nullptr;
+    for (std::size_t k = 0; k < outputs.size(); ++k)
+      if (outputs[k]) adopt(k, outputs[k]);
+  }
+  [[gnu::always_inline]] void connect_inputs(std::span<Tensor<T>* const> inputs) {
     for (std::size_t k = 0; k < inputs.size(); ++k) {
       inputs_[k] = TensorRef<T>(inputs[k]);
       versions_[k] = inputs[k]->version();
     }
-    for (std::size_t k = 0; k < output_count_; ++k) outputs_[k] = nullptr;
-    for (std::size_t k = 0; k < outputs.size(); ++k)
-      if (outputs[k]) adopt(k, outputs[k]);
   }
   /// Makes `out` output number k.
   void adopt(std::size_t k, const TensorRef<T>& out) {

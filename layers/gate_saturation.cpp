@@ -51,7 +51,7 @@ GateSaturation::Gate& GateSaturation::gate_of(const detail::OpOutcome& outcome, 
   if (at == seen_.end()) {
     const detail::Part part = detail::common_part(outcome.inputs, inputs_);
     std::string name = part.count > 1 ? place_->gate(part) : fmt::format("{} {}", outcome.op, number + 1);
-    at = seen_.insert(at, {number, {run_->path, std::move(name), outcome.op}});
+    at = seen_.insert(at, {number, {run_->path, std::move(name), std::string(outcome.op)}});
   }
   return at->gate;
 }

@@ -110,6 +110,17 @@ TEST_CASE("views: overlapping slices") {
   check([](const V& x) { return sum(slice(x, 0, 0, 2) * 2.0) + sum(square(slice(x, 0, 1, 3))); }, {3, 5});
 }
 
+TEST_CASE("views: overlapping slices of which a part is left over behind the last SIMD block") {
+  for (index_t n = 1; n <= 20; ++n) {
+    const auto x = random_parameter({n + 2}, static_cast<std::uint64_t>(n));
+    sum(slice(x, 0, 0, n) * slice(x, 0, 1, n + 1) + slice(x, 0, 2, n + 2)).backward();
+    for (index_t i = 0; i < n + 2; ++i) {  // Σ xᵢ xᵢ₊₁ + xᵢ₊₂ over i < n
+      const double left = i >= 1 && i <= n ? x.data()[i - 1] : 0, right = i < n ? x.data()[i + 1] : 0;
+      CHECK(x.grad().data()[i] == doctest::Approx(left + right + (i >= 2)).epsilon(1e-14));
+    }
+  }
+}
+
 TEST_CASE("views: overlapping slices that one fused op reads and that span many SIMD blocks") {
   check([](const V& x) { return slice(x, 0, 0, 60) * slice(x, 0, 2, 62); }, {64});
   check([](const V& x) { return slice(x, 0, 2, 62) * slice(x, 0, 0, 60) * slice(x, 0, 4, 64); }, {64});
