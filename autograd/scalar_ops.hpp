@@ -6,7 +6,7 @@
 #include <array>
 
 #include "autograd/compiled.hpp"
-#include "autograd/simd.hpp"
+#include "autograd/simd_squash.hpp"
 
 namespace unroll::detail {
 inline namespace UNROLL_ISA {
@@ -38,7 +38,7 @@ template <class T> Dyn<T> ge(const Dyn<T>& a, const Dyn<T>& b) { return Dyn<T>(a
 template <class T> Dyn<T> eq(const Dyn<T>& a, const Dyn<T>& b) { return Dyn<T>(apply_compiled<T>(ScalarOp::equal, {a.v, b.v})); }
 template <class T> Dyn<T> select(const Dyn<T>& m, const Dyn<T>& a, const Dyn<T>& b) { return Dyn<T>(apply_compiled<T>(ScalarOp::where, {m.v, a.v, b.v})); }
 
-template <class T> UNROLL_INLINE Batch<T> sigmoid(Batch<T> x) { return Batch<T>(T{1}) / (Batch<T>(T{1}) + exp(-x)); }
+UNROLL_INLINE Batch<double> sigmoid(Batch<double> x) { return Batch<double>(1.0) / (Batch<double>(1.0) + exp(-x)); }
 // clang-format on
 
 /// g, a multiple of d that may be infinite or undefined: nothing flows where d is 0.

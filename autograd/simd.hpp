@@ -53,7 +53,7 @@ template <class T> UNROLL_INLINE Batch<T> expm1(Batch<T> x) { return xsimd::expm
 template <class T> UNROLL_INLINE Batch<T> log1p(Batch<T> x) { return xsimd::log1p(x); }
 template <class T> UNROLL_INLINE Batch<T> sqrt(Batch<T> x) { return xsimd::sqrt(x); }
 template <class T> UNROLL_INLINE Batch<T> abs(Batch<T> x) { return xsimd::abs(x); }
-template <class T> UNROLL_INLINE Batch<T> tanh(Batch<T> x) { return xsimd::tanh(x); }
+UNROLL_INLINE Batch<double> tanh(Batch<double> x) { return xsimd::tanh(x); }
 template <class T> UNROLL_INLINE Batch<T> sin(Batch<T> x) { return xsimd::sin(x); }
 template <class T> UNROLL_INLINE Batch<T> cos(Batch<T> x) { return xsimd::cos(x); }
 template <class T> UNROLL_INLINE Mask<T> gt(Batch<T> a, Batch<T> b) { return a > b; }
