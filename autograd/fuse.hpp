@@ -26,12 +26,34 @@ struct Argument {
   using value_type = T;
 };
 
+/// The arguments of an op.
+template <class... A>
+struct Arguments;
+template <class A>
+struct Arguments<A> {
+  A a;
+  void each(auto&& f) const { f(a); }
+};
+template <class A, class B>
+struct Arguments<A, B> {
+  A a;
+  B b;
+  void each(auto&& f) const { f(a), f(b); }
+};
+template <class A, class B, class C>
+struct Arguments<A, B, C> {
+  A a;
+  B b;
+  C c;
+  void each(auto&& f) const { f(a), f(b), f(c); }
+};
+
 /// An op on operands, not computed yet. It holds its inputs, so it is safe to keep (`auto e = a * b;`);
 /// each use of it computes it again: write `Variable e = a * b;` to compute it once.
 template <class Op, class T, class... A>
 struct Expr {
   using value_type = T;
-  std::tuple<A...> arguments;
+  Arguments<A...> arguments;
   detail::CommonShape shape;
   Variable<T> evaluate() const;
 };
@@ -127,10 +149,9 @@ auto make_expr(X&&... x) {
   using E = Expr<Op, T, decltype(as_argument<T>(std::forward<X>(x)))...>;
   E e{{as_argument<T>(std::forward<X>(x))...}, {}};
   if constexpr (!is_symbolic<E>::value) {
-    const auto include = [&](const Shape* s) {
-      if (s) e.shape.include(Op::name, *s);
-    };
-    std::apply([&](const auto&... a) { (include(shape_of(Op::name, a)), ...); }, e.arguments);
+    e.arguments.each([&](const auto& a) {
+      if (const Shape* s = shape_of(Op::name, a)) e.shape.include(Op::name, *s);
+    });
   }
   return e;
 }
@@ -169,7 +190,7 @@ template <class T, int K>
 void gather(const Argument<T, K>&, Tensor<T>**&, T*&) {}
 template <class Op, class T, class... A>
 void gather(const Expr<Op, T, A...>& e, Tensor<T>**& inputs, T*& numbers) {
-  std::apply([&](const auto&... a) { (gather(a, inputs, numbers), ...); }, e.arguments);
+  e.arguments.each([&](const auto& a) { gather(a, inputs, numbers); });
 }
 
 }  // namespace UNROLL_ISA

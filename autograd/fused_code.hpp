@@ -11,7 +11,7 @@ namespace unroll::detail {
 /// Where the gradient of one input goes.
 template <class T>
 struct Sink {
-  T* data;       ///< null where no gradient is wanted
+  T* data;       ///< null where no gradient is wanted; the others are undefined then
   index_t mask;  ///< −1 walks along the columns; 0 stays, for what sums a block up
   bool add;
 };

@@ -17,15 +17,15 @@
 namespace unroll::detail {
 inline namespace UNROLL_ISA {
 
-/// Walks over the trees of an expression: those behind one another number their slots and numbers on.
+/// Walks over the trees of an expression, one behind the other.
 template <class... Trees>
 struct Walks {
-  template <std::size_t M>
-  using At = Walk<std::tuple_element_t<M, std::tuple<Trees...>>, size_before<Trees...>(M).slots,
+  template <class X, std::size_t M>
+  using At = Walk<X, size_before<Trees...>(M).steps, size_before<Trees...>(M).slots,
                   size_before<Trees...>(M).numbers>;
   static constexpr TreeSize size = size_before<Trees...>(sizeof...(Trees));
   static constexpr auto steps = [] {
-    std::array<CodeStep, (0 + ... + tree_size<Trees>.steps)> steps{};
+    std::array<CodeStep, size.steps> steps{};
     StepWriter writer{steps.data()};
     (writer.write(Trees{}), ...);
     return steps;
@@ -38,12 +38,14 @@ template <class T, int L, class... Trees>
                                                   index_t cols, T* const* out) {
   using N = Batch<T>;
   using W = Walks<Trees...>;
-  N x[L + 1], c[W::size.numbers + 1];
+  N x[L + 1], c[W::size.numbers + 1], v[W::size.steps];
   for (int k = 0; k < W::size.numbers; ++k) c[k] = N(numbers[k]);
   for (index_t j = 0; j < cols; j += static_cast<index_t>(N::size)) {
     for (int k = 0; k < L; ++k) x[k] = N::load_unaligned(row[k] + (j & masks[k]));
     [&]<std::size_t... M>(std::index_sequence<M...>) __attribute__((always_inline)) {
-      (W::template At<M>::eval(x, c).v.store_unaligned(out[M] + j), ...);
+      ((W::template At<Trees, M>::eval(x, c, v),
+        v[W::template At<Trees, M>::root].store_unaligned(out[M] + j)),
+       ...);
     }
     (std::index_sequence_for<Trees...>{});
   }
@@ -57,14 +59,15 @@ template <class T, int L, class... Trees>
   using N = Batch<T>;
   using W = Walks<Trees...>;
   constexpr int outputs = sizeof...(Trees);
-  N x[L + 1], c[W::size.numbers + 1], dy[outputs], adjoints[L + 1];
+  N x[L + 1], c[W::size.numbers + 1], v[W::size.steps], dy[outputs], adjoints[L + 1];
   for (int k = 0; k < W::size.numbers; ++k) c[k] = N(numbers[k]);
   for (index_t j = 0; j < cols; j += static_cast<index_t>(N::size)) {
     for (int k = 0; k < L; ++k) x[k] = N::load_unaligned(row[k] + (j & masks[k]));
     for (int m = 0; m < outputs; ++m) dy[m] = out_grad[m] ? N::load_unaligned(out_grad[m] + j) : N(T{0});
     for (int k = 0; k < L; ++k) adjoints[k] = N(T{0});
     [&]<std::size_t... M>(std::index_sequence<M...>) __attribute__((always_inline)) {
-      (W::template At<M>::push(W::template At<M>::eval(x, c), dy[M], dy[M], adjoints), ...);
+      ((W::template At<Trees, M>::eval(x, c, v), W::template At<Trees, M>::push(v, dy[M], dy[M], adjoints)),
+       ...);
     }
     (std::index_sequence_for<Trees...>{});
     for (int k = 0; k < L; ++k) {
@@ -88,7 +91,7 @@ inline constexpr FusedCode<T> code_for{&forward_row<T, L, Trees...>,
                                        name_for<Trees...>,
                                        Walks<Trees...>::steps.data(),
                                        Walks<Trees...>::steps.size(),
-                                       tree_size<std::tuple_element_t<0, std::tuple<Trees...>>>.steps - 1,
+                                       size_before<Trees...>(1).steps - 1,
                                        L,
                                        Walks<Trees...>::size.numbers,
                                        sizeof...(Trees),

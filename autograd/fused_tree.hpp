@@ -2,7 +2,6 @@
 /// \file Trees of scalar ops: their values, and the adjoints of their inputs in a second walk.
 
 #include <array>
-#include <tuple>
 #include <utility>
 
 #include "autograd/fused_code.hpp"
@@ -33,25 +32,18 @@ inline constexpr TreeSize tree_size<Literal>{1, 0, 1};
 template <class Op, class... A>
 inline constexpr TreeSize tree_size<Tree<Op, A...>>{
     (1 + ... + tree_size<A>.steps), (0 + ... + tree_size<A>.slots), (0 + ... + tree_size<A>.numbers)};
-/// The slots and numbers in the first k of several trees.
+/// The steps, slots and numbers of the first k of several trees.
 template <class... A>
 constexpr TreeSize size_before(std::size_t k) {
   const TreeSize sizes[] = {tree_size<A>..., {}};
   TreeSize sum{0, 0, 0};
-  for (std::size_t i = 0; i < k; ++i) sum.slots += sizes[i].slots, sum.numbers += sizes[i].numbers;
+  for (std::size_t i = 0; i < k; ++i) {
+    sum.steps += sizes[i].steps;
+    sum.slots += sizes[i].slots;
+    sum.numbers += sizes[i].numbers;
+  }
   return sum;
 }
-
-/// The value of every node of a tree.
-template <class N, class X>
-struct Values {
-  N v;
-};
-template <class N, class Op, class... A>
-struct Values<N, Tree<Op, A...>> {
-  N v;
-  std::tuple<Values<N, A>...> below;
-};
 
 /// Ops that do not use all of their arguments everywhere.
 template <class Op>
@@ -59,68 +51,71 @@ inline constexpr bool selects =
     std::is_same_v<Op, where_op> || std::is_same_v<Op, minimum_op> || std::is_same_v<Op, maximum_op> ||
     std::is_same_v<Op, clamp_op> || std::is_same_v<Op, relu_op>;
 
-/// The two walks over a tree behind I slots and C numbers of others.
+/// The two walks over a tree behind S steps, I slots and C numbers of others.
 ///
-/// eval computes the value of every node. push takes the adjoint d of the tree's value down to the inputs.
-/// `taken` is the adjoint of the whole, or of the argument of the nearest op above that selects: where it is
-/// 0 the value was not used, and whatever 0 · ∞ made on the way down must not arrive. fused_graph.cpp does
-/// the same with recorded ops.
-template <class X, int I = 0, int C = 0>
+/// eval computes the value v[s] of every step s, postfix. push takes the adjoint d of the tree's value down
+/// to the inputs. `taken` is the adjoint of the whole, or of the argument of the nearest op above that
+/// selects: where it is 0 the value was not used, and whatever 0 · ∞ made on the way down must not arrive.
+/// fused_graph.cpp does the same with recorded ops.
+template <class X, int S = 0, int I = 0, int C = 0>
 struct Walk;
 
-template <int I, int C>
-struct Walk<Slot, I, C> {
+template <int S, int I, int C>
+struct Walk<Slot, S, I, C> {
+  static constexpr int root = S;
   template <class N>
-  static UNROLL_INLINE Values<N, Slot> eval(const N* in, const N*) {
-    return {in[I]};
+  static UNROLL_INLINE void eval(const N* in, const N*, N* v) {
+    v[S] = in[I];
   }
   template <class N>
-  static UNROLL_INLINE void push(const Values<N, Slot>&, const N& d, const N& taken, N* adjoints) {
+  static UNROLL_INLINE void push(const N*, const N& d, const N& taken, N* adjoints) {
     adjoints[I] = num::absorb(taken, d);
   }
 };
-template <int K, int I, int C>
-struct Walk<Arg<K>, I, C> {
+template <int K, int S, int I, int C>
+struct Walk<Arg<K>, S, I, C> {
+  static constexpr int root = S;
   template <class N>
-  static UNROLL_INLINE Values<N, Arg<K>> eval(const N* in, const N*) {
-    return {in[K]};
+  static UNROLL_INLINE void eval(const N* in, const N*, N* v) {
+    v[S] = in[K];
   }
   template <class N>
-  static UNROLL_INLINE void push(const Values<N, Arg<K>>&, const N& d, const N& taken, N* adjoints) {
+  static UNROLL_INLINE void push(const N*, const N& d, const N& taken, N* adjoints) {
     adjoints[K] += num::absorb(taken, d);
   }
 };
-template <int I, int C>
-struct Walk<Literal, I, C> {
+template <int S, int I, int C>
+struct Walk<Literal, S, I, C> {
+  static constexpr int root = S;
   template <class N>
-  static UNROLL_INLINE Values<N, Literal> eval(const N*, const N* numbers) {
-    return {numbers[C]};
+  static UNROLL_INLINE void eval(const N*, const N* numbers, N* v) {
+    v[S] = numbers[C];
   }
   template <class N>
-  static UNROLL_INLINE void push(const Values<N, Literal>&, const N&, const N&, N*) {}
+  static UNROLL_INLINE void push(const N*, const N&, const N&, N*) {}
 };
-template <class Op, class... A, int I, int C>
-struct Walk<Tree<Op, A...>, I, C> {
-  template <std::size_t K>
-  using Argument = Walk<std::tuple_element_t<K, std::tuple<A...>>, I + size_before<A...>(K).slots,
+template <class Op, class... A, int S, int I, int C>
+struct Walk<Tree<Op, A...>, S, I, C> {
+  static constexpr int root = S + tree_size<Tree<Op, A...>>.steps - 1;
+  template <class X, std::size_t K>
+  using Argument = Walk<X, S + size_before<A...>(K).steps, I + size_before<A...>(K).slots,
                         C + size_before<A...>(K).numbers>;
 
   template <class N>
-  static UNROLL_INLINE Values<N, Tree<Op, A...>> eval(const N* in, const N* numbers) {
-    return [&]<std::size_t... K>(std::index_sequence<K...>) __attribute__((always_inline)) {
-      const std::tuple<Values<N, A>...> below{Argument<K>::eval(in, numbers)...};
-      return Values<N, Tree<Op, A...>>{Op::value(std::get<K>(below).v...), below};
+  static UNROLL_INLINE void eval(const N* in, const N* numbers, N* v) {
+    [&]<std::size_t... K>(std::index_sequence<K...>) __attribute__((always_inline)) {
+      (Argument<A, K>::eval(in, numbers, v), ...);
+      v[root] = Op::value(v[Argument<A, K>::root]...);
     }
     (std::index_sequence_for<A...>{});
   }
   template <class N>
-  static UNROLL_INLINE void push(const Values<N, Tree<Op, A...>>& values, const N& d, const N& taken,
-                                 N* adjoints) {
+  static UNROLL_INLINE void push(const N* v, const N& d, const N& taken, N* adjoints) {
     [&]<std::size_t... K>(std::index_sequence<K...>) __attribute__((always_inline)) {
       std::array<N, sizeof...(A)> ds =
-          Op::adjoint(selects<Op> ? num::absorb(taken, d) : d, values.v, std::get<K>(values.below).v...);
+          Op::adjoint(selects<Op> ? num::absorb(taken, d) : d, v[root], v[Argument<A, K>::root]...);
       mutate(Op::id, ds);
-      (Argument<K>::push(std::get<K>(values.below), ds[K], selects<Op> ? ds[K] : taken, adjoints), ...);
+      (Argument<A, K>::push(v, ds[K], selects<Op> ? ds[K] : taken, adjoints), ...);
     }
     (std::index_sequence_for<A...>{});
   }

@@ -147,7 +147,8 @@ void backward_walking(const FusedCode<T>& code, const T* numbers, Tensor<T>* con
     for (int k = 0; k < count; ++k)
       if (sinks[k].data && (sink_lanes[k].mask == 0) == sum) f(k);
   };
-  for (int k = 0; k < count; ++k) to[k] = {nullptr, sink_lanes[k].mask, sinks[k].add};
+  for (int k = 0; k < count; ++k) to[k].data = nullptr;
+  each_sink(false, [&](int k) { to[k] = {nullptr, -1, sinks[k].add}; });
   each_sink(true, [&](int k) { to[k] = {sums[k].block, 0, true}; });
   for_slabs(loop, [&](const index_t* index, index_t) {
     const auto row_of = [&](int k, index_t r) {
