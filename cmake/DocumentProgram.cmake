@@ -53,11 +53,8 @@ function(unroll_document_program name document)
 
   set(source ${CMAKE_CURRENT_BINARY_DIR}/${name}.cpp)
   file(CONFIGURE OUTPUT ${source} CONTENT "${program}int main() {\n${calls}}\n" @ONLY)
-  add_executable(${name} ${source})
-  set_target_properties(${name} PROPERTIES CXX_EXTENSIONS OFF)
-  target_link_libraries(${name} PRIVATE unroll unroll_flags)
-  # A document shows results that it does not use.
-  target_compile_options(${name} PRIVATE ${UNROLL_TEST_FLAGS} -Wno-unused)
+  unroll_test_program(${name} ${source})
+  target_compile_options(${name} PRIVATE -Wno-unused) # a document shows results that it does not use
   set(folder ${CMAKE_CURRENT_BINARY_DIR}/${name}_files)
   file(MAKE_DIRECTORY ${folder})
   add_test(NAME ${name} COMMAND ${name} WORKING_DIRECTORY ${folder})

@@ -30,5 +30,5 @@ consume package "${package[@]}"
 consume plain-x86-64 "${package[@]}" -DCMAKE_CXX_FLAGS=-march=x86-64
 consume native "${package[@]}" -DCMAKE_CXX_FLAGS=-march=native
 # Several files at a time and without debug information: this compiles the whole library again.
-consume subdirectory -DUNROLL_SOURCE="$source" -DBUILD_SHARED_LIBS=ON -DUNROLL_UNITE_LIBRARY=ON -DCMAKE_BUILD_TYPE=Debug \
+consume subdirectory -DUNROLL_SOURCE="$source" -DBUILD_SHARED_LIBS=ON -DUNROLL_UNITE=ON -DCMAKE_BUILD_TYPE=Debug \
         -DCMAKE_CXX_FLAGS_DEBUG=
