@@ -16,8 +16,10 @@ struct ElmanCell : GateWeights<T, 1> {
   F activation;  ///< φ
 
   ElmanCell() = default;
-  ElmanCell(index_t input, index_t hidden, bool bias = true, Generator& rng = default_generator(),
-            F phi = F{})
+  ElmanCell(index_t input, index_t hidden, bool bias = true,
+            Generator& rng = default_generator()) requires std::constructible_from<F>
+      : ElmanCell(input, hidden, bias, rng, F{}) {}
+  ElmanCell(index_t input, index_t hidden, bool bias, Generator& rng, F phi)
       : GateWeights<T, 1>(input, hidden, bias, rng), activation(std::move(phi)) {}
 
   State step(const Variable<T>& x, const State& h) const {  // x is projected: W_ih x + b_ih + b_hh
