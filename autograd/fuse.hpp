@@ -225,6 +225,8 @@ inline namespace UNROLL_ISA {
 /// A lambda's results, some of which may be plain numbers.
 template <class T, class... E, std::size_t L>
 auto run_lambda(const std::array<Tensor<T>*, L>& inputs, const Shape& shape, const E&... outputs) {
+  static_assert((0 + ... + tree_size<typename stripped<E>::type>.slots) == 0,
+                "the lambda given to fuse() must not capture Variables: hand them in as arguments");
   T numbers[(1 + ... + tree_size<typename stripped<E>::type>.numbers)];
   Tensor<T>** no_input = nullptr;
   T* next_number = numbers;
@@ -261,7 +263,8 @@ auto trace_lambda(F&& f, std::index_sequence<K...>) {
 ///   `auto [c2, h2] = fuse([](auto…) { …; return std::tuple(c, h); }, …);`
 /// Shapes: all arguments broadcast to one shape, which every output gets.
 /// Limits: 64 arguments and 16 outputs, checked when it is compiled.
-/// The lambda is only traced, once, at compile time: it must not capture Variables.
+/// The lambda is called with stand-ins for the arguments, which tell what it computes; numbers that it
+/// captures are read at that moment. It must not capture Variables, which the compiler refuses.
 template <class F, class... X>
 requires detail::Operands<X...>
 auto fuse(F&& f, X&&... x) {

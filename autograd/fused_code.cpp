@@ -15,6 +15,10 @@ const OpFacts& facts_of(ScalarOp op) {
   return table[static_cast<std::size_t>(op)];
 }
 
+#define UNROLL_ENTRY(name) static_assert(name##_op::arity <= max_op_arity);
+UNROLL_SCALAR_OPS(UNROLL_ENTRY)
+#undef UNROLL_ENTRY
+
 template <class T>
 std::string FusedCode<T>::name() const {
   std::vector<std::string> results;

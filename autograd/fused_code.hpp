@@ -2,7 +2,11 @@
 /// \file A fused expression as the library sees it: two loops, compiled where it is written, and its ops as
 /// data. All else about it is compiled once, here, for every expression.
 
+#include <array>
+#include <cstdint>
 #include <span>
+#include <string>
+#include <vector>
 
 #include "autograd/compiled.hpp"
 
@@ -44,7 +48,7 @@ struct FusedCode {
                         const T* const* out_grad, const Sink<T>* sinks);
   Forward* forward;
   Backward* backward;
-  std::string_view op_name;  ///< that of the op, or "fuse" where it is not one with one output
+  std::string_view op_name;  ///< of the outermost op; "fuse" for several outputs, or without an op
   const CodeStep* steps;     ///< of all outputs, one after the other
   std::uint16_t step_count;
   std::uint16_t first_root;  ///< the step that makes the first output
@@ -79,12 +83,13 @@ template <class T>
 std::vector<Variable<T>> emit_code(const FusedCode<T>& code, const T* numbers,
                                    std::span<const Variable<T>> inputs, std::span<const Variable<T>> dy);
 
-/// Computes an expression again and shows `visitor` what every op makes.
+/// Computes an expression again, op by op, and shows `visitor` what every op makes, in stretches of a row.
+/// The fused loop may round a product and a sum once where this rounds them twice.
 template <class T>
 void inspect_code(const FusedCode<T>& code, const T* numbers, Tensor<T>* const* inputs, const Shape& shape,
                   OpVisitor& visitor);
 /// Shows an expression in this way to those who look on. In anomaly mode throws where an op made a bad
-/// value. `node` is null where nothing was recorded.
+/// value (anomaly.cpp). `node` is null where nothing was recorded.
 template <class T>
 void inspect_fused(const Node<T>* node, const FusedCode<T>& code, const T* numbers, Tensor<T>* const* inputs,
                    const Shape& shape);

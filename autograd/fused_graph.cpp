@@ -1,6 +1,8 @@
 /// \file The adjoints of a fused expression as recorded ops: the rules of scalar_ops.hpp with Variables for
 /// numbers. Its walk is that of push() in fused_tree.hpp.
 
+#include <algorithm>
+
 #include "autograd/fused_tree.hpp"
 
 namespace unroll::detail {
@@ -31,27 +33,21 @@ const AdjointRule<T>& rule_of(ScalarOp op) {
   return table[static_cast<std::size_t>(op)];
 }
 
-/// Every step's value, and where its arguments were computed.
+/// A fused expression with Variables for numbers. A step is computed when it is asked for: what leads to
+/// outputs without an adjoint is not recorded.
 template <class T>
 class RecordedTree {
  public:
   RecordedTree(const FusedCode<T>& code, const T* numbers, std::span<const Variable<T>> inputs)
-      : code_(code), adjoints_(inputs.size()) {
-    for (const CodeStep& step : code.all_steps()) {
-      Evaluated now;
-      switch (step.kind) {
-        case CodeStep::Kind::input:
-          now.value = Dyn<T>(inputs[step.index]);
-          break;
-        case CodeStep::Kind::number:
-          now.value = Dyn<T>(Variable<T>(numbers[step.index]));
-          break;
-        case CodeStep::Kind::op:
-          compute(step.op, now);
-          break;
+      : code_(code), numbers_(numbers), inputs_(inputs), steps_(code.step_count), adjoints_(inputs.size()) {
+    for (int at = 0; at < code.step_count; ++at) {
+      const CodeStep& step = code.steps[at];
+      if (step.kind == CodeStep::Kind::op) {
+        const auto first = roots_.end() - facts_of(step.op).arity;
+        std::copy(first, roots_.end(), steps_[static_cast<std::size_t>(at)].arguments);
+        roots_.erase(first, roots_.end());
       }
-      roots_.push_back(static_cast<int>(steps_.size()));
-      steps_.push_back(std::move(now));
+      roots_.push_back(at);
     }
   }
   /// Pushes the adjoint of output m down to the inputs.
@@ -60,21 +56,26 @@ class RecordedTree {
   std::vector<Dyn<T>>& adjoints() { return adjoints_; }
 
  private:
-  struct Evaluated {
+  struct Step {
     Dyn<T> value;
     int arguments[max_op_arity];
   };
 
-  void compute(ScalarOp op, Evaluated& now) {
-    const int arity = facts_of(op).arity;
-    Variable<T> values[max_op_arity];
-    const auto first = roots_.end() - arity;
-    for (int k = 0; k < arity; ++k) {
-      now.arguments[k] = first[k];
-      values[k] = steps_[static_cast<std::size_t>(first[k])].value.v;
+  const Dyn<T>& value(int at) {
+    const CodeStep& step = code_.steps[at];
+    Step& now = steps_[static_cast<std::size_t>(at)];
+    if (now.value.v) return now.value;
+    if (step.kind == CodeStep::Kind::input) {
+      now.value.v = inputs_[step.index];
+    } else if (step.kind == CodeStep::Kind::number) {
+      now.value.v = Variable<T>(numbers_[step.index]);
+    } else {
+      const std::size_t arity = facts_of(step.op).arity;
+      Variable<T> arguments[max_op_arity];
+      for (std::size_t k = 0; k < arity; ++k) arguments[k] = value(now.arguments[k]).v;
+      now.value.v = apply_compiled<T>(step.op, std::span(arguments, arity));
     }
-    roots_.erase(first, roots_.end());
-    now.value = Dyn<T>(apply_compiled<T>(op, std::span(values, static_cast<std::size_t>(arity))));
+    return now.value;
   }
 
   void push(int at, const Dyn<T>& d, const Dyn<T>& taken) {
@@ -87,17 +88,20 @@ class RecordedTree {
       return;
     }
     const AdjointRule<T>& rule = rule_of<T>(step.op);
-    const Evaluated& now = steps_[static_cast<std::size_t>(at)];
+    const int* arguments = steps_[static_cast<std::size_t>(at)].arguments;
     const int arity = facts_of(step.op).arity;
+    const Dyn<T>& y = value(at);
     const Dyn<T>* x[max_op_arity];
     Dyn<T> ds[max_op_arity];
-    for (int k = 0; k < arity; ++k) x[k] = &steps_[static_cast<std::size_t>(now.arguments[k])].value;
-    rule.of(rule.selects ? num::absorb(taken, d) : d, now.value, x, ds);
-    for (int k = 0; k < arity; ++k) push(now.arguments[k], ds[k], rule.selects ? ds[k] : taken);
+    for (int k = 0; k < arity; ++k) x[k] = &value(arguments[k]);
+    rule.of(rule.selects ? num::absorb(taken, d) : d, y, x, ds);
+    for (int k = 0; k < arity; ++k) push(arguments[k], ds[k], rule.selects ? ds[k] : taken);
   }
 
   const FusedCode<T>& code_;
-  std::vector<Evaluated> steps_;
+  const T* numbers_;
+  std::span<const Variable<T>> inputs_;
+  std::vector<Step> steps_;
   std::vector<int> roots_;  // results that no op has used, the latest last; in the end the outputs
   std::vector<Dyn<T>> adjoints_;
 };

@@ -100,7 +100,7 @@ void inspect_code(const FusedCode<T>& code, const T* numbers, Tensor<T>* const* 
   if (loop.cols == 0) return;
   for (int k = 0; k < code.inputs; ++k) masks[k] = lanes[k].mask;
   Inspection<T> inspection(code, numbers, visitor);
-  for_slabs(loop, [&](const index_t* index, index_t) {
+  for_slabs(loop, [&](const index_t* index) {
     for (index_t r = 0; r < loop.rows; ++r) {
       for (index_t j = 0; j < loop.cols; j += stretch) {
         for (int k = 0; k < code.inputs; ++k)

@@ -3,6 +3,7 @@
 /// second loop that recomputes the values in registers.
 
 #include <array>
+#include <bit>
 
 #include "autograd/fused_tree.hpp"
 
@@ -103,6 +104,7 @@ std::array<Variable<T>, sizeof...(Trees)> run_fused(const T* numbers, const std:
                                                     const Shape& shape) {
   static_assert(L <= max_fused_inputs, "a fused expression has 64 inputs at most: give a part of it a name");
   static_assert(sizeof...(Trees) <= max_fused_outputs, "fuse() gives 16 results at most");
+  static_assert(std::has_single_bit(Batch<T>::size) && sizeof(Batch<T>) <= 64, "see fused_walk.hpp");
   std::array<Variable<T>, sizeof...(Trees)> outputs;
   run_code(code_for<T, static_cast<int>(L), Trees...>, numbers, inputs.data(), shape, outputs.data());
   return outputs;

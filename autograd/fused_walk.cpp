@@ -5,6 +5,8 @@
 namespace unroll::detail {
 namespace {
 
+static_assert(2 * max_fused_inputs <= max_lanes);
+
 /// As many elements as a block has on any processor.
 template <class T>
 inline constexpr index_t widest = 64 / sizeof(T);
@@ -111,7 +113,7 @@ void forward_walking(const FusedCode<T>& code, const T* numbers, Tensor<T>* cons
   Rows<T> rows(code.inputs, inputs, loop, lanes);
   T* to[max_fused_outputs];
   std::copy_n(out, code.outputs, to);
-  for_slabs(loop, [&](const index_t* index, index_t) {
+  for_slabs(loop, [&](const index_t* index) {
     for (index_t r = 0; r < loop.rows; ++r) {
       rows.move_to(index, r);
       forward_columns(code, numbers, rows.masks, rows.row, loop.cols, to);
@@ -150,7 +152,7 @@ void backward_walking(const FusedCode<T>& code, const T* numbers, Tensor<T>* con
   for (int k = 0; k < count; ++k) to[k].data = nullptr;
   each_sink(false, [&](int k) { to[k] = {nullptr, -1, sinks[k].add}; });
   each_sink(true, [&](int k) { to[k] = {sums[k].block, 0, true}; });
-  for_slabs(loop, [&](const index_t* index, index_t) {
+  for_slabs(loop, [&](const index_t* index) {
     const auto row_of = [&](int k, index_t r) {
       return sinks[k].data + outer_offset(loop, sink_lanes[k], index) + r * sink_lanes[k].row;
     };

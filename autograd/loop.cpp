@@ -8,7 +8,6 @@ namespace unroll::detail {
 namespace {
 
 constexpr int max_axes = Shape::max_rank + 1;
-constexpr std::size_t max_lanes = 64;
 using Strides = std::array<index_t, max_axes>;
 
 // Strides of a layout aligned to the last axes of a shape of rank `rank`; 0 where it broadcasts.
@@ -26,8 +25,6 @@ void fill_strides(const Layout& layout, const Shape& shape, Strides& strides) {
 }  // namespace
 
 Loop plan_loop(const Shape& shape, std::span<const Layout> layouts, Lane* lanes) {
-  if (layouts.size() > max_lanes)
-    fail<UsageError>("fuse: at most {} inputs; got {}", max_lanes / 2, layouts.size() / 2);
   ++current_traffic.walks;
   Loop loop;
   std::array<Strides, max_lanes> strides;

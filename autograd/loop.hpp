@@ -33,16 +33,16 @@ Layout layout_of(const Tensor<T>& t) {
   return {&t.shape, t.run, t.pitch};
 }
 
-/// Plans the walk over `shape`, in row-major order; fills one lane for each layout.
+inline constexpr std::size_t max_lanes = 128;
+/// Plans the walk over `shape`, in row-major order; fills one lane for each layout, max_lanes at most.
 Loop plan_loop(const Shape& shape, std::span<const Layout> layouts, Lane* lanes);
 
-/// Calls f(rows' base offsets, slab number) for each combination of the outer axes.
+/// Calls f(index of the outer axes) for each combination of them.
 template <class F>
 void for_slabs(const Loop& loop, F&& f) {
   index_t index[Shape::max_rank] = {};
-  index_t slab = 0;
   for (;;) {
-    f(static_cast<const index_t*>(index), slab++);
+    f(static_cast<const index_t*>(index));
     int axis = loop.outer_rank - 1;
     for (; axis >= 0; --axis) {
       if (++index[axis] < loop.outer[axis]) break;

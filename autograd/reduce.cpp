@@ -23,7 +23,7 @@ class SumNode final : public FixedNode<T, 1> {
     const Layout layouts[] = {{&x.shape, g.run, g.pitch}, {&kept_, kept_.size(), kept_.size()}};
     Lane lanes[2];
     const Loop loop = plan_loop(x.shape, layouts, lanes);
-    for_slabs(loop, [&](const index_t* index, index_t) {
+    for_slabs(loop, [&](const index_t* index) {
       for (index_t r = 0; r < loop.rows; ++r) {
         T* to = g.data + outer_offset(loop, lanes[0], index) + r * lanes[0].row;
         const T* from = dy + outer_offset(loop, lanes[1], index) + r * lanes[1].row;
@@ -72,7 +72,7 @@ Variable<T> sum_to(const Variable<T>& x, const Shape& kept, const Shape& shape) 
   const Layout layouts[] = {{&t.shape, t.run, t.pitch}, {&kept, kept.size(), kept.size()}};
   Lane lanes[2];
   const Loop loop = plan_loop(t.shape, layouts, lanes);
-  for_slabs(loop, [&](const index_t* index, index_t) {
+  for_slabs(loop, [&](const index_t* index) {
     for (index_t r = 0; r < loop.rows; ++r) {
       const T* from = t.data + outer_offset(loop, lanes[0], index) + r * lanes[0].row;
       T* to = out->data + outer_offset(loop, lanes[1], index) + r * lanes[1].row;

@@ -20,11 +20,6 @@ struct Dyn {
   explicit Dyn(double c) : v(static_cast<T>(c)) {}
 };
 
-template <class N>
-struct is_dyn : std::false_type {};
-template <class T>
-struct is_dyn<Dyn<T>> : std::true_type {};
-
 namespace num {
 
 // clang-format off

@@ -34,6 +34,10 @@
 #error "xsimd 8.1 does not compile for AVX-512 at -O0: use -Og for debugging, or -march=x86-64-v3"
 #endif
 
+#ifdef __FAST_MATH__
+#error "not with -ffast-math: NaN and infinity are part of what ops promise, and tanh is rounded by hand"
+#endif
+
 namespace unroll::detail {
 inline namespace UNROLL_ISA {
 

@@ -10,8 +10,8 @@ namespace unroll::detail {
 inline namespace UNROLL_ISA {
 namespace num {
 
-/// eˣ = scale · (1 + rest), with scale = 2ⁿ and |rest| < 0.42. For −127 ≤ x / ln 2 ≤ 128; at 128 scale is
-/// infinite, at −127 it is 0.
+/// eˣ = scale · (1 + rest), with scale = 2ⁿ, n = x / ln 2 rounded, from −127, where scale is 0, to 128, where
+/// it is infinite; −0.3 < rest < 0.42.
 struct ExpParts {
   Batch<float> scale, rest;
 };
@@ -42,11 +42,12 @@ UNROLL_INLINE Batch<float> tanh(Batch<float> x) {
   return (t / (t + N(2.0f))) | sign;
 }
 
-/// 1 / (1 + e⁻ˣ). Error: 2.5 units in the last place at most, where it is a normal number; 0 below.
+/// 1 / (1 + e⁻ˣ). Error: 2.5 units in the last place at most, where it is a normal number; 0 below −88.38.
 UNROLL_INLINE Batch<float> sigmoid(Batch<float> x) {
   using N = Batch<float>;
   const ExpParts e = exp_parts(xsimd::min(N(89.0f), xsimd::max(N(-88.0f), -x)));
-  return N(1.0f) / (N(1.0f) + xsimd::fma(e.scale, e.rest, e.scale));
+  // 1 + rest first: an infinite scale times a negative rest would make NaN of the sum.
+  return N(1.0f) / xsimd::fma(e.scale, N(1.0f) + e.rest, N(1.0f));
 }
 
 }  // namespace num

@@ -257,3 +257,16 @@ TEST_CASE("fuse: a product of extents that overflows is refused before anything 
   CHECK(Shape{huge, 0, huge}.size() == 0);
   CHECK(pool_stats().in_use == in_use);
 }
+
+TEST_CASE("fuse: 64 inputs, some of which repeat elements") {
+  std::vector<V> xs;
+  for (int k = 0; k < 64; ++k) xs.push_back(random_parameter(k % 2 == 0 ? Shape{3, 5} : Shape{1, 5}, 7));
+  const V y = [&]<std::size_t... K>(std::index_sequence<K...>) {
+    return fuse([](auto... x) { return (x + ...); }, xs[K]...);
+  }
+  (std::make_index_sequence<64>{});
+  CHECK(y.data()[7] == doctest::Approx(32 * xs[0].data()[7] + 32 * xs[1].data()[2]));
+  sum(y).backward();
+  CHECK(xs[62].grad().data()[14] == 1);
+  CHECK(xs[63].grad().data()[4] == 3);
+}

@@ -8,6 +8,7 @@
 #include <limits>
 
 #include "autograd/functions.hpp"
+#include "autograd/reduce.hpp"
 #include "tests/arrays.hpp"
 
 using namespace unroll;
@@ -41,11 +42,9 @@ double worst_error(F f, G exact) {
   index_t wrong = 0;
   for (index_t i = 0; i < x.size(); ++i) {
     const double want = exact(static_cast<double>(x.data()[i]));
-    if (std::abs(want) >= smallest) {
-      worst = std::max(worst, error(y.data()[i], want));
-    } else {
-      wrong += std::abs(y.data()[i] - want) > smallest;
-    }
+    const double got = y.data()[i];
+    wrong += !(std::abs(got - want) <= std::max(smallest, 1e-6 * std::abs(want)));  // NaN is wrong
+    if (std::abs(want) >= smallest) worst = std::max(worst, error(y.data()[i], want));
   }
   CHECK(wrong == 0);
   return worst;
@@ -89,4 +88,18 @@ TEST_CASE("tanh and sigmoid of what is no ordinary number") {
   CHECK(s.data()[4] == 0.5f);
   CHECK(s.data()[5] == 1);
   CHECK(s.data()[6] == 0);
+}
+
+TEST_CASE("sigmoid of floats at its lower end, where the exponential overflows: value and gradient") {
+  std::vector<double> x;
+  for (double at = -90; at < -86; at += 0x1p-10) x.push_back(at);
+  const Variable<float> v = row<float>(x), y = sigmoid(v);
+  sum(y).backward();
+  index_t wrong = 0;
+  for (index_t i = 0; i < y.size(); ++i) {
+    const double want = 1 / (1 + std::exp(-static_cast<double>(v.data()[i])));
+    wrong +=
+        !(std::abs(y.data()[i] - want) <= smallest) || !(std::abs(v.grad().data()[i] - want) <= smallest);
+  }
+  CHECK(wrong == 0);
 }
