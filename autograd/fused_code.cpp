@@ -21,19 +21,13 @@ UNROLL_SCALAR_OPS(UNROLL_ENTRY)
 
 template <class T>
 std::string FusedCode<T>::name() const {
-  std::vector<std::string> results;
-  for (const CodeStep& step : all_steps()) {
-    if (step.kind != CodeStep::Kind::op) {
-      results.push_back(step.kind == CodeStep::Kind::input ? "x" : "c");
-      continue;
-    }
-    const OpFacts& op = facts_of(step.op);
-    const auto arguments = results.end() - op.arity;
-    std::string text = fmt::format("{}({})", op.name, fmt::join(arguments, results.end(), ", "));
-    results.erase(arguments, results.end());
-    results.push_back(std::move(text));
-  }
-  return fmt::format("{}", fmt::join(results, "; "));
+  const auto text_of = [&](int at, std::span<const std::string> arguments) -> std::string {
+    const CodeStep& step = steps[at];
+    if (step.kind == CodeStep::Kind::input) return "x";
+    if (step.kind == CodeStep::Kind::number) return "c";
+    return fmt::format("{}({})", facts_of(step.op).name, fmt::join(arguments, ", "));
+  };
+  return fmt::format("{}", fmt::join(fold_steps<std::string>(*this, text_of), "; "));
 }
 
 template struct FusedCode<float>;

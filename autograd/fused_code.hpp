@@ -55,7 +55,6 @@ struct FusedCode {
   std::uint16_t inputs, numbers, outputs;
   std::uint16_t width;  ///< of a block, which one iteration of the loops computes
 
-  std::span<const CodeStep> all_steps() const { return {steps, step_count}; }
   /// The whole expression: "tanh(add(x, x))".
   std::string name() const;
 };
@@ -67,6 +66,22 @@ struct OpFacts {
   std::uint8_t arity;
 };
 const OpFacts& facts_of(ScalarOp op);
+
+/// Runs over the steps of an expression: f(step number, results of its arguments) gives the result of a step.
+/// Returns those of the outputs.
+template <class R, class T, class F>
+std::vector<R> fold_steps(const FusedCode<T>& code, F&& f) {
+  std::vector<R> results;  // that no op has used, the latest last
+  for (int at = 0; at < code.step_count; ++at) {
+    const CodeStep& step = code.steps[at];
+    const std::size_t arity = step.kind == CodeStep::Kind::op ? facts_of(step.op).arity : 0;
+    const std::span<R> arguments(results.data() + results.size() - arity, arity);
+    R result = f(at, arguments);
+    results.resize(results.size() - arity);
+    results.push_back(std::move(result));
+  }
+  return results;
+}
 
 /// The library's own expression of one op on inputs.
 template <class T>

@@ -40,15 +40,10 @@ class RecordedTree {
  public:
   RecordedTree(const FusedCode<T>& code, const T* numbers, std::span<const Variable<T>> inputs)
       : code_(code), numbers_(numbers), inputs_(inputs), steps_(code.step_count), adjoints_(inputs.size()) {
-    for (int at = 0; at < code.step_count; ++at) {
-      const CodeStep& step = code.steps[at];
-      if (step.kind == CodeStep::Kind::op) {
-        const auto first = roots_.end() - facts_of(step.op).arity;
-        std::copy(first, roots_.end(), steps_[static_cast<std::size_t>(at)].arguments);
-        roots_.erase(first, roots_.end());
-      }
-      roots_.push_back(at);
-    }
+    roots_ = fold_steps<int>(code, [&](int at, std::span<const int> arguments) {
+      std::copy(arguments.begin(), arguments.end(), steps_[static_cast<std::size_t>(at)].arguments);
+      return at;
+    });
   }
   /// Pushes the adjoint of output m down to the inputs.
   void push(std::size_t m, const Dyn<T>& d) { push(roots_[m], d, d); }
@@ -102,7 +97,7 @@ class RecordedTree {
   const T* numbers_;
   std::span<const Variable<T>> inputs_;
   std::vector<Step> steps_;
-  std::vector<int> roots_;  // results that no op has used, the latest last; in the end the outputs
+  std::vector<int> roots_;  // the steps that make the outputs
   std::vector<Dyn<T>> adjoints_;
 };
 

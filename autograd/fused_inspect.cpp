@@ -32,31 +32,24 @@ class Inspection {
 
   /// n columns; in[k] points at input k, whose elements are `masks[k] & j` apart.
   void run(const T* const* in, const index_t* masks, index_t n) {
-    std::vector<Result> results;  // that no op has used, the latest last
     int number = 0;
-    for (std::size_t s = 0; s < code_.step_count; ++s) {
-      const CodeStep& step = code_.steps[s];
-      T* const to = values_.data() + static_cast<index_t>(s) * stretch;
-      Result now{to, {}};
-      if (step.kind == CodeStep::Kind::op) {
-        const auto first = results.end() - facts_of(step.op).arity;
-        now.seen = compute(step.op, std::span<const Result>(first, results.end()), to, n, number++);
-        results.erase(first, results.end());
-      } else if (step.kind == CodeStep::Kind::number) {
+    fold_steps<Result>(code_, [&](int at, std::span<const Result> arguments) {
+      const CodeStep& step = code_.steps[at];
+      T* const to = values_.data() + at * stretch;
+      if (step.kind == CodeStep::Kind::op) return Result{to, compute(step.op, arguments, to, n, number++)};
+      if (step.kind == CodeStep::Kind::number) {
         std::fill_n(to, n, numbers_[step.index]);
-        now.seen = {bad_values(to, n), 0};
-      } else {
-        for (index_t j = 0; j < n; ++j) to[j] = in[step.index][j & masks[step.index]];
-        now.seen = {bad_values(to, n), std::uint64_t{1} << step.index};
+        return Result{to, {bad_values(to, n), 0}};
       }
-      results.push_back(now);
-    }
+      for (index_t j = 0; j < n; ++j) to[j] = in[step.index][j & masks[step.index]];
+      return Result{to, {bad_values(to, n), std::uint64_t{1} << step.index}};
+    });
   }
 
  private:
   struct Result {
-    const T* values;
-    Seen seen;
+    const T* values = nullptr;
+    Seen seen = {};
   };
 
   Seen compute(ScalarOp op, std::span<const Result> arguments, T* to, index_t n, int number) {

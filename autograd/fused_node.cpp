@@ -1,7 +1,6 @@
 /// \file A fused expression as a node of the tape.
 
 #include <algorithm>
-#include <cstring>
 #include <memory>
 
 #include "autograd/fused_walk.hpp"

@@ -60,18 +60,6 @@ inline constexpr bool selects =
 template <class X, int S = 0, int I = 0, int C = 0>
 struct Walk;
 
-template <int S, int I, int C>
-struct Walk<Slot, S, I, C> {
-  static constexpr int root = S;
-  template <class N>
-  static UNROLL_INLINE void eval(const N* in, const N*, N* v) {
-    v[S] = in[I];
-  }
-  template <class N>
-  static UNROLL_INLINE void push(const N*, const N& d, const N& taken, N* adjoints) {
-    adjoints[I] = num::absorb(taken, d);
-  }
-};
 template <int K, int S, int I, int C>
 struct Walk<Arg<K>, S, I, C> {
   static constexpr int root = S;
@@ -82,6 +70,13 @@ struct Walk<Arg<K>, S, I, C> {
   template <class N>
   static UNROLL_INLINE void push(const N*, const N& d, const N& taken, N* adjoints) {
     adjoints[K] += num::absorb(taken, d);
+  }
+};
+template <int S, int I, int C>
+struct Walk<Slot, S, I, C> : Walk<Arg<I>, S, I, C> {  // but that nothing else adds to its adjoint
+  template <class N>
+  static UNROLL_INLINE void push(const N*, const N& d, const N& taken, N* adjoints) {
+    adjoints[I] = num::absorb(taken, d);
   }
 };
 template <int S, int I, int C>

@@ -173,6 +173,7 @@ class Node {
     for (std::size_t k = 0; k < outputs.size(); ++k)
       if (outputs[k]) adopt(k, outputs[k]);
   }
+  /// The inputs alone; every output is adopted then.
   [[gnu::always_inline]] void connect_inputs(std::span<Tensor<T>* const> inputs) {
     for (std::size_t k = 0; k < inputs.size(); ++k) {
       inputs_[k] = TensorRef<T>(inputs[k]);
