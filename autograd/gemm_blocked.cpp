@@ -87,15 +87,15 @@ class RowTiles {
 
   index_t rows() const { return rows_; }
 
-  /// Rows [first, first + count), a tile or what is left at the end.
-  kernel::Job<T> job(index_t first, index_t count, const T* w, bool add, T* c, index_t ldc) const {
+  /// From row `first` on, a tile or what is left at the end.
+  kernel::Job<T> job(index_t first, const T* w, bool add, T* c, index_t ldc) const {
     return {.k = inner_,
             .x = data_ + first * pitch_,
-            .ldx = by_rows_ ? pitch_ : 1,
-            .step = by_rows_ ? 1 : count,
+            .ldx = pitch_,
+            .by_rows = by_rows_,
             .w = w,
             .ahead = w,
-            .stride = 0,
+            .pace = 0,
             .add = add,
             .y = c,
             .ldy = ldc};
@@ -137,9 +137,9 @@ void multiply_block(const RowTiles<T>& a, const T* b, index_t inner, index_t n, 
         __builtin_prefetch(to + r * ldc, 1, 3);
         __builtin_prefetch(to + r * ldc + cols - 1, 1, 3);
       }
-      auto job = a.job(first, count, panel, add, to, ldc);
+      auto job = a.job(first, panel, add, to, ldc);
       job.ahead = next + t * width * inner / tiles;
-      job.stride = std::max<index_t>(1, width / tiles);
+      job.pace = std::max<index_t>(1, kernel::steps * width / tiles);
       if (cols == width)
         kernel::run_rows<T, 1>(count, job);
       else

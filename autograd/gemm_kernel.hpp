@@ -28,40 +28,56 @@ struct Tile {
   static constexpr int flat_rows = wide_file ? 6 : 2;  // of x, with two panels at a time
 };
 
-/// x y + z in one rounding where the processor can: for AVX-512, xsimd 8.1 leaves that to the compiler, and
-/// clang declines.
+/// z += x y, in one rounding where the processor can.
 template <class T, class A>
-xsimd::batch<T, A> multiply_add(xsimd::batch<T, A> x, xsimd::batch<T, A> y, xsimd::batch<T, A> z) {
-#if defined(__AVX512F__)
+void multiply_add(const xsimd::batch<T, A>& x, const xsimd::batch<T, A>& y, xsimd::batch<T, A>& z) {
+#if defined(__AVX512F__)  // xsimd 8.1 leaves this to the compiler, and clang declines
   if constexpr (std::is_same_v<T, float>)
-    return _mm512_fmadd_ps(x, y, z);
+    z = _mm512_fmadd_ps(x, y, z);
   else
-    return _mm512_fmadd_pd(x, y, z);
+    z = _mm512_fmadd_pd(x, y, z);
 #else
-  return xsimd::fma(x, y, z);
+  z = xsimd::fma(x, y, z);
 #endif
 }
+
+/// The same, in the register of z: gcc 12 else puts z into that of x, and moves it back later.
+template <class T, class A>
+void multiply_add_here(const xsimd::batch<T, A>& x, const xsimd::batch<T, A>& y, xsimd::batch<T, A>& z) {
+#if defined(__FMA__) && !defined(__AVX512F__)
+  if constexpr (std::is_same_v<T, float>)
+    asm("vfmadd231ps %2, %1, %0" : "+x"(z.data) : "x"(x.data), "x"(y.data));
+  else
+    asm("vfmadd231pd %2, %1, %0" : "+x"(z.data) : "x"(x.data), "x"(y.data));
+#else
+  multiply_add(x, y, z);
+#endif
+}
+
+constexpr int steps = 4;  ///< of k, that run_tile takes at a time
 
 /// y = [y +] x W for one tile.
 template <class T>
 struct Job {
   index_t k;
-  const T* x;  // element (r, i) is x[r ldx + i step]
-  index_t ldx, step;
+  const T* x;  // R rows: element (r, i) is x[r ldx + i] if by_rows, else x[i R + r]
+  index_t ldx;
+  bool by_rows;
   const T* w;      // k rows of Tile<T>::cols columns, the next panel right behind
-  const T* ahead;  // what to bring into the cache meanwhile, `stride` elements per row of W
-  index_t stride;
+  const T* ahead;  // what to bring into the cache meanwhile,
+  index_t pace;    // so many elements in `steps` of k
   bool add;
   T* y;
   index_t ldy;
 };
 
 /// Every element of y is one chain of multiply-adds over k in order, whatever R and P are: a row's bits do
-/// not depend on the rows beside it.
-template <class T, int R, int P>
+/// not depend on the rows beside it. Beside the multiply-adds there are as few instructions as may be: where
+/// another program runs on the core's other thread, they are what the kernel waits for.
+template <class T, int R, int P, bool by_rows>
 void run_tile(const Job<T>& job) {
   using Batch = typename Tile<T>::Batch;
-  constexpr int lanes = Tile<T>::lanes, V = 2 * P;
+  constexpr int lanes = Tile<T>::lanes, cols = Tile<T>::cols, V = 2 * P;
   Batch acc[R][V];
 #pragma GCC unroll 16
   for (int r = 0; r < R; ++r) {
@@ -70,24 +86,49 @@ void run_tile(const Job<T>& job) {
     }
   }
   // a base per three rows: [base + {0, 1, 2} ldx] are addressing modes, thirteen pointers would spill
-  constexpr int groups = (R + 2) / 3;
+  constexpr int groups = by_rows ? (R + 2) / 3 : 1;
+  const index_t k = job.k, ldx = job.ldx, pace = job.pace;
   const T* x[groups];
 #pragma GCC unroll 16
-  for (int g = 0; g < groups; ++g) x[g] = job.x + 3 * g * job.ldx;
-  const index_t k = job.k, ldx = job.ldx, step = job.step;
+  for (int g = 0; g < groups; ++g) x[g] = job.x + 3 * g * ldx;
   const T *w = job.w, *ahead = job.ahead;
-  for (index_t i = 0; i < k; ++i, w += Tile<T>::cols, ahead += job.stride) {
-    if constexpr (P == 1) __builtin_prefetch(ahead, 0, 2);
+  const auto multiply = [&](int i) __attribute__((always_inline)) {
     Batch b[V];
     for (int v = 0; v < V; ++v)
-      b[v] = Batch::load_unaligned(w + (v / 2) * k * Tile<T>::cols + (v % 2) * lanes);
+      b[v] = Batch::load_unaligned(w + i * cols + (v / 2) * k * cols + (v % 2) * lanes);
 #pragma GCC unroll 16
     for (int r = 0; r < R; ++r) {
-      const Batch xr(x[r / 3][(r % 3) * ldx]);
-      for (int v = 0; v < V; ++v) acc[r][v] = multiply_add(xr, b[v], acc[r][v]);
+      const Batch xr(by_rows ? x[r / 3 % groups][(r % 3) * ldx + i] : x[0][i * R + r]);
+      for (int v = 0; v < V; ++v) {
+        if constexpr (R > 3)
+          multiply_add_here(xr, b[v], acc[r][v]);
+        else
+          multiply_add(xr, b[v], acc[r][v]);
+      }
+    }
+  };
+  const auto advance = [&](int n) __attribute__((always_inline)) {
+#pragma GCC unroll 16
+    for (int g = 0; g < groups; ++g) x[g] += n * (by_rows ? 1 : R);
+    w += n * cols;
+  };
+  const T *const fours = w + k / steps * steps * cols, *const end = w + k * cols;
+  while (w < fours) {
+    if constexpr (P == 1) {
+      __builtin_prefetch(ahead, 0, 2);
+      if (pace > cols) {
+#pragma GCC unroll 16
+        for (int i = 1; i < steps; ++i) __builtin_prefetch(ahead + i * cols, 0, 2);
+      }
+      ahead += pace;
     }
 #pragma GCC unroll 16
-    for (int g = 0; g < groups; ++g) x[g] += step;
+    for (int i = 0; i < steps; ++i) multiply(i);
+    advance(steps);
+  }
+  while (w < end) {
+    multiply(0);
+    advance(1);
   }
 #pragma GCC unroll 16
   for (int r = 0; r < R; ++r) {
@@ -100,10 +141,11 @@ template <class T, int P>
 void run_rows(index_t rows, const Job<T>& job) {
   constexpr int most = P == 1 ? Tile<T>::rows : Tile<T>::flat_rows;
   constexpr auto tiles = []<int... I>(std::integer_sequence<int, I...>) {
-    return std::array<void (*)(const Job<T>&), most>{&run_tile<T, I + 1, P>...};
+    return std::array<std::array<void (*)(const Job<T>&), 2>, most>{
+        {{&run_tile<T, I + 1, P, false>, &run_tile<T, I + 1, P, true>}...}};
   }
   (std::make_integer_sequence<int, most>{});
-  tiles[static_cast<std::size_t>(rows - 1)](job);
+  tiles[static_cast<std::size_t>(rows - 1)][job.by_rows](job);
 }
 
 /// The same for a last panel of which only the first `cols` columns exist in y.

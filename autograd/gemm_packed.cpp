@@ -31,10 +31,10 @@ struct Rows {
     return {.k = k,
             .x = x + row * ldx,
             .ldx = ldx,
-            .step = 1,
+            .by_rows = true,
             .w = w,
             .ahead = w,
-            .stride = 0,
+            .pace = 0,
             .add = add,
             .y = y + row * ldy + col,
             .ldy = ldy};
@@ -82,7 +82,7 @@ struct PackedMatrix<T>::Panels {
       const index_t first = b * rows.m / blocks, height = (b + 1) * rows.m / blocks - first;
       auto job = rows.job(k, panel(p), first, p * Tile::cols);
       job.ahead = panel(next) + b * k * Tile::cols / blocks;
-      job.stride = Tile::cols / blocks;
+      job.pace = kernel::steps * Tile::cols / blocks;
       if (cols == Tile::cols)
         kernel::run_rows<T, 1>(height, job);
       else
