@@ -54,7 +54,7 @@ void gemm(Trans ta, Trans tb, index_t m, index_t n, index_t k, T alpha, const T*
   const double work = static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(k);
   const int threads = work < serial_limit ? 1 : thread_count;
   const bool plain = alpha == T(1) && (beta == T(0) || beta == T(1));
-  if (plain && backend::blocked_is_best<T>(ta, tb, m, n, k))
+  if (plain && backend::blocked_is_best<T>(ta, m, n))
     return backend::blocked_gemm(ta, tb, m, n, k, a, lda, b, ldb, beta == T(1), c, ldc, threads);
   if constexpr (std::is_same_v<T, float>) {
     if (backend::dnnl_gemm(ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc, threads)) return;

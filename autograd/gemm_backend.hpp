@@ -13,7 +13,7 @@ void count_product(const Product& product);
 
 /// Whether blocked_gemm is the fastest there is for such a product.
 template <class T>
-bool blocked_is_best(Trans ta, Trans tb, index_t m, index_t n, index_t k);
+bool blocked_is_best(Trans ta, index_t m, index_t n);
 
 /// C = op(A) op(B), or the same added to C, by the library's own kernel on up to `threads` threads.
 /// Sizes are positive.

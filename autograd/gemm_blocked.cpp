@@ -182,18 +182,14 @@ void multiply(const Operand<T>& a, const Operand<T>& b, index_t m, index_t n, in
 }  // namespace
 
 // oneDNN, where there is one, is for float with AVX-512. Its kernels for older processors give a row other
-// bits when there are more rows beside it, and have 40 GFLOP/s where this has 75 in a weight gradient of few
-// columns (1024 x 3200 x 256 on a Zen 3). What it still does there is small, or transposed and not long.
+// bits when there are more rows beside it. What it still does there is transposed and has few rows or
+// columns.
 template <class T>
-bool blocked_is_best([[maybe_unused]] Trans ta, [[maybe_unused]] Trans tb, index_t m,
-                     [[maybe_unused]] index_t n, [[maybe_unused]] index_t k) {
+bool blocked_is_best([[maybe_unused]] Trans ta, index_t m, [[maybe_unused]] index_t n) {
   if (m < same_bits_rows) return false;
 #ifdef UNROLL_HAVE_DNNL
-  if constexpr (sizeof(T) == 4) {
-    if (kernel::Tile<T>::wide_file) return false;
-    const index_t idle = parts_of(n, kernel::Tile<T>::cols) * kernel::Tile<T>::cols - n;
-    return ta == Trans::no || (tb == Trans::no && k >= 1024 && n >= 64 && 16 * idle <= n);
-  }
+  if constexpr (sizeof(T) == 4)
+    return !kernel::Tile<T>::wide_file && (ta == Trans::no || (m >= 192 && n >= 64));
 #endif
   return true;
 }
@@ -224,8 +220,8 @@ void blocked_gemm(Trans ta, Trans tb, index_t m, index_t n, index_t k, const T* 
     if (error) std::rethrow_exception(error);
 }
 
-template bool blocked_is_best<float>(Trans, Trans, index_t, index_t, index_t);
-template bool blocked_is_best<double>(Trans, Trans, index_t, index_t, index_t);
+template bool blocked_is_best<float>(Trans, index_t, index_t);
+template bool blocked_is_best<double>(Trans, index_t, index_t);
 template void blocked_gemm(Trans, Trans, index_t, index_t, index_t, const float*, index_t, const float*,
                            index_t, bool, float*, index_t, int);
 template void blocked_gemm(Trans, Trans, index_t, index_t, index_t, const double*, index_t, const double*,
