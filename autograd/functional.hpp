@@ -8,7 +8,7 @@
 /// them as captured handles (the parameters of a module, say); the others are replaced by leaves of equal
 /// value. Stored gradients are neither read nor changed.
 
-#include <functional>
+#include <memory>
 #include <type_traits>
 #include <vector>
 
@@ -36,9 +36,6 @@ namespace detail {
 
 template <class T>
 using Variables = std::vector<Variable<T>>;
-template <class T>
-using VectorFunction = std::function<Variables<T>(const Variables<T>&)>;
-
 template <class T, class Y>
 Variables<T> as_vector(Y y) {
   if constexpr (std::is_convertible_v<Y, Variable<T>>) {
@@ -48,15 +45,28 @@ Variables<T> as_vector(Y y) {
   }
 }
 
-/// f with its result, be it one Variable, an expression or several Variables, as a vector.
+/// A function of the caller's, for as long as a call takes: its result, be it one Variable, an expression or
+/// several Variables, as a vector. Not a std::function, which has more to compile for each.
+template <class T>
+class VectorFunction {
+ public:
+  template <class F>
+  requires(!std::is_same_v<F, VectorFunction>) VectorFunction(const F& f)
+      : f_(reinterpret_cast<const void*>(std::addressof(f))), call_([](const void* g, const Variables<T>& x) {
+          return as_vector<T>((*reinterpret_cast<const F*>(const_cast<void*>(g)))(x));
+        }) {}
+
+  Variables<T> operator()(const Variables<T>& inputs) const { return call_(f_, inputs); }
+
+ private:
+  const void* f_;
+  Variables<T> (*call_)(const void*, const Variables<T>&);
+};
+
+/// A function of one Variable as one of a vector.
 template <class T, class F>
-VectorFunction<T> vector_function(F f) {
-  return [f = std::move(f)](const Variables<T>& inputs) { return as_vector<T>(f(inputs)); };
-}
-/// The same for a function of one Variable.
-template <class T, class F>
-VectorFunction<T> unary_function(F f) {
-  return [f = std::move(f)](const Variables<T>& inputs) { return as_vector<T>(f(inputs[0])); };
+auto unary_function(const F& f) {
+  return [&f](const Variables<T>& inputs) { return f(inputs[0]); };
 }
 
 template <class T>
@@ -85,14 +95,14 @@ using Same = std::type_identity_t<T>;  // takes no part in the deduction of T
 /// Errors: ShapeError and UsageError for seeds that do not fit; UsageError inside NoGrad, which hides f.
 /// Cost:   one forward and one backward pass.
 template <class F, class T>
-Products<T> vjp(F f, const std::vector<Variable<T>>& x, const detail::Same<std::vector<Variable<T>>>& v,
-                const DerivativeOptions& options = {}) {
-  return detail::run_vjp(detail::vector_function<T>(std::move(f)), x, v, options);
+Products<T> vjp(const F& f, const std::vector<Variable<T>>& x,
+                const detail::Same<std::vector<Variable<T>>>& v, const DerivativeOptions& options = {}) {
+  return detail::run_vjp(detail::VectorFunction<T>(f), x, v, options);
 }
 template <class F, class T>
-Product<T> vjp(F f, const Variable<T>& x, const detail::Same<Variable<T>>& v,
+Product<T> vjp(const F& f, const Variable<T>& x, const detail::Same<Variable<T>>& v,
                const DerivativeOptions& options = {}) {
-  return detail::only("vjp", detail::run_vjp<T>(detail::unary_function<T>(std::move(f)), {x}, {v}, options));
+  return detail::only("vjp", detail::run_vjp<T>(detail::unary_function<T>(f), {x}, {v}, options));
 }
 
 /// What:   y = f(x) and the Jacobian–vector product Σ_j ∂y_k/∂x_j · v_j for each output y_k: forward mode.
@@ -103,14 +113,14 @@ Product<T> vjp(F f, const Variable<T>& x, const detail::Same<Variable<T>>& v,
 /// Cost:   one forward, one recorded backward and one backward pass through that: the products of three
 ///         to four forward passes in a recurrent layer. Memory: the tapes of f and of its backward pass.
 template <class F, class T>
-Products<T> jvp(F f, const std::vector<Variable<T>>& x, const detail::Same<std::vector<Variable<T>>>& v,
-                const DerivativeOptions& options = {}) {
-  return detail::run_jvp(detail::vector_function<T>(std::move(f)), x, v, options);
+Products<T> jvp(const F& f, const std::vector<Variable<T>>& x,
+                const detail::Same<std::vector<Variable<T>>>& v, const DerivativeOptions& options = {}) {
+  return detail::run_jvp(detail::VectorFunction<T>(f), x, v, options);
 }
 template <class F, class T>
-Product<T> jvp(F f, const Variable<T>& x, const detail::Same<Variable<T>>& v,
+Product<T> jvp(const F& f, const Variable<T>& x, const detail::Same<Variable<T>>& v,
                const DerivativeOptions& options = {}) {
-  return detail::only("jvp", detail::run_jvp<T>(detail::unary_function<T>(std::move(f)), {x}, {v}, options));
+  return detail::only("jvp", detail::run_jvp<T>(detail::unary_function<T>(f), {x}, {v}, options));
 }
 
 /// What:   y = f(x), a scalar, and the Hessian–vector product Σ_i ∂²y/∂x_j∂x_i · v_i for each input x_j.
@@ -119,14 +129,14 @@ Product<T> jvp(F f, const Variable<T>& x, const detail::Same<Variable<T>>& v,
 /// Cost:   as jvp, but the products of four to seven forward passes; the Hessian itself is never formed.
 /// Source: Pearlmutter 1994, here as the gradient of the product of the gradient with v.
 template <class F, class T>
-Products<T> hvp(F f, const std::vector<Variable<T>>& x, const detail::Same<std::vector<Variable<T>>>& v,
-                const DerivativeOptions& options = {}) {
-  return detail::run_hvp(detail::vector_function<T>(std::move(f)), x, v, options);
+Products<T> hvp(const F& f, const std::vector<Variable<T>>& x,
+                const detail::Same<std::vector<Variable<T>>>& v, const DerivativeOptions& options = {}) {
+  return detail::run_hvp(detail::VectorFunction<T>(f), x, v, options);
 }
 template <class F, class T>
-Product<T> hvp(F f, const Variable<T>& x, const detail::Same<Variable<T>>& v,
+Product<T> hvp(const F& f, const Variable<T>& x, const detail::Same<Variable<T>>& v,
                const DerivativeOptions& options = {}) {
-  return detail::only("hvp", detail::run_hvp<T>(detail::unary_function<T>(std::move(f)), {x}, {v}, options));
+  return detail::only("hvp", detail::run_hvp<T>(detail::unary_function<T>(f), {x}, {v}, options));
 }
 
 /// What:   ∂y_k/∂x_j for each output y_k = f(x)_k (first index) and input x_j (second index).
@@ -134,14 +144,14 @@ Product<T> hvp(F f, const Variable<T>& x, const detail::Same<Variable<T>>& v,
 /// Errors: as vjp; ShapeError for a rank above 5.
 /// Cost:   one forward pass, and one backward pass for each element of the outputs.
 template <class F, class T>
-std::vector<std::vector<Variable<T>>> jacobian(F f, const std::vector<Variable<T>>& x,
+std::vector<std::vector<Variable<T>>> jacobian(const F& f, const std::vector<Variable<T>>& x,
                                                const DerivativeOptions& options = {}) {
-  return detail::run_jacobian(detail::vector_function<T>(std::move(f)), x, options);
+  return detail::run_jacobian(detail::VectorFunction<T>(f), x, options);
 }
 /// The same for one input and one output. Errors: UsageError, too, where f has several values.
 template <class F, class T>
-Variable<T> jacobian(F f, const Variable<T>& x, const DerivativeOptions& options = {}) {
-  auto all = detail::run_jacobian<T>(detail::unary_function<T>(std::move(f)), {x}, options);
+Variable<T> jacobian(const F& f, const Variable<T>& x, const DerivativeOptions& options = {}) {
+  auto all = detail::run_jacobian<T>(detail::unary_function<T>(f), {x}, options);
   if (all.size() != 1)
     fail<UsageError>("jacobian: need one output; got {}; give a vector of inputs", all.size());
   return all[0][0];

@@ -4,9 +4,10 @@
 #include <cmath>
 #include <random>
 
-namespace unroll::detail {
+namespace unroll {
 namespace {
 
+using Doubles = std::vector<Variable<double>>;
 using Values = std::vector<std::vector<double>>;
 
 // Weights of either sign, none near 0: what they weigh cannot hide.
@@ -218,7 +219,7 @@ class Check {
     throw error;
   }
 
-  const CheckedFunction& value_;
+  CheckedFunction value_;
   const Doubles& inputs_;
   std::string op_;
   const GradcheckOptions& options_;
@@ -245,21 +246,21 @@ void check_steady(const CheckedFunction& f, const Doubles& inputs, const Doubles
 
 }  // namespace
 
-void run_gradcheck(const CheckedFunction& f, const Doubles& inputs, const GradcheckOptions& options) {
+void gradcheck(const CheckedFunction& f, const Doubles& inputs, const GradcheckOptions& options) {
   const Doubles outputs = outputs_of(f, inputs);
   Check check(f, inputs, op_name(outputs, options), options);
   check_steady(f, inputs, outputs, options);
   check.run(outputs);
 }
 
-void run_jvpcheck(const CheckedFunction& f, const Doubles& inputs, const GradcheckOptions& options) {
+void jvpcheck(const CheckedFunction& f, const Doubles& inputs, const GradcheckOptions& options) {
   const Doubles outputs = outputs_of(f, inputs);
   Check check(f, inputs, "forward mode of " + op_name(outputs, options), options);
   check_steady(f, inputs, outputs, options);
   check.run_forward(f, outputs);
 }
 
-void run_gradgradcheck(const CheckedFunction& f, const Doubles& inputs, const GradcheckOptions& options) {
+void gradgradcheck(const CheckedFunction& f, const Doubles& inputs, const GradcheckOptions& options) {
   Doubles all = inputs, wanted;
   const Doubles outputs = outputs_of(f, inputs);
   Weights weights(options.seed ^ 0x9e3779b97f4a7c15u);  // others than those of the check itself
@@ -268,10 +269,10 @@ void run_gradgradcheck(const CheckedFunction& f, const Doubles& inputs, const Gr
     if (x.requires_grad()) wanted.push_back(x);
   const auto first_order = [&](const Doubles& in, bool record) {
     const Doubles seeds(in.begin() + static_cast<std::ptrdiff_t>(inputs.size()), in.end());
-    return unroll::grad(f({in.begin(), in.begin() + static_cast<std::ptrdiff_t>(inputs.size())}), wanted,
-                        {.retain_graph = false, .create_graph = record}, seeds);
+    return grad(f({in.begin(), in.begin() + static_cast<std::ptrdiff_t>(inputs.size())}), wanted,
+                {.retain_graph = false, .create_graph = record}, seeds);
   };
-  const CheckedFunction value = [&](const Doubles& in) { return first_order(in, false); };
+  const auto value = [&](const Doubles& in) { return first_order(in, false); };
   const std::string op = "second order of " + op_name(outputs, options);
   Check check(value, all, op, options);
   const Doubles recorded = first_order(all, true);
@@ -286,4 +287,29 @@ void run_gradgradcheck(const CheckedFunction& f, const Doubles& inputs, const Gr
   check.run(recorded);
 }
 
-}  // namespace unroll::detail
+namespace {
+
+using Checking = void (*)(const CheckedFunction&, const Doubles&, const GradcheckOptions&);
+bool passes(Checking check, const CheckedFunction& f, const Doubles& inputs,
+            const GradcheckOptions& options) {
+  try {
+    check(f, inputs, options);
+  } catch (const GradcheckError&) {
+    return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+bool passes_gradcheck(const CheckedFunction& f, const Doubles& inputs, const GradcheckOptions& options) {
+  return passes(gradcheck, f, inputs, options);
+}
+bool passes_gradgradcheck(const CheckedFunction& f, const Doubles& inputs, const GradcheckOptions& options) {
+  return passes(gradgradcheck, f, inputs, options);
+}
+bool passes_jvpcheck(const CheckedFunction& f, const Doubles& inputs, const GradcheckOptions& options) {
+  return passes(jvpcheck, f, inputs, options);
+}
+
+}  // namespace unroll

@@ -27,28 +27,7 @@ struct GradcheckError : Error {
   std::uint64_t seed = 0;
 };
 
-namespace detail {
-
-using Doubles = Variables<double>;
-using CheckedFunction = VectorFunction<double>;
-
-void run_gradcheck(const CheckedFunction& f, const Doubles& inputs, const GradcheckOptions& options);
-void run_gradgradcheck(const CheckedFunction& f, const Doubles& inputs, const GradcheckOptions& options);
-void run_jvpcheck(const CheckedFunction& f, const Doubles& inputs, const GradcheckOptions& options);
-
-/// Whether `check` finds nothing wrong.
-template <class F>
-bool passes(void (*check)(const CheckedFunction&, const Doubles&, const GradcheckOptions&), F f,
-            const Doubles& inputs, const GradcheckOptions& options) {
-  try {
-    check(vector_function<double>(std::move(f)), inputs, options);
-  } catch (const GradcheckError&) {
-    return false;
-  }
-  return true;
-}
-
-}  // namespace detail
+using CheckedFunction = detail::VectorFunction<double>;
 
 /// What:   checks d f / d inputs by central differences for every element of every input that requires a
 ///         gradient. f takes `inputs` (a vector of Variables) and returns one Variable, an expression, or a
@@ -58,39 +37,25 @@ bool passes(void (*check)(const CheckedFunction&, const Doubles&, const Gradchec
 /// Errors: GradcheckError at the first gradient that is wrong; UsageError where no input is a leaf that
 ///         requires a gradient, or where f gives different values for the same inputs.
 /// Cost:   two evaluations for each input element; stored gradients are not touched.
-template <class F>
-void gradcheck(F f, const std::vector<Variable<double>>& inputs, const GradcheckOptions& options = {}) {
-  detail::run_gradcheck(detail::vector_function<double>(std::move(f)), inputs, options);
-}
+void gradcheck(const CheckedFunction& f, const std::vector<Variable<double>>& inputs,
+               const GradcheckOptions& options = {});
 
 /// The same for the second order: checks the recorded gradients of grad(create_graph), with respect to the
 /// inputs and to the seeds, against differences of first-order gradients, and that the two agree in value.
-template <class F>
-void gradgradcheck(F f, const std::vector<Variable<double>>& inputs, const GradcheckOptions& options = {}) {
-  detail::run_gradgradcheck(detail::vector_function<double>(std::move(f)), inputs, options);
-}
+void gradgradcheck(const CheckedFunction& f, const std::vector<Variable<double>>& inputs,
+                   const GradcheckOptions& options = {});
 
 /// The same for forward mode: checks the Jacobian–vector product of f with each element of the inputs by
 /// itself against the differences. A failure names the element moved and a weighted sum of what it moves.
-template <class F>
-void jvpcheck(F f, const std::vector<Variable<double>>& inputs, const GradcheckOptions& options = {}) {
-  detail::run_jvpcheck(detail::vector_function<double>(std::move(f)), inputs, options);
-}
+void jvpcheck(const CheckedFunction& f, const std::vector<Variable<double>>& inputs,
+              const GradcheckOptions& options = {});
 
 /// Whether gradcheck, gradgradcheck or jvpcheck finds nothing wrong.
-template <class F>
-bool passes_gradcheck(F f, const std::vector<Variable<double>>& inputs,
-                      const GradcheckOptions& options = {}) {
-  return detail::passes(detail::run_gradcheck, std::move(f), inputs, options);
-}
-template <class F>
-bool passes_gradgradcheck(F f, const std::vector<Variable<double>>& inputs,
-                          const GradcheckOptions& options = {}) {
-  return detail::passes(detail::run_gradgradcheck, std::move(f), inputs, options);
-}
-template <class F>
-bool passes_jvpcheck(F f, const std::vector<Variable<double>>& inputs, const GradcheckOptions& options = {}) {
-  return detail::passes(detail::run_jvpcheck, std::move(f), inputs, options);
-}
+bool passes_gradcheck(const CheckedFunction& f, const std::vector<Variable<double>>& inputs,
+                      const GradcheckOptions& options = {});
+bool passes_gradgradcheck(const CheckedFunction& f, const std::vector<Variable<double>>& inputs,
+                          const GradcheckOptions& options = {});
+bool passes_jvpcheck(const CheckedFunction& f, const std::vector<Variable<double>>& inputs,
+                     const GradcheckOptions& options = {});
 
 }  // namespace unroll
