@@ -8,6 +8,7 @@
 /// them as captured handles (the parameters of a module, say); the others are replaced by leaves of equal
 /// value. Stored gradients are neither read nor changed.
 
+#include <concepts>
 #include <memory>
 #include <type_traits>
 #include <vector>
@@ -45,13 +46,14 @@ Variables<T> as_vector(Y y) {
   }
 }
 
-/// A function of the caller's, for as long as a call takes: its result, be it one Variable, an expression or
-/// several Variables, as a vector. Not a std::function, which has more to compile for each.
+/// A reference to a function, as a parameter: it may be one that returns one Variable, an expression or
+/// several Variables; here it returns a vector. It does not own the function, as std::function would, which
+/// takes the compiler seven times as many functions for each lambda.
 template <class T>
 class VectorFunction {
  public:
-  template <class F>
-  requires(!std::is_same_v<F, VectorFunction>) VectorFunction(const F& f)
+  template <std::invocable<const Variables<T>&> F>
+  VectorFunction(const F& f)
       : f_(reinterpret_cast<const void*>(std::addressof(f))), call_([](const void* g, const Variables<T>& x) {
           return as_vector<T>((*reinterpret_cast<const F*>(const_cast<void*>(g)))(x));
         }) {}

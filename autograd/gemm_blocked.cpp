@@ -182,8 +182,7 @@ void multiply(const Operand<T>& a, const Operand<T>& b, index_t m, index_t n, in
 }  // namespace
 
 // oneDNN, where there is one, is for float with AVX-512. Its kernels for older processors give a row other
-// bits when there are more rows beside it. What it still does there is transposed and has few rows or
-// columns.
+// bits when there are more rows beside it; there it does what has few rows, or few columns and A transposed.
 template <class T>
 bool blocked_is_best([[maybe_unused]] Trans ta, index_t m, [[maybe_unused]] index_t n) {
   if (m < same_bits_rows) return false;

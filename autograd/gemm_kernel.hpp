@@ -64,8 +64,8 @@ struct Job {
   index_t ldx;
   bool by_rows;
   const T* w;      // k rows of Tile<T>::cols columns, the next panel right behind
-  const T* ahead;  // what to bring into the cache meanwhile,
-  index_t pace;    // so many elements in `steps` of k
+  const T* ahead;  // what to bring into the cache meanwhile
+  index_t pace;    // elements of it for every `steps` of k; at least one cache line is fetched
   bool add;
   T* y;
   index_t ldy;
@@ -78,6 +78,8 @@ template <class T, int R, int P, bool by_rows>
 void run_tile(const Job<T>& job) {
   using Batch = typename Tile<T>::Batch;
   constexpr int lanes = Tile<T>::lanes, cols = Tile<T>::cols, V = 2 * P;
+  constexpr int line = 64 / sizeof(T),
+                lines = steps * cols / line;  // of the cache; of a panel, in `steps` of k
   Batch acc[R][V];
 #pragma GCC unroll 16
   for (int r = 0; r < R; ++r) {
@@ -98,9 +100,9 @@ void run_tile(const Job<T>& job) {
       b[v] = Batch::load_unaligned(w + i * cols + (v / 2) * k * cols + (v % 2) * lanes);
 #pragma GCC unroll 16
     for (int r = 0; r < R; ++r) {
-      const Batch xr(by_rows ? x[r / 3 % groups][(r % 3) * ldx + i] : x[0][i * R + r]);
+      const Batch xr(by_rows ? x[r / 3 % groups][(r % 3) * ldx + i] : x[0][i * R + r]);  // % for the compiler
       for (int v = 0; v < V; ++v) {
-        if constexpr (R > 3)
+        if constexpr (R > 3)  // fewer rows leave registers over, and gcc may read W in the instruction itself
           multiply_add_here(xr, b[v], acc[r][v]);
         else
           multiply_add(xr, b[v], acc[r][v]);
@@ -116,9 +118,13 @@ void run_tile(const Job<T>& job) {
   while (w < fours) {
     if constexpr (P == 1) {
       __builtin_prefetch(ahead, 0, 2);
-      if (pace > cols) {
+      if (pace > line) {
 #pragma GCC unroll 16
-        for (int i = 1; i < steps; ++i) __builtin_prefetch(ahead + i * cols, 0, 2);
+        for (int i = 1; i < lines / 2; ++i) __builtin_prefetch(ahead + i * line, 0, 2);
+        if (pace > lines / 2 * line) {
+#pragma GCC unroll 16
+          for (int i = lines / 2; i < lines; ++i) __builtin_prefetch(ahead + i * line, 0, 2);
+        }
       }
       ahead += pace;
     }

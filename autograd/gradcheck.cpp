@@ -7,6 +7,7 @@
 namespace unroll {
 namespace {
 
+using detail::CheckedFunction;
 using Doubles = std::vector<Variable<double>>;
 using Values = std::vector<std::vector<double>>;
 

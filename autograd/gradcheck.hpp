@@ -27,7 +27,9 @@ struct GradcheckError : Error {
   std::uint64_t seed = 0;
 };
 
-using CheckedFunction = detail::VectorFunction<double>;
+namespace detail {
+using CheckedFunction = VectorFunction<double>;
+}
 
 /// What:   checks d f / d inputs by central differences for every element of every input that requires a
 ///         gradient. f takes `inputs` (a vector of Variables) and returns one Variable, an expression, or a
@@ -37,25 +39,25 @@ using CheckedFunction = detail::VectorFunction<double>;
 /// Errors: GradcheckError at the first gradient that is wrong; UsageError where no input is a leaf that
 ///         requires a gradient, or where f gives different values for the same inputs.
 /// Cost:   two evaluations for each input element; stored gradients are not touched.
-void gradcheck(const CheckedFunction& f, const std::vector<Variable<double>>& inputs,
+void gradcheck(const detail::CheckedFunction& f, const std::vector<Variable<double>>& inputs,
                const GradcheckOptions& options = {});
 
 /// The same for the second order: checks the recorded gradients of grad(create_graph), with respect to the
 /// inputs and to the seeds, against differences of first-order gradients, and that the two agree in value.
-void gradgradcheck(const CheckedFunction& f, const std::vector<Variable<double>>& inputs,
+void gradgradcheck(const detail::CheckedFunction& f, const std::vector<Variable<double>>& inputs,
                    const GradcheckOptions& options = {});
 
 /// The same for forward mode: checks the Jacobian–vector product of f with each element of the inputs by
 /// itself against the differences. A failure names the element moved and a weighted sum of what it moves.
-void jvpcheck(const CheckedFunction& f, const std::vector<Variable<double>>& inputs,
+void jvpcheck(const detail::CheckedFunction& f, const std::vector<Variable<double>>& inputs,
               const GradcheckOptions& options = {});
 
 /// Whether gradcheck, gradgradcheck or jvpcheck finds nothing wrong.
-bool passes_gradcheck(const CheckedFunction& f, const std::vector<Variable<double>>& inputs,
+bool passes_gradcheck(const detail::CheckedFunction& f, const std::vector<Variable<double>>& inputs,
                       const GradcheckOptions& options = {});
-bool passes_gradgradcheck(const CheckedFunction& f, const std::vector<Variable<double>>& inputs,
+bool passes_gradgradcheck(const detail::CheckedFunction& f, const std::vector<Variable<double>>& inputs,
                           const GradcheckOptions& options = {});
-bool passes_jvpcheck(const CheckedFunction& f, const std::vector<Variable<double>>& inputs,
+bool passes_jvpcheck(const detail::CheckedFunction& f, const std::vector<Variable<double>>& inputs,
                      const GradcheckOptions& options = {});
 
 }  // namespace unroll

@@ -1,6 +1,5 @@
-/// \file Matrix products, GFLOP/s on one thread: gemm (oneDNN for float, CBLAS for double) beside
-/// PackedMatrix. Contestants take turns, so that a change of clock meets all of them; the median of the turns
-/// is printed.
+/// \file Matrix products, GFLOP/s on one thread: gemm, by whatever kernel it chooses, beside PackedMatrix.
+/// Contestants take turns, so that a change of clock meets all of them; the median of the turns is printed.
 
 #include <fmt/core.h>
 

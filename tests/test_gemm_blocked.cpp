@@ -51,10 +51,16 @@ TEST_CASE_TEMPLATE("blocked_gemm: any number of threads, and PackedMatrix, give 
   for (const Size& s : sizes) {
     for (Trans tb : both) {
       Stored<T> a(Trans::no, s.m, s.k, 0), b(tb, s.k, s.n, 0), c0(Trans::no, s.m, s.n, 0);
+      Stored<T> turned(Trans::yes, s.m, s.k, 0);
+      for (index_t r = 0; r < s.m; ++r)
+        for (index_t i = 0; i < s.k; ++i)
+          turned.data[static_cast<std::size_t>(i * s.m + r)] = a.data[static_cast<std::size_t>(r * s.k + i)];
       const Stored<T> one = blocked(Trans::no, tb, s, a, b, true, c0);
       INFO("op(B) ", static_cast<char>(tb), ", m n k ", s.m, " ", s.n, " ", s.k);
-      for (int threads : {2, 3, 8})
+      for (int threads : {1, 2, 3, 8}) {
         CHECK(blocked(Trans::no, tb, s, a, b, true, c0, threads).data == one.data);
+        CHECK(blocked(Trans::yes, tb, s, turned, b, true, c0, threads).data == one.data);
+      }
       blas::PackedMatrix<T> packed;
       packed.pack(tb, s.k, s.n, b.data.data(), b.ld);
       packed.multiply(s.m, a.data.data(), a.ld, T(1), c0.data.data(), c0.ld);
@@ -63,15 +69,31 @@ TEST_CASE_TEMPLATE("blocked_gemm: any number of threads, and PackedMatrix, give 
   }
 }
 
+TEST_CASE_TEMPLATE("gemm: from same_bits_rows rows on, a row's bits do not depend on their number", T, float,
+                   double) {
+  const index_t m = 200, n = 40, k = 300;
+  Stored<T> a(Trans::no, m, k, 0), b(Trans::no, k, n, 0), c0(Trans::no, m, n, 0);
+  const auto first = [&](index_t rows) {
+    std::vector<T> c = c0.data;
+    blas::gemm(Trans::no, Trans::no, rows, n, k, T(1), a.data.data(), a.ld, b.data.data(), b.ld, T(1),
+               c.data(), c0.ld);
+    c.resize(static_cast<std::size_t>(blas::same_bits_rows * n));
+    return c;
+  };
+  for (index_t rows : {blas::same_bits_rows, index_t{65}, index_t{100}, index_t{199}})
+    CHECK(first(rows) == first(m));
+}
+
 TEST_CASE("gemm: a weight gradient over many rows is right, whoever multiplies") {
-  const Size s{128, 96, 1500};
-  Stored<float> a(Trans::yes, s.m, s.k, 2), b(Trans::no, s.k, s.n, 1), c0(Trans::no, s.m, s.n, 0);
-  for (int threads : {1, 2}) {
-    Stored<float> c = c0;
-    blas::set_num_threads(threads);
-    blas::gemm(Trans::yes, Trans::no, s.m, s.n, s.k, 1.F, a.data.data(), a.ld, b.data.data(), b.ld, 1.F,
-               c.data.data(), c.ld);
-    blas::set_num_threads(1);
-    CHECK(deviation(s.m, s.n, s.k, 1.F, a, b, 1.F, c0, c) <= tolerance<float>(s.k));
+  for (const Size& s : {Size{128, 96, 1500}, {256, 96, 1500}, {200, 70, 50}, {192, 64, 100}}) {
+    Stored<float> a(Trans::yes, s.m, s.k, 2), b(Trans::no, s.k, s.n, 1), c0(Trans::no, s.m, s.n, 0);
+    for (int threads : {1, 2}) {
+      Stored<float> c = c0;
+      blas::set_num_threads(threads);
+      blas::gemm(Trans::yes, Trans::no, s.m, s.n, s.k, 1.F, a.data.data(), a.ld, b.data.data(), b.ld, 1.F,
+                 c.data.data(), c.ld);
+      blas::set_num_threads(1);
+      CHECK(deviation(s.m, s.n, s.k, 1.F, a, b, 1.F, c0, c) <= tolerance<float>(s.k));
+    }
   }
 }

@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+#include <functional>
+
 #include "autograd/functions.hpp"
 #include "autograd/matmul.hpp"
 #include "autograd/reduce.hpp"
@@ -57,6 +59,8 @@ Variable<double> wrong(const Variable<double>& a, const Variable<double>& b, Wro
     detail::record<double>(detail::Ref<detail::Node<double>>(new WrongNode(mistake)), inputs, outputs);
   return y;
 }
+
+Variable<double> product_of_both(const std::vector<Variable<double>>& in) { return in[0] * in[1]; }
 
 auto checked(Wrong mistake) {
   return [mistake](const std::vector<Variable<double>>& in) { return wrong(in[0], in[1], mistake); };
@@ -162,6 +166,22 @@ class WrongCube final : public detail::FixedNode<double, 1> {
 };
 
 }  // namespace
+
+TEST_CASE("gradcheck: a function may be given by name, by pointer and as a std::function") {
+  const auto xs = operands();
+  gradcheck(product_of_both, xs);
+  gradgradcheck(&product_of_both, xs);
+  jvpcheck(std::function(product_of_both), xs);
+  CHECK(passes_gradgradcheck(product_of_both, xs));
+}
+
+TEST_CASE("gradcheck: what cannot be checked is an error of passes_…, too") {
+  const auto constants = [] { return std::vector<Variable<double>>{operands()[0].detach()}; };
+  const auto square_of = [](const auto& in) { return square(in[0]); };
+  CHECK_THROWS_AS(passes_gradcheck(square_of, constants()), UsageError);
+  CHECK_THROWS_AS(passes_gradgradcheck(square_of, constants()), UsageError);
+  CHECK_THROWS_AS(passes_jvpcheck(square_of, constants()), UsageError);
+}
 
 TEST_CASE("gradgradcheck: a recorded gradient that is right in value but not in slope is rejected") {
   const auto x = random_parameter({3}, 8, 0.5, 1);
