@@ -101,9 +101,8 @@ std::string confusion_table(const ConfusionMatrix& matrix, std::span<const std::
   std::int64_t largest = matrix.classes();
   for (std::int64_t a = 0; a < matrix.classes(); ++a)
     for (std::int64_t p = 0; p < matrix.classes(); ++p) largest = std::max(largest, matrix.count(a, p));
-  const int cell = static_cast<int>(fmt::formatted_size("{}", largest)) + 1;
-  const int number = static_cast<int>(fmt::formatted_size("{}", matrix.classes())),
-            width = width_of(names, 0);
+  const int cell = static_cast<int>(std::to_string(largest).size()) + 1;
+  const int number = static_cast<int>(std::to_string(matrix.classes()).size()), width = width_of(names, 0);
   std::string table = fmt::format("{:{}}", "", number + 1 + width);
   for (std::int64_t p = 0; p < matrix.classes(); ++p) table += fmt::format("{:>{}}", p + 1, cell);
   table += '\n';
