@@ -8,7 +8,6 @@
 /// them as captured handles (the parameters of a module, say); the others are replaced by leaves of equal
 /// value. Stored gradients are neither read nor changed.
 
-#include <concepts>
 #include <memory>
 #include <type_traits>
 #include <vector>
@@ -37,6 +36,7 @@ namespace detail {
 
 template <class T>
 using Variables = std::vector<Variable<T>>;
+
 template <class T, class Y>
 Variables<T> as_vector(Y y) {
   if constexpr (std::is_convertible_v<Y, Variable<T>>) {
@@ -46,13 +46,13 @@ Variables<T> as_vector(Y y) {
   }
 }
 
-/// A reference to a function, as a parameter: it may be one that returns one Variable, an expression or
-/// several Variables; here it returns a vector. It does not own the function, as std::function would, which
-/// takes the compiler seven times as many functions for each lambda.
+/// A reference to a function that returns one Variable, an expression or several Variables, as one that
+/// returns a vector. For parameters alone: it does not own the function, as std::function would, which is
+/// much more to compile for each lambda.
 template <class T>
 class VectorFunction {
  public:
-  template <std::invocable<const Variables<T>&> F>
+  template <class F, class = std::enable_if_t<std::is_invocable_v<const F&, const Variables<T>&>>>
   VectorFunction(const F& f)
       : f_(reinterpret_cast<const void*>(std::addressof(f))), call_([](const void* g, const Variables<T>& x) {
           return as_vector<T>((*reinterpret_cast<const F*>(const_cast<void*>(g)))(x));

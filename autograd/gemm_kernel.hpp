@@ -78,8 +78,8 @@ template <class T, int R, int P, bool by_rows>
 void run_tile(const Job<T>& job) {
   using Batch = typename Tile<T>::Batch;
   constexpr int lanes = Tile<T>::lanes, cols = Tile<T>::cols, V = 2 * P;
-  constexpr int line = 64 / sizeof(T),
-                lines = steps * cols / line;  // of the cache; of a panel, in `steps` of k
+  constexpr int line = 64 / sizeof(T);        // elements in one of the cache's lines
+  constexpr int lines = steps * cols / line;  // in `steps` rows of a panel
   Batch acc[R][V];
 #pragma GCC unroll 16
   for (int r = 0; r < R; ++r) {
@@ -100,7 +100,8 @@ void run_tile(const Job<T>& job) {
       b[v] = Batch::load_unaligned(w + i * cols + (v / 2) * k * cols + (v % 2) * lanes);
 #pragma GCC unroll 16
     for (int r = 0; r < R; ++r) {
-      const Batch xr(by_rows ? x[r / 3 % groups][(r % 3) * ldx + i] : x[0][i * R + r]);  // % for the compiler
+      // % groups keeps the first branch within x where it is not taken
+      const Batch xr(by_rows ? x[r / 3 % groups][(r % 3) * ldx + i] : x[0][i * R + r]);
       for (int v = 0; v < V; ++v) {
         if constexpr (R > 3)  // fewer rows leave registers over, and gcc may read W in the instruction itself
           multiply_add_here(xr, b[v], acc[r][v]);
@@ -114,8 +115,8 @@ void run_tile(const Job<T>& job) {
     for (int g = 0; g < groups; ++g) x[g] += n * (by_rows ? 1 : R);
     w += n * cols;
   };
-  const T *const fours = w + k / steps * steps * cols, *const end = w + k * cols;
-  while (w < fours) {
+  const T *const whole = w + k / steps * steps * cols, *const end = w + k * cols;
+  while (w < whole) {
     if constexpr (P == 1) {
       __builtin_prefetch(ahead, 0, 2);
       if (pace > line) {
