@@ -96,7 +96,9 @@ std::optional<Sum> Reading::parse(std::string_view text) const {
   return sum;
 }
 
-nlohmann::ordered_json Reading::to_json() const { return {{"digits", digits}, {"reversed", reversed}}; }
+void Reading::to_json(nlohmann::ordered_json& json) const {
+  json = {{"digits", digits}, {"reversed", reversed}};
+}
 
 Reading Reading::from_json(const nlohmann::ordered_json& json, std::string_view) {
   return {.digits = json.at("digits"), .reversed = json.at("reversed")};

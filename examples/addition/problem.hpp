@@ -39,7 +39,7 @@ struct Reading {
   /// "345+678", with spaces where you like; nothing if it is no sum of numbers of up to `digits` digits.
   std::optional<Sum> parse(std::string_view text) const;
 
-  nlohmann::ordered_json to_json() const;
+  void to_json(nlohmann::ordered_json& json) const;
   static Reading from_json(const nlohmann::ordered_json& json, std::string_view name);
 };
 

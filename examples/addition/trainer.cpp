@@ -1,6 +1,7 @@
 #include "examples/addition/trainer.hpp"
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
 
 #include "examples/common/memory.hpp"
 #include "layers/summary.hpp"

@@ -22,8 +22,8 @@ std::pair<Corpus, Text> read_text(const std::string& path, std::optional<Encodin
 
 }  // namespace
 
-nlohmann::ordered_json Reading::to_json() const {
-  return {{"encoding", name_of(encoding)}, {"level", name_of(level)}, {"vocabulary", vocabulary.to_json()}};
+void Reading::to_json(nlohmann::ordered_json& json) const {
+  json = {{"encoding", name_of(encoding)}, {"level", name_of(level)}, {"vocabulary", vocabulary.to_json()}};
 }
 
 Reading Reading::from_json(const nlohmann::ordered_json& json, std::string_view name) {

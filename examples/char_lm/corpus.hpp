@@ -18,7 +18,7 @@ struct Reading {
   Level level = Level::character;
   Vocabulary vocabulary;
 
-  nlohmann::ordered_json to_json() const;
+  void to_json(nlohmann::ordered_json& json) const;
   static Reading from_json(const nlohmann::ordered_json& json, std::string_view name);
 };
 

@@ -1,5 +1,7 @@
 #include "examples/char_lm/trainer.hpp"
 
+#include <nlohmann/json.hpp>
+
 #include "examples/char_lm/generate.hpp"
 #include "examples/char_lm/memory.hpp"
 #include "layers/summary.hpp"

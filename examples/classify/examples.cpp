@@ -94,8 +94,8 @@ std::string checksum_of(const Source& source) {
   return fmt::format("{:016x}", sum.value());
 }
 
-nlohmann::ordered_json Reading::to_json() const {
-  return {{"level", name_of(level)},
+void Reading::to_json(nlohmann::ordered_json& json) const {
+  json = {{"level", name_of(level)},
           {"vocabulary", vocabulary.to_json()},
           {"mean", mean},
           {"scale", scale},

@@ -41,7 +41,7 @@ struct Reading {
   bool is_series() const { return !mean.empty(); }
   std::int64_t class_count() const { return std::ssize(classes); }
 
-  nlohmann::ordered_json to_json() const;
+  void to_json(nlohmann::ordered_json& json) const;
   static Reading from_json(const nlohmann::ordered_json& json, std::string_view name);
 };
 

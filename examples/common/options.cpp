@@ -1,8 +1,10 @@
 #include "examples/common/options.hpp"
 
+#include <nlohmann/json.hpp>
+
 #include "autograd/error.hpp"
 
-namespace unroll::program::internal {
+namespace unroll::program {
 namespace {
 
 using json = nlohmann::ordered_json;
@@ -36,7 +38,7 @@ void from_json(const OptionList& list, const json& source) {
     option.value.visit([&](auto& value) { read(source.at(option.name), value); });
 }
 
-json continued(const OptionList& earlier, const OptionList& now, const Given& given) {
+void internal::go_on_with(const OptionList& earlier, const OptionList& now, const Given& given) {
   const json before = to_json(earlier), wanted = to_json(now);
   json options = before;
   options["time-limit"] = 0;  // belongs to one call
@@ -46,7 +48,7 @@ json continued(const OptionList& earlier, const OptionList& now, const Given& gi
     if (const auto& name = option.name; option.fixed && options[name] != before[name])
       fail<UsageError>("--{} {}: the run to be continued has {}; leave the option out, or begin another run",
                        name, options[name].dump(), before[name].dump());
-  return options;
+  from_json(earlier, options);
 }
 
-}  // namespace unroll::program::internal
+}  // namespace unroll::program

@@ -18,7 +18,7 @@
 ///       }
 ///     };
 
-#include <nlohmann/json.hpp>
+#include <nlohmann/json_fwd.hpp>
 
 #include "examples/common/option.hpp"
 
@@ -64,44 +64,23 @@ std::string names_of(const Table& table) {
   return names;
 }
 
-namespace internal {
-
+/// In the list's order.
 nlohmann::ordered_json to_json(const OptionList& list);
+/// Reads what to_json wrote. Errors: nlohmann::json::exception where a value is missing or of another kind.
 void from_json(const OptionList& list, const nlohmann::ordered_json& json);
-nlohmann::ordered_json continued(const OptionList& earlier, const OptionList& now, const Given& given);
 
-}  // namespace internal
-
-/// In the lists' order.
-template <class Options>
-nlohmann::ordered_json options_to_json(Options options) {
-  return internal::to_json(list_of(options));
-}
-
-/// What options_to_json wrote. Errors: nlohmann::json::exception where a value is missing or of another kind.
-template <class Options>
-Options options_from_json(const nlohmann::ordered_json& json) {
-  Options options;
-  internal::from_json(list_of(options), json);
-  return options;
-}
-
-template <class Options>
-std::vector<std::string> fixed_names(Options options) {
-  std::vector<std::string> names;
-  for (const Option& option : list_of(options))
-    if (option.fixed) names.push_back(option.name);
-  return names;
+namespace internal {
+void go_on_with(const OptionList& earlier, const OptionList& now, const Given& given);
 }
 
 /// The options of an earlier run, with those that were given on the command line now and may change.
 /// Errors: UsageError if an option was given that may not change and differs from the earlier run's.
 template <class Options>
 Options continued(Options earlier, Options now, const Given& given) {
-  auto result = options_from_json<Options>(internal::continued(list_of(earlier), list_of(now), given));
-  result.out = now.out;
-  result.resume = true;
-  return result;
+  internal::go_on_with(list_of(earlier), list_of(now), given);
+  earlier.out = now.out;
+  earlier.resume = true;
+  return earlier;
 }
 
 }  // namespace unroll::program

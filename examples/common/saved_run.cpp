@@ -1,7 +1,7 @@
 #include "examples/common/saved_run.hpp"
 
 #include <algorithm>
-#include <optional>
+#include <nlohmann/json.hpp>
 #include <thread>
 
 #include "autograd/error.hpp"
@@ -14,36 +14,29 @@ namespace internal {
 
 using json = nlohmann::ordered_json;
 
-void save_parts(const std::string& file, const std::string& kind, const SavedParts& parts) {
-  const json state{{"options", parts.options},
-                   {"reading", parts.reading},
-                   {"text_checksum", parts.text_checksum},
-                   {"loop", parts.loop.to_json()}};
+void save_run(const std::string& file, const std::string& kind, const SavedState& state,
+              const OptionList& options, const std::function<void(json&)>& write_reading) {
+  json all{{"options", to_json(options)}, {"reading", nullptr}, {"text_checksum", state.text_checksum}};
+  write_reading(all["reading"]);
+  all["loop"] = state.loop.to_json();
   // A path need not be UTF-8, and JSON must be.
-  std::string text = state.dump(-1, ' ', false, json::error_handler_t::replace);
-  io::save_checkpoint(file, {.kind = kind, .json = std::move(text), .tensors = parts.tensors});
+  std::string text = all.dump(-1, ' ', false, json::error_handler_t::replace);
+  io::save_checkpoint(file, {.kind = kind, .json = std::move(text), .tensors = state.tensors});
 }
 
-void read_parts(const std::string& file, const std::string& kind, const std::function<void()>& read) {
+SavedState load_run(const std::string& file, const std::string& kind, const OptionList& options,
+                    const std::function<void(const json&)>& read_reading) {
+  io::Checkpoint checkpoint = io::load_checkpoint(file, kind);
   try {
-    read();
+    const json all = json::parse(checkpoint.json);
+    from_json(options, all.at("options"));
+    read_reading(all.at("reading"));
+    return {.text_checksum = all.at("text_checksum"),
+            .loop = LoopState::from_json(all.at("loop"), file),
+            .tensors = std::move(checkpoint.tensors)};
   } catch (const json::exception& error) {
     fail<DataError>("{}: no run of {}: {}", file, kind, error.what());
   }
-}
-
-SavedParts load_parts(const std::string& file, const std::string& kind) {
-  io::Checkpoint checkpoint = io::load_checkpoint(file, kind);
-  std::optional<SavedParts> parts;
-  read_parts(file, kind, [&] {
-    const json state = json::parse(checkpoint.json);
-    parts = {.options = state.at("options"),
-             .reading = state.at("reading"),
-             .text_checksum = state.at("text_checksum"),
-             .loop = LoopState::from_json(state.at("loop"), file),
-             .tensors = std::move(checkpoint.tensors)};
-  });
-  return *std::move(parts);
 }
 
 }  // namespace internal

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <nlohmann/json.hpp>
 
 namespace unroll::program {
 namespace {
@@ -10,10 +11,12 @@ using internal::RunPlace;
 
 /// A run that was killed before its first checkpoint has left its log alone.
 /// Errors: UsageError if that was another run than the one that --resume is to begin.
-void check_same_run(const RunFolder& folder, std::vector<std::string> fixed,
-                    const nlohmann::ordered_json& config) {
+void check_same_run(const RunFolder& folder, const OptionList& list, const nlohmann::ordered_json& config) {
   const auto before = MetricsLog::configuration(folder.log());
   if (before.is_null()) return;
+  std::vector<std::string> fixed;
+  for (const Option& option : list)
+    if (option.fixed) fixed.push_back(option.name);
   fixed.emplace_back("text_checksum");
   for (const auto& name : fixed)
     if (!before.contains(name) || before[name] != config[name])
@@ -104,17 +107,16 @@ RunPlace find_place(const RunOptions& options) {
   return of_out(options.out, [&] { return look_for_place(options); });
 }
 
-int train_there(RunPlace place, const RunOptions& options, ProgramTask& task,
-                const nlohmann::ordered_json& options_json, const std::vector<std::string>& fixed,
+int train_there(RunPlace place, const RunOptions& options, ProgramTask& task, const OptionList& list,
                 const LoopState* earlier, const StopSignals& signals) {
   const RunFolder& folder = place.folder;
-  auto config = options_json;
+  auto config = to_json(list);
   config.update(task.configuration());
   if (earlier) {
     fmt::print("going on after step {}\n", grouped(earlier->step));
   } else {
     if (!place.lock) place.lock = of_out(options.out, [&] { return take_new_folder(folder, options.out); });
-    if (options.resume) check_same_run(folder, fixed, config);
+    if (options.resume) check_same_run(folder, list, config);
     of_out(options.out, [&] { folder.clear(); });
   }
   auto log = of_out(options.out, [&] {

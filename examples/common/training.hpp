@@ -54,7 +54,7 @@ class ModelTrainer : public ProgramTask {
   void save(const LoopState& state, bool best) override {
     // The last update may have spoilt what the loss before it did not show.
     learner_.check_parameters(state.step);
-    Saved run{options_, reading_, text_checksum_, state, io::TensorFile("checkpoint")};
+    Saved run{{text_checksum_, state, io::TensorFile("checkpoint")}, options_, reading_};
     save_state(model_, run.tensors, {.prefix = "model"});
     save_state(learner_.optimizer(), run.tensors, "optimizer");
     save_more(run.tensors);
@@ -99,9 +99,9 @@ struct RunPlace {
 /// another program is writing there.
 RunPlace find_place(const RunOptions& options);
 
-/// Trains to the end of the plan; `earlier` is null for a run that begins. Returns the exit status.
-int train_there(RunPlace place, const RunOptions& options, ProgramTask& task,
-                const nlohmann::ordered_json& options_json, const std::vector<std::string>& fixed,
+/// Trains to the end of the plan; `list` is that of all the program's options, `earlier` null for a run that
+/// begins. Returns the exit status.
+int train_there(RunPlace place, const RunOptions& options, ProgramTask& task, const OptionList& list,
                 const LoopState* earlier, const StopSignals& signals);
 
 }  // namespace internal
@@ -120,8 +120,8 @@ int run_training(typename T::Options options, const Given& given) {
   }
   options.threads = use_threads(options.threads);
   const auto trainer = T::open(options, earlier ? &*earlier : nullptr);
-  return internal::train_there(std::move(place), options, *trainer, options_to_json(options),
-                               fixed_names(options), earlier ? &earlier->loop : nullptr, signals);
+  return internal::train_there(std::move(place), options, *trainer, list_of(options),
+                               earlier ? &earlier->loop : nullptr, signals);
 }
 
 }  // namespace unroll::program

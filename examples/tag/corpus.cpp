@@ -49,8 +49,8 @@ Reading Reading::of(const std::vector<TaggedSentence>& sentences, std::int64_t m
   return reading;
 }
 
-nlohmann::ordered_json Reading::to_json() const {
-  return {{"words", words.to_json()}, {"characters", characters.to_json()}, {"tags", tags.to_json()}};
+void Reading::to_json(nlohmann::ordered_json& json) const {
+  json = {{"words", words.to_json()}, {"characters", characters.to_json()}, {"tags", tags.to_json()}};
 }
 
 Reading Reading::from_json(const nlohmann::ordered_json& json, std::string_view name) {

@@ -1,5 +1,7 @@
 #include "examples/tag/tagger.hpp"
 
+#include <nlohmann/json.hpp>
+
 #include "examples/common/memory.hpp"
 #include "examples/tag/scores.hpp"
 #include "layers/summary.hpp"

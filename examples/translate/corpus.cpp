@@ -34,8 +34,8 @@ Words Reading::words(std::string_view text) const {
   return {words.begin(), words.end()};
 }
 
-json Reading::to_json() const {
-  return {{"lowercase", lowercase}, {"source", source.to_json()}, {"target", target.to_json()}};
+void Reading::to_json(json& value) const {
+  value = {{"lowercase", lowercase}, {"source", source.to_json()}, {"target", target.to_json()}};
 }
 
 Reading Reading::from_json(const json& value, std::string_view name) {

@@ -23,7 +23,7 @@ struct Reading {
   /// The words of a sentence: what stands between spaces.
   Words words(std::string_view text) const;
 
-  nlohmann::ordered_json to_json() const;
+  void to_json(nlohmann::ordered_json& json) const;
   static Reading from_json(const nlohmann::ordered_json& json, std::string_view name);
 };
 

@@ -1,6 +1,7 @@
 #include "examples/translate/trainer.hpp"
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
 
 #include "data/splits.hpp"
 #include "examples/common/memory.hpp"
