@@ -100,14 +100,39 @@ class FusedNode final : public Node<T> {
  private:
   using Count = Counts<T, L>;
 
+  /// Where gradients lie that never share memory: those of one array's slices, or of one input.
+  struct Region {
+    const void* of;
+    const T *begin, *end;
+    bool apart(const Region& other) const { return end <= other.begin || other.end <= begin; }
+  };
   // What one input's sink stores late, another's may already have added to.
   void add_where_shared(Sink<T>* sinks) const {
     const T* end[Count::most_inputs];
-    for (std::size_t k = 0; k < count_.inputs(); ++k)
-      end[k] = sinks[k].data ? grad_layout(this->input(k)).end(this->input(k).shape.size()) : nullptr;
+    Region regions[Count::most_inputs];
+    std::size_t count = 0;
+    for (std::size_t k = 0; k < count_.inputs(); ++k) {
+      if (!sinks[k].data) continue;
+      const Tensor<T>& in = this->input(k);
+      end[k] = grad_layout(in).end(in.shape.size());
+      const Region here{in.is_view() ? static_cast<const void*>(in.creator.get()) : &in, sinks[k].data,
+                        end[k]};
+      std::size_t r = 0;
+      while (r < count && regions[r].of != here.of) ++r;
+      if (r == count)
+        regions[count++] = here;
+      else
+        regions[r] = {here.of, std::min(regions[r].begin, here.begin), std::max(regions[r].end, here.end)};
+    }
+    bool apart = true;
+    for (std::size_t r = 1; r < count; ++r)
+      for (std::size_t q = 0; q < r; ++q) apart = apart && regions[r].apart(regions[q]);
+    if (!apart) add_where_any_shared(sinks, end);
+  }
+  [[gnu::noinline]] void add_where_any_shared(Sink<T>* sinks, const T* const* end) const {
     for (std::size_t k = 0; k < count_.inputs(); ++k) {
       for (std::size_t m = 0; m < count_.inputs() && sinks[k].data && !sinks[k].add; ++m) {
-        const bool apart = sinks[m].data >= end[k] || sinks[k].data >= end[m];
+        const bool apart = !sinks[m].data || sinks[m].data >= end[k] || sinks[k].data >= end[m];
         if (apart || never_shared(this->input(k), this->input(m))) continue;
         fill_runs(grad_layout(this->input(k)), this->input(k).shape.size(), T{0});
         sinks[k].add = true;

@@ -147,7 +147,7 @@ void run_tile(const Job<T>& job) {
 template <class T, int P>
 void run_rows(index_t rows, const Job<T>& job) {
   constexpr int most = P == 1 ? Tile<T>::rows : Tile<T>::flat_rows;
-  constexpr auto tiles = []<int... I>(std::integer_sequence<int, I...>) {
+  static constexpr auto tiles = []<int... I>(std::integer_sequence<int, I...>) {
     return std::array<std::array<void (*)(const Job<T>&), 2>, most>{
         {{&run_tile<T, I + 1, P, false>, &run_tile<T, I + 1, P, true>}...}};
   }

@@ -98,11 +98,13 @@ struct PackedMatrix<T>::Panels {
     const index_t steps = count() - pairs;
     const auto at = [&](index_t s) { return backwards ? steps - 1 - s : s; };
     const auto first_panel = [&](index_t step) { return step + std::min(step, pairs); };
+    auto job = rows.job(k, nullptr, 0, 0);
     for (index_t s = 0; s < steps; ++s) {
       const index_t p = first_panel(at(s));
-      if (at(s) < pairs)
-        kernel::run_rows<T, 2>(rows.m, rows.job(k, panel(p), 0, p * Tile::cols));
-      else
+      if (at(s) < pairs) {
+        job.w = panel(p), job.y = rows.y + p * Tile::cols;
+        kernel::run_rows<T, 2>(rows.m, job);
+      } else
         multiply_panel(p, first_panel(at(std::min(s + 1, steps - 1))), rows);
     }
   }
@@ -137,7 +139,7 @@ void PackedMatrix<T>::multiply(index_t m, const T* x, index_t ldx, T beta, T* y,
   backend::check_stored("PackedMatrix: y", Trans::no, m, n, ldy);
   if (m == 0 || n == 0) return;
   backend::count_product({m, n, k, true, beta == T(1)});
-  const index_t most = std::max<index_t>(64, rows_in_cache<T>(k));
+  const index_t most = m <= 64 ? m : std::max<index_t>(64, rows_in_cache<T>(k));
   for (index_t i = 0; i < m; i += most) {
     panels_->multiply_panels({std::min(most, m - i), x + i * ldx, ldx, beta == T(1), y + i * ldy, ldy});
   }

@@ -27,6 +27,10 @@ class SumNode final : public FixedNode<T, 1> {
       for (index_t r = 0; r < loop.rows; ++r) {
         T* to = g.data + outer_offset(loop, lanes[0], index) + r * lanes[0].row;
         const T* from = dy + outer_offset(loop, lanes[1], index) + r * lanes[1].row;
+        if (lanes[1].mask == 0 && lanes[0].mask != 0) {
+          spread(T{0} + *from, loop.cols, g.add, to);
+          continue;
+        }
         for (index_t j = 0; j < loop.cols; ++j) {
           T& d = to[j & lanes[0].mask];
           d = (g.add ? d : T{0}) + from[j & lanes[1].mask];
@@ -43,6 +47,11 @@ class SumNode final : public FixedNode<T, 1> {
   std::string name() const override { return "sum"; }
 
  private:
+  static void spread(T value, index_t n, bool add, T* to) {
+    if (!add) std::fill_n(to, n, value);
+    for (index_t j = 0; add && j < n; ++j) to[j] += value;
+  }
+
   Shape kept_;
 };
 

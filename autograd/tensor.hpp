@@ -250,23 +250,27 @@ template <class T>
 class ManyNode : public Node<T> {
  protected:
   /// With `extra` bytes for the class that is derived, zeros at first.
-  ManyNode(std::size_t inputs, std::size_t outputs, std::size_t extra = 0)
-      : memory_(inputs * (sizeof(TensorRef<T>) + sizeof(std::uint32_t)) + outputs * sizeof(Tensor<T>*) +
-                extra),
-        in_(reinterpret_cast<TensorRef<T>*>(memory_.data())) {
+  ManyNode(std::size_t inputs, std::size_t outputs, std::size_t extra = 0) {
+    const std::size_t bytes =
+        inputs * (sizeof(TensorRef<T>) + sizeof(std::uint32_t)) + outputs * sizeof(Tensor<T>*) + extra;
+    in_ = reinterpret_cast<TensorRef<T>*>(bytes <= sizeof near_ ? near_ : allocate_object(bytes));
     std::uninitialized_value_construct_n(in_, inputs);
     auto** const out = reinterpret_cast<Tensor<T>**>(in_ + inputs);
     auto* const versions = reinterpret_cast<std::uint32_t*>(out + outputs);
     extra_ = reinterpret_cast<std::byte*>(versions + inputs);
+    for (std::size_t i = 0; i < extra; ++i) extra_[i] = std::byte{0};
     this->set_arrays(in_, versions, inputs, out, outputs);
   }
-  ~ManyNode() override { std::destroy_n(in_, this->input_count()); }
+  ~ManyNode() override {
+    std::destroy_n(in_, this->input_count());
+    if (static_cast<void*>(in_) != near_) free_object(in_);
+  }
   std::byte* extra() const { return extra_; }
 
  private:
-  PoolVector<std::byte> memory_;  // the inputs, the outputs, the versions of the inputs, and what is extra
-  TensorRef<T>* in_;
+  TensorRef<T>* in_;  // the inputs, and then the outputs, the versions of the inputs, and what is extra
   std::byte* extra_;
+  alignas(TensorRef<T>) std::byte near_[64];  // where they lie if they are few
 };
 
 /// Slices of one parent along one axis that together cover it without overlap. Its outputs are views of
