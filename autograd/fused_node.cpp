@@ -81,7 +81,7 @@ class FusedNode final : public Node<T> {
       stores |= !slot.add;
       entangled |= in.grad_place != GradPlace::own;
     }
-    if (stores && entangled) add_where_shared(sinks);
+    if (L != 1 && stores && entangled) add_where_shared(sinks);
     if (!plain) return backward_anywhere(shape, out_grad, sinks);
     backward_columns<T>(count_.code, numbers_, all_along.data(), row, shape.size(), out_grad, sinks);
   }
@@ -100,9 +100,9 @@ class FusedNode final : public Node<T> {
  private:
   using Count = Counts<T, L>;
 
-  /// Where gradients lie that never share memory: those of one array's slices, or of one input.
+  /// A box around gradients that never share memory: those of the parts of one cut, or of one input.
   struct Region {
-    const void* of;
+    const void* of;  // the cut, or the input
     const T *begin, *end;
     bool apart(const Region& other) const { return end <= other.begin || other.end <= begin; }
   };
@@ -127,9 +127,9 @@ class FusedNode final : public Node<T> {
     bool apart = true;
     for (std::size_t r = 1; r < count; ++r)
       for (std::size_t q = 0; q < r; ++q) apart = apart && regions[r].apart(regions[q]);
-    if (!apart) add_where_any_shared(sinks, end);
+    if (!apart) add_where_pairs_share(sinks, end);  // boxes may overlap where nothing is shared
   }
-  [[gnu::noinline]] void add_where_any_shared(Sink<T>* sinks, const T* const* end) const {
+  [[gnu::noinline]] void add_where_pairs_share(Sink<T>* sinks, const T* const* end) const {
     for (std::size_t k = 0; k < count_.inputs(); ++k) {
       for (std::size_t m = 0; m < count_.inputs() && sinks[k].data && !sinks[k].add; ++m) {
         const bool apart = !sinks[m].data || sinks[m].data >= end[k] || sinks[k].data >= end[m];

@@ -98,14 +98,15 @@ struct PackedMatrix<T>::Panels {
     const index_t steps = count() - pairs;
     const auto at = [&](index_t s) { return backwards ? steps - 1 - s : s; };
     const auto first_panel = [&](index_t step) { return step + std::min(step, pairs); };
-    auto job = rows.job(k, nullptr, 0, 0);
+    auto job = rows.job(k, nullptr, 0, 0);  // of two panels, which fetches nothing ahead
     for (index_t s = 0; s < steps; ++s) {
       const index_t p = first_panel(at(s));
       if (at(s) < pairs) {
         job.w = panel(p), job.y = rows.y + p * Tile::cols;
         kernel::run_rows<T, 2>(rows.m, job);
-      } else
+      } else {
         multiply_panel(p, first_panel(at(std::min(s + 1, steps - 1))), rows);
+      }
     }
   }
 };
@@ -139,7 +140,8 @@ void PackedMatrix<T>::multiply(index_t m, const T* x, index_t ldx, T beta, T* y,
   backend::check_stored("PackedMatrix: y", Trans::no, m, n, ldy);
   if (m == 0 || n == 0) return;
   backend::count_product({m, n, k, true, beta == T(1)});
-  const index_t most = m <= 64 ? m : std::max<index_t>(64, rows_in_cache<T>(k));
+  constexpr index_t few = 64;  // are taken together whatever k is, and need no quotient
+  const index_t most = m <= few ? m : std::max(few, rows_in_cache<T>(k));
   for (index_t i = 0; i < m; i += most) {
     panels_->multiply_panels({std::min(most, m - i), x + i * ldx, ldx, beta == T(1), y + i * ldy, ldy});
   }

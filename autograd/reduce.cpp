@@ -27,8 +27,8 @@ class SumNode final : public FixedNode<T, 1> {
       for (index_t r = 0; r < loop.rows; ++r) {
         T* to = g.data + outer_offset(loop, lanes[0], index) + r * lanes[0].row;
         const T* from = dy + outer_offset(loop, lanes[1], index) + r * lanes[1].row;
-        if (lanes[1].mask == 0 && lanes[0].mask != 0) {
-          spread(T{0} + *from, loop.cols, g.add, to);
+        if (loop.cols > 0 && lanes[1].mask == 0 && lanes[0].mask != 0) {  // not even *from need exist
+          spread(*from, loop.cols, g.add, to);
           continue;
         }
         for (index_t j = 0; j < loop.cols; ++j) {
@@ -48,8 +48,11 @@ class SumNode final : public FixedNode<T, 1> {
 
  private:
   static void spread(T value, index_t n, bool add, T* to) {
-    if (!add) std::fill_n(to, n, value);
-    for (index_t j = 0; add && j < n; ++j) to[j] += value;
+    if (add) {
+      for (index_t j = 0; j < n; ++j) to[j] += value;
+    } else {
+      std::fill_n(to, n, value);
+    }
   }
 
   Shape kept_;

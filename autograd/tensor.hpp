@@ -140,6 +140,8 @@ struct GradSlot {
 template <class T>
 class Node {
  public:
+  Node(const Node&) = delete;
+  Node& operator=(const Node&) = delete;
   virtual ~Node() = default;
 
   /// Reads the outputs' gradients and writes those of the inputs that `wants` them.
@@ -258,7 +260,7 @@ class ManyNode : public Node<T> {
     auto** const out = reinterpret_cast<Tensor<T>**>(in_ + inputs);
     auto* const versions = reinterpret_cast<std::uint32_t*>(out + outputs);
     extra_ = reinterpret_cast<std::byte*>(versions + inputs);
-    for (std::size_t i = 0; i < extra; ++i) extra_[i] = std::byte{0};
+    std::fill_n(extra_, extra, std::byte{0});
     this->set_arrays(in_, versions, inputs, out, outputs);
   }
   ~ManyNode() override {
@@ -270,7 +272,8 @@ class ManyNode : public Node<T> {
  private:
   TensorRef<T>* in_;  // the inputs, and then the outputs, the versions of the inputs, and what is extra
   std::byte* extra_;
-  alignas(TensorRef<T>) std::byte near_[64];  // where they lie if they are few
+  // Where they lie if they are few: four inputs and an output, say.
+  alignas(TensorRef<T>) std::byte near_[64];
 };
 
 /// Slices of one parent along one axis that together cover it without overlap. Its outputs are views of

@@ -206,6 +206,16 @@ TEST_CASE("edges: infinities") {
   });
 }
 
+TEST_CASE("edges: sums along some axes of an array without elements, and their gradients") {
+  for (const Axes& axes : {Axes{1, 3}, Axes{0, 2}, Axes{0}}) {
+    const V x = random_parameter({0, 4, 2, 3}, 1);
+    const V y = sum(x, axes);
+    CHECK(list(y) == std::vector<double>(static_cast<std::size_t>(y.size()), 0.0));
+    sum(y).backward();
+    CHECK(x.grad().size() == 0);
+  }
+}
+
 TEST_CASE("edges: pow follows the C library, negative bases and 0⁰ included") {
   const std::vector<double> bases = {0,    0, 0, -0.0, -2, -2,        -2, 1, inf,
                                      -inf, 2, 2, 0.5,  -1, quiet_nan, 3,  -8},

@@ -124,6 +124,12 @@ TEST_CASE("views: overlapping slices of which a part is left over behind the las
 TEST_CASE("views: overlapping slices that one fused op reads and that span many SIMD blocks") {
   check([](const V& x) { return slice(x, 0, 0, 60) * slice(x, 0, 2, 62); }, {64});
   check([](const V& x) { return slice(x, 0, 2, 62) * slice(x, 0, 0, 60) * slice(x, 0, 4, 64); }, {64});
+  check(  // beside all parts of another cut
+      [](const V& x) {
+        const auto [a, b, c] = chunk<3>(x, 0);
+        return V(a * b * c + slice(x, 0, 10, 30));
+      },
+      {60});
 }
 
 TEST_CASE("views: an array and a broadcast part of it in one fused op") {
