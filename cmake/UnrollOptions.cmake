@@ -24,6 +24,10 @@ else()
   target_compile_options(unroll_options INTERFACE $<$<NOT:$<CONFIG:Debug,MinSizeRel,Release>>:-O3>)
 endif()
 
+# For steps, texts and fused expressions, which are as fast so and compile sooner (docs/decisions.md, The build).
+set(UNROLL_LESS_OPTIMISED $<$<AND:$<CONFIG:Release>,$<CXX_COMPILER_ID:GNU>>:-O1 -finline-functions -ftree-vectorize
+                          -fvect-cost-model=dynamic>)
+
 # xsimd 8.1 does not compile for AVX-512 without any optimisation.
 target_compile_options(unroll_options INTERFACE $<$<AND:$<CONFIG:Debug>,$<NOT:$<BOOL:${UNROLL_SANITIZE}>>>:-Og>)
 

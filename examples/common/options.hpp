@@ -70,8 +70,9 @@ nlohmann::ordered_json to_json(const OptionList& list);
 void from_json(const OptionList& list, const nlohmann::ordered_json& json);
 
 namespace internal {
+/// Writes to the variables of `earlier` what the run goes on with.
 void go_on_with(const OptionList& earlier, const OptionList& now, const Given& given);
-}
+}  // namespace internal
 
 /// The options of an earlier run, with those that were given on the command line now and may change.
 /// Errors: UsageError if an option was given that may not change and differs from the earlier run's.
