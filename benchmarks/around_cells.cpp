@@ -3,20 +3,20 @@
 
 #include <fmt/core.h>
 
-#include "autograd/functions.hpp"
-#include "autograd/losses.hpp"
-#include "autograd/reduce.hpp"
-#include "benchmarks/measure.hpp"
-#include "examples/common/command_line.hpp"
-#include "layers/elman.hpp"
-#include "layers/jordan.hpp"
-#include "layers/linear_layer.hpp"
-#include "layers/lstm.hpp"
-#include "layers/pooling.hpp"
-#include "layers/stream.hpp"
-#include "layers/teacher_forcing.hpp"
-#include "optim/adam.hpp"
-#include "optim/clip.hpp"
+#include "common/command_line.hpp"
+#include "measure.hpp"
+#include "unroll/autograd/functions.hpp"
+#include "unroll/autograd/losses.hpp"
+#include "unroll/autograd/reduce.hpp"
+#include "unroll/layers/elman.hpp"
+#include "unroll/layers/jordan.hpp"
+#include "unroll/layers/linear_layer.hpp"
+#include "unroll/layers/lstm.hpp"
+#include "unroll/layers/pooling.hpp"
+#include "unroll/layers/stream.hpp"
+#include "unroll/layers/teacher_forcing.hpp"
+#include "unroll/optim/adam.hpp"
+#include "unroll/optim/clip.hpp"
 
 using namespace unroll;
 using V = Variable<float>;

@@ -8,19 +8,19 @@
 #include <functional>
 #include <string>
 
-#include "autograd/functions.hpp"
-#include "autograd/gather.hpp"
-#include "autograd/losses.hpp"
-#include "benchmarks/measure.hpp"
-#include "examples/common/command_line.hpp"
-#include "examples/common/recurrent_of.hpp"
-#include "layers/deep_transition.hpp"
-#include "layers/gru_cell.hpp"
-#include "layers/jordan.hpp"
-#include "layers/linear_layer.hpp"
-#include "layers/lstm.hpp"
-#include "optim/adam.hpp"
-#include "optim/clip.hpp"
+#include "common/command_line.hpp"
+#include "common/recurrent_of.hpp"
+#include "measure.hpp"
+#include "unroll/autograd/functions.hpp"
+#include "unroll/autograd/gather.hpp"
+#include "unroll/autograd/losses.hpp"
+#include "unroll/layers/deep_transition.hpp"
+#include "unroll/layers/gru_cell.hpp"
+#include "unroll/layers/jordan.hpp"
+#include "unroll/layers/linear_layer.hpp"
+#include "unroll/layers/lstm.hpp"
+#include "unroll/optim/adam.hpp"
+#include "unroll/optim/clip.hpp"
 
 using namespace unroll;
 using V = Variable<float>;

@@ -10,7 +10,7 @@
 #include <string_view>
 #include <vector>
 
-#include "autograd/gemm.hpp"
+#include "unroll/detail/autograd/gemm/gemm.hpp"
 
 namespace {
 

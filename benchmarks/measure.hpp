@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
-#include "autograd/gemm.hpp"
-#include "autograd/pool.hpp"
+#include "unroll/detail/autograd/base/pool.hpp"
+#include "unroll/detail/autograd/gemm/gemm.hpp"
 
 namespace bench {
 

@@ -2,13 +2,13 @@
 
 #include <fmt/core.h>
 
-#include "autograd/functions.hpp"
-#include "autograd/reduce.hpp"
-#include "benchmarks/measure.hpp"
-#include "examples/common/command_line.hpp"
-#include "layers/gate_weights.hpp"
-#include "layers/lstm_cell.hpp"
-#include "layers/rtrl.hpp"
+#include "common/command_line.hpp"
+#include "measure.hpp"
+#include "unroll/autograd/functions.hpp"
+#include "unroll/autograd/reduce.hpp"
+#include "unroll/layers/gate_weights.hpp"
+#include "unroll/layers/lstm_cell.hpp"
+#include "unroll/layers/rtrl.hpp"
 
 using namespace unroll;
 using V = Variable<float>;

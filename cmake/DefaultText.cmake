@@ -4,7 +4,7 @@
 # Adjacent string literals, one for each file, need no assembler and compile in a tenth of a second.
 if(CMAKE_SCRIPT_MODE_FILE)
   file(STRINGS ${LIST} files)
-  set(code "#include \"examples/char_lm/default_text.hpp\"\n\n")
+  set(code "#include \"char_lm/default_text.hpp\"\n\n")
   string(APPEND code "namespace unroll {\nnamespace {\n\nconstexpr char text[] =")
   foreach(file IN LISTS files)
     file(READ ${file} text)

@@ -1,13 +1,8 @@
-# Installs the library, its headers under include/unroll/, and what find_package(unroll) reads.
+# Installs the library and what find_package(unroll) reads; the headers are installed by UnrollHeaders.cmake.
 include(CMakePackageConfigHelpers)
-include(GNUInstallDirs)
 set(config_dir ${CMAKE_INSTALL_LIBDIR}/cmake/unroll)
 
 install(TARGETS unroll EXPORT unroll)
-install(DIRECTORY ${UNROLL_FOLDERS} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/unroll
-        FILES_MATCHING PATTERN "*.hpp")
-file(GLOB root_headers CONFIGURE_DEPENDS *.hpp)
-install(FILES ${root_headers} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/unroll)
 install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})
 
 install(EXPORT unroll NAMESPACE unroll:: FILE unrollTargets.cmake DESTINATION ${config_dir})

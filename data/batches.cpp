@@ -1,10 +1,10 @@
-#include "data/batches.hpp"
+#include "unroll/data/batches.hpp"
 
 #include <algorithm>
 #include <numeric>
 
-#include "autograd/error.hpp"
-#include "data/shuffle.hpp"
+#include "unroll/autograd/error.hpp"
+#include "unroll/data/shuffle.hpp"
 
 namespace unroll {
 namespace {

@@ -1,7 +1,7 @@
-#include "data/lines.hpp"
+#include "unroll/data/lines.hpp"
 
-#include "data/text.hpp"
-#include "data/utf8.hpp"
+#include "unroll/data/text.hpp"
+#include "unroll/data/utf8.hpp"
 
 namespace unroll {
 namespace {

@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-#include "autograd/error.hpp"
+#include "unroll/autograd/error.hpp"
 
 namespace unroll {
 

@@ -1,10 +1,10 @@
-#include "data/lower_case.hpp"
+#include "unroll/data/lower_case.hpp"
 
 #include <clocale>
 #include <cwctype>
 
-#include "autograd/error.hpp"
-#include "data/utf8.hpp"
+#include "unroll/autograd/error.hpp"
+#include "unroll/data/utf8.hpp"
 
 namespace unroll {
 namespace {

@@ -1,10 +1,10 @@
-#include "data/records.hpp"
+#include "unroll/data/records.hpp"
 
 #include <algorithm>
 #include <filesystem>
 #include <set>
 
-#include "data/utf8.hpp"
+#include "unroll/data/utf8.hpp"
 
 namespace unroll {
 namespace {

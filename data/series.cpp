@@ -1,10 +1,10 @@
-#include "data/series.hpp"
+#include "unroll/data/series.hpp"
 
 #include <charconv>
 #include <cmath>
 #include <utility>
 
-#include "data/tokens.hpp"
+#include "unroll/data/tokens.hpp"
 
 namespace unroll {
 namespace {

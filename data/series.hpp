@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "data/lines.hpp"
+#include "unroll/data/lines.hpp"
 
 namespace unroll {
 

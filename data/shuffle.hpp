@@ -4,7 +4,7 @@
 #include <utility>
 #include <vector>
 
-#include "autograd/random.hpp"
+#include "unroll/autograd/random.hpp"
 
 namespace unroll {
 

@@ -1,4 +1,4 @@
-#include "data/splits.hpp"
+#include "unroll/data/splits.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -6,9 +6,9 @@
 #include <numeric>
 #include <set>
 
-#include "autograd/error.hpp"
-#include "data/shuffle.hpp"
-#include "data/streams.hpp"
+#include "unroll/autograd/error.hpp"
+#include "unroll/data/shuffle.hpp"
+#include "unroll/data/streams.hpp"
 
 namespace unroll {
 

@@ -1,6 +1,6 @@
 #pragma once
 /// \file Examples divided at random into those that train and those that validate. By position:
-/// split_by_position in data/streams.hpp.
+/// split_by_position in unroll/data/streams.hpp.
 
 #include <cstdint>
 #include <span>

@@ -1,9 +1,9 @@
-#include "data/streams.hpp"
+#include "unroll/data/streams.hpp"
 
 #include <algorithm>
 #include <cmath>
 
-#include "autograd/error.hpp"
+#include "unroll/autograd/error.hpp"
 
 namespace unroll {
 

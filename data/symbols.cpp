@@ -1,9 +1,9 @@
-#include "data/symbols.hpp"
+#include "unroll/data/symbols.hpp"
 
 #include <algorithm>
 
-#include "autograd/error.hpp"
-#include "data/utf8.hpp"
+#include "unroll/autograd/error.hpp"
+#include "unroll/data/utf8.hpp"
 
 namespace unroll {
 namespace {

@@ -1,4 +1,4 @@
-#include "data/text.hpp"
+#include "unroll/data/text.hpp"
 
 #include <array>
 #include <cerrno>
@@ -6,8 +6,8 @@
 #include <cstring>
 #include <memory>
 
-#include "autograd/error.hpp"
-#include "data/utf8.hpp"
+#include "unroll/autograd/error.hpp"
+#include "unroll/data/utf8.hpp"
 
 namespace unroll {
 namespace {

@@ -1,6 +1,6 @@
-#include "data/tokens.hpp"
+#include "unroll/data/tokens.hpp"
 
-#include "data/utf8.hpp"
+#include "unroll/data/utf8.hpp"
 
 namespace unroll {
 

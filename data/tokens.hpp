@@ -5,7 +5,7 @@
 #include <string_view>
 #include <vector>
 
-#include "data/vocabulary.hpp"
+#include "unroll/data/vocabulary.hpp"
 
 namespace unroll {
 

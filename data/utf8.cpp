@@ -1,9 +1,9 @@
-#include "data/utf8.hpp"
+#include "unroll/data/utf8.hpp"
 
 #include <algorithm>
 #include <array>
 
-#include "autograd/error.hpp"
+#include "unroll/autograd/error.hpp"
 
 namespace unroll {
 namespace {

@@ -1,11 +1,11 @@
-#include "data/vocabulary.hpp"
+#include "unroll/data/vocabulary.hpp"
 
 #include <algorithm>
 #include <array>
 #include <nlohmann/json.hpp>
 
-#include "autograd/error.hpp"
-#include "data/utf8.hpp"
+#include "unroll/autograd/error.hpp"
+#include "unroll/data/utf8.hpp"
 
 namespace unroll {
 namespace {

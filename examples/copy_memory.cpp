@@ -7,15 +7,15 @@
 
 #include <map>
 
-#include "autograd/gather.hpp"
-#include "autograd/losses.hpp"
-#include "examples/common/command_line.hpp"
-#include "layers/elman.hpp"
-#include "layers/gru.hpp"
-#include "layers/linear_layer.hpp"
-#include "layers/lstm.hpp"
-#include "optim/adam.hpp"
-#include "optim/clip.hpp"
+#include <unroll/autograd/gather.hpp>
+#include <unroll/autograd/losses.hpp>
+#include <unroll/layers/elman.hpp>
+#include <unroll/layers/gru.hpp>
+#include <unroll/layers/linear_layer.hpp>
+#include <unroll/layers/lstm.hpp>
+#include <unroll/optim/adam.hpp>
+#include <unroll/optim/clip.hpp>
+#include "common/command_line.hpp"
 
 using namespace unroll;
 

@@ -4,13 +4,13 @@
 
 #include <fmt/core.h>
 
-#include "autograd/gradcheck.hpp"
-#include "autograd/losses.hpp"
-#include "examples/common/command_line.hpp"
-#include "layers/init.hpp"
-#include "layers/linear_layer.hpp"
-#include "layers/recurrent.hpp"
-#include "optim/adam.hpp"
+#include <unroll/autograd/gradcheck.hpp>
+#include <unroll/autograd/losses.hpp>
+#include <unroll/layers/init.hpp>
+#include <unroll/layers/linear_layer.hpp>
+#include <unroll/layers/recurrent.hpp>
+#include <unroll/optim/adam.hpp>
+#include "common/command_line.hpp"
 
 using namespace unroll;
 

@@ -5,10 +5,10 @@
 #include <xtensor/xmath.hpp>
 #include <xtensor/xrandom.hpp>
 
-#include "autograd/custom.hpp"
-#include "autograd/functions.hpp"
-#include "autograd/gradcheck.hpp"
-#include "autograd/reduce.hpp"
+#include <unroll/autograd/custom.hpp>
+#include <unroll/autograd/functions.hpp>
+#include <unroll/autograd/gradcheck.hpp>
+#include <unroll/autograd/reduce.hpp>
 
 using namespace unroll;
 

@@ -6,11 +6,11 @@
 
 #include <fmt/core.h>
 
-#include "autograd/functions.hpp"
-#include "autograd/reduce.hpp"
-#include "examples/common/command_line.hpp"
-#include "layers/rtrl.hpp"
-#include "layers/truncated_bptt.hpp"
+#include <unroll/autograd/functions.hpp>
+#include <unroll/autograd/reduce.hpp>
+#include <unroll/layers/rtrl.hpp>
+#include <unroll/layers/truncated_bptt.hpp>
+#include "common/command_line.hpp"
 
 using namespace unroll;
 using V = Variable<double>;

@@ -8,14 +8,14 @@
 #include <cmath>
 #include <numbers>
 
-#include "autograd/functions.hpp"
-#include "autograd/losses.hpp"
-#include "examples/common/command_line.hpp"
-#include "layers/linear_layer.hpp"
-#include "layers/lstm_cell.hpp"
-#include "layers/rtrl.hpp"
-#include "layers/truncated_bptt.hpp"
-#include "optim/adam.hpp"
+#include <unroll/autograd/functions.hpp>
+#include <unroll/autograd/losses.hpp>
+#include <unroll/layers/linear_layer.hpp>
+#include <unroll/layers/lstm_cell.hpp>
+#include <unroll/layers/rtrl.hpp>
+#include <unroll/layers/truncated_bptt.hpp>
+#include <unroll/optim/adam.hpp>
+#include "common/command_line.hpp"
 
 using namespace unroll;
 using V = Variable<double>;

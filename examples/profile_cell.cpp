@@ -8,14 +8,14 @@
 #include <chrono>
 #include <map>
 
-#include "autograd/dump.hpp"
-#include "autograd/gemm.hpp"
-#include "autograd/join.hpp"
-#include "autograd/reduce.hpp"
-#include "autograd/traffic.hpp"
-#include "examples/common/command_line.hpp"
-#include "layers/gate_weights.hpp"
-#include "layers/scan.hpp"
+#include <unroll/autograd/dump.hpp>
+#include <unroll/autograd/join.hpp>
+#include <unroll/autograd/reduce.hpp>
+#include <unroll/detail/autograd/base/traffic.hpp>
+#include <unroll/detail/autograd/gemm/gemm.hpp>
+#include <unroll/layers/gate_weights.hpp>
+#include <unroll/layers/scan.hpp>
+#include "common/command_line.hpp"
 
 using namespace unroll;
 using V = Variable<float>;

@@ -6,14 +6,14 @@
 
 #include <fstream>
 
-#include "autograd/reduce.hpp"
-#include "examples/common/command_line.hpp"
-#include "layers/elman.hpp"
-#include "layers/gate_saturation.hpp"
-#include "layers/gradient_norms.hpp"
-#include "layers/gru.hpp"
-#include "layers/lstm.hpp"
-#include "layers/spectral_radius.hpp"
+#include <unroll/autograd/reduce.hpp>
+#include <unroll/layers/elman.hpp>
+#include <unroll/layers/gate_saturation.hpp>
+#include <unroll/layers/gradient_norms.hpp>
+#include <unroll/layers/gru.hpp>
+#include <unroll/layers/lstm.hpp>
+#include <unroll/layers/spectral_radius.hpp>
+#include "common/command_line.hpp"
 
 using namespace unroll;
 using V = Variable<double>;

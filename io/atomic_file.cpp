@@ -1,4 +1,4 @@
-#include "io/atomic_file.hpp"
+#include "unroll/io/atomic_file.hpp"
 
 #include <fcntl.h>
 #include <sys/file.h>
@@ -11,7 +11,7 @@
 #include <system_error>
 #include <utility>
 
-#include "autograd/error.hpp"
+#include "unroll/autograd/error.hpp"
 
 namespace unroll::io {
 namespace {

@@ -1,11 +1,11 @@
-#include "io/checkpoint.hpp"
+#include "unroll/io/checkpoint.hpp"
 
 #include <fmt/format.h>
 
-#include "autograd/error.hpp"
-#include "io/checksum.hpp"
-#include "io/safetensors.hpp"
-#include "io/text.hpp"
+#include "unroll/autograd/error.hpp"
+#include "unroll/detail/io/text.hpp"
+#include "unroll/io/checksum.hpp"
+#include "unroll/io/safetensors.hpp"
 
 namespace unroll::io {
 namespace {

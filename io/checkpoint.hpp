@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-#include "io/tensor_file.hpp"
+#include "unroll/io/tensor_file.hpp"
 
 namespace unroll::io {
 

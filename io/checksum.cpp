@@ -1,4 +1,4 @@
-#include "io/checksum.hpp"
+#include "unroll/io/checksum.hpp"
 
 #include <algorithm>
 #include <bit>

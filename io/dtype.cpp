@@ -1,4 +1,4 @@
-#include "io/dtype.hpp"
+#include "unroll/detail/io/dtype.hpp"
 
 #include <algorithm>
 #include <array>

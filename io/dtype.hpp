@@ -1,4 +1,4 @@
-#pragma once
+#pragma once  // internal
 /// \file The element types of the safetensors format.
 
 #include <concepts>

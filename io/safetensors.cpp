@@ -1,4 +1,4 @@
-#include "io/safetensors.hpp"
+#include "unroll/io/safetensors.hpp"
 
 #include <fmt/format.h>
 
@@ -7,10 +7,10 @@
 #include <new>
 #include <nlohmann/json.hpp>
 
-#include "autograd/error.hpp"
-#include "io/atomic_file.hpp"
-#include "io/safetensors_header.hpp"
-#include "io/text.hpp"
+#include "unroll/autograd/error.hpp"
+#include "unroll/detail/io/safetensors_header.hpp"
+#include "unroll/detail/io/text.hpp"
+#include "unroll/io/atomic_file.hpp"
 
 namespace unroll::io {
 namespace {

@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "io/tensor_file.hpp"
+#include "unroll/io/tensor_file.hpp"
 
 namespace unroll::io {
 

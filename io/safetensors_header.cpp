@@ -1,12 +1,12 @@
-#include "io/safetensors_header.hpp"
+#include "unroll/detail/io/safetensors_header.hpp"
 
 #include <algorithm>
 #include <array>
 #include <limits>
 #include <nlohmann/json.hpp>
 
-#include "autograd/error.hpp"
-#include "io/text.hpp"
+#include "unroll/autograd/error.hpp"
+#include "unroll/detail/io/text.hpp"
 
 namespace unroll::io {
 namespace {

@@ -1,4 +1,4 @@
-#pragma once
+#pragma once  // internal
 /// \file The header of a safetensors file: from text to checked places in the data.
 
 #include <cstdint>
@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-#include "io/tensor_file.hpp"
+#include "unroll/io/tensor_file.hpp"
 
 namespace unroll::io {
 

@@ -1,10 +1,10 @@
-#include "io/tensor_file.hpp"
+#include "unroll/io/tensor_file.hpp"
 
 #include <bit>
 #include <cstring>
 
-#include "autograd/error.hpp"
-#include "io/text.hpp"
+#include "unroll/autograd/error.hpp"
+#include "unroll/detail/io/text.hpp"
 
 namespace unroll::io {
 

@@ -10,7 +10,7 @@
 #include <string_view>
 #include <vector>
 
-#include "io/dtype.hpp"
+#include "unroll/detail/io/dtype.hpp"
 
 namespace unroll::io {
 

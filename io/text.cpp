@@ -1,4 +1,4 @@
-#include "io/text.hpp"
+#include "unroll/detail/io/text.hpp"
 
 #include <fmt/format.h>
 

@@ -1,4 +1,4 @@
-#pragma once
+#pragma once  // internal
 /// \file Text for messages and checks: quoting of untrusted names, UTF-8, shapes.
 
 #include <cstddef>

@@ -1,4 +1,4 @@
-#include "optim/adadelta.hpp"
+#include "unroll/optim/adadelta.hpp"
 
 #include <cmath>
 

@@ -1,7 +1,7 @@
 #pragma once
 /// \file Adadelta.
 
-#include "optim/optimizer.hpp"
+#include "unroll/optim/optimizer.hpp"
 
 namespace unroll {
 

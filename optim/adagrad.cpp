@@ -1,4 +1,4 @@
-#include "optim/adagrad.hpp"
+#include "unroll/optim/adagrad.hpp"
 
 #include <cmath>
 

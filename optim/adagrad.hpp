@@ -1,7 +1,7 @@
 #pragma once
 /// \file Adagrad.
 
-#include "optim/optimizer.hpp"
+#include "unroll/optim/optimizer.hpp"
 
 namespace unroll {
 

@@ -1,6 +1,6 @@
-#include "optim/adam.hpp"
+#include "unroll/optim/adam.hpp"
 
-#include "optim/adam_pass.hpp"
+#include "unroll/detail/optim/adam_pass.hpp"
 
 namespace unroll {
 

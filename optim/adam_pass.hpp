@@ -1,11 +1,11 @@
-#pragma once
+#pragma once  // internal
 /// \file The pass over one parameter that Adam and AdamW have in common.
 
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
 
-#include "autograd/shape.hpp"
+#include "unroll/autograd/shape.hpp"
 
 namespace unroll::detail {
 

@@ -1,6 +1,6 @@
-#include "optim/adamw.hpp"
+#include "unroll/optim/adamw.hpp"
 
-#include "optim/adam_pass.hpp"
+#include "unroll/detail/optim/adam_pass.hpp"
 
 namespace unroll {
 

@@ -1,7 +1,7 @@
 #pragma once
 /// \file AdamW: Adam with weight decay apart from the gradient.
 
-#include "optim/optimizer.hpp"
+#include "unroll/optim/optimizer.hpp"
 
 namespace unroll {
 

@@ -1,7 +1,7 @@
 #pragma once
 /// \file Limits on gradients, between backward() and the optimiser's step.
 
-#include "optim/parameter_list.hpp"
+#include "unroll/optim/parameter_list.hpp"
 
 namespace unroll {
 

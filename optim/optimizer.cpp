@@ -1,4 +1,4 @@
-#include "optim/optimizer.hpp"
+#include "unroll/optim/optimizer.hpp"
 
 #include <algorithm>
 #include <cmath>

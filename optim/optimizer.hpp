@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-#include "optim/parameter_list.hpp"
+#include "unroll/optim/parameter_list.hpp"
 
 namespace unroll {
 

@@ -6,7 +6,7 @@
 #include <span>
 #include <vector>
 
-#include "autograd/variable.hpp"
+#include "unroll/autograd/variable.hpp"
 
 namespace unroll {
 

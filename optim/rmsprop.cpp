@@ -1,4 +1,4 @@
-#include "optim/rmsprop.hpp"
+#include "unroll/optim/rmsprop.hpp"
 
 #include <cmath>
 

@@ -1,7 +1,7 @@
 #pragma once
 /// \file RMSprop.
 
-#include "optim/optimizer.hpp"
+#include "unroll/optim/optimizer.hpp"
 
 namespace unroll {
 

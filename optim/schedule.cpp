@@ -1,4 +1,4 @@
-#include "optim/schedule.hpp"
+#include "unroll/optim/schedule.hpp"
 
 #include <algorithm>
 #include <cmath>

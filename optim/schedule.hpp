@@ -3,7 +3,7 @@
 
 #include <functional>
 
-#include "optim/optimizer.hpp"
+#include "unroll/optim/optimizer.hpp"
 
 namespace unroll {
 

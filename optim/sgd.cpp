@@ -1,4 +1,4 @@
-#include "optim/sgd.hpp"
+#include "unroll/optim/sgd.hpp"
 
 #include <cmath>
 

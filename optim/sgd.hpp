@@ -1,7 +1,7 @@
 #pragma once
 /// \file Sgd: gradient descent, with momentum.
 
-#include "optim/optimizer.hpp"
+#include "unroll/optim/optimizer.hpp"
 
 namespace unroll {
 

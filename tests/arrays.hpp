@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "autograd/variable.hpp"
+#include "unroll/autograd/variable.hpp"
 
 namespace unroll::tests {
 

@@ -4,11 +4,11 @@
 #include <algorithm>
 #include <vector>
 
-#include "autograd/losses.hpp"
-#include "layers/linear_layer.hpp"
-#include "layers/module.hpp"
-#include "layers/online_step.hpp"
-#include "tests/arrays.hpp"
+#include "arrays.hpp"
+#include "unroll/autograd/losses.hpp"
+#include "unroll/detail/layers/learning/online_step.hpp"
+#include "unroll/layers/linear_layer.hpp"
+#include "unroll/layers/module.hpp"
 
 namespace unroll::tests {
 

@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "arrays.hpp"
-#include "autograd/gradcheck.hpp"
-#include "layers/recurrent.hpp"
+#include "unroll/autograd/gradcheck.hpp"
+#include "unroll/layers/recurrent.hpp"
 
 namespace unroll::tests {
 

@@ -5,10 +5,10 @@
 #include <map>
 #include <string>
 
-#include "autograd/gemm.hpp"
-#include "autograd/pool.hpp"
-#include "autograd/tape.hpp"
-#include "autograd/traffic.hpp"
+#include "unroll/detail/autograd/base/pool.hpp"
+#include "unroll/detail/autograd/base/traffic.hpp"
+#include "unroll/detail/autograd/core/tape.hpp"
+#include "unroll/detail/autograd/gemm/gemm.hpp"
 
 namespace unroll::tests {
 

@@ -9,7 +9,7 @@
 #include <random>
 #include <vector>
 
-#include "autograd/gemm.hpp"
+#include "unroll/detail/autograd/gemm/gemm.hpp"
 
 namespace unroll::gemm_test {
 

@@ -1,7 +1,7 @@
-#include "tests/op_table.hpp"
+#include "op_table.hpp"
 
-#include "autograd/gradcheck.hpp"
-#include "autograd/reduce.hpp"
+#include "unroll/autograd/gradcheck.hpp"
+#include "unroll/autograd/reduce.hpp"
 
 namespace unroll::tests {
 namespace {

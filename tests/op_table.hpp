@@ -1,15 +1,15 @@
 #pragma once
 /// \file One list of all ops, with what is to be checked of each. The tests and the mutants walk over it.
 ///
-/// To add an op: its name in UNROLL_SCALAR_OPS (autograd/compiled.hpp) or UNROLL_ARRAY_OPS below, and its
-/// row; without the row the tests do not compile.
+/// To add an op: its name in UNROLL_SCALAR_OPS (autograd/fused/compiled.hpp) or UNROLL_ARRAY_OPS below, and
+/// its row; without the row the tests do not compile.
 
 #include <functional>
 #include <string>
 #include <vector>
 
-#include "autograd/compiled.hpp"
-#include "tests/random_program.hpp"
+#include "random_program.hpp"
+#include "unroll/detail/autograd/fused/compiled.hpp"
 
 // clang-format off
 #define UNROLL_ARRAY_OPS(X)                                                                        \

@@ -1,11 +1,11 @@
-#include "autograd/custom.hpp"
-#include "autograd/dropout.hpp"
-#include "autograd/functions.hpp"
-#include "autograd/linear.hpp"
-#include "autograd/matmul.hpp"
-#include "autograd/normalise.hpp"
-#include "autograd/views.hpp"
-#include "tests/op_table_rows.hpp"
+#include "op_table_rows.hpp"
+#include "unroll/autograd/custom.hpp"
+#include "unroll/autograd/dropout.hpp"
+#include "unroll/autograd/functions.hpp"
+#include "unroll/autograd/linear.hpp"
+#include "unroll/autograd/matmul.hpp"
+#include "unroll/autograd/normalise.hpp"
+#include "unroll/autograd/views.hpp"
 
 namespace unroll::tests {
 

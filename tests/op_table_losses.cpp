@@ -1,5 +1,5 @@
-#include "autograd/losses.hpp"
-#include "tests/op_table_rows.hpp"
+#include "op_table_rows.hpp"
+#include "unroll/autograd/losses.hpp"
 
 namespace unroll::tests {
 namespace {

@@ -1,9 +1,9 @@
-#include "autograd/extremes.hpp"
-#include "autograd/norm.hpp"
-#include "autograd/reduce.hpp"
-#include "autograd/softmax.hpp"
-#include "autograd/views.hpp"
-#include "tests/op_table_rows.hpp"
+#include "op_table_rows.hpp"
+#include "unroll/autograd/extremes.hpp"
+#include "unroll/autograd/norm.hpp"
+#include "unroll/autograd/reduce.hpp"
+#include "unroll/autograd/softmax.hpp"
+#include "unroll/autograd/views.hpp"
 
 namespace unroll::tests {
 namespace {

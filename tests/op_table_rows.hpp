@@ -3,8 +3,8 @@
 
 #include <numeric>
 
-#include "autograd/reduce.hpp"
-#include "tests/op_table.hpp"
+#include "op_table.hpp"
+#include "unroll/autograd/reduce.hpp"
 
 namespace unroll::tests {
 

@@ -1,8 +1,8 @@
 #include <array>
 
-#include "autograd/functions.hpp"
-#include "autograd/views.hpp"
-#include "tests/op_table.hpp"
+#include "op_table.hpp"
+#include "unroll/autograd/functions.hpp"
+#include "unroll/autograd/views.hpp"
 
 namespace unroll::tests {
 namespace {

@@ -1,9 +1,9 @@
-#include "autograd/functions.hpp"
-#include "autograd/gather.hpp"
-#include "autograd/join.hpp"
-#include "autograd/permute.hpp"
-#include "autograd/views.hpp"
-#include "tests/op_table_rows.hpp"
+#include "op_table_rows.hpp"
+#include "unroll/autograd/functions.hpp"
+#include "unroll/autograd/gather.hpp"
+#include "unroll/autograd/join.hpp"
+#include "unroll/autograd/permute.hpp"
+#include "unroll/autograd/views.hpp"
 
 namespace unroll::tests {
 namespace {

@@ -8,12 +8,12 @@
 #include <memory>
 #include <vector>
 
-#include "optim/adadelta.hpp"
-#include "optim/adagrad.hpp"
-#include "optim/adam.hpp"
-#include "optim/adamw.hpp"
-#include "optim/rmsprop.hpp"
-#include "optim/sgd.hpp"
+#include "unroll/optim/adadelta.hpp"
+#include "unroll/optim/adagrad.hpp"
+#include "unroll/optim/adam.hpp"
+#include "unroll/optim/adamw.hpp"
+#include "unroll/optim/rmsprop.hpp"
+#include "unroll/optim/sgd.hpp"
 
 namespace unroll::tests {
 

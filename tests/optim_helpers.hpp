@@ -4,8 +4,8 @@
 #include <vector>
 
 #include "arrays.hpp"
-#include "autograd/functions.hpp"
-#include "autograd/reduce.hpp"
+#include "unroll/autograd/functions.hpp"
+#include "unroll/autograd/reduce.hpp"
 
 namespace unroll::tests {
 

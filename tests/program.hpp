@@ -11,8 +11,8 @@
 #include <string_view>
 #include <vector>
 
-#include "io/checkpoint.hpp"
 #include "temporary_folder.hpp"
+#include "unroll/io/checkpoint.hpp"
 
 namespace program_test {
 

@@ -1,10 +1,10 @@
-#include "tests/random_program.hpp"
+#include "random_program.hpp"
 
-#include "autograd/functions.hpp"
-#include "autograd/join.hpp"
-#include "autograd/matmul.hpp"
-#include "autograd/reduce.hpp"
-#include "autograd/views.hpp"
+#include "unroll/autograd/functions.hpp"
+#include "unroll/autograd/join.hpp"
+#include "unroll/autograd/matmul.hpp"
+#include "unroll/autograd/reduce.hpp"
+#include "unroll/autograd/views.hpp"
 
 namespace unroll::tests {
 namespace {

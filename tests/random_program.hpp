@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "tests/arrays.hpp"
+#include "arrays.hpp"
 
 namespace unroll::tests {
 

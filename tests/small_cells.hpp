@@ -1,11 +1,11 @@
 #pragma once
 /// \file Cells as a user writes them, by their equations, for tests of the ways to learn.
 
-#include "autograd/functions.hpp"
-#include "autograd/reduce.hpp"
-#include "layers/gate_weights.hpp"
-#include "layers/state.hpp"
-#include "tests/arrays.hpp"
+#include "arrays.hpp"
+#include "unroll/autograd/functions.hpp"
+#include "unroll/autograd/reduce.hpp"
+#include "unroll/layers/gate_weights.hpp"
+#include "unroll/layers/state.hpp"
 
 namespace unroll::tests {
 

@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <sstream>
 
-#include "examples/addition/problem.hpp"
+#include "addition/problem.hpp"
 #include "program.hpp"
-#include "train/run_folder.hpp"
+#include "unroll/train/run_folder.hpp"
 
 using namespace program_test;
 using namespace unroll::addition;

@@ -3,12 +3,12 @@
 #include <cmath>
 #include <limits>
 
-#include "autograd/functions.hpp"
-#include "autograd/join.hpp"
-#include "autograd/matmul.hpp"
-#include "autograd/reduce.hpp"
-#include "autograd/views.hpp"
-#include "tests/arrays.hpp"
+#include "arrays.hpp"
+#include "unroll/autograd/functions.hpp"
+#include "unroll/autograd/join.hpp"
+#include "unroll/autograd/matmul.hpp"
+#include "unroll/autograd/reduce.hpp"
+#include "unroll/autograd/views.hpp"
 
 using namespace unroll;
 using namespace unroll::tests;

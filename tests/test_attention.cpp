@@ -2,12 +2,12 @@
 
 #include <limits>
 
-#include "autograd/functions.hpp"
-#include "autograd/gradcheck.hpp"
-#include "autograd/reduce.hpp"
-#include "autograd/views.hpp"
 #include "cell_checks.hpp"
-#include "layers/attention.hpp"
+#include "unroll/autograd/functions.hpp"
+#include "unroll/autograd/gradcheck.hpp"
+#include "unroll/autograd/reduce.hpp"
+#include "unroll/autograd/views.hpp"
+#include "unroll/layers/attention.hpp"
 
 using namespace unroll;
 using namespace unroll::tests;

@@ -3,12 +3,12 @@
 #include <limits>
 
 #include "arrays.hpp"
-#include "autograd/functions.hpp"
-#include "autograd/gradcheck.hpp"
-#include "autograd/reduce.hpp"
-#include "autograd/views.hpp"
-#include "layers/attention_pool.hpp"
-#include "layers/module.hpp"
+#include "unroll/autograd/functions.hpp"
+#include "unroll/autograd/gradcheck.hpp"
+#include "unroll/autograd/reduce.hpp"
+#include "unroll/autograd/views.hpp"
+#include "unroll/layers/attention_pool.hpp"
+#include "unroll/layers/module.hpp"
 
 using namespace unroll;
 using namespace unroll::tests;

@@ -1,13 +1,13 @@
-#include "data/batches.hpp"
+#include "unroll/data/batches.hpp"
 
 #include <doctest/doctest.h>
 
 #include <algorithm>
 
-#include "autograd/error.hpp"
-#include "autograd/indices.hpp"
-#include "data/splits.hpp"
-#include "data/tokens.hpp"
+#include "unroll/autograd/error.hpp"
+#include "unroll/autograd/indices.hpp"
+#include "unroll/data/splits.hpp"
+#include "unroll/data/tokens.hpp"
 
 using namespace unroll;
 

@@ -1,7 +1,7 @@
-#include "layers/bridge.hpp"
+#include "unroll/layers/bridge.hpp"
 
 #include "cell_checks.hpp"
-#include "layers/lstm_cell.hpp"
+#include "unroll/layers/lstm_cell.hpp"
 
 using namespace unroll;
 using namespace unroll::tests;

@@ -1,8 +1,8 @@
 #include <set>
 
-#include "autograd/error.hpp"
+#include "char_lm/memory.hpp"
 #include "char_lm_program.hpp"
-#include "examples/char_lm/memory.hpp"
+#include "unroll/autograd/error.hpp"
 
 using namespace char_lm_test;
 using namespace unroll::char_lm;

@@ -1,8 +1,8 @@
-#include "train/classification.hpp"
+#include "unroll/train/classification.hpp"
 
 #include <doctest/doctest.h>
 
-#include "autograd/error.hpp"
+#include "unroll/autograd/error.hpp"
 
 using namespace unroll;
 

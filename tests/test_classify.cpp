@@ -1,8 +1,8 @@
-#include "examples/classify/examples.hpp"
+#include "classify/examples.hpp"
 
 #include <sstream>
 
-#include "examples/classify/naive_bayes.hpp"
+#include "classify/naive_bayes.hpp"
 #include "program.hpp"
 
 using namespace program_test;

@@ -1,4 +1,4 @@
-#include "optim/clip.hpp"
+#include "unroll/optim/clip.hpp"
 
 #include <doctest/doctest.h>
 

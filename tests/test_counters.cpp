@@ -4,12 +4,12 @@
 
 #include <doctest/doctest.h>
 
-#include "benchmarks/workloads/character_model.hpp"
-#include "benchmarks/workloads/layer.hpp"
-#include "benchmarks/workloads/translation.hpp"
-#include "layers/elman_cell.hpp"
-#include "layers/gru_cell.hpp"
-#include "tests/counts.hpp"
+#include "counts.hpp"
+#include "unroll/layers/elman_cell.hpp"
+#include "unroll/layers/gru_cell.hpp"
+#include "workloads/character_model.hpp"
+#include "workloads/layer.hpp"
+#include "workloads/translation.hpp"
 
 using namespace unroll;
 using namespace unroll::tests;

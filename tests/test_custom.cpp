@@ -1,14 +1,14 @@
-#include "autograd/custom.hpp"
+#include "unroll/autograd/custom.hpp"
 
 #include <doctest/doctest.h>
 
 #include <xtensor/xmath.hpp>
 #include <xtensor/xview.hpp>
 
-#include "autograd/functions.hpp"
-#include "autograd/gradcheck.hpp"
-#include "autograd/views.hpp"
-#include "tests/arrays.hpp"
+#include "arrays.hpp"
+#include "unroll/autograd/functions.hpp"
+#include "unroll/autograd/gradcheck.hpp"
+#include "unroll/autograd/views.hpp"
 
 using namespace unroll;
 using namespace unroll::tests;

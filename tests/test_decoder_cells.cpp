@@ -1,8 +1,8 @@
-#include "autograd/reduce.hpp"
 #include "cell_checks.hpp"
-#include "layers/decoder_cells.hpp"
-#include "layers/gru_cell.hpp"
-#include "layers/lstm_cell.hpp"
+#include "unroll/autograd/reduce.hpp"
+#include "unroll/layers/decoder_cells.hpp"
+#include "unroll/layers/gru_cell.hpp"
+#include "unroll/layers/lstm_cell.hpp"
 
 using namespace unroll;
 using namespace unroll::tests;

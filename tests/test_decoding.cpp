@@ -5,13 +5,13 @@
 #include <map>
 
 #include "arrays.hpp"
-#include "autograd/functions.hpp"
-#include "autograd/gather.hpp"
-#include "autograd/softmax.hpp"
-#include "layers/beam_search.hpp"
-#include "layers/decoder_cells.hpp"
-#include "layers/gru_cell.hpp"
-#include "layers/lstm_cell.hpp"
+#include "unroll/autograd/functions.hpp"
+#include "unroll/autograd/gather.hpp"
+#include "unroll/autograd/softmax.hpp"
+#include "unroll/layers/beam_search.hpp"
+#include "unroll/layers/decoder_cells.hpp"
+#include "unroll/layers/gru_cell.hpp"
+#include "unroll/layers/lstm_cell.hpp"
 
 using namespace unroll;
 using namespace unroll::tests;

@@ -1,11 +1,11 @@
-#include "autograd/dump.hpp"
+#include "unroll/autograd/dump.hpp"
 
 #include <doctest/doctest.h>
 
-#include "autograd/functions.hpp"
-#include "autograd/reduce.hpp"
-#include "autograd/views.hpp"
-#include "tests/arrays.hpp"
+#include "arrays.hpp"
+#include "unroll/autograd/functions.hpp"
+#include "unroll/autograd/reduce.hpp"
+#include "unroll/autograd/views.hpp"
 
 using namespace unroll;
 using namespace unroll::tests;

@@ -1,9 +1,9 @@
-#include "autograd/join.hpp"
 #include "cell_checks.hpp"
-#include "layers/beam_search.hpp"
-#include "layers/encoder_decoder.hpp"
-#include "layers/gru_cell.hpp"
-#include "layers/lstm_cell.hpp"
+#include "unroll/autograd/join.hpp"
+#include "unroll/layers/beam_search.hpp"
+#include "unroll/layers/encoder_decoder.hpp"
+#include "unroll/layers/gru_cell.hpp"
+#include "unroll/layers/lstm_cell.hpp"
 
 using namespace unroll;
 using namespace unroll::tests;

@@ -13,12 +13,12 @@
 #include <thread>
 #include <vector>
 
-#include "autograd/error.hpp"
-#include "io/atomic_file.hpp"
-#include "io/checkpoint.hpp"
-#include "io/checksum.hpp"
-#include "io/safetensors.hpp"
-#include "tests/temporary_folder.hpp"
+#include "temporary_folder.hpp"
+#include "unroll/autograd/error.hpp"
+#include "unroll/io/atomic_file.hpp"
+#include "unroll/io/checkpoint.hpp"
+#include "unroll/io/checksum.hpp"
+#include "unroll/io/safetensors.hpp"
 
 using namespace unroll;
 using namespace unroll::io;

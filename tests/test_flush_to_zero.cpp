@@ -1,8 +1,8 @@
 #include <doctest/doctest.h>
 
-#include "autograd/flush_to_zero.hpp"
-#include "autograd/functions.hpp"
-#include "tests/arrays.hpp"
+#include "arrays.hpp"
+#include "unroll/autograd/flush_to_zero.hpp"
+#include "unroll/autograd/functions.hpp"
 
 using namespace unroll;
 using namespace unroll::tests;

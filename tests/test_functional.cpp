@@ -1,18 +1,18 @@
-#include "autograd/functional.hpp"
+#include "unroll/autograd/functional.hpp"
 
 #include <doctest/doctest.h>
 
 #include <xtensor/xmath.hpp>
 
-#include "autograd/custom.hpp"
-#include "autograd/functions.hpp"
-#include "autograd/gradcheck.hpp"
-#include "autograd/matmul.hpp"
-#include "autograd/permute.hpp"
-#include "autograd/reduce.hpp"
-#include "autograd/softmax.hpp"
-#include "layers/lstm.hpp"
-#include "tests/arrays.hpp"
+#include "arrays.hpp"
+#include "unroll/autograd/custom.hpp"
+#include "unroll/autograd/functions.hpp"
+#include "unroll/autograd/gradcheck.hpp"
+#include "unroll/autograd/matmul.hpp"
+#include "unroll/autograd/permute.hpp"
+#include "unroll/autograd/reduce.hpp"
+#include "unroll/autograd/softmax.hpp"
+#include "unroll/layers/lstm.hpp"
 
 using namespace unroll;
 using namespace unroll::tests;

@@ -1,14 +1,14 @@
-#include "autograd/fuse.hpp"
+#include "unroll/autograd/fuse.hpp"
 
 #include <doctest/doctest.h>
 
 #include <cmath>
 
-#include "autograd/functions.hpp"
-#include "autograd/gradcheck.hpp"
-#include "autograd/reduce.hpp"
-#include "autograd/views.hpp"
-#include "tests/arrays.hpp"
+#include "arrays.hpp"
+#include "unroll/autograd/functions.hpp"
+#include "unroll/autograd/gradcheck.hpp"
+#include "unroll/autograd/reduce.hpp"
+#include "unroll/autograd/views.hpp"
 
 using namespace unroll;
 using namespace unroll::tests;

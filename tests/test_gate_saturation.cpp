@@ -1,11 +1,11 @@
 #include <doctest/doctest.h>
 
-#include "autograd/losses.hpp"
-#include "autograd/reduce.hpp"
-#include "layers/gate_saturation.hpp"
-#include "layers/gru.hpp"
-#include "layers/lstm.hpp"
-#include "tests/arrays.hpp"
+#include "arrays.hpp"
+#include "unroll/autograd/losses.hpp"
+#include "unroll/autograd/reduce.hpp"
+#include "unroll/layers/gate_saturation.hpp"
+#include "unroll/layers/gru.hpp"
+#include "unroll/layers/lstm.hpp"
 
 using namespace unroll;
 using namespace unroll::tests;

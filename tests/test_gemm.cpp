@@ -1,4 +1,4 @@
-#include "autograd/gemm.hpp"
+#include "unroll/detail/autograd/gemm/gemm.hpp"
 
 #include <doctest/doctest.h>
 
@@ -7,8 +7,8 @@
 #include <thread>
 #include <vector>
 
-#include "autograd/error.hpp"
-#include "tests/gemm_reference.hpp"
+#include "gemm_reference.hpp"
+#include "unroll/autograd/error.hpp"
 
 namespace {
 

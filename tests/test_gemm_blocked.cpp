@@ -1,7 +1,7 @@
 #include <doctest/doctest.h>
 
-#include "autograd/gemm_backend.hpp"
-#include "tests/gemm_reference.hpp"
+#include "gemm_reference.hpp"
+#include "unroll/detail/autograd/gemm/backend.hpp"
 
 namespace {
 

@@ -7,7 +7,7 @@
 #include <thread>
 #include <vector>
 
-#include "autograd/gemm.hpp"
+#include "unroll/detail/autograd/gemm/gemm.hpp"
 
 #if defined(__linux__) && defined(__x86_64__)
 

@@ -1,13 +1,13 @@
-#include "autograd/gradcheck.hpp"
+#include "unroll/autograd/gradcheck.hpp"
 
 #include <doctest/doctest.h>
 
 #include <functional>
 
-#include "autograd/functions.hpp"
-#include "autograd/matmul.hpp"
-#include "autograd/reduce.hpp"
-#include "tests/arrays.hpp"
+#include "arrays.hpp"
+#include "unroll/autograd/functions.hpp"
+#include "unroll/autograd/matmul.hpp"
+#include "unroll/autograd/reduce.hpp"
 
 using namespace unroll;
 using namespace unroll::tests;

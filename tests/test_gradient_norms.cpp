@@ -2,12 +2,12 @@
 
 #include <cmath>
 
-#include "autograd/losses.hpp"
-#include "autograd/reduce.hpp"
-#include "layers/elman.hpp"
-#include "layers/gradient_norms.hpp"
-#include "layers/lstm.hpp"
-#include "tests/arrays.hpp"
+#include "arrays.hpp"
+#include "unroll/autograd/losses.hpp"
+#include "unroll/autograd/reduce.hpp"
+#include "unroll/layers/elman.hpp"
+#include "unroll/layers/gradient_norms.hpp"
+#include "unroll/layers/lstm.hpp"
 
 using namespace unroll;
 using namespace unroll::tests;

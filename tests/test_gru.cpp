@@ -1,7 +1,7 @@
 #include "cell_checks.hpp"
-#include "layers/gru.hpp"
-#include "layers/gru_reset_before.hpp"
-#include "layers/layer_norm_gru.hpp"
+#include "unroll/layers/gru.hpp"
+#include "unroll/layers/gru_reset_before.hpp"
+#include "unroll/layers/layer_norm_gru.hpp"
 
 using namespace unroll;
 using namespace unroll::tests;

@@ -1,11 +1,11 @@
-#include "autograd/indices.hpp"
+#include "unroll/autograd/indices.hpp"
 
 #include <doctest/doctest.h>
 
 #include <xtensor/xbuilder.hpp>
 #include <xtensor/xtensor.hpp>
 
-#include "tests/arrays.hpp"
+#include "arrays.hpp"
 
 using namespace unroll;
 using namespace unroll::tests;

@@ -1,4 +1,4 @@
-#include "layers/init.hpp"
+#include "unroll/layers/init.hpp"
 
 #include <doctest/doctest.h>
 

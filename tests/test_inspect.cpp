@@ -2,9 +2,9 @@
 
 #include <functional>
 
-#include "autograd/reduce.hpp"
-#include "layers/lstm.hpp"
-#include "tests/arrays.hpp"
+#include "arrays.hpp"
+#include "unroll/autograd/reduce.hpp"
+#include "unroll/layers/lstm.hpp"
 
 using namespace unroll;
 using namespace unroll::tests;

@@ -1,7 +1,7 @@
-#include "autograd/reduce.hpp"
 #include "cell_checks.hpp"
-#include "layers/jordan.hpp"
-#include "layers/teacher_forcing.hpp"
+#include "unroll/autograd/reduce.hpp"
+#include "unroll/layers/jordan.hpp"
+#include "unroll/layers/teacher_forcing.hpp"
 
 using namespace unroll;
 using namespace unroll::tests;

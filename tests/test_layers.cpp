@@ -3,14 +3,14 @@
 #include <cmath>
 
 #include "arrays.hpp"
-#include "autograd/functions.hpp"
-#include "autograd/gradcheck.hpp"
-#include "autograd/reduce.hpp"
-#include "layers/dropout.hpp"
-#include "layers/embedding.hpp"
-#include "layers/layer_norm.hpp"
-#include "layers/linear_layer.hpp"
-#include "layers/module.hpp"
+#include "unroll/autograd/functions.hpp"
+#include "unroll/autograd/gradcheck.hpp"
+#include "unroll/autograd/reduce.hpp"
+#include "unroll/layers/dropout.hpp"
+#include "unroll/layers/embedding.hpp"
+#include "unroll/layers/layer_norm.hpp"
+#include "unroll/layers/linear_layer.hpp"
+#include "unroll/layers/module.hpp"
 
 using namespace unroll;
 using namespace unroll::tests;

@@ -1,14 +1,14 @@
-#include "autograd/linear.hpp"
+#include "unroll/autograd/linear.hpp"
 
 #include <doctest/doctest.h>
 
-#include "autograd/functions.hpp"
-#include "autograd/gemm.hpp"
-#include "autograd/gradcheck.hpp"
-#include "autograd/matmul.hpp"
-#include "autograd/reduce.hpp"
-#include "autograd/views.hpp"
-#include "tests/arrays.hpp"
+#include "arrays.hpp"
+#include "unroll/autograd/functions.hpp"
+#include "unroll/autograd/gradcheck.hpp"
+#include "unroll/autograd/matmul.hpp"
+#include "unroll/autograd/reduce.hpp"
+#include "unroll/autograd/views.hpp"
+#include "unroll/detail/autograd/gemm/gemm.hpp"
 
 using namespace unroll;
 using namespace unroll::tests;

@@ -1,11 +1,11 @@
 #include <doctest/doctest.h>
 
-#include "autograd/functions.hpp"
-#include "autograd/gather.hpp"
-#include "autograd/gemm.hpp"
-#include "autograd/gradcheck.hpp"
-#include "autograd/random.hpp"
-#include "autograd/reduce.hpp"
+#include "unroll/autograd/functions.hpp"
+#include "unroll/autograd/gather.hpp"
+#include "unroll/autograd/gradcheck.hpp"
+#include "unroll/autograd/random.hpp"
+#include "unroll/autograd/reduce.hpp"
+#include "unroll/detail/autograd/gemm/gemm.hpp"
 
 using namespace unroll;
 using V = Variable<double>;

@@ -1,13 +1,13 @@
-#include "autograd/losses.hpp"
+#include "unroll/autograd/losses.hpp"
 
 #include <doctest/doctest.h>
 
-#include "autograd/functions.hpp"
-#include "autograd/gradcheck.hpp"
-#include "autograd/reduce.hpp"
-#include "autograd/views.hpp"
-#include "data/batches.hpp"
-#include "tests/arrays.hpp"
+#include "arrays.hpp"
+#include "unroll/autograd/functions.hpp"
+#include "unroll/autograd/gradcheck.hpp"
+#include "unroll/autograd/reduce.hpp"
+#include "unroll/autograd/views.hpp"
+#include "unroll/data/batches.hpp"
 
 using namespace unroll;
 using namespace unroll::tests;

@@ -1,6 +1,6 @@
 #include <doctest/doctest.h>
 
-#include "data/lower_case.hpp"
+#include "unroll/data/lower_case.hpp"
 
 using unroll::lower_case;
 

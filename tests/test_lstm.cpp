@@ -3,9 +3,9 @@
 #include <cmath>
 #include <xtensor/xview.hpp>
 
-#include "autograd/gradcheck.hpp"
-#include "autograd/reduce.hpp"
-#include "layers/lstm.hpp"
+#include "unroll/autograd/gradcheck.hpp"
+#include "unroll/autograd/reduce.hpp"
+#include "unroll/layers/lstm.hpp"
 
 using namespace unroll;
 using V = Variable<double>;

@@ -1,11 +1,11 @@
 #include <doctest/doctest.h>
 
 #include "arrays.hpp"
-#include "autograd/functions.hpp"
-#include "autograd/reduce.hpp"
 #include "golden_lstm.hpp"
-#include "layers/lstm.hpp"
-#include "layers/module.hpp"
+#include "unroll/autograd/functions.hpp"
+#include "unroll/autograd/reduce.hpp"
+#include "unroll/layers/lstm.hpp"
+#include "unroll/layers/module.hpp"
 
 using namespace unroll;
 using namespace unroll::tests;

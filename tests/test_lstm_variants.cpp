@@ -1,7 +1,7 @@
 #include "cell_checks.hpp"
-#include "layers/layer_norm_lstm.hpp"
-#include "layers/lstm_peephole.hpp"
-#include "layers/lstm_projection.hpp"
+#include "unroll/layers/layer_norm_lstm.hpp"
+#include "unroll/layers/lstm_peephole.hpp"
+#include "unroll/layers/lstm_projection.hpp"
 
 using namespace unroll;
 using namespace unroll::tests;

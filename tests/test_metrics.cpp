@@ -7,11 +7,11 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
-#include "autograd/error.hpp"
 #include "temporary_folder.hpp"
-#include "train/loop.hpp"
-#include "train/metrics_log.hpp"
-#include "train/signals.hpp"
+#include "unroll/autograd/error.hpp"
+#include "unroll/train/loop.hpp"
+#include "unroll/train/metrics_log.hpp"
+#include "unroll/train/signals.hpp"
 
 using namespace unroll;
 using json = nlohmann::ordered_json;

@@ -1,15 +1,15 @@
-#include "layers/module.hpp"
+#include "unroll/layers/module.hpp"
 
 #include <doctest/doctest.h>
 
 #include "arrays.hpp"
-#include "autograd/functions.hpp"
-#include "autograd/reduce.hpp"
-#include "layers/dropout.hpp"
-#include "layers/embedding.hpp"
-#include "layers/linear_layer.hpp"
-#include "layers/lstm.hpp"
-#include "layers/summary.hpp"
+#include "unroll/autograd/functions.hpp"
+#include "unroll/autograd/reduce.hpp"
+#include "unroll/layers/dropout.hpp"
+#include "unroll/layers/embedding.hpp"
+#include "unroll/layers/linear_layer.hpp"
+#include "unroll/layers/lstm.hpp"
+#include "unroll/layers/summary.hpp"
 
 using namespace unroll;
 using namespace unroll::tests;

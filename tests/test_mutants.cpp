@@ -2,9 +2,9 @@
 
 #include <map>
 
-#include "autograd/mutants.hpp"
-#include "autograd/tape.hpp"
-#include "tests/op_table.hpp"
+#include "op_table.hpp"
+#include "unroll/detail/autograd/base/mutants.hpp"
+#include "unroll/detail/autograd/core/tape.hpp"
 
 // Built with UNROLL_MUTANTS only: does the op table notice every wrong derivative?
 

@@ -1,10 +1,10 @@
-#include "autograd/norm.hpp"
+#include "unroll/autograd/norm.hpp"
 
 #include <doctest/doctest.h>
 
-#include "autograd/functions.hpp"
-#include "autograd/gradcheck.hpp"
-#include "tests/arrays.hpp"
+#include "arrays.hpp"
+#include "unroll/autograd/functions.hpp"
+#include "unroll/autograd/gradcheck.hpp"
 
 using namespace unroll;
 using namespace unroll::tests;

@@ -1,8 +1,8 @@
-#include "autograd/reduce.hpp"
 #include "cell_checks.hpp"
-#include "layers/gru_cell.hpp"
-#include "layers/lstm_cell.hpp"
-#include "layers/one_to_many.hpp"
+#include "unroll/autograd/reduce.hpp"
+#include "unroll/layers/gru_cell.hpp"
+#include "unroll/layers/lstm_cell.hpp"
+#include "unroll/layers/one_to_many.hpp"
 
 using namespace unroll;
 using namespace unroll::tests;

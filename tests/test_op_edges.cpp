@@ -2,10 +2,10 @@
 
 #include <functional>
 
-#include "autograd/functions.hpp"
-#include "autograd/gradcheck.hpp"
-#include "autograd/reduce.hpp"
-#include "tests/arrays.hpp"
+#include "arrays.hpp"
+#include "unroll/autograd/functions.hpp"
+#include "unroll/autograd/gradcheck.hpp"
+#include "unroll/autograd/reduce.hpp"
 
 using namespace unroll;
 using namespace unroll::tests;

@@ -5,10 +5,10 @@
 #include <limits>
 #include <memory>
 
-#include "autograd/views.hpp"
 #include "golden_optim.hpp"
 #include "optim_formulas.hpp"
 #include "optim_helpers.hpp"
+#include "unroll/autograd/views.hpp"
 
 using namespace unroll;
 using namespace unroll::tests;

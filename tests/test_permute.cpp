@@ -1,13 +1,13 @@
-#include "autograd/permute.hpp"
+#include "unroll/autograd/permute.hpp"
 
 #include <doctest/doctest.h>
 
 #include <numeric>
 
-#include "autograd/functions.hpp"
-#include "autograd/gradcheck.hpp"
-#include "autograd/views.hpp"
-#include "tests/arrays.hpp"
+#include "arrays.hpp"
+#include "unroll/autograd/functions.hpp"
+#include "unroll/autograd/gradcheck.hpp"
+#include "unroll/autograd/views.hpp"
 
 using namespace unroll;
 using namespace unroll::tests;

@@ -1,4 +1,4 @@
-#include "autograd/pool.hpp"
+#include "unroll/detail/autograd/base/pool.hpp"
 
 #include <doctest/doctest.h>
 
@@ -6,8 +6,8 @@
 #include <thread>
 #include <vector>
 
-#include "autograd/functions.hpp"
-#include "tests/arrays.hpp"
+#include "arrays.hpp"
+#include "unroll/autograd/functions.hpp"
 
 using namespace unroll;
 using unroll::detail::Block;

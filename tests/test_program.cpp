@@ -1,14 +1,14 @@
 #include <cmath>
 #include <sstream>
 
-#include "autograd/functions.hpp"
-#include "autograd/reduce.hpp"
-#include "autograd/views.hpp"
-#include "examples/common/learner.hpp"
-#include "examples/common/line_reader.hpp"
-#include "examples/common/options.hpp"
-#include "examples/common/recurrent.hpp"
+#include "common/learner.hpp"
+#include "common/line_reader.hpp"
+#include "common/options.hpp"
+#include "common/recurrent.hpp"
 #include "program.hpp"
+#include "unroll/autograd/functions.hpp"
+#include "unroll/autograd/reduce.hpp"
+#include "unroll/autograd/views.hpp"
 
 using namespace unroll;
 using namespace unroll::program;

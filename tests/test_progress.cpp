@@ -1,4 +1,4 @@
-#include "train/progress.hpp"
+#include "unroll/train/progress.hpp"
 
 #include <doctest/doctest.h>
 

@@ -1,4 +1,4 @@
-#include "autograd/random.hpp"
+#include "unroll/autograd/random.hpp"
 
 #include <doctest/doctest.h>
 
@@ -6,7 +6,7 @@
 #include <cmath>
 #include <vector>
 
-#include "autograd/error.hpp"
+#include "unroll/autograd/error.hpp"
 
 using namespace unroll;
 

@@ -1,8 +1,8 @@
 #include <doctest/doctest.h>
 
-#include "autograd/functions.hpp"
-#include "autograd/reduce.hpp"
-#include "tests/random_program.hpp"
+#include "random_program.hpp"
+#include "unroll/autograd/functions.hpp"
+#include "unroll/autograd/reduce.hpp"
 
 using namespace unroll;
 using namespace unroll::tests;

@@ -1,11 +1,11 @@
-#include "data/records.hpp"
+#include "unroll/data/records.hpp"
 
 #include <doctest/doctest.h>
 
 #include <fstream>
 
-#include "data/series.hpp"
 #include "temporary_folder.hpp"
+#include "unroll/data/series.hpp"
 
 using namespace unroll;
 

@@ -1,18 +1,18 @@
-#include "layers/recurrent.hpp"
+#include "unroll/layers/recurrent.hpp"
 
 #include <doctest/doctest.h>
 
-#include "autograd/gradcheck.hpp"
-#include "autograd/join.hpp"
-#include "autograd/reduce.hpp"
-#include "layers/cell_stack.hpp"
-#include "layers/deep_transition.hpp"
-#include "layers/elman_cell.hpp"
-#include "layers/gru.hpp"
-#include "layers/lstm.hpp"
-#include "layers/pooling.hpp"
-#include "layers/stream.hpp"
-#include "tests/arrays.hpp"
+#include "arrays.hpp"
+#include "unroll/autograd/gradcheck.hpp"
+#include "unroll/autograd/join.hpp"
+#include "unroll/autograd/reduce.hpp"
+#include "unroll/layers/cell_stack.hpp"
+#include "unroll/layers/deep_transition.hpp"
+#include "unroll/layers/elman_cell.hpp"
+#include "unroll/layers/gru.hpp"
+#include "unroll/layers/lstm.hpp"
+#include "unroll/layers/pooling.hpp"
+#include "unroll/layers/stream.hpp"
 
 // Everything around a cell, for a user's cell that has a step, a size and parameters.
 

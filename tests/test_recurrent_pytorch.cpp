@@ -1,9 +1,9 @@
-#include "autograd/reduce.hpp"
 #include "cell_checks.hpp"
 #include "golden_recurrent.hpp"
-#include "layers/elman.hpp"
-#include "layers/gru.hpp"
-#include "layers/lstm_projection.hpp"
+#include "unroll/autograd/reduce.hpp"
+#include "unroll/layers/elman.hpp"
+#include "unroll/layers/gru.hpp"
+#include "unroll/layers/lstm_projection.hpp"
 
 using namespace unroll;
 using namespace unroll::tests;

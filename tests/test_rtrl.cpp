@@ -1,15 +1,15 @@
-#include "layers/rtrl.hpp"
+#include "unroll/layers/rtrl.hpp"
 
 #include <doctest/doctest.h>
 
 #include <array>
 #include <xtensor/xview.hpp>
 
-#include "autograd/join.hpp"
-#include "autograd/losses.hpp"
-#include "layers/linear_layer.hpp"
-#include "layers/lstm_cell.hpp"
-#include "tests/small_cells.hpp"
+#include "small_cells.hpp"
+#include "unroll/autograd/join.hpp"
+#include "unroll/autograd/losses.hpp"
+#include "unroll/layers/linear_layer.hpp"
+#include "unroll/layers/lstm_cell.hpp"
 
 using namespace unroll;
 using namespace unroll::tests;

@@ -1,4 +1,4 @@
-#include "io/safetensors.hpp"
+#include "unroll/io/safetensors.hpp"
 
 #include <doctest/doctest.h>
 #include <fmt/format.h>
@@ -11,8 +11,8 @@
 #include <string>
 #include <vector>
 
-#include "autograd/error.hpp"
-#include "tests/temporary_folder.hpp"
+#include "temporary_folder.hpp"
+#include "unroll/autograd/error.hpp"
 
 using namespace unroll;
 using namespace unroll::io;

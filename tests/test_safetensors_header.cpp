@@ -1,11 +1,11 @@
-#include "io/safetensors_header.hpp"
+#include "unroll/detail/io/safetensors_header.hpp"
 
 #include <doctest/doctest.h>
 #include <fmt/format.h>
 
 #include <string>
 
-#include "autograd/error.hpp"
+#include "unroll/autograd/error.hpp"
 
 using namespace unroll;
 using namespace unroll::io;

@@ -5,8 +5,8 @@
 #include <map>
 #include <vector>
 
-#include "autograd/error.hpp"
-#include "layers/sampling.hpp"
+#include "unroll/autograd/error.hpp"
+#include "unroll/layers/sampling.hpp"
 
 using unroll::draw_symbol;
 using unroll::SamplingOptions;

@@ -2,11 +2,11 @@
 
 #include <xtensor/xview.hpp>
 
-#include "autograd/gradcheck.hpp"
-#include "autograd/join.hpp"
-#include "autograd/reduce.hpp"
-#include "layers/lstm_cell.hpp"
-#include "layers/scan.hpp"
+#include "unroll/autograd/gradcheck.hpp"
+#include "unroll/autograd/join.hpp"
+#include "unroll/autograd/reduce.hpp"
+#include "unroll/layers/lstm_cell.hpp"
+#include "unroll/layers/scan.hpp"
 
 using namespace unroll;
 using V = Variable<double>;

@@ -1,11 +1,11 @@
-#include "optim/schedule.hpp"
+#include "unroll/optim/schedule.hpp"
 
 #include <doctest/doctest.h>
 
 #include <cmath>
 
-#include "optim/sgd.hpp"
 #include "optim_helpers.hpp"
+#include "unroll/optim/sgd.hpp"
 
 using namespace unroll;
 using namespace unroll::tests;

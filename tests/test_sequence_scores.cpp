@@ -3,11 +3,11 @@
 #include <cmath>
 #include <string_view>
 
-#include "autograd/error.hpp"
-#include "data/tokens.hpp"
-#include "train/bleu.hpp"
-#include "train/edit_distance.hpp"
-#include "train/perplexity.hpp"
+#include "unroll/autograd/error.hpp"
+#include "unroll/data/tokens.hpp"
+#include "unroll/train/bleu.hpp"
+#include "unroll/train/edit_distance.hpp"
+#include "unroll/train/perplexity.hpp"
 
 using namespace unroll;
 using namespace std::string_view_literals;

@@ -2,12 +2,12 @@
 
 #include <numeric>
 
-#include "autograd/gradcheck.hpp"
-#include "autograd/join.hpp"
-#include "autograd/reduce.hpp"
-#include "layers/lstm_cell.hpp"
-#include "layers/scan.hpp"
-#include "tests/arrays.hpp"
+#include "arrays.hpp"
+#include "unroll/autograd/gradcheck.hpp"
+#include "unroll/autograd/join.hpp"
+#include "unroll/autograd/reduce.hpp"
+#include "unroll/layers/lstm_cell.hpp"
+#include "unroll/layers/scan.hpp"
 
 // Ragged batches, resets, recomputation and noise, for cells that know nothing of them.
 

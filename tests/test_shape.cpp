@@ -1,10 +1,10 @@
-#include "autograd/shape.hpp"
+#include "unroll/autograd/shape.hpp"
 
 #include <doctest/doctest.h>
 
 #include <limits>
 
-#include "autograd/error.hpp"
+#include "unroll/autograd/error.hpp"
 
 using namespace unroll;
 

@@ -1,5 +1,5 @@
 #include "cell_checks.hpp"
-#include "layers/skip_rnn.hpp"
+#include "unroll/layers/skip_rnn.hpp"
 
 using namespace unroll;
 using namespace unroll::tests;

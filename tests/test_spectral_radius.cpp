@@ -2,10 +2,10 @@
 
 #include <cmath>
 
-#include "layers/gru.hpp"
-#include "layers/lstm_projection.hpp"
-#include "layers/spectral_radius.hpp"
-#include "tests/arrays.hpp"
+#include "arrays.hpp"
+#include "unroll/layers/gru.hpp"
+#include "unroll/layers/lstm_projection.hpp"
+#include "unroll/layers/spectral_radius.hpp"
 
 using namespace unroll;
 using namespace unroll::tests;

@@ -7,9 +7,9 @@
 #include <cmath>
 #include <limits>
 
-#include "autograd/functions.hpp"
-#include "autograd/reduce.hpp"
-#include "tests/arrays.hpp"
+#include "arrays.hpp"
+#include "unroll/autograd/functions.hpp"
+#include "unroll/autograd/reduce.hpp"
 
 using namespace unroll;
 using namespace unroll::tests;

@@ -1,15 +1,15 @@
-#include "train/state_dict.hpp"
+#include "unroll/train/state_dict.hpp"
 
 #include <doctest/doctest.h>
 
 #include "arrays.hpp"
-#include "io/safetensors.hpp"
-#include "layers/dropout.hpp"
-#include "layers/linear_layer.hpp"
-#include "optim/adam.hpp"
-#include "optim/sgd.hpp"
 #include "optim_helpers.hpp"
 #include "temporary_folder.hpp"
+#include "unroll/io/safetensors.hpp"
+#include "unroll/layers/dropout.hpp"
+#include "unroll/layers/linear_layer.hpp"
+#include "unroll/optim/adam.hpp"
+#include "unroll/optim/sgd.hpp"
 
 using namespace unroll;
 using namespace unroll::tests;

@@ -1,11 +1,11 @@
-#include "data/streams.hpp"
+#include "unroll/data/streams.hpp"
 
 #include <doctest/doctest.h>
 
 #include <limits>
 #include <numeric>
 
-#include "autograd/error.hpp"
+#include "unroll/autograd/error.hpp"
 
 using namespace unroll;
 

@@ -1,6 +1,6 @@
-#include "examples/tag/scores.hpp"
-#include "examples/tag/tagger.hpp"
 #include "program.hpp"
+#include "tag/scores.hpp"
+#include "tag/tagger.hpp"
 
 using namespace program_test;
 using unroll::Generator;

@@ -1,4 +1,4 @@
-#include "autograd/tape.hpp"
+#include "unroll/detail/autograd/core/tape.hpp"
 
 #include <doctest/doctest.h>
 #include <pthread.h>
@@ -7,12 +7,12 @@
 #include <exception>
 #include <thread>
 
-#include "autograd/functions.hpp"
-#include "autograd/join.hpp"
-#include "autograd/matmul.hpp"
-#include "autograd/reduce.hpp"
-#include "autograd/views.hpp"
-#include "tests/arrays.hpp"
+#include "arrays.hpp"
+#include "unroll/autograd/functions.hpp"
+#include "unroll/autograd/join.hpp"
+#include "unroll/autograd/matmul.hpp"
+#include "unroll/autograd/reduce.hpp"
+#include "unroll/autograd/views.hpp"
 
 using namespace unroll;
 using namespace unroll::tests;

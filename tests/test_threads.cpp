@@ -2,11 +2,11 @@
 
 #include <thread>
 
-#include "autograd/functions.hpp"
-#include "autograd/matmul.hpp"
-#include "autograd/reduce.hpp"
-#include "autograd/views.hpp"
-#include "tests/arrays.hpp"
+#include "arrays.hpp"
+#include "unroll/autograd/functions.hpp"
+#include "unroll/autograd/matmul.hpp"
+#include "unroll/autograd/reduce.hpp"
+#include "unroll/autograd/views.hpp"
 
 using namespace unroll;
 using namespace unroll::tests;

@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <cmath>
 
-#include "examples/translate/alignment_plot.hpp"
-#include "examples/translate/corpus.hpp"
 #include "program.hpp"
+#include "translate/alignment_plot.hpp"
+#include "translate/corpus.hpp"
 
 using namespace program_test;
 

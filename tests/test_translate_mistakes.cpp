@@ -2,8 +2,8 @@
 
 #include <set>
 
-#include "examples/translate/quality.hpp"
 #include "program.hpp"
+#include "translate/quality.hpp"
 
 using namespace program_test;
 

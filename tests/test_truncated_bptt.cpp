@@ -1,10 +1,10 @@
-#include "layers/truncated_bptt.hpp"
+#include "unroll/layers/truncated_bptt.hpp"
 
 #include <doctest/doctest.h>
 
-#include "layers/lstm_cell.hpp"
-#include "tests/bptt_reference.hpp"
-#include "tests/small_cells.hpp"
+#include "bptt_reference.hpp"
+#include "small_cells.hpp"
+#include "unroll/layers/lstm_cell.hpp"
 
 using namespace unroll;
 using namespace unroll::tests;

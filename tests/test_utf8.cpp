@@ -3,9 +3,9 @@
 #include <filesystem>
 #include <fstream>
 
-#include "autograd/error.hpp"
-#include "data/text.hpp"
-#include "data/utf8.hpp"
+#include "unroll/autograd/error.hpp"
+#include "unroll/data/text.hpp"
+#include "unroll/data/utf8.hpp"
 
 using namespace unroll;
 

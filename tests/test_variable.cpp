@@ -1,4 +1,4 @@
-#include "autograd/variable.hpp"
+#include "unroll/autograd/variable.hpp"
 
 #include <doctest/doctest.h>
 
@@ -9,10 +9,10 @@
 #include <xtensor/xtensor.hpp>
 #include <xtensor/xview.hpp>
 
-#include "autograd/functions.hpp"
-#include "autograd/reduce.hpp"
-#include "autograd/views.hpp"
-#include "tests/arrays.hpp"
+#include "arrays.hpp"
+#include "unroll/autograd/functions.hpp"
+#include "unroll/autograd/reduce.hpp"
+#include "unroll/autograd/views.hpp"
 
 using namespace unroll;
 using namespace unroll::tests;

@@ -1,15 +1,15 @@
-#include "autograd/views.hpp"
+#include "unroll/autograd/views.hpp"
 
 #include <doctest/doctest.h>
 
 #include <functional>
 #include <numeric>
 
-#include "autograd/functions.hpp"
-#include "autograd/gradcheck.hpp"
-#include "autograd/join.hpp"
-#include "autograd/reduce.hpp"
-#include "tests/arrays.hpp"
+#include "arrays.hpp"
+#include "unroll/autograd/functions.hpp"
+#include "unroll/autograd/gradcheck.hpp"
+#include "unroll/autograd/join.hpp"
+#include "unroll/autograd/reduce.hpp"
 
 using namespace unroll;
 using namespace unroll::tests;

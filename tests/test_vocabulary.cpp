@@ -1,13 +1,13 @@
-#include "data/vocabulary.hpp"
+#include "unroll/data/vocabulary.hpp"
 
 #include <doctest/doctest.h>
 
 #include <array>
 #include <nlohmann/json.hpp>
 
-#include "autograd/error.hpp"
-#include "data/symbols.hpp"
-#include "data/tokens.hpp"
+#include "unroll/autograd/error.hpp"
+#include "unroll/data/symbols.hpp"
+#include "unroll/data/tokens.hpp"
 
 using namespace unroll;
 

@@ -1,15 +1,15 @@
-#include "train/weights.hpp"
+#include "unroll/train/weights.hpp"
 
 #include <doctest/doctest.h>
 
 #include "arrays.hpp"
-#include "layers/embedding.hpp"
-#include "layers/gru.hpp"
-#include "layers/layer_norm.hpp"
-#include "layers/linear_layer.hpp"
-#include "layers/lstm.hpp"
-#include "layers/lstm_projection.hpp"
 #include "temporary_folder.hpp"
+#include "unroll/layers/embedding.hpp"
+#include "unroll/layers/gru.hpp"
+#include "unroll/layers/layer_norm.hpp"
+#include "unroll/layers/linear_layer.hpp"
+#include "unroll/layers/lstm.hpp"
+#include "unroll/layers/lstm_projection.hpp"
 
 using namespace unroll;
 using namespace unroll::tests;

@@ -1,14 +1,14 @@
-#include "autograd/reduce.hpp"
 #include "cell_checks.hpp"
 #include "golden_ragged.hpp"
-#include "io/atomic_file.hpp"
-#include "layers/elman.hpp"
-#include "layers/embedding.hpp"
-#include "layers/gru.hpp"
-#include "layers/lstm.hpp"
-#include "layers/lstm_projection.hpp"
 #include "temporary_folder.hpp"
-#include "train/weights.hpp"
+#include "unroll/autograd/reduce.hpp"
+#include "unroll/io/atomic_file.hpp"
+#include "unroll/layers/elman.hpp"
+#include "unroll/layers/embedding.hpp"
+#include "unroll/layers/gru.hpp"
+#include "unroll/layers/lstm.hpp"
+#include "unroll/layers/lstm_projection.hpp"
+#include "unroll/train/weights.hpp"
 
 using namespace unroll;
 using namespace unroll::tests;

@@ -1,11 +1,11 @@
-#include "train/bleu.hpp"
+#include "unroll/train/bleu.hpp"
 
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
 #include <map>
 
-#include "autograd/error.hpp"
+#include "unroll/autograd/error.hpp"
 
 namespace unroll {
 namespace {

@@ -1,9 +1,9 @@
-#include "train/classification.hpp"
+#include "unroll/train/classification.hpp"
 
 #include <algorithm>
 
-#include "autograd/error.hpp"
-#include "data/utf8.hpp"
+#include "unroll/autograd/error.hpp"
+#include "unroll/data/utf8.hpp"
 
 namespace unroll {
 namespace {

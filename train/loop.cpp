@@ -1,11 +1,11 @@
-#include "train/loop.hpp"
+#include "unroll/train/loop.hpp"
 
 #include <algorithm>
 #include <chrono>
 #include <limits>
 #include <nlohmann/json.hpp>
 
-#include "autograd/error.hpp"
+#include "unroll/autograd/error.hpp"
 
 namespace unroll {
 namespace {

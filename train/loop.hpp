@@ -9,8 +9,8 @@
 #include <utility>
 #include <vector>
 
-#include "train/metrics_log.hpp"
-#include "train/progress.hpp"
+#include "unroll/train/metrics_log.hpp"
+#include "unroll/train/progress.hpp"
 
 namespace unroll {
 

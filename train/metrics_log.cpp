@@ -1,4 +1,4 @@
-#include "train/metrics_log.hpp"
+#include "unroll/train/metrics_log.hpp"
 
 #include <unistd.h>
 
@@ -7,7 +7,7 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
-#include "autograd/error.hpp"
+#include "unroll/autograd/error.hpp"
 
 namespace unroll {
 namespace {

@@ -1,9 +1,9 @@
-#include "train/perplexity.hpp"
+#include "unroll/train/perplexity.hpp"
 
 #include <cmath>
 #include <numbers>
 
-#include "autograd/error.hpp"
+#include "unroll/autograd/error.hpp"
 
 namespace unroll {
 namespace {

@@ -1,4 +1,4 @@
-#include "train/progress.hpp"
+#include "unroll/train/progress.hpp"
 
 #include <fmt/core.h>
 #include <sys/ioctl.h>

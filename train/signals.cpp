@@ -1,11 +1,11 @@
-#include "train/signals.hpp"
+#include "unroll/train/signals.hpp"
 
 #include <signal.h>
 #include <unistd.h>
 
 #include <atomic>
 
-#include "autograd/error.hpp"
+#include "unroll/autograd/error.hpp"
 
 namespace unroll {
 namespace {

@@ -1,4 +1,4 @@
-#include "train/state_dict.hpp"
+#include "unroll/train/state_dict.hpp"
 
 #include <fmt/format.h>
 

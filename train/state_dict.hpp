@@ -4,9 +4,9 @@
 #include <string>
 #include <vector>
 
-#include "io/tensor_file.hpp"
-#include "layers/module.hpp"
-#include "optim/optimizer.hpp"
+#include "unroll/io/tensor_file.hpp"
+#include "unroll/layers/module.hpp"
+#include "unroll/optim/optimizer.hpp"
 
 namespace unroll {
 

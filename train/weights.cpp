@@ -1,4 +1,4 @@
-#include "train/weights.hpp"
+#include "unroll/train/weights.hpp"
 
 #include <fmt/format.h>
 

@@ -14,9 +14,9 @@
 
 #include <filesystem>
 
-#include "io/safetensors.hpp"
-#include "layers/recurrent_options.hpp"
-#include "train/state_dict.hpp"
+#include "unroll/io/safetensors.hpp"
+#include "unroll/layers/recurrent_options.hpp"
+#include "unroll/train/state_dict.hpp"
 
 namespace unroll {
 

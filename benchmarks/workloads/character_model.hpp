@@ -1,15 +1,15 @@
 #pragma once
 /// \file A character language model, as a training step (W1) and as a writer (W6).
 
-#include "autograd/losses.hpp"
-#include "benchmarks/workloads/inputs.hpp"
-#include "layers/embedding.hpp"
-#include "layers/linear_layer.hpp"
-#include "layers/lstm.hpp"
-#include "layers/sampling.hpp"
-#include "layers/stream.hpp"
-#include "optim/adam.hpp"
-#include "optim/clip.hpp"
+#include "unroll/autograd/losses.hpp"
+#include "unroll/layers/embedding.hpp"
+#include "unroll/layers/linear_layer.hpp"
+#include "unroll/layers/lstm.hpp"
+#include "unroll/layers/sampling.hpp"
+#include "unroll/layers/stream.hpp"
+#include "unroll/optim/adam.hpp"
+#include "unroll/optim/clip.hpp"
+#include "workloads/inputs.hpp"
 
 namespace bench {
 

@@ -1,7 +1,7 @@
 /// \file W1 and W6: the character model, trained and writing.
 
-#include "benchmarks/workloads/character_model.hpp"
-#include "benchmarks/workloads/workload.hpp"
+#include "workloads/character_model.hpp"
+#include "workloads/workload.hpp"
 
 namespace bench {
 

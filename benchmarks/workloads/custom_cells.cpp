@@ -1,9 +1,9 @@
 /// \file W8: cells nobody tuned for, of the size of W4.
 
-#include "benchmarks/workloads/layer.hpp"
-#include "benchmarks/workloads/workload.hpp"
-#include "layers/layer_norm_lstm_cell.hpp"
-#include "layers/lstm_peephole_cell.hpp"
+#include "unroll/layers/layer_norm_lstm_cell.hpp"
+#include "unroll/layers/lstm_peephole_cell.hpp"
+#include "workloads/layer.hpp"
+#include "workloads/workload.hpp"
 
 namespace bench {
 namespace {

@@ -2,8 +2,8 @@
 
 #include <fmt/core.h>
 
-#include "benchmarks/workloads/layer.hpp"
-#include "benchmarks/workloads/workload.hpp"
+#include "workloads/layer.hpp"
+#include "workloads/workload.hpp"
 
 namespace bench {
 

@@ -1,9 +1,9 @@
 #pragma once
 /// \file Random inputs of the workloads, and the operations that their products take.
 
-#include "autograd/indices.hpp"
-#include "autograd/random.hpp"
-#include "autograd/variable.hpp"
+#include "unroll/autograd/indices.hpp"
+#include "unroll/autograd/random.hpp"
+#include "unroll/autograd/variable.hpp"
 
 namespace bench {
 

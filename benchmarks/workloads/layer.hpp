@@ -1,11 +1,11 @@
 #pragma once
 /// \file One recurrent layer of any cell, forward and backward (W2, W3, W4, W8, W9), and cells for it.
 
-#include "autograd/reduce.hpp"
-#include "benchmarks/workloads/inputs.hpp"
-#include "layers/lstm_cell.hpp"
-#include "layers/module.hpp"
-#include "layers/scan.hpp"
+#include "unroll/autograd/reduce.hpp"
+#include "unroll/layers/lstm_cell.hpp"
+#include "unroll/layers/module.hpp"
+#include "unroll/layers/scan.hpp"
+#include "workloads/inputs.hpp"
 
 namespace bench {
 

@@ -1,9 +1,9 @@
 /// \file W2, W3 and W4: one layer, forward and backward.
 
-#include "benchmarks/workloads/layer.hpp"
-#include "benchmarks/workloads/workload.hpp"
-#include "layers/elman_cell.hpp"
-#include "layers/gru_cell.hpp"
+#include "unroll/layers/elman_cell.hpp"
+#include "unroll/layers/gru_cell.hpp"
+#include "workloads/layer.hpp"
+#include "workloads/workload.hpp"
 
 namespace bench {
 namespace {

@@ -2,10 +2,10 @@
 
 #include <fmt/core.h>
 
-#include "autograd/error.hpp"
-#include "benchmarks/workloads/report.hpp"
-#include "benchmarks/workloads/workload.hpp"
-#include "examples/common/command_line.hpp"
+#include "common/command_line.hpp"
+#include "unroll/autograd/error.hpp"
+#include "workloads/report.hpp"
+#include "workloads/workload.hpp"
 
 namespace {
 

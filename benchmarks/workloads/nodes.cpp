@@ -1,9 +1,9 @@
 /// \file W7: what a node costs when there is next to nothing to compute.
 
-#include "autograd/functions.hpp"
-#include "autograd/reduce.hpp"
-#include "benchmarks/workloads/inputs.hpp"
-#include "benchmarks/workloads/workload.hpp"
+#include "unroll/autograd/functions.hpp"
+#include "unroll/autograd/reduce.hpp"
+#include "workloads/inputs.hpp"
+#include "workloads/workload.hpp"
 
 namespace bench {
 namespace {

@@ -1,12 +1,12 @@
-#include "benchmarks/workloads/report.hpp"
+#include "workloads/report.hpp"
 
 #include <fmt/core.h>
 
 #include <fstream>
 #include <nlohmann/json.hpp>
 
-#include "autograd/error.hpp"
-#include "io/atomic_file.hpp"
+#include "unroll/autograd/error.hpp"
+#include "unroll/io/atomic_file.hpp"
 
 namespace bench {
 

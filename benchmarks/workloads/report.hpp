@@ -4,7 +4,7 @@
 #include <map>
 #include <string>
 
-#include "benchmarks/measure.hpp"
+#include "measure.hpp"
 
 namespace bench {
 

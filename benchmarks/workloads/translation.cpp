@@ -1,8 +1,8 @@
 /// \file W5: encoder and decoder with attention.
 
-#include "benchmarks/workloads/translation.hpp"
+#include "workloads/translation.hpp"
 
-#include "benchmarks/workloads/workload.hpp"
+#include "workloads/workload.hpp"
 
 namespace bench {
 

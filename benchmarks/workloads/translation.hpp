@@ -1,15 +1,15 @@
 #pragma once
 /// \file An encoder and a decoder with additive attention, taught by the right words (W5).
 
-#include "autograd/join.hpp"
-#include "autograd/losses.hpp"
-#include "autograd/matmul.hpp"
-#include "autograd/permute.hpp"
-#include "autograd/softmax.hpp"
-#include "benchmarks/workloads/inputs.hpp"
-#include "layers/embedding.hpp"
-#include "layers/gru.hpp"
-#include "layers/linear_layer.hpp"
+#include "unroll/autograd/join.hpp"
+#include "unroll/autograd/losses.hpp"
+#include "unroll/autograd/matmul.hpp"
+#include "unroll/autograd/permute.hpp"
+#include "unroll/autograd/softmax.hpp"
+#include "unroll/layers/embedding.hpp"
+#include "unroll/layers/gru.hpp"
+#include "unroll/layers/linear_layer.hpp"
+#include "workloads/inputs.hpp"
 
 namespace bench {
 

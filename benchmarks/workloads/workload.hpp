@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "benchmarks/measure.hpp"
+#include "measure.hpp"
 
 namespace bench {
 

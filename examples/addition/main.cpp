@@ -3,10 +3,10 @@
 #include <iostream>
 #include <map>
 
-#include "examples/common/program.hpp"
+#include "common/program.hpp"
 
-#include "examples/addition/trainer.hpp"
-#include "examples/common/line_reader.hpp"
+#include "addition/trainer.hpp"
+#include "common/line_reader.hpp"
 
 using namespace unroll;
 using namespace unroll::addition;

@@ -1,12 +1,12 @@
-#include "examples/addition/problem.hpp"
+#include "addition/problem.hpp"
 
 #include <algorithm>
 #include <charconv>
 #include <nlohmann/json.hpp>
 #include <set>
 
-#include "data/batches.hpp"
-#include "data/shuffle.hpp"
+#include "unroll/data/batches.hpp"
+#include "unroll/data/shuffle.hpp"
 
 namespace unroll::addition {
 namespace {

@@ -9,8 +9,8 @@
 #include <string_view>
 #include <vector>
 
-#include "autograd/random.hpp"
-#include "layers/encoder_decoder_options.hpp"
+#include "unroll/autograd/random.hpp"
+#include "unroll/layers/encoder_decoder_options.hpp"
 
 namespace unroll::addition {
 

@@ -1,10 +1,10 @@
-#include "examples/addition/trainer.hpp"
+#include "addition/trainer.hpp"
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
-#include "examples/common/memory.hpp"
-#include "layers/summary.hpp"
+#include "common/memory.hpp"
+#include "unroll/layers/summary.hpp"
 
 namespace unroll::addition {
 namespace {

@@ -3,10 +3,10 @@
 
 #include <optional>
 
-#include "examples/addition/problem.hpp"
-#include "examples/common/training.hpp"
-#include "layers/encoder_decoder.hpp"
-#include "layers/lstm_cell.hpp"
+#include "addition/problem.hpp"
+#include "common/training.hpp"
+#include "unroll/layers/encoder_decoder.hpp"
+#include "unroll/layers/lstm_cell.hpp"
 
 namespace unroll::addition {
 

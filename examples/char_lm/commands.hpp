@@ -6,7 +6,7 @@
 #include <optional>
 #include <string>
 
-#include "layers/sampling.hpp"
+#include "unroll/layers/sampling.hpp"
 
 namespace unroll::char_lm {
 

@@ -1,11 +1,11 @@
-#include "examples/char_lm/corpus.hpp"
+#include "char_lm/corpus.hpp"
 
 #include <nlohmann/json.hpp>
 
-#include "autograd/error.hpp"
-#include "examples/char_lm/default_text.hpp"
-#include "examples/common/saved_run.hpp"
-#include "train/progress.hpp"
+#include "char_lm/default_text.hpp"
+#include "common/saved_run.hpp"
+#include "unroll/autograd/error.hpp"
+#include "unroll/train/progress.hpp"
 
 namespace unroll::char_lm {
 namespace {

@@ -5,10 +5,10 @@
 #include <optional>
 #include <string>
 
-#include "data/streams.hpp"
-#include "data/symbols.hpp"
-#include "data/text.hpp"
-#include "data/vocabulary.hpp"
+#include "unroll/data/streams.hpp"
+#include "unroll/data/symbols.hpp"
+#include "unroll/data/text.hpp"
+#include "unroll/data/vocabulary.hpp"
 
 namespace unroll::char_lm {
 

@@ -1,10 +1,10 @@
 #include <cmath>
 #include <numbers>
 
-#include "examples/char_lm/commands.hpp"
-#include "examples/char_lm/saved_run.hpp"
-#include "train/progress.hpp"
-#include "train/run_folder.hpp"
+#include "char_lm/commands.hpp"
+#include "char_lm/saved_run.hpp"
+#include "unroll/train/progress.hpp"
+#include "unroll/train/run_folder.hpp"
 
 namespace unroll::char_lm {
 

@@ -1,4 +1,4 @@
-#include "examples/char_lm/generate.hpp"
+#include "char_lm/generate.hpp"
 
 #include <limits>
 

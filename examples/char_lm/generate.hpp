@@ -3,9 +3,9 @@
 
 #include <functional>
 
-#include "examples/char_lm/corpus.hpp"
-#include "examples/char_lm/model.hpp"
-#include "layers/sampling.hpp"
+#include "char_lm/corpus.hpp"
+#include "char_lm/model.hpp"
+#include "unroll/layers/sampling.hpp"
 
 namespace unroll::char_lm {
 

@@ -1,9 +1,9 @@
 /// \file char_lm: trains a character-level language model on a text, samples from it, evaluates it.
 
-#include "examples/common/program.hpp"
+#include "common/program.hpp"
 
-#include "examples/char_lm/commands.hpp"
-#include "examples/char_lm/trainer.hpp"
+#include "char_lm/commands.hpp"
+#include "char_lm/trainer.hpp"
 
 using namespace unroll;
 using namespace unroll::char_lm;

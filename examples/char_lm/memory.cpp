@@ -1,7 +1,7 @@
-#include "examples/char_lm/memory.hpp"
+#include "char_lm/memory.hpp"
 
-#include "examples/common/memory.hpp"
-#include "examples/common/optimizers.hpp"
+#include "common/memory.hpp"
+#include "common/optimizers.hpp"
 
 namespace unroll::char_lm {
 

@@ -3,8 +3,8 @@
 
 #include <cstdint>
 
-#include "examples/char_lm/model.hpp"
-#include "examples/char_lm/options.hpp"
+#include "char_lm/model.hpp"
+#include "char_lm/options.hpp"
 
 namespace unroll::char_lm {
 

@@ -1,6 +1,6 @@
-#include "examples/char_lm/model.hpp"
+#include "char_lm/model.hpp"
 
-#include "examples/common/memory.hpp"
+#include "common/memory.hpp"
 
 namespace unroll::char_lm {
 

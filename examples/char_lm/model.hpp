@@ -1,12 +1,12 @@
 #pragma once
 /// \file The model: embedding, a recurrent layer of any cell, a linear layer to the symbols.
 
-#include "autograd/losses.hpp"
-#include "data/streams.hpp"
-#include "examples/common/recurrent.hpp"
-#include "layers/dropout.hpp"
-#include "layers/embedding.hpp"
-#include "layers/linear_layer.hpp"
+#include "common/recurrent.hpp"
+#include "unroll/autograd/losses.hpp"
+#include "unroll/data/streams.hpp"
+#include "unroll/layers/dropout.hpp"
+#include "unroll/layers/embedding.hpp"
+#include "unroll/layers/linear_layer.hpp"
 
 namespace unroll::char_lm {
 

@@ -1,8 +1,8 @@
 #pragma once
 /// \file The options of char_lm, each in one place: command line, log and checkpoint are made from this list.
 
-#include "examples/common/options.hpp"
-#include "examples/common/recurrent.hpp"
+#include "common/options.hpp"
+#include "common/recurrent.hpp"
 
 namespace unroll::char_lm {
 

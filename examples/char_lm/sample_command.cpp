@@ -1,10 +1,10 @@
 #include <random>
 
-#include "examples/char_lm/commands.hpp"
-#include "examples/char_lm/generate.hpp"
-#include "examples/char_lm/saved_run.hpp"
-#include "examples/common/line_reader.hpp"
-#include "train/run_folder.hpp"
+#include "char_lm/commands.hpp"
+#include "char_lm/generate.hpp"
+#include "char_lm/saved_run.hpp"
+#include "common/line_reader.hpp"
+#include "unroll/train/run_folder.hpp"
 
 namespace unroll::char_lm {
 

@@ -1,8 +1,8 @@
-#include "examples/char_lm/saved_run.hpp"
+#include "char_lm/saved_run.hpp"
 
 #include <algorithm>
 
-#include "train/state_dict.hpp"
+#include "unroll/train/state_dict.hpp"
 
 namespace unroll::char_lm {
 

@@ -1,10 +1,10 @@
 #pragma once
 /// \file What a checkpoint of char_lm holds.
 
-#include "examples/char_lm/corpus.hpp"
-#include "examples/char_lm/model.hpp"
-#include "examples/char_lm/options.hpp"
-#include "examples/common/saved_run.hpp"
+#include "char_lm/corpus.hpp"
+#include "char_lm/model.hpp"
+#include "char_lm/options.hpp"
+#include "common/saved_run.hpp"
 
 namespace unroll::char_lm {
 

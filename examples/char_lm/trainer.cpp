@@ -1,10 +1,10 @@
-#include "examples/char_lm/trainer.hpp"
+#include "char_lm/trainer.hpp"
 
 #include <nlohmann/json.hpp>
 
-#include "examples/char_lm/generate.hpp"
-#include "examples/char_lm/memory.hpp"
-#include "layers/summary.hpp"
+#include "char_lm/generate.hpp"
+#include "char_lm/memory.hpp"
+#include "unroll/layers/summary.hpp"
 
 namespace unroll::char_lm {
 namespace {

@@ -3,8 +3,8 @@
 
 #include <optional>
 
-#include "examples/char_lm/saved_run.hpp"
-#include "examples/common/training.hpp"
+#include "char_lm/saved_run.hpp"
+#include "common/training.hpp"
 
 namespace unroll::char_lm {
 

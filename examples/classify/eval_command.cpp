@@ -1,7 +1,7 @@
 #include <numeric>
 
-#include "examples/classify/commands.hpp"
-#include "examples/classify/trainer.hpp"
+#include "classify/commands.hpp"
+#include "classify/trainer.hpp"
 
 namespace unroll::classify {
 namespace {

@@ -1,13 +1,13 @@
-#include "examples/classify/examples.hpp"
+#include "classify/examples.hpp"
 
 #include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
 #include <set>
 
-#include "data/batches.hpp"
-#include "data/tokens.hpp"
-#include "io/checksum.hpp"
+#include "unroll/data/batches.hpp"
+#include "unroll/data/tokens.hpp"
+#include "unroll/io/checksum.hpp"
 
 namespace unroll::classify {
 namespace {

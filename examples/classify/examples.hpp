@@ -5,10 +5,10 @@
 #include <optional>
 #include <string>
 
-#include "autograd/indices.hpp"
-#include "data/records.hpp"
-#include "data/series.hpp"
-#include "data/symbols.hpp"
+#include "unroll/autograd/indices.hpp"
+#include "unroll/data/records.hpp"
+#include "unroll/data/series.hpp"
+#include "unroll/data/symbols.hpp"
 
 namespace unroll::classify {
 

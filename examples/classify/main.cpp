@@ -1,8 +1,8 @@
 /// \file classify: learns to tell classes of texts, or of sequences of real vectors, apart.
 
-#include "examples/classify/commands.hpp"
-#include "examples/classify/trainer.hpp"
-#include "examples/common/program.hpp"
+#include "classify/commands.hpp"
+#include "classify/trainer.hpp"
+#include "common/program.hpp"
 
 using namespace unroll;
 using namespace unroll::classify;

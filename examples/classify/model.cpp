@@ -1,8 +1,8 @@
-#include "examples/classify/model.hpp"
+#include "classify/model.hpp"
 
-#include "autograd/softmax.hpp"
-#include "examples/common/memory.hpp"
-#include "layers/pooling.hpp"
+#include "common/memory.hpp"
+#include "unroll/autograd/softmax.hpp"
+#include "unroll/layers/pooling.hpp"
 
 namespace unroll::classify {
 namespace {

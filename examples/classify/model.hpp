@@ -1,12 +1,12 @@
 #pragma once
 /// \file The model: embedding, a recurrent layer of any cell, one vector of all its steps, a linear layer.
 
-#include "examples/classify/examples.hpp"
-#include "examples/classify/options.hpp"
-#include "layers/attention_pool.hpp"
-#include "layers/dropout.hpp"
-#include "layers/embedding.hpp"
-#include "layers/linear_layer.hpp"
+#include "classify/examples.hpp"
+#include "classify/options.hpp"
+#include "unroll/layers/attention_pool.hpp"
+#include "unroll/layers/dropout.hpp"
+#include "unroll/layers/embedding.hpp"
+#include "unroll/layers/linear_layer.hpp"
 
 namespace unroll::classify {
 

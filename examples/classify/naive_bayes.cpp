@@ -1,10 +1,10 @@
-#include "examples/classify/naive_bayes.hpp"
+#include "classify/naive_bayes.hpp"
 
 #include <algorithm>
 #include <cmath>
 
-#include "autograd/error.hpp"
-#include "data/tokens.hpp"
+#include "unroll/autograd/error.hpp"
+#include "unroll/data/tokens.hpp"
 
 namespace unroll::classify {
 

@@ -5,7 +5,7 @@
 #include <string_view>
 #include <vector>
 
-#include "data/symbols.hpp"
+#include "unroll/data/symbols.hpp"
 
 namespace unroll::classify {
 

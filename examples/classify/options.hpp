@@ -2,8 +2,8 @@
 /// \file The options of classify, each in one place: command line, log and checkpoint are made from this
 /// list.
 
-#include "examples/common/options.hpp"
-#include "examples/common/recurrent.hpp"
+#include "common/options.hpp"
+#include "common/recurrent.hpp"
 
 namespace unroll::classify {
 

@@ -4,9 +4,9 @@
 #include <iterator>
 #include <numeric>
 
-#include "examples/classify/commands.hpp"
-#include "examples/classify/trainer.hpp"
-#include "examples/common/line_reader.hpp"
+#include "classify/commands.hpp"
+#include "classify/trainer.hpp"
+#include "common/line_reader.hpp"
 
 namespace unroll::classify {
 namespace {

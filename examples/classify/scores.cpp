@@ -1,11 +1,11 @@
-#include "examples/classify/scores.hpp"
+#include "classify/scores.hpp"
 
 #include <algorithm>
 #include <map>
 #include <numeric>
 
-#include "examples/classify/naive_bayes.hpp"
-#include "train/progress.hpp"
+#include "classify/naive_bayes.hpp"
+#include "unroll/train/progress.hpp"
 
 namespace unroll::classify {
 

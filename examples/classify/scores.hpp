@@ -1,8 +1,8 @@
 #pragma once
 /// \file How well a model or the baseline does.
 
-#include "examples/classify/model.hpp"
-#include "train/classification.hpp"
+#include "classify/model.hpp"
+#include "unroll/train/classification.hpp"
 
 namespace unroll::classify {
 

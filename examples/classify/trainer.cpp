@@ -1,14 +1,14 @@
-#include "examples/classify/trainer.hpp"
+#include "classify/trainer.hpp"
 
 #include <algorithm>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <numeric>
 
-#include "autograd/losses.hpp"
-#include "data/splits.hpp"
-#include "examples/common/memory.hpp"
-#include "layers/summary.hpp"
+#include "common/memory.hpp"
+#include "unroll/autograd/losses.hpp"
+#include "unroll/data/splits.hpp"
+#include "unroll/layers/summary.hpp"
 
 namespace unroll::classify {
 namespace {

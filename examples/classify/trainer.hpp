@@ -1,10 +1,10 @@
 #pragma once
 /// \file One run of training, as the loop sees it.
 
-#include "data/batches.hpp"
-#include "examples/classify/scores.hpp"
-#include "examples/common/training.hpp"
-#include "optim/schedule.hpp"
+#include "classify/scores.hpp"
+#include "common/training.hpp"
+#include "unroll/data/batches.hpp"
+#include "unroll/optim/schedule.hpp"
 
 namespace unroll::classify {
 

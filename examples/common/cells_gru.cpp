@@ -1,7 +1,7 @@
-#include "examples/common/recurrent_of.hpp"
-#include "layers/gru.hpp"
-#include "layers/gru_reset_before.hpp"
-#include "layers/layer_norm_gru.hpp"
+#include "common/recurrent_of.hpp"
+#include "unroll/layers/gru.hpp"
+#include "unroll/layers/gru_reset_before.hpp"
+#include "unroll/layers/layer_norm_gru.hpp"
 
 namespace unroll::program {
 

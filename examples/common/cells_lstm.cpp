@@ -1,8 +1,8 @@
-#include "examples/common/recurrent_of.hpp"
-#include "layers/layer_norm_lstm.hpp"
-#include "layers/lstm.hpp"
-#include "layers/lstm_peephole.hpp"
-#include "layers/lstm_projection.hpp"
+#include "common/recurrent_of.hpp"
+#include "unroll/layers/layer_norm_lstm.hpp"
+#include "unroll/layers/lstm.hpp"
+#include "unroll/layers/lstm_peephole.hpp"
+#include "unroll/layers/lstm_projection.hpp"
 
 namespace unroll::program {
 

@@ -1,7 +1,7 @@
-#include "examples/common/recurrent_of.hpp"
-#include "layers/elman.hpp"
-#include "layers/jordan.hpp"
-#include "layers/skip_rnn.hpp"
+#include "common/recurrent_of.hpp"
+#include "unroll/layers/elman.hpp"
+#include "unroll/layers/jordan.hpp"
+#include "unroll/layers/skip_rnn.hpp"
 
 namespace unroll::program {
 

@@ -1,4 +1,4 @@
-#include "examples/common/command_line.hpp"
+#include "common/command_line.hpp"
 
 #include <fmt/format.h>
 

@@ -3,7 +3,7 @@
 
 #include <memory>
 
-#include "examples/common/option.hpp"
+#include "common/option.hpp"
 
 namespace CLI {
 class App;

@@ -1,4 +1,4 @@
-#include "examples/common/compiled_layers.hpp"
+#include "common/compiled_layers.hpp"
 
 namespace unroll {
 

@@ -2,8 +2,8 @@
 /// \file Layers that several programs use and the library does not compile: compiled once, here. Only the
 /// precompiled header includes this; without it, each file compiles what it uses itself.
 
-#include "layers/encoder_decoder.hpp"
-#include "layers/lstm_cell.hpp"
+#include "unroll/layers/encoder_decoder.hpp"
+#include "unroll/layers/lstm_cell.hpp"
 
 namespace unroll {
 

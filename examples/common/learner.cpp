@@ -1,10 +1,10 @@
-#include "examples/common/learner.hpp"
+#include "common/learner.hpp"
 
 #include <algorithm>
 #include <cmath>
 
-#include "autograd/inspect.hpp"
-#include "optim/clip.hpp"
+#include "unroll/detail/autograd/core/inspect.hpp"
+#include "unroll/optim/clip.hpp"
 
 namespace unroll::program {
 namespace {

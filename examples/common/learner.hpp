@@ -3,10 +3,10 @@
 
 #include <functional>
 
-#include "examples/common/optimizers.hpp"
-#include "examples/common/options.hpp"
-#include "train/loop.hpp"
-#include "train/run_folder.hpp"
+#include "common/optimizers.hpp"
+#include "common/options.hpp"
+#include "unroll/train/loop.hpp"
+#include "unroll/train/run_folder.hpp"
 
 namespace unroll::program {
 

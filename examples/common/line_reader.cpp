@@ -1,12 +1,12 @@
-#include "examples/common/line_reader.hpp"
+#include "common/line_reader.hpp"
 
 #include <cerrno>
 #include <cstring>
 #include <istream>
 
-#include "autograd/error.hpp"
-#include "data/text.hpp"
-#include "data/utf8.hpp"
+#include "unroll/autograd/error.hpp"
+#include "unroll/data/text.hpp"
+#include "unroll/data/utf8.hpp"
 
 namespace unroll::program {
 

@@ -1,8 +1,8 @@
-#include "examples/common/memory.hpp"
+#include "common/memory.hpp"
 
 #include <unistd.h>
 
-#include "examples/common/optimizers.hpp"
+#include "common/optimizers.hpp"
 
 namespace unroll::program {
 

@@ -3,7 +3,7 @@
 
 #include <string_view>
 
-#include "examples/common/recurrent.hpp"
+#include "common/recurrent.hpp"
 
 namespace unroll::program {
 

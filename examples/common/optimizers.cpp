@@ -1,11 +1,11 @@
-#include "examples/common/optimizers.hpp"
+#include "common/optimizers.hpp"
 
-#include "examples/common/options.hpp"
-#include "optim/adagrad.hpp"
-#include "optim/adam.hpp"
-#include "optim/adamw.hpp"
-#include "optim/rmsprop.hpp"
-#include "optim/sgd.hpp"
+#include "common/options.hpp"
+#include "unroll/optim/adagrad.hpp"
+#include "unroll/optim/adam.hpp"
+#include "unroll/optim/adamw.hpp"
+#include "unroll/optim/rmsprop.hpp"
+#include "unroll/optim/sgd.hpp"
 
 namespace unroll::program {
 namespace {

@@ -4,7 +4,7 @@
 #include <memory>
 #include <string>
 
-#include "optim/optimizer.hpp"
+#include "unroll/optim/optimizer.hpp"
 
 namespace unroll::program {
 

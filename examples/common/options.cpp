@@ -1,8 +1,8 @@
-#include "examples/common/options.hpp"
+#include "common/options.hpp"
 
 #include <nlohmann/json.hpp>
 
-#include "autograd/error.hpp"
+#include "unroll/autograd/error.hpp"
 
 namespace unroll::program {
 namespace {

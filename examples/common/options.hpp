@@ -20,7 +20,7 @@
 
 #include <nlohmann/json_fwd.hpp>
 
-#include "examples/common/option.hpp"
+#include "common/option.hpp"
 
 namespace unroll::program {
 

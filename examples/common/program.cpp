@@ -1,4 +1,4 @@
-#include "examples/common/program.hpp"
+#include "common/program.hpp"
 
 #include <fcntl.h>
 #include <fmt/core.h>
@@ -8,7 +8,7 @@
 #include <cstring>
 #include <new>
 
-#include "autograd/error.hpp"
+#include "unroll/autograd/error.hpp"
 
 namespace unroll::program {
 namespace {

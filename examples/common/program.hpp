@@ -4,7 +4,7 @@
 #include <functional>
 #include <string_view>
 
-#include "examples/common/command_line.hpp"
+#include "common/command_line.hpp"
 
 namespace unroll::program {
 

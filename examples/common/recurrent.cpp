@@ -1,7 +1,7 @@
-#include "examples/common/recurrent.hpp"
+#include "common/recurrent.hpp"
 
-#include "autograd/error.hpp"
-#include "examples/common/options.hpp"
+#include "common/options.hpp"
+#include "unroll/autograd/error.hpp"
 
 namespace unroll::program {
 

@@ -5,8 +5,8 @@
 #include <memory>
 #include <string>
 
-#include "layers/module.hpp"
-#include "layers/recurrent_options.hpp"
+#include "unroll/layers/module.hpp"
+#include "unroll/layers/recurrent_options.hpp"
 
 namespace unroll::program {
 

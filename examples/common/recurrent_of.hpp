@@ -1,8 +1,8 @@
 #pragma once
 /// \file RecurrentLayer for the layers of layers/; for cells_*.cpp.
 
-#include "examples/common/recurrent.hpp"
-#include "layers/recurrent.hpp"
+#include "common/recurrent.hpp"
+#include "unroll/layers/recurrent.hpp"
 
 namespace unroll::program {
 

@@ -1,12 +1,12 @@
-#include "examples/common/saved_run.hpp"
+#include "common/saved_run.hpp"
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
 #include <thread>
 
-#include "autograd/error.hpp"
-#include "autograd/gemm.hpp"
-#include "io/checksum.hpp"
+#include "unroll/autograd/error.hpp"
+#include "unroll/detail/autograd/gemm/gemm.hpp"
+#include "unroll/io/checksum.hpp"
 
 namespace unroll::program {
 

@@ -3,10 +3,10 @@
 
 #include <functional>
 
-#include "data/vocabulary.hpp"
-#include "examples/common/options.hpp"
-#include "io/checkpoint.hpp"
-#include "train/loop.hpp"
+#include "common/options.hpp"
+#include "unroll/data/vocabulary.hpp"
+#include "unroll/io/checkpoint.hpp"
+#include "unroll/train/loop.hpp"
 
 namespace unroll::program {
 

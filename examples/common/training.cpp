@@ -1,4 +1,4 @@
-#include "examples/common/training.hpp"
+#include "common/training.hpp"
 
 #include <algorithm>
 #include <filesystem>

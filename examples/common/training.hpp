@@ -3,12 +3,12 @@
 
 #include <optional>
 
-#include "examples/common/learner.hpp"
-#include "examples/common/saved_run.hpp"
-#include "layers/module.hpp"
-#include "train/run_folder.hpp"
-#include "train/signals.hpp"
-#include "train/state_dict.hpp"
+#include "common/learner.hpp"
+#include "common/saved_run.hpp"
+#include "unroll/layers/module.hpp"
+#include "unroll/train/run_folder.hpp"
+#include "unroll/train/signals.hpp"
+#include "unroll/train/state_dict.hpp"
 
 namespace unroll::program {
 

@@ -1,9 +1,9 @@
-#include "examples/tag/corpus.hpp"
+#include "tag/corpus.hpp"
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
-#include "data/tokens.hpp"
+#include "unroll/data/tokens.hpp"
 
 namespace unroll::tag {
 namespace {

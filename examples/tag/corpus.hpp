@@ -3,11 +3,11 @@
 
 #include <nlohmann/json_fwd.hpp>
 
-#include "autograd/indices.hpp"
-#include "autograd/random.hpp"
-#include "data/batches.hpp"
-#include "data/records.hpp"
-#include "data/vocabulary.hpp"
+#include "unroll/autograd/indices.hpp"
+#include "unroll/autograd/random.hpp"
+#include "unroll/data/batches.hpp"
+#include "unroll/data/records.hpp"
+#include "unroll/data/vocabulary.hpp"
 
 namespace unroll::tag {
 

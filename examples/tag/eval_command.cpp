@@ -1,6 +1,6 @@
-#include "examples/tag/commands.hpp"
-#include "examples/tag/scores.hpp"
-#include "examples/tag/tagger.hpp"
+#include "tag/commands.hpp"
+#include "tag/scores.hpp"
+#include "tag/tagger.hpp"
 
 namespace unroll::tag {
 namespace {

@@ -1,8 +1,8 @@
 /// \file tag: learns to give each word of a sentence a tag, such as its part of speech.
 
-#include "examples/common/program.hpp"
-#include "examples/tag/commands.hpp"
-#include "examples/tag/tagger.hpp"
+#include "common/program.hpp"
+#include "tag/commands.hpp"
+#include "tag/tagger.hpp"
 
 using namespace unroll;
 using namespace unroll::tag;

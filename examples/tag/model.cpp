@@ -1,10 +1,10 @@
-#include "examples/tag/model.hpp"
+#include "tag/model.hpp"
 
-#include "autograd/gather.hpp"
-#include "autograd/join.hpp"
-#include "autograd/losses.hpp"
-#include "examples/common/memory.hpp"
-#include "layers/init.hpp"
+#include "common/memory.hpp"
+#include "unroll/autograd/gather.hpp"
+#include "unroll/autograd/join.hpp"
+#include "unroll/autograd/losses.hpp"
+#include "unroll/layers/init.hpp"
 
 namespace unroll::tag {
 namespace {

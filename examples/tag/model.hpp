@@ -4,11 +4,11 @@
 
 #include <optional>
 
-#include "examples/common/recurrent.hpp"
-#include "examples/tag/corpus.hpp"
-#include "layers/dropout.hpp"
-#include "layers/embedding.hpp"
-#include "layers/linear_layer.hpp"
+#include "common/recurrent.hpp"
+#include "tag/corpus.hpp"
+#include "unroll/layers/dropout.hpp"
+#include "unroll/layers/embedding.hpp"
+#include "unroll/layers/linear_layer.hpp"
 
 namespace unroll::tag {
 

@@ -1,8 +1,8 @@
 #pragma once
 /// \file The options of tag's training.
 
-#include "examples/common/options.hpp"
-#include "examples/common/recurrent.hpp"
+#include "common/options.hpp"
+#include "common/recurrent.hpp"
 
 namespace unroll::tag {
 

@@ -1,10 +1,10 @@
 #include <iostream>
 
-#include "data/tokens.hpp"
-#include "examples/common/line_reader.hpp"
-#include "examples/tag/commands.hpp"
-#include "examples/tag/scores.hpp"
-#include "examples/tag/tagger.hpp"
+#include "common/line_reader.hpp"
+#include "tag/commands.hpp"
+#include "tag/scores.hpp"
+#include "tag/tagger.hpp"
+#include "unroll/data/tokens.hpp"
 
 namespace unroll::tag {
 

@@ -1,8 +1,8 @@
-#include "examples/tag/scores.hpp"
+#include "tag/scores.hpp"
 
 #include <algorithm>
 
-#include "autograd/losses.hpp"
+#include "unroll/autograd/losses.hpp"
 
 namespace unroll::tag {
 namespace {

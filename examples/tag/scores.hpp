@@ -1,8 +1,8 @@
 #pragma once
 /// \file How well a model tags.
 
-#include "examples/tag/model.hpp"
-#include "train/classification.hpp"
+#include "tag/model.hpp"
+#include "unroll/train/classification.hpp"
 
 namespace unroll::tag {
 

@@ -1,10 +1,10 @@
-#include "examples/tag/tagger.hpp"
+#include "tag/tagger.hpp"
 
 #include <nlohmann/json.hpp>
 
-#include "examples/common/memory.hpp"
-#include "examples/tag/scores.hpp"
-#include "layers/summary.hpp"
+#include "common/memory.hpp"
+#include "tag/scores.hpp"
+#include "unroll/layers/summary.hpp"
 
 namespace unroll::tag {
 namespace {

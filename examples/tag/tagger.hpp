@@ -1,9 +1,9 @@
 #pragma once
 /// \file One run of tag's training, as the loop sees it.
 
-#include "examples/common/training.hpp"
-#include "examples/tag/model.hpp"
-#include "examples/tag/options.hpp"
+#include "common/training.hpp"
+#include "tag/model.hpp"
+#include "tag/options.hpp"
 
 namespace unroll::tag {
 

@@ -1,11 +1,11 @@
-#include "examples/translate/alignment_plot.hpp"
+#include "translate/alignment_plot.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 
-#include "data/utf8.hpp"
-#include "io/atomic_file.hpp"
+#include "unroll/data/utf8.hpp"
+#include "unroll/io/atomic_file.hpp"
 
 namespace unroll::translate {
 namespace {

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "autograd/variable.hpp"
+#include "unroll/autograd/variable.hpp"
 
 namespace unroll::translate {
 

@@ -1,7 +1,7 @@
 #pragma once
 /// \file What translate can do beside training. Each returns the exit status of the process.
 
-#include "examples/translate/quality.hpp"
+#include "translate/quality.hpp"
 
 namespace unroll::translate {
 

@@ -1,12 +1,12 @@
-#include "examples/translate/corpus.hpp"
+#include "translate/corpus.hpp"
 
 #include <fmt/format.h>
 
 #include <nlohmann/json.hpp>
 #include <numeric>
 
-#include "data/lower_case.hpp"
-#include "data/tokens.hpp"
+#include "unroll/data/lower_case.hpp"
+#include "unroll/data/tokens.hpp"
 
 namespace unroll::translate {
 

@@ -3,10 +3,10 @@
 
 #include <nlohmann/json_fwd.hpp>
 
-#include "data/batches.hpp"
-#include "data/records.hpp"
-#include "data/vocabulary.hpp"
-#include "layers/encoder_decoder_options.hpp"
+#include "unroll/data/batches.hpp"
+#include "unroll/data/records.hpp"
+#include "unroll/data/vocabulary.hpp"
+#include "unroll/layers/encoder_decoder_options.hpp"
 
 namespace unroll::translate {
 

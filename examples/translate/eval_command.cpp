@@ -1,6 +1,6 @@
-#include "examples/translate/commands.hpp"
-#include "examples/translate/trainer.hpp"
-#include "train/perplexity.hpp"
+#include "translate/commands.hpp"
+#include "translate/trainer.hpp"
+#include "unroll/train/perplexity.hpp"
 
 namespace unroll::translate {
 

@@ -1,9 +1,9 @@
 /// \file translate: learns to translate sentences from pairs, evaluates itself, translates lines.
 
-#include "examples/common/program.hpp"
+#include "common/program.hpp"
 
-#include "examples/translate/commands.hpp"
-#include "examples/translate/trainer.hpp"
+#include "translate/commands.hpp"
+#include "translate/trainer.hpp"
 
 using namespace unroll;
 using namespace unroll::translate;

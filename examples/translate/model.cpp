@@ -1,7 +1,7 @@
-#include "examples/translate/model.hpp"
+#include "translate/model.hpp"
 
-#include "autograd/error.hpp"
-#include "examples/common/options.hpp"
+#include "common/options.hpp"
+#include "unroll/autograd/error.hpp"
 
 namespace unroll::translate {
 namespace {

@@ -5,9 +5,9 @@
 #include <memory>
 #include <string>
 
-#include "layers/beam_search.hpp"
-#include "layers/encoder_decoder_options.hpp"
-#include "layers/module.hpp"
+#include "unroll/layers/beam_search.hpp"
+#include "unroll/layers/encoder_decoder_options.hpp"
+#include "unroll/layers/module.hpp"
 
 namespace unroll::translate {
 

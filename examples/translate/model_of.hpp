@@ -1,9 +1,9 @@
 #pragma once
 /// \file AnyModel for the encoder–decoders of layers/; for models_*.cpp.
 
-#include "examples/translate/model.hpp"
-#include "layers/encoder_decoder.hpp"
-#include "layers/summary.hpp"
+#include "translate/model.hpp"
+#include "unroll/layers/encoder_decoder.hpp"
+#include "unroll/layers/summary.hpp"
 
 namespace unroll::translate {
 

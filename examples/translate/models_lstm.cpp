@@ -1,5 +1,5 @@
-#include "examples/translate/model_of.hpp"
-#include "layers/lstm_cell.hpp"
+#include "translate/model_of.hpp"
+#include "unroll/layers/lstm_cell.hpp"
 
 namespace unroll::translate {
 

@@ -2,8 +2,8 @@
 /// \file The options of translate, each in one place: command line, log and checkpoint are made from this
 /// list.
 
-#include "examples/common/options.hpp"
-#include "examples/translate/model.hpp"
+#include "common/options.hpp"
+#include "translate/model.hpp"
 
 namespace unroll::translate {
 

@@ -1,10 +1,10 @@
 #include <iostream>
 
-#include "data/tokens.hpp"
-#include "examples/common/line_reader.hpp"
-#include "examples/translate/alignment_plot.hpp"
-#include "examples/translate/commands.hpp"
-#include "examples/translate/trainer.hpp"
+#include "common/line_reader.hpp"
+#include "translate/alignment_plot.hpp"
+#include "translate/commands.hpp"
+#include "translate/trainer.hpp"
+#include "unroll/data/tokens.hpp"
 
 namespace unroll::translate {
 namespace {

@@ -1,10 +1,10 @@
-#include "examples/translate/quality.hpp"
+#include "translate/quality.hpp"
 
 #include <algorithm>
 #include <functional>
 #include <numeric>
 
-#include "train/loop.hpp"
+#include "unroll/train/loop.hpp"
 
 namespace unroll::translate {
 

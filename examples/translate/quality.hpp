@@ -1,9 +1,9 @@
 #pragma once
 /// \file Translations, and how good they are.
 
-#include "examples/translate/corpus.hpp"
-#include "examples/translate/model.hpp"
-#include "train/bleu.hpp"
+#include "translate/corpus.hpp"
+#include "translate/model.hpp"
+#include "unroll/train/bleu.hpp"
 
 namespace unroll::translate {
 

@@ -1,11 +1,11 @@
-#include "examples/translate/trainer.hpp"
+#include "translate/trainer.hpp"
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
-#include "data/splits.hpp"
-#include "examples/common/memory.hpp"
-#include "train/perplexity.hpp"
+#include "common/memory.hpp"
+#include "unroll/data/splits.hpp"
+#include "unroll/train/perplexity.hpp"
 
 namespace unroll::translate {
 namespace {

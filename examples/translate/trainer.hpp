@@ -3,10 +3,10 @@
 
 #include <optional>
 
-#include "examples/common/training.hpp"
-#include "examples/translate/options.hpp"
-#include "examples/translate/quality.hpp"
-#include "optim/schedule.hpp"
+#include "common/training.hpp"
+#include "translate/options.hpp"
+#include "translate/quality.hpp"
+#include "unroll/optim/schedule.hpp"
 
 namespace unroll::translate {
 

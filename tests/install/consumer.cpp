@@ -1,10 +1,10 @@
 // What a user's program does with the installed library: a cell of its own beside the library's LSTM,
 // trained.
-#include "autograd/losses.hpp"
-#include "io/safetensors.hpp"
-#include "layers/linear_layer.hpp"
-#include "layers/lstm.hpp"
-#include "optim/adam.hpp"
+#include <unroll/autograd/losses.hpp>
+#include <unroll/io/safetensors.hpp>
+#include <unroll/layers/linear_layer.hpp>
+#include <unroll/layers/lstm.hpp>
+#include <unroll/optim/adam.hpp>
 //
 #include <fmt/core.h>
 

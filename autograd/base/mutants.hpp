@@ -1,0 +1,47 @@
+#pragma once  // internal
+/// \file Deliberate faults in gradients, for the check that the tests would notice (UNROLL_MUTANTS builds).
+
+#include <array>
+#include <cstddef>
+#include <string>
+
+namespace unroll::detail {
+
+enum class Fault { none, sign, percent, dropped, store };
+
+#ifdef UNROLL_MUTANTS
+
+/// The one fault that is switched on. Scalar ops are named by their number, others by their name.
+struct Mutation {
+  Fault fault = Fault::none;
+  int scalar_op = -1;
+  std::string op;
+  std::size_t argument = 0;
+};
+inline thread_local Mutation mutation;
+
+template <class Op, class N, std::size_t n>
+inline __attribute__((always_inline)) void mutate(Op op, std::array<N, n>& adjoints) {
+  if (mutation.scalar_op != static_cast<int>(op) || mutation.argument >= n) return;
+  N& d = adjoints[mutation.argument];
+  if (mutation.fault == Fault::sign) d = -d;
+  if (mutation.fault == Fault::percent) d = d * N(1.01);
+  if (mutation.fault == Fault::dropped) d = N(0);
+}
+/// Whether an array op is to store where it should add; the other faults of array ops are in falsify.hpp.
+inline bool mutate_store(const char* op) { return mutation.fault == Fault::store && mutation.op == op; }
+inline bool mutate_store(int scalar_op, int argument) {
+  return mutation.fault == Fault::store && mutation.scalar_op == scalar_op &&
+         static_cast<int>(mutation.argument) == argument;
+}
+
+#else
+
+template <class Op, class N, std::size_t n>
+inline __attribute__((always_inline)) void mutate(Op, std::array<N, n>&) {}
+constexpr bool mutate_store(const char*) { return false; }
+constexpr bool mutate_store(int, int) { return false; }
+
+#endif
+
+}  // namespace unroll::detail

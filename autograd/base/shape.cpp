@@ -1,0 +1,106 @@
+#include "unroll/autograd/shape.hpp"
+
+#include <limits>
+
+#include "unroll/autograd/error.hpp"
+
+namespace unroll {
+namespace {
+
+// Elements of 16 bytes must still be addressable.
+constexpr index_t largest_size = std::numeric_limits<index_t>::max() / 16;
+
+}  // namespace
+
+void Shape::push(index_t extent) {
+  if (rank_ == max_rank) fail<ShapeError>("shape: the rank is at most {}; got {} and more", max_rank, str());
+  extents_[rank_++] = extent;
+}
+
+void Shape::finish() {
+  bool negative = false, empty = false, overflows = false;
+  index_t size = 1;
+  for (index_t extent : *this) {  // no branches and no quotients: shapes are made in every step
+    negative |= extent < 0;
+    empty |= extent == 0;
+    overflows |= __builtin_mul_overflow(size, extent, &size);
+  }
+  if (negative) fail<ShapeError>("shape: extents must not be negative; got {}", str());
+  if (!empty && (overflows || size > largest_size))
+    fail<ShapeError>("shape: {} has too many elements", str());
+  size_ = empty ? 0 : size;
+}
+
+index_t Shape::product(int first, int last) const {
+  index_t p = 1;
+  for (int i = first; i < last; ++i) p *= extents_[i];
+  return p;
+}
+
+Shape Shape::with(int axis, index_t extent) const {
+  Shape s = *this;
+  s.extents_[axis] = extent;
+  s.finish();
+  return s;
+}
+
+Shape Shape::without(int axis) const {
+  Shape s;
+  for (int i = 0; i < rank_; ++i)
+    if (i != axis) s.push(extents_[i]);
+  s.finish();
+  return s;
+}
+
+Shape Shape::inserted(int axis, index_t extent) const {
+  Shape s;
+  for (int i = 0; i <= rank_; ++i) {
+    if (i == axis) s.push(extent);
+    if (i < rank_) s.push(extents_[i]);
+  }
+  s.finish();
+  return s;
+}
+
+std::string Shape::str() const {
+  std::string text = "(";
+  for (int i = 0; i < rank_; ++i) {
+    if (i > 0) text += ", ";
+    text += std::to_string(extents_[i]);
+  }
+  return text + (rank_ == 1 ? ",)" : ")");
+}
+
+int normalise_axis(std::string_view op, int axis, int rank) {
+  if (axis < -rank || axis >= rank) {
+    fail<IndexError>("{}: axis {} is outside an array of rank {}", op, axis, rank);
+  }
+  return axis < 0 ? axis + rank : axis;
+}
+
+Shape broadcast(std::string_view op, const Shape& a, const Shape& b) {
+  if (a == b) return a;
+  const int rank = a.rank() > b.rank() ? a.rank() : b.rank();
+  std::array<index_t, Shape::max_rank> extents{};
+  for (int k = 0; k < rank; ++k) {
+    const index_t m = a.back(k), n = b.back(k);
+    if (m != n && m != 1 && n != 1) {
+      fail<ShapeError>("{}: shapes do not broadcast; got {} and {}", op, a.str(), b.str());
+    }
+    extents[rank - 1 - k] = m == 1 ? n : m;
+  }
+  return Shape(extents.begin(), extents.begin() + rank);
+}
+
+void detail::CommonShape::broadcast_to(std::string_view op, const Shape& s) {
+  const Shape both = broadcast(op, *shape_, s);
+  if (both == *shape_) return;
+  if (both == s) {
+    shape_ = &s;
+    return;
+  }
+  own_ = std::make_shared<const Shape>(both);
+  shape_ = own_.get();
+}
+
+}  // namespace unroll

@@ -1,7 +1,0 @@
-#include "autograd/compiled_table.hpp"
-
-namespace unroll::detail {
-
-template const FusedCode<double>& code_of(ScalarOp);
-
-}  // namespace unroll::detail

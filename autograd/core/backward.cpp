@@ -1,0 +1,263 @@
+/// \file The backward pass: what the roots depend on (backward_collect.cpp) is swept from the end.
+
+#include <algorithm>
+#include <utility>
+
+#include "unroll/autograd/variable.hpp"
+#include "unroll/detail/autograd/core/deferred.hpp"
+#include "unroll/detail/autograd/core/falsify.hpp"
+#include "unroll/detail/autograd/core/tape.hpp"
+
+namespace unroll::detail {
+namespace {
+
+// The gradient of `t` as a Variable of its own.
+template <class T>
+Variable<T> copy_grad(const Tensor<T>& t) {
+  auto v = Variable<T>::uninitialised(t.shape);
+  const GradSlot<T> g = grad_layout(t);
+  for_runs<T>(t.shape.size(), g.run, g.pitch, g.run, g.run,
+              [&](index_t from, index_t to, index_t n) { std::copy_n(t.grad + from, n, v.data() + to); });
+  return v;
+}
+
+template <class T>
+Variable<T> run_hooks(Tensor<T>& t, Variable<T> g) {
+  for (const auto& hook : t.extras->hooks) {
+    const Variable<T> changed = hook(g);
+    if (changed) g = with_shape_of(t, changed).copy();
+  }
+  return g;
+}
+
+}  // namespace
+
+template <class T>
+void Tape<T>::let_go(Node<T>& node) {
+  node.pending_ = node.active_ = false;
+  for (std::size_t k = 0; k < node.output_count_; ++k) {
+    Tensor<T>* out = node.outputs_[k];
+    if (!out || !out->held) continue;
+    out->held = false;
+    if (!out->wanted && (selective_ || !out->retain_grad)) clear_grad(*out);
+    out->release();
+  }
+  node.release();
+}
+
+template <class T>
+void Tape<T>::seed(std::span<const TensorRef<T>> roots, std::span<const Variable<T>> seeds) {
+  for (std::size_t k = 0; k < roots.size(); ++k) {
+    Tensor<T>& t = *roots[k];
+    if (!wants(t)) continue;
+    const Tensor<T>& s = *seeds[k].tensor();
+    const GradSlot<T> g = open_grad(t);
+    for_runs<T>(t.shape.size(), g.run, g.pitch, s.run, s.pitch, [&](index_t to, index_t from, index_t n) {
+      for (index_t i = 0; i < n; ++i)
+        g.data[to + i] = g.add ? g.data[to + i] + s.data[from + i] : s.data[from + i];
+    });
+  }
+}
+
+template <class T>
+inline void Tape<T>::visit(Node<T>& node, const Options& options) {
+  for (std::size_t k = 0; k < node.output_count_; ++k) {
+    Tensor<T>* out = node.outputs_[k];
+    if (!out || !out->held) continue;
+    if (out->grad_state == GradState::partial) finish_grad(*out);
+    if (out->grad_state != GradState::full) continue;
+    if (out->has_hooks()) {
+      const Variable<T> g = run_hooks(*out, copy_grad(*out));
+      const GradSlot<T> to = open_grad(*out);
+      for_runs<T>(out->shape.size(), to.run, to.pitch, g.tensor()->run, g.tensor()->pitch,
+                  [&](index_t a, index_t b, index_t n) { std::copy_n(g.data() + b, n, to.data + a); });
+    }
+  }
+  if (!selective_ || node.active_) {
+    {
+      [[maybe_unused]] const Falsifier<T> falsifier(to_falsify(*this, node));
+      node.backward();
+    }
+    if (AnomalyMode::active()) check_gradient_anomaly(node);
+  }
+  if (!options.retain && (!selective_ || node.active_)) {
+    node.drop_inputs();
+    node.released_ = true;
+  }
+}
+
+template <class T>
+void Tape<T>::sweep(const Options& options) {
+  const bool is_long = order_.size() >= long_tape;
+  for (std::size_t i = 0; i < order_.size(); ++i) {
+    if (is_long && i + 8 < order_.size()) fetch_node(order_[i + 8]), fetch_tensors(order_[i + 4]);
+    Node<T>& node = *order_[i];
+    visit(node, options);
+    order_[i] = nullptr;
+    let_go(node);
+  }
+  order_.clear();
+  if (options.waiting)
+    *options.waiting = std::exchange(deferred, {});
+  else
+    flush_deferred(*this);
+}
+
+// A pass inside a pass: it has its own list of nodes and its own waiting products, and shares everything
+// else.
+template <class T>
+void Tape<T>::backward_above_floor(std::span<const TensorRef<T>> roots, std::span<const Variable<T>> seeds) {
+  struct Outer {
+    Tape& tape;
+    std::vector<Node<T>*> order = std::exchange(tape.order_, {});
+    std::vector<DeferredProduct<T>> deferred = std::exchange(tape.deferred, {});
+    bool retaining = std::exchange(tape.retaining_, false);
+    bool done = false;
+    ~Outer() {
+      if (!done) tape.abandon_nodes();
+      tape.order_ = std::move(order);
+      tape.deferred = std::move(deferred);
+      tape.retaining_ = retaining;
+    }
+  } outer{*this};
+  collect(roots);
+  if (selective_) select_active();
+  seed(roots, seeds);
+  sweep({});
+  outer.done = true;
+}
+
+template <class T>
+void Tape<T>::run_leaf_hooks() {
+  while (!hooked_leaves_.empty()) {
+    const GradAside<T>& a = hooked_leaves_.back();
+    Tensor<T>& leaf = *a.tensor;
+    const Variable<T> g = run_hooks(leaf, copy_grad(leaf));
+    for (index_t i = 0; i < g.size(); ++i) leaf.grad[i] = a.grad ? a.grad[i] + g.data()[i] : g.data()[i];
+    hooked_leaves_.pop_back();
+  }
+}
+
+template <class T>
+void Tape<T>::set_aside(Tensor<T>& t) {
+  aside_.push_back({TensorRef<T>(&t), t.grad, t.grad_storage});
+  clear_grad(t);
+}
+
+// What was set aside becomes the gradient again, with what the pass found added if it is to be kept.
+template <class T>
+void Tape<T>::put_back(bool add) {
+  for (GradAside<T>& a : aside_) {
+    Tensor<T>& t = *a.tensor;
+    for (index_t i = 0; add && t.grad_state == GradState::full && i < t.shape.size(); ++i)
+      a.grad[i] += t.grad[i];
+    t.grad = a.grad;
+    t.grad_storage = a.storage;
+    t.grad_state = GradState::full;
+  }
+  aside_.clear();
+}
+
+template <class T>
+void Tape<T>::abandon_nodes() {
+  for (Node<T>* node : order_) {
+    if (node) {
+      for (std::size_t k = 0; k < node->input_count_; ++k) {
+        Tensor<T>& in = *node->inputs_[k];  // a leaf must not point to a node that may go
+        if (in.grad_part && static_cast<Node<T>*>(in.grad_part) == node) finish_grad(in);
+      }
+      for (std::size_t k = 0; k < node->output_count_; ++k)
+        if (node->outputs_[k]) clear_grad(*node->outputs_[k]);
+      let_go(*node);
+    }
+  }
+  order_.clear();
+  // A failure while collecting leaves marked nodes that were not reached yet.
+  for (std::size_t i = slots_.size(); open_ > 0 && i-- > floor_;) {
+    Node<T>* node = i < slots_.size() ? slots_[i] : nullptr;
+    if (node && node->pending_) {
+      --open_;
+      let_go(*node);
+    }
+  }
+  deferred.clear();
+}
+
+template <class T>
+void Tape<T>::abandon() {
+  abandon_nodes();
+  for (GradAside<T>& a : hooked_leaves_) {
+    clear_grad(*a.tensor);
+    if (!a.grad) continue;
+    a.tensor->grad = a.grad;
+    a.tensor->grad_storage = a.storage;
+    a.tensor->grad_state = GradState::full;
+  }
+  hooked_leaves_.clear();
+}
+
+template <class T>
+struct Tape<T>::Guard {
+  Tape& tape;
+  std::span<const TensorRef<T>> wanted;
+  bool done = false;
+  ~Guard() {
+    if (!done) tape.abandon();
+    for (const TensorRef<T>& t : wanted) {
+      t->wanted = false;
+      clear_grad(*t);
+    }
+    tape.put_back(done && !tape.selective_);
+    tape.running_ = tape.selective_ = tape.retaining_ = false;
+  }
+};
+
+template <class T>
+std::vector<Variable<T>> Tape<T>::backward(std::span<const TensorRef<T>> roots,
+                                           std::span<const Variable<T>> seeds, const Options& options) {
+  if (running_) fail<UsageError>("backward: called inside a backward pass; let that one end first");
+  Guard guard{*this, options.wanted};
+  running_ = true;
+  retaining_ = options.retain;
+  selective_ = !options.wanted.empty();
+  for (const TensorRef<T>& t : options.wanted) {
+    t->wanted = true;
+    if (t->grad_state != GradState::none) set_aside(*t);
+  }
+  collect(roots);
+  if (selective_) select_active();
+  if (options.create_graph) {
+    std::vector<Variable<T>> result = sweep_graph(roots, seeds, options);
+    guard.done = true;
+    return result;
+  }
+  seed(roots, seeds);
+  sweep(options);
+  run_leaf_hooks();
+  std::vector<Variable<T>> result;
+  for (const TensorRef<T>& t : options.wanted)
+    result.push_back(t->grad_state == GradState::full ? copy_grad(*t) : Variable<T>());
+  guard.done = true;
+  return result;
+}
+
+template <class T>
+void Tape<T>::touch_hooked(Tensor<T>& leaf) {
+  for (const GradAside<T>& a : hooked_leaves_)
+    if (a.tensor.get() == &leaf) return;
+  const bool stored = leaf.grad_state == GradState::full;
+  hooked_leaves_.push_back({TensorRef<T>(&leaf), stored ? leaf.grad : nullptr, leaf.grad_storage});
+  clear_grad(leaf);
+}
+
+#define UNROLL_INSTANTIATE(T)                                                                               \
+  template std::vector<Variable<T>> Tape<T>::backward(std::span<const TensorRef<T>>,                        \
+                                                      std::span<const Variable<T>>, const Options&);        \
+  template void Tape<T>::backward_above_floor(std::span<const TensorRef<T>>, std::span<const Variable<T>>); \
+  template void Tape<T>::touch_hooked(Tensor<T>&);                                                          \
+  template void Tape<T>::let_go(Node<T>&);                                                                  \
+  template void Tape<T>::set_aside(Tensor<T>&);
+UNROLL_INSTANTIATE(float)
+UNROLL_INSTANTIATE(double)
+
+}  // namespace unroll::detail

@@ -1,0 +1,196 @@
+#include "unroll/detail/autograd/core/deferred.hpp"
+
+#include <algorithm>
+#include <tuple>
+#include <utility>
+
+#include "unroll/detail/autograd/base/traffic.hpp"
+#include "unroll/detail/autograd/core/falsify.hpp"
+#include "unroll/detail/autograd/gemm/gemm.hpp"
+
+namespace unroll::detail {
+namespace {
+
+// Rows of one product: long enough to be efficient, short enough for a copy to stay in the cache's reach.
+constexpr index_t rows_at_once = 4096;
+// Rows that lie in one piece are not copied from this many on.
+constexpr index_t rows_in_place = 512;
+
+// The uses from `first` on whose rows lie one after another. Only slices of one array ever do, because
+// every array is preceded by its header: what is merged follows from the graph, not from addresses.
+template <class T>
+const DeferredUse<T>* end_of_piece(const DeferredUse<T>* first, const DeferredUse<T>* end, index_t outputs,
+                                   index_t& rows) {
+  rows = first->rows;
+  const DeferredUse<T>* u = first + 1;
+  for (; u != end && rows + u->rows <= rows_at_once; ++u) {
+    if (u->dy != first->dy + rows * outputs) break;
+    if (u->x && (u->x_stride != first->x_stride || u->x->data != first->x->data + rows * first->x_stride))
+      break;
+    rows += u->rows;
+  }
+  return u;
+}
+
+/// The uses that make the next product: a long piece, or several short ones up to the next long one.
+template <class T>
+std::span<const DeferredUse<T>> next_product(const DeferredUse<T>* first, const DeferredUse<T>* end,
+                                             index_t outputs) {
+  index_t rows = 0;
+  const DeferredUse<T>* stop = end_of_piece(first, end, outputs, rows);
+  const bool is_long = rows >= rows_in_place;
+  while (!is_long && stop != end) {
+    index_t more = 0;
+    const DeferredUse<T>* next = end_of_piece(stop, end, outputs, more);
+    if (more >= rows_in_place || rows + more > rows_at_once) break;
+    rows += more;
+    stop = next;
+  }
+  return {first, stop};
+}
+
+}  // namespace
+
+/// One operand of a product: its rows where they lie if they lie one after another, else a copy. The copy is
+/// kept for the next product, which often has the same rows: those of x W and h U in one gate do.
+template <class T>
+class DeferredBuffers<T>::Rows {
+ public:
+  const T* data = nullptr;
+  index_t stride = 0, count = 0;
+
+  template <class Place>  // the first row of a use, and how far apart its rows are
+  void take(std::span<const DeferredUse<T>> uses, index_t cols, Place&& place) {
+    std::tie(data, stride) = place(uses.front());
+    count = 0;
+    bool in_place = true;
+    for (const DeferredUse<T>& u : uses) {
+      in_place = in_place && place(u) == std::pair(data + count * stride, stride);
+      count += u.rows;
+    }
+    if (in_place) return;
+    const auto held = [&](const Copied& c, const DeferredUse<T>& u) {
+      return c.rows == u.rows && place(u) == std::pair(c.from, c.stride);
+    };
+    if (cols != cols_ || !std::equal(copied_.begin(), copied_.end(), uses.begin(), uses.end(), held))
+      copy(uses, cols, place);
+    data = static_cast<const T*>(block_->data());
+    stride = cols;
+  }
+
+ private:
+  struct Copied {
+    const T* from;
+    index_t stride, rows;
+  };
+
+  template <class Place>
+  void copy(std::span<const DeferredUse<T>> uses, index_t cols, Place&& place) {
+    const std::size_t bytes = bytes_of<T>(count * cols);
+    if (!block_ || capacity_ < bytes) {
+      block_ = Ref<Block>(Block::allocate(bytes));
+      capacity_ = bytes;
+    }
+    auto* to = static_cast<T*>(block_->data());
+    copied_.clear();
+    copied_.reserve(uses.size());
+    for (const DeferredUse<T>& u : uses) {
+      const auto [from, apart] = place(u);
+      copied_.push_back({from, apart, u.rows});
+      for (index_t r = 0; r < u.rows; ++r, to += cols) std::copy_n(from + r * apart, cols, to);
+    }
+    cols_ = cols;
+    current_traffic.copied += bytes;
+  }
+
+  Ref<Block> block_;
+  std::size_t capacity_ = 0;
+  PoolVector<Copied> copied_;  // what block_ has
+  index_t cols_ = 0;
+};
+
+template <class T>
+DeferredBuffers<T>::DeferredBuffers() : dy(std::make_unique<Rows>()), x(std::make_unique<Rows>()) {}
+template <class T>
+DeferredBuffers<T>::~DeferredBuffers() = default;
+
+template <class T>
+void flush_product(DeferredProduct<T>& product, DeferredBuffers<T>& buffers) {
+  Tensor<T>& p = *product.parameter;
+  std::reverse(product.uses.begin(), product.uses.end());  // backward queued the last time step first
+  const GradSlot<T> g = open_grad(p);
+  bool add = g.add;
+  const DeferredUse<T>* end = product.uses.data() + product.uses.size();
+  if (!product.uses.front().x) {  // a bias
+    const index_t outputs = p.shape.size();
+    index_t rows = 0;
+    for (const DeferredUse<T>* u = product.uses.data(); u != end; add = true) {
+      const T* dy = u->dy;
+      u = end_of_piece(u, end, outputs, rows);
+      sum_rows(dy, rows, outputs, g.data, add);
+    }
+    return;
+  }
+  const index_t outputs = p.shape[0], inputs = p.shape[1];
+  auto &dy = *buffers.dy, &x = *buffers.x;
+  for (const DeferredUse<T>* u = product.uses.data(); u != end; add = true) {
+    const auto uses = next_product(u, end, outputs);
+    dy.take(uses, outputs, [&](const DeferredUse<T>& use) { return std::pair(use.dy, outputs); });
+    x.take(uses, inputs, [](const DeferredUse<T>& use) {
+      return std::pair(static_cast<const T*>(use.x->data), use.x_stride);
+    });
+    blas::gemm<T>(blas::Trans::yes, blas::Trans::no, outputs, inputs, dy.count, T{1}, dy.data, outputs,
+                  x.data, x.stride, add ? T{1} : T{0}, g.data, inputs);
+    u += uses.size();
+  }
+}
+
+template <class T>
+void sum_rows(const T* dy, index_t rows, index_t cols, T* to, bool add) {
+  // Float sums over many rows: a block at a time, so that no partial sum runs over more than 64 rows twice.
+  constexpr index_t block = 64;
+  PoolVector<T> partial(static_cast<std::size_t>(cols));
+  if (!add) std::fill_n(to, cols, T{0});
+  for (index_t r0 = 0; r0 < rows; r0 += block) {
+    std::fill(partial.begin(), partial.end(), T{0});
+    T* sum = partial.data();
+    for (index_t r = r0; r < std::min(rows, r0 + block); ++r) {
+      const T* row = dy + r * cols;
+      for (index_t j = 0; j < cols; ++j) sum[j] += row[j];
+    }
+    for (index_t j = 0; j < cols; ++j) to[j] += sum[j];
+  }
+}
+
+template <class T>
+void defer(Tensor<T>& parameter, DeferredUse<T> use) {
+  auto& queue = Tape<T>::local().deferred;
+  for (DeferredProduct<T>& product : queue) {
+    if (product.parameter.get() != &parameter) continue;
+    product.uses.push_back(std::move(use));
+    return;
+  }
+  queue.push_back({TensorRef<T>(&parameter), {}});
+  queue.back().uses.push_back(std::move(use));
+}
+
+template <class T>
+void flush_deferred(Tape<T>& tape) {
+  DeferredBuffers<T> buffers;
+  for (DeferredProduct<T>& product : tape.deferred) {
+    [[maybe_unused]] const Falsifier<T> falsifier(to_falsify(product));
+    flush_product(product, buffers);
+  }
+  tape.deferred.clear();
+}
+
+#define UNROLL_INSTANTIATE(T)                                            \
+  template void defer(Tensor<T>&, DeferredUse<T>);                       \
+  template class DeferredBuffers<T>;                                     \
+  template void flush_product(DeferredProduct<T>&, DeferredBuffers<T>&); \
+  template void flush_deferred(Tape<T>&);                                \
+  template void sum_rows(const T*, index_t, index_t, T*, bool);
+UNROLL_INSTANTIATE(float)
+UNROLL_INSTANTIATE(double)
+
+}  // namespace unroll::detail

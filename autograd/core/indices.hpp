@@ -1,0 +1,57 @@
+#pragma once
+/// \file Indices: integer inputs, such as tokens and class labels.
+
+#include <concepts>
+#include <memory>
+#include <string_view>
+#include <vector>
+
+#include "unroll/autograd/variable.hpp"
+
+namespace unroll {
+
+/// Integers under a shape, in row-major order. Cheap to copy: copies share the elements, which never change.
+/// Thread rule: may be read and copied by several threads at once.
+class Indices {
+ public:
+  /// One axis without elements.
+  Indices() : Indices(Shape{0}, {}) {}
+  /// Errors: ShapeError where `values` does not fill `shape`.
+  Indices(const Shape& shape, std::vector<std::int64_t> values);
+  /// One axis.
+  Indices(std::initializer_list<std::int64_t> values)
+      : Indices(Shape{static_cast<index_t>(values.size())}, std::vector(values)) {}
+  Indices(std::vector<std::int64_t> values)  // NOLINT: implicit on purpose
+      : Indices{Shape{static_cast<index_t>(values.size())}, std::move(values)} {}  // {}: the size goes first
+  /// The values of an xtensor expression of integers.
+  template <class E>
+  requires(detail::XtExpression<E>&& std::integral<typename E::value_type>)
+      Indices(const E& expression)  // NOLINT: implicit on purpose
+      : Indices(Shape(expression.shape().begin(), expression.shape().end()),
+                std::vector<std::int64_t>(expression.template begin<xt::layout_type::row_major>(),
+                                          expression.template end<xt::layout_type::row_major>())) {}
+
+  const Shape& shape() const { return shape_; }
+  index_t size() const { return shape_.size(); }
+  const std::int64_t* data() const { return values_->data(); }
+  std::int64_t operator[](index_t position) const { return data()[position]; }
+  const std::int64_t* begin() const { return data(); }
+  const std::int64_t* end() const { return data() + size(); }
+
+  /// The same elements under another shape. Errors: ShapeError where the sizes differ.
+  Indices reshaped(const Shape& shape) const;
+
+ private:
+  Shape shape_;
+  std::shared_ptr<const std::vector<std::int64_t>> values_;
+};
+
+namespace detail {
+/// Throws IndexError, naming op, position, value and range, unless each element is in 0 … extent − 1. `what`
+/// is what the elements are called.
+void check_indices(std::string_view op, std::string_view what, const Indices& indices, index_t extent);
+[[noreturn]] void fail_index(std::string_view op, std::string_view what, const Indices& indices,
+                             index_t position, index_t extent);
+}  // namespace detail
+
+}  // namespace unroll

@@ -1,0 +1,62 @@
+#include <unordered_set>
+#include <utility>
+
+#include "unroll/autograd/variable.hpp"
+#include "unroll/detail/autograd/core/deferred.hpp"
+#include "unroll/detail/autograd/core/tape.hpp"
+
+namespace unroll::detail {
+
+template <class T>
+Subpass<T>::Subpass()
+    : tape_(Tape<T>::local()),
+      floor_before_(std::exchange(tape_.floor_, tape_.slots_.size())),
+      placement_before_(std::exchange(tape_.placement, nullptr)) {}
+
+template <class T>
+Subpass<T>::~Subpass() {
+  tape_.floor_ = floor_before_;
+  tape_.placement = placement_before_;
+}
+
+template <class T>
+bool Subpass<T>::is_outside(const Tensor<T>& t) const {
+  return !t.creator || t.creator->slot_ < tape_.floor_;
+}
+
+template <class T>
+std::vector<TensorRef<T>> Subpass<T>::read_from_outside() const {
+  std::vector<TensorRef<T>> outside;
+  std::unordered_set<const Tensor<T>*> seen;
+  for (std::size_t i = tape_.floor_; i < tape_.slots_.size(); ++i) {
+    const Node<T>* node = tape_.slots_[i];
+    for (std::size_t k = 0; node && k < node->input_count_; ++k) {
+      const TensorRef<T>& in = node->inputs_[k];
+      if (in->requires_grad && is_outside(*in) && seen.insert(in.get()).second) outside.push_back(in);
+    }
+  }
+  return outside;
+}
+
+template <class T>
+std::size_t Subpass<T>::bytes() const {
+  std::size_t bytes = 0;
+  for (std::size_t i = tape_.floor_; i < tape_.slots_.size(); ++i) {
+    const Node<T>* node = tape_.slots_[i];
+    for (std::size_t k = 0; node && k < node->output_count_; ++k) {
+      const Tensor<T>* out = node->outputs_[k];
+      if (out && !out->is_view()) bytes += 2 * sizeof(T) * static_cast<std::size_t>(out->shape.size());
+    }
+  }
+  return bytes;
+}
+
+template <class T>
+void Subpass<T>::backward(std::span<const TensorRef<T>> roots, std::span<const Variable<T>> seeds) {
+  tape_.backward_above_floor(roots, seeds);
+}
+
+template class Subpass<float>;
+template class Subpass<double>;
+
+}  // namespace unroll::detail

@@ -1,0 +1,108 @@
+#include "unroll/detail/autograd/core/tape.hpp"
+
+#include "unroll/autograd/variable.hpp"
+#include "unroll/detail/autograd/core/deferred.hpp"
+
+namespace unroll {
+
+template <class T>
+TapeStats tape_stats() {
+  return detail::Tape<T>::local().stats();
+}
+template TapeStats tape_stats<float>();
+template TapeStats tape_stats<double>();
+
+namespace detail {
+template <class T>
+std::string name_and_shape(const Tensor<T>& t) {
+  if (t.extras && !t.extras->name.empty()) return fmt::format("{} {}", t.extras->name, t.shape.str());
+  return t.shape.str();
+}
+
+void fail_empty(std::string_view op, std::size_t k) {
+  fail<UsageError>("{}: argument {} is an empty Variable; assign a value to it first", op, k + 1);
+}
+
+template <class T>
+void fail_unusable(std::string_view op, std::size_t k, const Tensor<T>& t) {
+  if (t.creator->released()) {
+    fail<UsageError>(
+        "{}: argument {} {} is the result of {}, which an earlier backward has released; detach() it, or "
+        "give that backward retain = true",
+        op, k + 1, name_and_shape(t), t.creator->name());
+  }
+  fail<UsageError>("{}: argument {} {} was recorded by another thread; detach() it there first", op, k + 1,
+                   name_and_shape(t));
+}
+
+template <class T>
+std::vector<Variable<T>> Node<T>::emit(const std::vector<Variable<T>>&) {
+  fail<UsageError>("grad: {} has no second derivative; leave create_graph off, or write it with other ops",
+                   name());
+}
+
+template <class T>
+void Node<T>::recompute(index_t, index_t, T*) {
+  fail<UsageError>("{}: a value was overwritten that cannot be computed again; copy() it first", name());
+}
+
+template <class T>
+Tape<T>::Tape() = default;
+
+template <class T>
+Tape<T>::~Tape() {
+  for (Node<T>* node : slots_)
+    if (node) node->tape_ = nullptr;
+  if (current == this) current = nullptr;
+}
+
+template <class T>
+Tape<T>& Tape<T>::start() {
+  thread_local Tape tape;
+  current = &tape;
+  return tape;
+}
+
+template <class T>
+void Tape<T>::forget(Node<T>* node) {
+  slots_[node->slot_] = nullptr;
+  --live_;
+  while (slots_.size() > floor_ && !slots_.back()) slots_.pop_back();
+  const bool mostly_gaps = slots_.size() >= 4096 && live_ * 4 <= slots_.size() && floor_ == 0;
+  if (!places_.empty() || mostly_gaps) [[unlikely]]
+    tidy(node, mostly_gaps);
+}
+
+// What seldom is to do when a node goes.
+template <class T>
+void Tape<T>::tidy(Node<T>* gone, bool mostly_gaps) {
+  places_.erase(gone);
+  if (!mostly_gaps) return;
+  std::size_t to = 0;
+  for (Node<T>* n : slots_) {
+    if (!n) continue;
+    n->slot_ = to;
+    slots_[to++] = n;
+  }
+  slots_.resize(to);
+}
+
+template <class T>
+std::vector<Node<T>*> Tape<T>::live_nodes() const {
+  std::vector<Node<T>*> nodes;
+  for (Node<T>* n : slots_)
+    if (n) nodes.push_back(n);
+  return nodes;
+}
+
+#define UNROLL_INSTANTIATE(T)                                                       \
+  template class Tape<T>;                                                           \
+  template std::vector<Variable<T>> Node<T>::emit(const std::vector<Variable<T>>&); \
+  template void Node<T>::recompute(index_t, index_t, T*);                           \
+  template std::string name_and_shape(const Tensor<T>&);                            \
+  template void fail_unusable(std::string_view, std::size_t, const Tensor<T>&);
+UNROLL_INSTANTIATE(float)
+UNROLL_INSTANTIATE(double)
+
+}  // namespace detail
+}  // namespace unroll

@@ -1,0 +1,287 @@
+#pragma once  // internal
+/// \file The tape: recording order is topological order, so backward is one loop from the end.
+
+#include <initializer_list>
+#include <span>
+#include <string_view>
+#include <unordered_map>
+
+#include "unroll/detail/autograd/core/gradient.hpp"
+#include "unroll/detail/autograd/core/inspect.hpp"
+
+namespace unroll {
+
+namespace detail {
+struct Recording;
+}
+
+/// While it lives, ops of this thread record nothing (a nestable scope).
+class NoGrad {
+ public:
+  NoGrad() { ++depth; }
+  ~NoGrad() { --depth; }
+  NoGrad(const NoGrad&) = delete;
+  NoGrad& operator=(const NoGrad&) = delete;
+  static bool active() { return depth > 0; }
+
+ private:
+  friend struct detail::Recording;
+  static inline thread_local constinit int depth = 0;
+};
+
+/// While it lives, the first op of this thread whose value (or whose input's gradient) is NaN though its
+/// inputs are not throws UsageError, naming the op, also inside a fused expression, and in a recurrent
+/// network layer, time step and, where it can be told, gate. Slow.
+class AnomalyMode {
+ public:
+  /// With `infinite`, an infinity counts as well.
+  explicit AnomalyMode(bool infinite = false);
+  ~AnomalyMode();
+  AnomalyMode(const AnomalyMode&) = delete;
+  AnomalyMode& operator=(const AnomalyMode&) = delete;
+  static bool active() { return level > 0; }
+  /// Whether x would be reported.
+  static bool bad(double x);
+
+ private:
+  int before_;
+  static inline thread_local constinit int level = 0;  // 0 off, 1 NaN, 2 NaN and infinities
+};
+
+/// How many nodes this thread's tape holds, and how many were recorded since the thread began.
+struct TapeStats {
+  std::size_t live = 0;
+  std::uint64_t recorded = 0;
+};
+template <class T>
+TapeStats tape_stats();
+
+namespace detail {
+
+/// A product that waits for the end of backward: W.grad += dyᵀ x (see linear.cpp).
+template <class T>
+struct DeferredProduct;
+
+/// scan's hint where the next value of a step that turned out to be the output belongs.
+template <class T>
+struct Placement {
+  virtual ~Placement() = default;
+  virtual TensorRef<T> next(const Shape& shape) = 0;
+};
+
+/// A stored gradient, set aside while a pass collects its own.
+template <class T>
+struct GradAside {
+  TensorRef<T> tensor;
+  T* grad;  ///< null where there was none
+  Ref<Block> storage;
+};
+
+template <class T>
+class Subpass;
+template <class T>
+class UseTape;
+
+template <class T>
+class Tape {
+ public:
+  Tape();
+  ~Tape();
+  static Tape& local() { return current ? *current : start(); }
+
+  void record(Node<T>* node) {
+    node->tape_ = this;
+    node->slot_ = slots_.size();
+    slots_.push_back(node);
+    ++live_;
+    ++recorded_;
+  }
+  void forget(Node<T>* node);
+
+  struct Options {
+    bool retain = false;                        ///< keep what the pass would release
+    bool create_graph = false;                  ///< record the pass itself
+    std::span<const TensorRef<T>> wanted = {};  ///< non-empty: only these tensors get gradients
+    /// Where the products go that wait for the end; null: they are done.
+    std::vector<DeferredProduct<T>>* waiting = nullptr;
+  };
+  /// Runs back from `roots`, whose gradients are `seeds`; see Variable::backward and grad().
+  /// Returns the gradients of `wanted`, empty where nothing was written.
+  std::vector<Variable<T>> backward(std::span<const TensorRef<T>> roots, std::span<const Variable<T>> seeds,
+                                    const Options& options);
+  bool wants(const Tensor<T>& t) const {
+    return t.requires_grad && (!selective_ || t.wanted || (t.creator && t.creator->active_));
+  }
+  bool running() const { return running_; }
+  bool retaining() const { return retaining_; }
+
+  TensorRef<T> allocate_output(const Shape& shape) {
+    return placement ? placement->next(shape) : Tensor<T>::make(shape);
+  }
+
+  std::vector<Node<T>*> live_nodes() const;
+  TapeStats stats() const { return {live_, recorded_}; }
+
+  Placement<T>* placement = nullptr;
+  std::vector<DeferredProduct<T>> deferred;  ///< of the pass that is running
+  /// A leaf with hooks is about to be written: its hooks see the gradient of this pass alone.
+  void touch_hooked(Tensor<T>& leaf);
+  /// Where nodes recorded in anomaly mode belong.
+  std::unordered_map<const Node<T>*, Place>& places() { return places_; }
+
+ private:
+  friend class Subpass<T>;
+  friend class UseTape<T>;
+  struct Guard;
+  static Tape& start();
+  void tidy(Node<T>* gone, bool mostly_gaps);
+  void collect(std::span<const TensorRef<T>> roots);
+  void backward_above_floor(std::span<const TensorRef<T>> roots, std::span<const Variable<T>> seeds);
+  void mark(Tensor<T>& t);
+  void validate(Node<T>& node) const;
+  void select_active();
+  void seed(std::span<const TensorRef<T>> roots, std::span<const Variable<T>> seeds);
+  void sweep(const Options& options);
+  std::vector<Variable<T>> sweep_graph(std::span<const TensorRef<T>> roots,
+                                       std::span<const Variable<T>> seeds, const Options& options);
+  void visit(Node<T>& node, const Options& options);
+  void let_go(Node<T>& node);
+  // A long tape is larger than the cache: what is needed a few nodes later is on its way meanwhile.
+  static constexpr std::size_t long_tape = 2048;
+  static void fetch(const void* p, std::size_t bytes) {
+    for (std::size_t at = 0; at < bytes; at += 64) __builtin_prefetch(static_cast<const char*>(p) + at, 1);
+  }
+  static void fetch_node(const Node<T>* node) {
+    if (node) fetch(node, sizeof(FixedNode<T, 2>));
+  }
+  static void fetch_tensors(const Node<T>* node) {
+    if (!node) return;
+    for (std::size_t k = 0; k < node->output_count_; ++k)
+      if (node->outputs_[k]) fetch(node->outputs_[k], sizeof(Tensor<T>));
+    for (std::size_t k = 0; k < node->input_count_; ++k)
+      if (const Tensor<T>* in = node->inputs_[k].get()) fetch(in, sizeof(Tensor<T>));
+  }
+  void abandon();
+  void abandon_nodes();
+  void set_aside(Tensor<T>& t);
+  void put_back(bool add);
+  void run_leaf_hooks();
+
+  static inline thread_local constinit Tape* current = nullptr;
+  std::vector<GradAside<T>> hooked_leaves_, aside_;
+  std::vector<Node<T>*> slots_;
+  std::vector<Node<T>*> order_;
+  std::size_t live_ = 0, open_ = 0, top_ = 0;
+  std::size_t floor_ = 0;  ///< where the innermost Subpass begins; what lies below keeps its place
+  std::uint64_t recorded_ = 0;
+  bool running_ = false, selective_ = false, retaining_ = false;
+  std::unordered_map<const Node<T>*, Place> places_;
+};
+
+template <class T>
+inline bool Node<T>::wants(std::size_t k) const {
+  return tape_->wants(*inputs_[k]);
+}
+template <class T>
+inline bool Node<T>::retaining() const {
+  return tape_->retaining();
+}
+template <class T>
+inline bool Node<T>::usable() const {
+  return !released_ && tape_ == &Tape<T>::local();
+}
+
+/// While it lives, ops of this thread record on a tape of their own. Threads may take turns with a tape.
+template <class T>
+class UseTape {
+ public:
+  explicit UseTape(Tape<T>& tape) : before_(std::exchange(Tape<T>::current, &tape)) {}
+  ~UseTape() { Tape<T>::current = before_; }
+  UseTape(const UseTape&) = delete;
+  UseTape& operator=(const UseTape&) = delete;
+
+ private:
+  Tape<T>* before_;
+};
+
+/// While it lives, ops record even inside NoGrad.
+struct Recording {
+  Recording() { std::swap(depth, NoGrad::depth); }
+  ~Recording() { NoGrad::depth = depth; }
+  Recording(const Recording&) = delete;
+  Recording& operator=(const Recording&) = delete;
+  int depth = 0;
+};
+
+/// A stretch of the tape of its own: what is recorded while it lives can be run back at once, also inside a
+/// backward pass. It must not outlive that; the innermost goes first.
+template <class T>
+class Subpass {
+ public:
+  Subpass();
+  ~Subpass();
+  Subpass(const Subpass&) = delete;
+  Subpass& operator=(const Subpass&) = delete;
+
+  /// Whether t is a leaf or was there before.
+  bool is_outside(const Tensor<T>& t) const;
+  /// All such tensors that ops of this stretch read and that take part in gradients.
+  std::vector<TensorRef<T>> read_from_outside() const;
+  /// Bytes of the values that ops of this stretch computed, and as many for their gradients.
+  std::size_t bytes() const;
+  /// Runs back from `roots`; gradients of what is outside are written as by any op of the pass that is
+  /// running. Weight gradients that wait are added at its end.
+  void backward(std::span<const TensorRef<T>> roots, std::span<const Variable<T>> seeds);
+
+ private:
+  Tape<T>& tape_;
+  Recording recording_;
+  std::size_t floor_before_;
+  Placement<T>* placement_before_;
+};
+
+[[noreturn]] void fail_empty(std::string_view op, std::size_t k);
+template <class T>
+[[noreturn]] void fail_unusable(std::string_view op, std::size_t k, const Tensor<T>& t);
+
+/// Before an op computes: checks that its inputs can be used. Returns whether it is to be recorded.
+template <class T>
+[[gnu::always_inline]] inline bool begin_op(std::string_view op, std::span<Tensor<T>* const> inputs) {
+  bool record = false;
+  const bool off = NoGrad::active();
+  for (std::size_t k = 0; k < inputs.size(); ++k) {
+    Tensor<T>* t = inputs[k];
+    if (!t) fail_empty(op, k);
+    if (t->consumed) restore(*t);
+    if (off || !t->requires_grad) continue;
+    record = true;
+    if (t->creator && !t->creator->usable()) fail_unusable(op, k, *t);
+  }
+  return record;
+}
+
+/// Ties a new node to its inputs and outputs and puts it on the tape.
+template <class T>
+[[gnu::always_inline]] inline void record(Ref<Node<T>> node, std::span<Tensor<T>* const> inputs,
+                                          std::span<const TensorRef<T>> outputs) {
+  node->connect(inputs, outputs);
+  Tape<T>::local().record(node.get());
+}
+
+/// The name, if it has one, and the shape.
+template <class T>
+std::string name_and_shape(const Tensor<T>& t);
+
+/// What a hook returned, which must have the shape of `t`. Errors: ShapeError.
+template <class T>
+const Variable<T>& with_shape_of(const Tensor<T>& t, const Variable<T>& changed);
+
+/// In anomaly mode: throws if an output has a bad value that none of the inputs has.
+template <class T>
+void check_anomaly(const Node<T>& node, const Tensor<T>& output);
+/// In anomaly mode, after node.backward(): throws if it made a bad gradient.
+template <class T>
+void check_gradient_anomaly(const Node<T>& node);
+
+}  // namespace detail
+}  // namespace unroll

@@ -1,0 +1,321 @@
+#pragma once  // internal
+/// \file What stands behind a Variable: Tensor (a value and its gradient) and Node (how it came about).
+/// Ops are written against this file; users of the library need variable.hpp only.
+///
+/// Layout of a value. Every array, view or not, is `shape` over pieces of `run` contiguous elements that
+/// start `pitch` elements apart: a dense array is one run; a slice of a dense array along any axis is one
+/// piece for each index of the axes before it.
+///
+/// Gradients are in gradient.hpp.
+
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <type_traits>
+#include <vector>
+
+#include "unroll/autograd/error.hpp"
+#include "unroll/autograd/shape.hpp"
+#include "unroll/detail/autograd/base/pool.hpp"
+
+namespace unroll {
+
+class Indices;
+template <class T>
+class Variable;
+
+namespace detail {
+
+template <class T>
+class Node;
+template <class T>
+class ViewNode;
+template <class T>
+class Tape;
+template <class T>
+class Subpass;
+
+enum class GradState : std::uint8_t { none, partial, full };
+/// Where a gradient lies: in memory of its own; a view's in its parent's, unless observed(); or, unless
+/// observed(), in that of the creator's input 0, where nobody else writes.
+enum class GradPlace : std::uint8_t { own, in_parent, in_addend };
+
+template <class T>
+struct Tensor;
+template <class T>
+using TensorRef = Ref<Tensor<T>>;
+
+/// Things few tensors have; kept out of line.
+template <class T>
+struct TensorExtras {
+  std::string name;
+  std::vector<std::function<Variable<T>(const Variable<T>&)>> hooks;
+  std::shared_ptr<void> derived;  ///< e.g. a packed copy of the value, valid for one version
+  std::uint32_t derived_version = ~0u;
+};
+
+template <class T>
+struct Tensor {
+  Shape shape;
+  index_t run = 1, pitch = 1;
+  index_t grad_run = 1, grad_pitch = 1;  ///< of a view's gradient inside its parent's
+  T* data = nullptr;
+  T* grad = nullptr;
+  Ref<Block> storage, grad_storage;
+  Ref<Node<T>> creator;              ///< null for a leaf
+  ViewNode<T>* grad_part = nullptr;  ///< where grad_state is partial: the view op whose members define it
+  std::unique_ptr<TensorExtras<T>> extras;
+  std::uint32_t refs = 0;
+  std::uint32_t member = 0;  ///< which output of its creator this is
+  GradState grad_state = GradState::none;
+  GradPlace grad_place = GradPlace::own;
+  bool requires_grad = false;
+  bool retain_grad = false;
+  bool wanted = false;     ///< grad(): asked for by the caller
+  bool donatable = false;  ///< scan: its reader may overwrite the value
+  bool consumed = false;   ///< the value was overwritten by the only op that reads it
+  bool restored = false;   ///< was consumed, but then read after all
+  bool held = false;       ///< kept alive by the backward pass that is running
+
+  Tensor(Ref<Block>&& memory, T* first, const Shape& extents, index_t piece, index_t step)
+      : shape(extents), run(piece), pitch(step), data(first), storage(std::move(memory)) {}
+  bool dense() const { return run == shape.size() || pitch == run; }
+  index_t runs() const { return run == 0 ? 0 : shape.size() / run; }
+  std::uint32_t version() const { return storage->version; }
+  bool is_leaf() const { return !creator; }
+  bool is_view() const { return grad_place == GradPlace::in_parent; }  ///< the creator is a ViewNode
+  bool shares_grad() const { return grad_place == GradPlace::in_addend; }
+  bool has_hooks() const { return extras && !extras->hooks.empty(); }
+  /// Whether somebody wants to see the gradient itself, apart from what is passed on.
+  bool observed() const { return retain_grad || wanted || has_hooks(); }
+  TensorExtras<T>& extra() {
+    if (!extras) extras = std::make_unique<TensorExtras<T>>();
+    return *extras;
+  }
+
+  static TensorRef<T> make(const Shape& shape);  ///< new storage, contents undefined
+  /// Another tensor over the same storage.
+  static TensorRef<T> alias(Ref<Block> storage, T* data, const Shape& shape, index_t run, index_t pitch);
+  static void* operator new(std::size_t bytes) { return allocate_object(bytes); }
+  static void operator delete(void* p) { free_object(p); }
+  void add_ref() { ++refs; }
+  void release() {
+    if (--refs == 0) retire(this);
+  }
+
+ private:
+  static void retire(Tensor* tensor);
+};
+
+/// A vector whose elements live in the pool.
+template <class X>
+struct PoolAllocator {
+  using value_type = X;
+  PoolAllocator() = default;
+  template <class Y>
+  PoolAllocator(const PoolAllocator<Y>&) {}
+  X* allocate(std::size_t n) { return static_cast<X*>(allocate_object(n * sizeof(X))); }
+  void deallocate(X* p, std::size_t) { free_object(p); }
+  bool operator==(const PoolAllocator&) const { return true; }
+};
+template <class X>
+using PoolVector = std::vector<X, PoolAllocator<X>>;
+
+/// Where to write a gradient: `add` says whether it holds values already.
+template <class T>
+struct GradSlot {
+  T* data = nullptr;
+  index_t run = 0, pitch = 0;
+  bool add = false;
+  explicit operator bool() const { return data != nullptr; }
+  /// Behind the last of `size` elements.
+  const T* end(index_t size) const {
+    return run == size ? data + size : data + (size / run - 1) * pitch + run;
+  }
+};
+
+/// One recorded op. The tape holds it weakly; its outputs hold it; it holds its inputs.
+template <class T>
+class Node {
+ public:
+  Node(const Node&) = delete;
+  Node& operator=(const Node&) = delete;
+  virtual ~Node() = default;
+
+  /// Reads the outputs' gradients and writes those of the inputs that `wants` them.
+  virtual void backward() = 0;
+  /// The same as recorded ops: one gradient for each input (empty where not wanted), from one for each
+  /// output (empty where it is zero).
+  virtual std::vector<Variable<T>> emit(const std::vector<Variable<T>>& dy);
+  virtual std::string name() const = 0;
+  /// The first op inside the node that made a NaN from non-NaN inputs; the node's name by default.
+  virtual std::string find_nan() const { return name(); }
+  /// Computes rows [first, first + rows) of the output's value again, for an output that was overwritten.
+  virtual void recompute(index_t first, index_t rows, T* to);
+  /// Whether recompute() works, and backward does not read the output's value: it may be overwritten.
+  virtual bool recomputable() const { return false; }
+
+  /// Where the output is rows of input 0, each with its gradient: which ones.
+  virtual const Indices* lookup() const { return nullptr; }
+
+  std::size_t input_count() const { return input_count_; }
+  Tensor<T>& input(std::size_t k) const { return *inputs_[k]; }
+  Tensor<T>* output(std::size_t k = 0) const { return outputs_[k]; }
+  std::size_t output_count() const { return output_count_; }
+  bool released() const { return released_; }
+  /// Whether new ops of this thread may build on its outputs.
+  bool usable() const;
+  /// Ties the node to its inputs and outputs.
+  [[gnu::always_inline]] void connect(std::span<Tensor<T>* const> inputs,
+                                      std::span<const TensorRef<T>> outputs) {
+    connect_inputs(inputs);
+    for (std::size_t k = 0; k < output_count_; ++k) outputs_[k] = nullptr;
+    for (std::size_t k = 0; k < outputs.size(); ++k)
+      if (outputs[k]) adopt(k, outputs[k]);
+  }
+  /// The inputs alone; every output is adopted then.
+  [[gnu::always_inline]] void connect_inputs(std::span<Tensor<T>* const> inputs) {
+    for (std::size_t k = 0; k < inputs.size(); ++k) {
+      inputs_[k] = TensorRef<T>(inputs[k]);
+      versions_[k] = inputs[k]->version();
+    }
+  }
+  /// Makes `out` output number k.
+  void adopt(std::size_t k, const TensorRef<T>& out) {
+    outputs_[k] = out.get();
+    out->creator = Ref<Node>(this);
+    out->member = static_cast<std::uint32_t>(k);
+    out->requires_grad = true;
+  }
+
+  void add_ref() { ++refs_; }
+  void release() {
+    if (--refs_ == 0) retire(this);
+  }
+  static void* operator new(std::size_t bytes) { return allocate_object(bytes); }
+  static void operator delete(void* p) { free_object(p); }
+
+ protected:
+  Node() = default;
+  void set_arrays(TensorRef<T>* inputs, std::uint32_t* versions, std::size_t n, Tensor<T>** outputs,
+                  std::size_t m) {
+    inputs_ = inputs, versions_ = versions, input_count_ = static_cast<std::uint32_t>(n);
+    outputs_ = outputs, output_count_ = static_cast<std::uint32_t>(m);
+  }
+  /// Whether input k takes part in the backward pass that is running.
+  bool wants(std::size_t k) const;
+  /// Whether the pass that is running keeps the tape.
+  bool retaining() const;
+  /// The gradient of output k, complete; null where nothing was written.
+  const T* output_grad(std::size_t k = 0) const {
+    const Tensor<T>* t = outputs_[k];
+    // One that this pass did not reach may still hold what an earlier pass left.
+    return t && t->held && t->grad_state == GradState::full ? t->grad : nullptr;
+  }
+  /// Backward does not read the value of input k: it may change meanwhile.
+  void forget_version(std::size_t k) { versions_[k] = ~0u; }
+
+ private:
+  friend class Tape<T>;
+  friend class Subpass<T>;
+  friend struct Tensor<T>;
+  static void retire(Node* node);
+  void drop_inputs() {
+    for (std::size_t k = 0; k < input_count_; ++k) inputs_[k].reset();
+  }
+
+  TensorRef<T>* inputs_ = nullptr;
+  std::uint32_t* versions_ = nullptr;
+  Tensor<T>** outputs_ = nullptr;
+  Tape<T>* tape_ = nullptr;
+  std::size_t slot_ = 0;
+  std::uint32_t input_count_ = 0, output_count_ = 0, refs_ = 0;
+  bool pending_ = false, released_ = false, active_ = false;
+};
+
+/// A node with N inputs and M outputs.
+template <class T, std::size_t N, std::size_t M = 1>
+class FixedNode : public Node<T> {
+ protected:
+  FixedNode() { this->set_arrays(in_, versions_, N, out_, M); }
+
+ private:
+  TensorRef<T> in_[N > 0 ? N : 1];
+  std::uint32_t versions_[N > 0 ? N : 1];
+  Tensor<T>* out_[M];
+};
+
+/// A node whose numbers of inputs and outputs are known at run time only.
+template <class T>
+class ManyNode : public Node<T> {
+ protected:
+  /// With `extra` bytes for the class that is derived, zeros at first.
+  ManyNode(std::size_t inputs, std::size_t outputs, std::size_t extra = 0) {
+    const std::size_t bytes =
+        inputs * (sizeof(TensorRef<T>) + sizeof(std::uint32_t)) + outputs * sizeof(Tensor<T>*) + extra;
+    in_ = reinterpret_cast<TensorRef<T>*>(bytes <= sizeof near_ ? near_ : allocate_object(bytes));
+    std::uninitialized_value_construct_n(in_, inputs);
+    auto** const out = reinterpret_cast<Tensor<T>**>(in_ + inputs);
+    auto* const versions = reinterpret_cast<std::uint32_t*>(out + outputs);
+    extra_ = reinterpret_cast<std::byte*>(versions + inputs);
+    std::fill_n(extra_, extra, std::byte{0});
+    this->set_arrays(in_, versions, inputs, out, outputs);
+  }
+  ~ManyNode() override {
+    std::destroy_n(in_, this->input_count());
+    if (static_cast<void*>(in_) != near_) free_object(in_);
+  }
+  std::byte* extra() const { return extra_; }
+
+ private:
+  TensorRef<T>* in_;  // the inputs, and then the outputs, the versions of the inputs, and what is extra
+  std::byte* extra_;
+  // Where they lie if they are few: four inputs and an output, say.
+  alignas(TensorRef<T>) std::byte near_[64];
+};
+
+/// Slices of one parent along one axis that together cover it without overlap. Its outputs are views of
+/// value and gradient. A part that nobody asked for has no output but is still accounted for.
+template <class T>
+class ViewNode final : public ManyNode<T> {
+ public:
+  /// Part k is [bounds[k], bounds[k + 1]) of `axis`.
+  ViewNode(const char* op, const Shape& parent, int axis, PoolVector<index_t> bounds, bool squeeze);
+  /// The whole parent in another shape.
+  ViewNode(const Shape& parent, const Shape& reshaped);
+  /// After record(): views need no values of their parent.
+  void start() { this->forget_version(0); }
+  void backward() override;
+  std::vector<Variable<T>> emit(const std::vector<Variable<T>>& dy) override;
+  std::string name() const override { return op_; }
+
+  std::size_t parts() const { return bounds_.size() - 1; }
+  /// Of part k along the axis.
+  index_t extent(std::size_t k) const { return bounds_[k + 1] - bounds_[k]; }
+  /// The region of part k in the parent's value or gradient `whole`.
+  GradSlot<T> region(std::size_t k, const GradSlot<T>& whole) const;
+  Shape part_shape(std::size_t k) const;
+  index_t part_size(std::size_t k) const {
+    return reshapes_ ? reshaped_.size() : outer_ * extent(k) * inner_;
+  }
+
+ private:
+  template <class>
+  friend struct GradWriter;
+  const char* op_;
+  int axis_;
+  bool squeeze_, reshapes_ = false;
+  Shape reshaped_;
+  PoolVector<index_t> bounds_;
+  index_t outer_, inner_;  ///< how many rows and elements lie before and behind the axis
+  std::byte* written_;     ///< of each part whether a gradient was
+};
+
+/// Gives a consumed view of an op's result a value again.
+template <class T>
+void restore(Tensor<T>& t);
+
+}  // namespace detail
+}  // namespace unroll

@@ -1,0 +1,236 @@
+#include "unroll/autograd/variable.hpp"
+
+#include <algorithm>
+
+#include "unroll/detail/autograd/base/traffic.hpp"
+
+namespace unroll {
+namespace detail {
+
+xt::svector<std::size_t> xt_shape(const Shape& shape) {
+  xt::svector<std::size_t> s(static_cast<std::size_t>(shape.rank()));
+  std::transform(shape.begin(), shape.end(), s.begin(),
+                 [](index_t e) { return static_cast<std::size_t>(e); });
+  return s;
+}
+
+xt::svector<std::ptrdiff_t> xt_strides(const Shape& shape, index_t run, index_t pitch) {
+  xt::svector<std::ptrdiff_t> strides(static_cast<std::size_t>(shape.rank()));
+  index_t below = 1;
+  for (int k = shape.rank() - 1; k >= 0; --k) {
+    const index_t stride = below < run || run == 0 ? below : below / run * pitch;
+    strides[static_cast<std::size_t>(k)] = shape[k] == 1 ? 0 : stride;
+    below *= shape[k];
+  }
+  return strides;
+}
+
+void check_resize(const std::runtime_error& e, const Shape& shape) {
+  if (std::string_view(e.what()).find("not resizable") != std::string_view::npos)
+    fail<ShapeError>("update: the new value must keep the shape {}", shape.str());
+}
+
+template <class T>
+void copy_dense(const Tensor<T>& from, T* to) {
+  current_traffic.copied += bytes_of<T>(from.shape.size());
+  for (index_t r = 0; r < from.runs(); ++r)
+    std::copy_n(from.data + r * from.pitch, from.run, to + r * from.run);
+}
+
+}  // namespace detail
+
+template <class T>
+Variable<T>::Variable(T scalar) : Variable(Shape{}, scalar) {}
+
+template <class T>
+Variable<T>::Variable(const Shape& shape, T fill) : Variable(uninitialised(shape)) {
+  std::fill_n(data(), shape.size(), fill);
+}
+
+template <class T>
+const detail::Tensor<T>& Variable<T>::readable(const char* what) const {
+  Tensor& t = checked(what);
+  if (t.consumed) restore(t);
+  return t;
+}
+
+template <class T>
+T Variable<T>::item() const {
+  const Tensor& t = readable("item");
+  if (t.shape.size() != 1) fail<UsageError>("item: need an array of one element; got {}", t.shape.str());
+  return t.data[0];
+}
+
+template <class T>
+Variable<T>& Variable<T>::requires_grad(bool on) {
+  Tensor& t = checked("requires_grad");
+  if (!t.is_leaf()) {
+    fail<UsageError>("requires_grad: only leaves can be set; this is the result of {}; detach() it first",
+                     t.creator->name());
+  }
+  if (on && !t.dense()) *this = copy();
+  tensor_->requires_grad = on;
+  return *this;
+}
+
+template <class T>
+detail::GradSlot<T> Variable<T>::readable_grad() const {
+  const Tensor& t = checked("grad");
+  if (t.grad_state != detail::GradState::full) {
+    const bool named = t.extras && !t.extras->name.empty();
+    fail<UsageError>("grad: {}{} has no gradient; {}", named ? t.extras->name + " " : "", t.shape.str(),
+                     t.is_leaf() ? "call requires_grad(true) and backward() first"
+                                 : "call retain_grad() on this result before backward()");
+  }
+  return detail::grad_layout(t);
+}
+
+template <class T>
+void Variable<T>::zero_grad() {
+  Tensor& t = checked("zero_grad");
+  if (t.is_leaf()) {
+    t.grad_state = detail::GradState::none;
+  } else {
+    detail::clear_grad(t);
+  }
+}
+
+template <class T>
+Variable<T>& Variable<T>::retain_grad() {
+  checked("retain_grad").retain_grad = true;
+  return *this;
+}
+
+template <class T>
+void Variable<T>::register_hook(std::function<Variable(const Variable&)> hook) {
+  Tensor& t = checked("register_hook");
+  if (!t.requires_grad)
+    fail<UsageError>("register_hook: {} has no gradient; call requires_grad(true) first", t.shape.str());
+  if (!hook) fail<UsageError>("register_hook: the function is empty");
+  if (t.consumed)
+    fail<UsageError>("register_hook: the value was given up to the next op; register the hook before it");
+  t.extra().hooks.push_back(std::move(hook));
+}
+
+template <class T>
+void Variable<T>::backward(bool retain) const {
+  const Tensor& t = checked("backward");
+  if (t.shape.size() != 1) {
+    fail<UsageError>(
+        "backward: need a scalar; got {}; give a seed of that shape, or take a sum or mean first",
+        t.shape.str());
+  }
+  backward(Variable(t.shape, T{1}), retain);
+}
+
+template <class T>
+void Variable<T>::backward(const Variable& seed, bool retain) const {
+  const Tensor& t = checked("backward");
+  if (!seed) detail::fail_empty("backward", 0);
+  if (seed.shape() != t.shape) {
+    fail<ShapeError>("backward: the seed must have the shape {}; got {}", t.shape.str(), seed.shape().str());
+  }
+  if (!t.requires_grad) {
+    fail<UsageError>(
+        "backward: {} does not depend on anything that requires a gradient; call requires_grad(true) on "
+        "the parameters, outside NoGrad",
+        t.shape.str());
+  }
+  const Variable from[] = {seed};
+  const detail::TensorRef<T> root[] = {tensor_};
+  detail::Tape<T>::local().backward(root, from, {.retain = retain, .create_graph = false, .wanted = {}});
+}
+
+template <class T>
+Variable<T> Variable<T>::detach() const {
+  const Tensor& t = readable("detach");
+  return Variable(Tensor::alias(t.storage, t.data, t.shape, t.run, t.pitch));
+}
+
+template <class T>
+Variable<T> Variable<T>::copy() const {
+  const Tensor& t = readable("copy");
+  Variable c = uninitialised(t.shape);
+  detail::copy_dense(t, c.data());
+  return c;
+}
+
+template <class T>
+detail::Tensor<T>& Variable<T>::updatable() const {
+  Tensor& t = checked("update");
+  if (!t.is_leaf()) {
+    fail<UsageError>("update: {} is the result of {}; only leaves can be changed; detach().copy() it first",
+                     t.shape.str(), t.creator->name());
+  }
+  if (detail::Tape<T>::local().running())
+    fail<UsageError>("update: a backward pass is running; change values after it");
+  if (!t.dense())
+    fail<UsageError>("update: {} is a view of another array; change that one, or copy() this", t.shape.str());
+  return t;
+}
+
+template <class T>
+const std::string& Variable<T>::name() const {
+  static const std::string none;
+  const Tensor& t = checked("name");
+  return t.extras ? t.extras->name : none;
+}
+
+template <class T>
+Variable<T>& Variable<T>::set_name(std::string name) {
+  checked("set_name").extra().name = std::move(name);
+  return *this;
+}
+
+template <class T>
+std::vector<Variable<T>> grad(const std::vector<Variable<T>>& outputs, const std::vector<Variable<T>>& inputs,
+                              const GradOptions& options, const std::vector<Variable<T>>& seeds) {
+  if (!seeds.empty() && seeds.size() != outputs.size()) {
+    fail<UsageError>("grad: need one seed for each of {} outputs; got {}", outputs.size(), seeds.size());
+  }
+  std::vector<detail::TensorRef<T>> roots, wanted;
+  std::vector<Variable<T>> from;
+  for (std::size_t k = 0; k < outputs.size(); ++k) {
+    const Variable<T>& y = outputs[k];
+    if (!y) detail::fail_empty("grad: outputs", k);
+    if (seeds.empty() && y.size() != 1) {
+      fail<UsageError>("grad: output {} has the shape {}; give seeds, or take a sum first", k + 1,
+                       y.shape().str());
+    }
+    if (!seeds.empty() && (!seeds[k] || seeds[k].shape() != y.shape())) {
+      fail<ShapeError>("grad: seed {} must have the shape {}", k + 1, y.shape().str());
+    }
+    if (!y.requires_grad()) continue;
+    roots.push_back(y.ref());
+    from.push_back(seeds.empty() ? Variable<T>(y.shape(), T{1}) : seeds[k]);
+  }
+  for (std::size_t k = 0; k < inputs.size(); ++k) {
+    if (!inputs[k]) detail::fail_empty("grad: inputs", k);
+    if (!inputs[k].requires_grad()) {
+      fail<UsageError>(
+          "grad: input {} {} does not require a gradient; call requires_grad(true) on it before use", k + 1,
+          inputs[k].shape().str());
+    }
+    wanted.push_back(inputs[k].ref());
+  }
+  std::vector<Variable<T>> result(inputs.size());
+  if (!wanted.empty() && !roots.empty()) {
+    result = detail::Tape<T>::local().backward(roots, from,
+                                               {.retain = options.retain_graph || options.create_graph,
+                                                .create_graph = options.create_graph,
+                                                .wanted = wanted});
+  }
+  for (std::size_t k = 0; k < inputs.size(); ++k)
+    if (!result[k]) result[k] = Variable<T>(inputs[k].shape(), T{0});
+  return result;
+}
+
+#define UNROLL_INSTANTIATE(T)                                                                              \
+  template class Variable<T>;                                                                              \
+  template std::vector<Variable<T>> grad(const std::vector<Variable<T>>&, const std::vector<Variable<T>>&, \
+                                         const GradOptions&, const std::vector<Variable<T>>&);             \
+  template void detail::copy_dense(const detail::Tensor<T>&, T*);
+UNROLL_INSTANTIATE(float)
+UNROLL_INSTANTIATE(double)
+
+}  // namespace unroll

@@ -1,0 +1,239 @@
+#pragma once
+/// \file Variable: the handle through which users see values, gradients and the tape.
+
+#include <concepts>
+#include <functional>
+#include <optional>
+#include <stdexcept>
+
+#include "unroll/detail/autograd/base/xsimd.hpp"
+//
+#include <xtensor/xadapt.hpp>
+#include <xtensor/xarray.hpp>
+#include <xtensor/xnoalias.hpp>
+
+#include "unroll/detail/autograd/core/tape.hpp"
+
+namespace unroll {
+
+namespace detail {
+
+using Extents = std::array<std::size_t, Shape::max_rank>;
+
+/// Extents and strides of a tensor in xtensor's terms.
+xt::svector<std::size_t> xt_shape(const Shape& shape);
+xt::svector<std::ptrdiff_t> xt_strides(const Shape& shape, index_t run, index_t pitch);
+
+template <class P>
+auto adapt_strided(P data, const Shape& shape, index_t run, index_t pitch) {
+  // xtensor insists on the number of elements here, although the last of them lies further on.
+  return xt::adapt(std::move(data), static_cast<std::size_t>(shape.size()), xt::no_ownership(),
+                   xt_shape(shape), xt_strides(shape, run, pitch));
+}
+template <class P>
+auto adapt_dense(P data, const Shape& shape) {
+  return xt::adapt<xt::layout_type::row_major>(std::move(data), static_cast<std::size_t>(shape.size()),
+                                               xt::no_ownership(), xt_shape(shape));
+}
+
+/// Throws ShapeError if `e` is what xtensor says where an assignment would change the shape.
+void check_resize(const std::runtime_error& e, const Shape& shape);
+
+template <class E>
+concept XtExpression = xt::is_xexpression<std::decay_t<E>>::value;
+
+template <class E>
+struct is_lazy : std::false_type {};
+/// An op result that becomes a Variable when one is asked for: fused expressions and linear.
+template <class E>
+concept Lazy = is_lazy<std::decay_t<E>>::value;
+
+}  // namespace detail
+
+/// A handle to an array of T (float or double), rank 0 to 5, and to how it was computed.
+///
+/// Copies are cheap and share one value and one gradient. Values are read-only but for update().
+/// Thread rule: a Variable and all that is computed from it belong to one thread at a time; distinct
+/// Variables may be used by distinct threads at once. Exceptions: every check throws before anything is
+/// changed, and leaves the tape usable.
+template <class T>
+class Variable {
+  static_assert(std::is_same_v<T, float> || std::is_same_v<T, double>);
+
+ public:
+  using value_type = T;
+  using Tensor = detail::Tensor<T>;
+
+  /// The empty handle: every op refuses it with UsageError.
+  Variable() = default;
+  /// A scalar (rank 0) constant.
+  explicit Variable(T scalar);
+  /// A constant with every element `fill`.
+  Variable(const Shape& shape, T fill);
+  /// A constant with the values of an xtensor expression, converted to T.
+  template <class E>
+  requires detail::XtExpression<E> Variable(const E& expression,
+                                            bool requires_grad = false) {  // NOLINT: implicit on purpose
+    const auto& shape = expression.shape();
+    *this = uninitialised(Shape(shape.begin(), shape.end()));
+    auto to = detail::adapt_dense(data(), this->shape());
+    xt::noalias(to) = xt::cast<T>(expression);
+    tensor_->requires_grad = requires_grad;
+  }
+  /// The result of a fused expression or a linear, computed now.
+  template <class E>
+  requires detail::Lazy<E> Variable(E&& lazy)  // NOLINT: implicit on purpose
+      : Variable(std::forward<E>(lazy).evaluate()) {}
+  explicit Variable(detail::TensorRef<T> tensor) : tensor_(std::move(tensor)) {}
+  /// A constant whose elements are undefined: write them through data() before anybody reads.
+  static Variable uninitialised(const Shape& shape) { return Variable(Tensor::make(shape)); }
+
+  explicit operator bool() const { return static_cast<bool>(tensor_); }
+  const Shape& shape() const { return checked("shape").shape; }
+  index_t shape(int axis) const { return shape()[normalise_axis("shape", axis, rank())]; }
+  int rank() const { return shape().rank(); }
+  index_t size() const { return shape().size(); }
+
+  /// The value as a read-only xtensor adaptor, without a copy; valid while this handle lives.
+  auto value() const {
+    const Tensor& t = readable("value");
+    return detail::adapt_strided(static_cast<const T*>(t.data), t.shape, t.run, t.pitch);
+  }
+  /// The only element. Errors: UsageError unless the size is 1.
+  T item() const;
+
+  bool requires_grad() const { return checked("requires_grad").requires_grad; }
+  /// Makes this leaf take part in gradients (a parameter), or freezes it. Errors: UsageError on a result.
+  Variable& requires_grad(bool on);
+  bool is_leaf() const { return checked("is_leaf").is_leaf(); }
+  /// Whether a gradient has been written since the last zero_grad().
+  bool has_grad() const { return checked("has_grad").grad_state == detail::GradState::full; }
+  /// The gradient as a read-only xtensor adaptor. Errors: UsageError where there is none.
+  auto grad() const {
+    const detail::GradSlot<T> g = readable_grad();
+    return detail::adapt_strided(static_cast<const T*>(g.data), shape(), g.run, g.pitch);
+  }
+  /// Forgets the gradient; the next backward stores instead of adding. Costs nothing.
+  void zero_grad();
+  /// Keeps the gradient of a result, which is otherwise released during backward.
+  Variable& retain_grad();
+  /// Calls `hook` on this Variable's gradient in every backward pass, once it is complete and, for a
+  /// parameter, before it is added to the stored one. A non-empty result replaces the gradient.
+  void register_hook(std::function<Variable(const Variable&)> hook);
+
+  /// Adds d(this)/d(leaf) to the gradient of every leaf this was computed from, and releases the tape of
+  /// that computation unless `retain`. Errors: UsageError unless the size is 1, or when a part was
+  /// released already or a parameter changed since.
+  void backward(bool retain = false) const;
+  /// The same, for Σ seed ⊙ this; seed has this shape.
+  void backward(const Variable& seed, bool retain = false) const;
+
+  /// The same value as a constant, without a copy.
+  Variable detach() const;
+  /// A copy of the value in memory of its own, as a constant.
+  Variable copy() const;
+
+  /// Changes the value of a leaf in place: f is given a mutable xtensor adaptor (which must keep its
+  /// shape). Results recorded before the change can no longer be run back. What shares the value (detach(), a
+  /// slice of a constant) changes with it. Errors: UsageError on a result, on a slice that is not in one
+  /// piece, and while a backward pass runs; ShapeError for a value of another shape.
+  template <class F>
+  void update(F&& f) {
+    Tensor& t = updatable();
+    struct Bump {  // before and after: neither what came before nor what is recorded inside f stays valid
+      Tensor& t;
+      explicit Bump(Tensor& x) : t(x) { ++t.storage->version; }
+      ~Bump() { ++t.storage->version; }
+    } const bump(t);
+    T* data = t.data;
+    auto adaptor = detail::adapt_dense(data, t.shape);
+    try {
+      f(adaptor);
+    } catch (const std::runtime_error& e) {
+      detail::check_resize(e, t.shape);
+      throw;
+    }
+  }
+  std::uint32_t version() const { return checked("version").version(); }
+
+  const std::string& name() const;
+  Variable& set_name(std::string name);
+  bool same_as(const Variable& other) const { return tensor_.get() == other.tensor_.get(); }
+
+  /// Raw access for ops: the first element; the layout is tensor()'s.
+  T* data() const { return tensor_->data; }
+  Tensor* tensor() const { return tensor_.get(); }
+  const detail::TensorRef<T>& ref() const& { return tensor_; }
+  detail::TensorRef<T> ref() && { return std::move(tensor_); }
+
+ private:
+  Tensor& checked(const char* what) const {
+    if (!tensor_) fail<UsageError>("Variable::{}: the Variable is empty; assign a value to it first", what);
+    return *tensor_;
+  }
+  const Tensor& readable(const char* what) const;
+  detail::GradSlot<T> readable_grad() const;
+  Tensor& updatable() const;
+
+  detail::TensorRef<T> tensor_;
+};
+
+template <class E>
+requires detail::XtExpression<E> Variable(const E&)
+->Variable<typename E::value_type>;
+template <class E>
+requires detail::XtExpression<E> Variable(const E&, bool)
+->Variable<typename E::value_type>;
+template <class E>
+requires detail::Lazy<E> Variable(E&&)
+->Variable<typename std::decay_t<E>::value_type>;
+
+/// A leaf that takes part in gradients, with the values of an xtensor expression.
+template <class E>
+requires detail::XtExpression<E>
+auto parameter(const E& expression) { return Variable<typename E::value_type>(expression, true); }
+
+struct GradOptions {
+  bool retain_graph = false;  ///< keep the tape for another pass (implied by create_graph)
+  bool create_graph = false;  ///< record the pass, so that its results can be differentiated again
+};
+/// The gradients of Σ outputs (each of size 1, or weighted by its seed) with respect to `inputs`.
+/// Stored gradients are neither read nor changed. An input that the outputs do not depend on gets zeros.
+template <class T>
+std::vector<Variable<T>> grad(const std::vector<Variable<T>>& outputs, const std::vector<Variable<T>>& inputs,
+                              const GradOptions& options = {}, const std::vector<Variable<T>>& seeds = {});
+template <class T>
+Variable<T> grad(const Variable<T>& output, const Variable<T>& input, const GradOptions& options = {}) {
+  return grad(std::vector<Variable<T>>{output}, {input}, options)[0];
+}
+
+namespace detail {
+
+/// Copies the elements of a tensor, in row-major order, to dense memory.
+template <class T>
+void copy_dense(const Tensor<T>& from, T* to);
+
+/// Where the next piece of a layout begins.
+struct Cursor {
+  index_t run, pitch, start = 0, inside = 0;
+  index_t at() const { return start + inside; }
+  void advance(index_t n) {
+    inside += n;
+    if (inside == run) start += pitch, inside = 0;
+  }
+};
+
+/// Runs f(piece of a, piece of b, count) over two layouts of the same size.
+template <class T, class F>
+void for_runs(index_t size, index_t run_a, index_t pitch_a, index_t run_b, index_t pitch_b, F&& f) {
+  const index_t run = run_a < run_b ? run_a : run_b;  // the smaller divides the larger
+  Cursor a{run_a, pitch_a}, b{run_b, pitch_b};
+  for (index_t i = 0; i < size; i += run, a.advance(run), b.advance(run)) f(a.at(), b.at(), run);
+}
+
+}  // namespace detail
+
+extern template class Variable<float>;
+extern template class Variable<double>;
+
+}  // namespace unroll

@@ -1,0 +1,47 @@
+#include "unroll/detail/autograd/fused/compiled.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "unroll/detail/autograd/fused/code.hpp"
+
+namespace unroll::detail {
+
+template <class T>
+Variable<T> run_compiled(ScalarOp op, Tensor<T>* const* inputs, const Shape& shape) {
+  Variable<T> y;
+  run_code<T>(code_of<T>(op), nullptr, inputs, shape, &y);
+  return y;
+}
+
+template <class T>
+Variable<T> apply_compiled(ScalarOp op, std::span<const Variable<T>> arguments) {
+  const std::string_view name = facts_of(op).name;
+  Tensor<T>* inputs[max_op_arity];
+  CommonShape shape;
+  for (std::size_t k = 0; k < arguments.size(); ++k) {
+    inputs[k] = arguments[k].tensor();
+    if (!inputs[k]) fail_empty(name, k);
+    shape.include(name, inputs[k]->shape);
+  }
+  return run_compiled(op, inputs, *shape);
+}
+
+template <class T>
+Variable<T> absorb(const Variable<T>& d, const Variable<T>& g) {
+  const bool finite = std::all_of(g.data(), g.data() + g.size(), [](T x) { return std::isfinite(x); });
+  if (finite || d.shape() != g.shape()) return g;
+  auto keep = Variable<T>::uninitialised(g.shape());
+  for (index_t i = 0; i < g.size(); ++i)
+    keep.data()[i] = d.data()[i] != T{0} || std::isfinite(g.data()[i]) ? T{1} : T{0};
+  return apply_compiled(ScalarOp::where, {keep, g, Variable<T>(T{0})});
+}
+
+#define UNROLL_INSTANTIATE(T)                                                   \
+  template Variable<T> run_compiled(ScalarOp, Tensor<T>* const*, const Shape&); \
+  template Variable<T> apply_compiled(ScalarOp, std::span<const Variable<T>>);  \
+  template Variable<T> absorb(const Variable<T>&, const Variable<T>&);
+UNROLL_INSTANTIATE(float)
+UNROLL_INSTANTIATE(double)
+
+}  // namespace unroll::detail

@@ -1,0 +1,229 @@
+#pragma once  // internal
+/// \file The scalar ops: each a value and the adjoints of its arguments, given the adjoint d of its value y.
+///
+/// The number type N is a SIMD batch (the fused loops) or Dyn (recorded ops: higher derivatives).
+
+#include <array>
+
+#include "unroll/detail/autograd/fused/compiled.hpp"
+#include "unroll/detail/autograd/fused/simd_squash.hpp"
+
+namespace unroll::detail {
+inline namespace UNROLL_ISA {
+
+/// A number that is a Variable: its arithmetic records ops.
+template <class T>
+struct Dyn {
+  Variable<T> v;
+  Dyn() = default;
+  explicit Dyn(Variable<T> x) : v(std::move(x)) {}
+  explicit Dyn(double c) : v(static_cast<T>(c)) {}
+};
+
+namespace num {
+
+// clang-format off
+#define UNROLL_DYN1(f) template <class T> Dyn<T> f(const Dyn<T>& x) { return Dyn<T>(apply_compiled<T>(ScalarOp::f, {x.v})); }
+UNROLL_DYN1(exp) UNROLL_DYN1(log) UNROLL_DYN1(sqrt) UNROLL_DYN1(tanh) UNROLL_DYN1(sin) UNROLL_DYN1(cos)
+UNROLL_DYN1(abs) UNROLL_DYN1(sigmoid)
+#undef UNROLL_DYN1
+template <class T> Dyn<T> pow(const Dyn<T>& a, const Dyn<T>& b) { return Dyn<T>(apply_compiled<T>(ScalarOp::pow, {a.v, b.v})); }
+template <class T> Dyn<T> gt(const Dyn<T>& a, const Dyn<T>& b) { return Dyn<T>(apply_compiled<T>(ScalarOp::greater, {a.v, b.v})); }
+template <class T> Dyn<T> ge(const Dyn<T>& a, const Dyn<T>& b) { return Dyn<T>(apply_compiled<T>(ScalarOp::greater_equal, {a.v, b.v})); }
+template <class T> Dyn<T> eq(const Dyn<T>& a, const Dyn<T>& b) { return Dyn<T>(apply_compiled<T>(ScalarOp::equal, {a.v, b.v})); }
+template <class T> Dyn<T> select(const Dyn<T>& m, const Dyn<T>& a, const Dyn<T>& b) { return Dyn<T>(apply_compiled<T>(ScalarOp::where, {m.v, a.v, b.v})); }
+
+UNROLL_INLINE Batch<double> sigmoid(Batch<double> x) { return Batch<double>(1.0) / (Batch<double>(1.0) + exp(-x)); }
+// clang-format on
+
+/// g, a multiple of d that may be infinite or undefined: nothing flows where d is 0.
+template <class N>
+UNROLL_INLINE N absorb(const N& d, const N& g) {
+  return select(eq(d, N(0)), N(0), g);
+}
+template <class T>
+Dyn<T> absorb(const Dyn<T>& d, const Dyn<T>& g) {
+  return Dyn<T>(detail::absorb(d.v, g.v));
+}
+template <class N>
+UNROLL_INLINE N chain(const N& d, const N& p) {
+  return absorb(d, d * p);
+}
+
+}  // namespace num
+
+// clang-format off
+template <class T> Dyn<T> operator+(const Dyn<T>& a, const Dyn<T>& b) { return Dyn<T>(apply_compiled<T>(ScalarOp::add, {a.v, b.v})); }
+template <class T> Dyn<T> operator-(const Dyn<T>& a, const Dyn<T>& b) { return Dyn<T>(apply_compiled<T>(ScalarOp::sub, {a.v, b.v})); }
+template <class T> Dyn<T> operator*(const Dyn<T>& a, const Dyn<T>& b) { return Dyn<T>(apply_compiled<T>(ScalarOp::mul, {a.v, b.v})); }
+template <class T> Dyn<T> operator/(const Dyn<T>& a, const Dyn<T>& b) { return Dyn<T>(apply_compiled<T>(ScalarOp::div, {a.v, b.v})); }
+template <class T> Dyn<T> operator-(const Dyn<T>& a) { return Dyn<T>(apply_compiled<T>(ScalarOp::neg, {a.v})); }
+
+#define UNROLL_VALUE1 template <class N> static UNROLL_INLINE N value(const N& x)
+#define UNROLL_VALUE2 template <class N> static UNROLL_INLINE N value(const N& a, const N& b)
+#define UNROLL_ADJOINT1 template <class N> static UNROLL_INLINE std::array<N, 1> adjoint([[maybe_unused]] const N& d, [[maybe_unused]] const N& y, [[maybe_unused]] const N& x)
+#define UNROLL_ADJOINT2 template <class N> static UNROLL_INLINE std::array<N, 2> adjoint([[maybe_unused]] const N& d, [[maybe_unused]] const N& y, [[maybe_unused]] const N& a, [[maybe_unused]] const N& b)
+#define UNROLL_VALUE3 template <class N> static UNROLL_INLINE N value(const N& a, const N& b, const N& c)
+#define UNROLL_ADJOINT3 template <class N> static UNROLL_INLINE std::array<N, 3> adjoint([[maybe_unused]] const N& d, [[maybe_unused]] const N& y, [[maybe_unused]] const N& a, [[maybe_unused]] const N& b, [[maybe_unused]] const N& c)
+#define UNROLL_OP(op_name, n) static constexpr const char* name = #op_name; static constexpr ScalarOp id = ScalarOp::op_name; static constexpr int arity = n
+
+/// a + b
+struct add_op { UNROLL_OP(add, 2);
+  UNROLL_VALUE2 { return a + b; }
+  UNROLL_ADJOINT2 { return {d, d}; }
+};
+/// a − b
+struct sub_op { UNROLL_OP(sub, 2);
+  UNROLL_VALUE2 { return a - b; }
+  UNROLL_ADJOINT2 { return {d, -d}; }
+};
+/// a · b
+struct mul_op { UNROLL_OP(mul, 2);
+  UNROLL_VALUE2 { return a * b; }
+  UNROLL_ADJOINT2 { return {d * b, d * a}; }
+};
+/// a / b
+struct div_op { UNROLL_OP(div, 2);
+  UNROLL_VALUE2 { return a / b; }
+  UNROLL_ADJOINT2 { return {num::chain(d, N(1) / b), num::chain(d, -(y / b))}; }
+};
+/// −x
+struct neg_op { UNROLL_OP(neg, 1);
+  UNROLL_VALUE1 { return -x; }
+  UNROLL_ADJOINT1 { return {-d}; }
+};
+/// aᵇ; the derivative in b is 0 where a = 0, the one in a is 0 where b = 0
+struct pow_op { UNROLL_OP(pow, 2);
+  UNROLL_VALUE2 { return num::pow(a, b); }
+  UNROLL_ADJOINT2 {
+    const N da = num::chain(d * b, num::pow(a, b - N(1)));
+    const N db = num::select(num::eq(a, N(0)), N(0), num::chain(d, y * num::log(a)));
+    return {da, db};
+  }
+};
+/// eˣ
+struct exp_op { UNROLL_OP(exp, 1);
+  UNROLL_VALUE1 { return num::exp(x); }
+  UNROLL_ADJOINT1 { return {d * y}; }
+};
+/// ln x
+struct log_op { UNROLL_OP(log, 1);
+  UNROLL_VALUE1 { return num::log(x); }
+  UNROLL_ADJOINT1 { return {num::chain(d, N(1) / x)}; }
+};
+/// √x, with slope ∞ at 0
+struct sqrt_op { UNROLL_OP(sqrt, 1);
+  UNROLL_VALUE1 { return num::sqrt(x); }
+  UNROLL_ADJOINT1 { return {num::chain(d, N(0.5) / y)}; }
+};
+/// x²
+struct square_op { UNROLL_OP(square, 1);
+  UNROLL_VALUE1 { return x * x; }
+  UNROLL_ADJOINT1 { return {d * (x + x)}; }
+};
+/// |x|, with slope 0 at 0
+struct abs_op { UNROLL_OP(abs, 1);
+  UNROLL_VALUE1 { return num::abs(x); }
+  UNROLL_ADJOINT1 { return {num::select(num::gt(x, N(0)), d, num::select(num::gt(N(0), x), -d, x))}; }
+};
+/// tanh x
+struct tanh_op { UNROLL_OP(tanh, 1);
+  UNROLL_VALUE1 { return num::tanh(x); }
+  UNROLL_ADJOINT1 { return {d * (N(1) - y * y)}; }
+};
+/// 1 / (1 + e⁻ˣ)
+struct sigmoid_op { UNROLL_OP(sigmoid, 1);
+  UNROLL_VALUE1 { return num::sigmoid(x); }
+  UNROLL_ADJOINT1 { return {d * (y * (N(1) - y))}; }
+};
+/// max(x, 0), with slope 0 at 0
+struct relu_op { UNROLL_OP(relu, 1);
+  UNROLL_VALUE1 { return num::select(num::ge(N(0), x), N(0), x); }
+  UNROLL_ADJOINT1 { return {num::select(num::gt(x, N(0)), d, num::select(num::ge(N(0), x), N(0), x))}; }
+};
+/// x where x > 0, else slope · x
+struct leaky_relu_op { UNROLL_OP(leaky_relu, 2);
+  UNROLL_VALUE2 { return num::select(num::gt(a, N(0)), a, b * a); }
+  UNROLL_ADJOINT2 { return {num::select(num::gt(a, N(0)), d, d * b), num::select(num::gt(a, N(0)), N(0), d * a)}; }
+};
+/// x where x > 0, else α (eˣ − 1)
+struct elu_op { UNROLL_OP(elu, 2);
+  UNROLL_VALUE2 { return num::select(num::gt(a, N(0)), a, b * num::expm1(a)); }
+  UNROLL_ADJOINT2 { return {num::select(num::gt(a, N(0)), d, d * (y + b)), num::select(num::gt(a, N(0)), N(0), d * (num::exp(a) - N(1)))}; }
+};
+/// ln(1 + eˣ)
+struct softplus_op { UNROLL_OP(softplus, 1);
+  UNROLL_VALUE1 { return num::select(num::gt(x, N(0)), x, N(0)) + num::log1p(num::exp(-num::abs(x))); }
+  UNROLL_ADJOINT1 { return {d * num::sigmoid(x)}; }
+};
+/// sin x
+struct sin_op { UNROLL_OP(sin, 1);
+  UNROLL_VALUE1 { return num::sin(x); }
+  UNROLL_ADJOINT1 { return {d * num::cos(x)}; }
+};
+/// cos x
+struct cos_op { UNROLL_OP(cos, 1);
+  UNROLL_VALUE1 { return num::cos(x); }
+  UNROLL_ADJOINT1 { return {-(d * num::sin(x))}; }
+};
+/// min(a, b); a tie shares the gradient by halves; NaN if either is
+struct minimum_op { UNROLL_OP(minimum, 2);
+  UNROLL_VALUE2 { return num::select(num::gt(b, a), a, num::select(num::ge(a, b), b, a + b)); }
+  UNROLL_ADJOINT2 {
+    const N tie = num::select(num::eq(a, b), N(0.5) * d, N(0));
+    return {num::select(num::gt(b, a), d, tie), num::select(num::gt(a, b), d, tie)};
+  }
+};
+/// max(a, b); a tie shares the gradient by halves; NaN if either is
+struct maximum_op { UNROLL_OP(maximum, 2);
+  UNROLL_VALUE2 { return num::select(num::gt(a, b), a, num::select(num::ge(b, a), b, a + b)); }
+  UNROLL_ADJOINT2 {
+    const N tie = num::select(num::eq(a, b), N(0.5) * d, N(0));
+    return {num::select(num::gt(a, b), d, tie), num::select(num::gt(b, a), d, tie)};
+  }
+};
+/// min(max(a, b), c): a between the bounds b and c, which pass the gradient; NaN if any of them is
+struct clamp_op { UNROLL_OP(clamp, 3);
+  UNROLL_VALUE3 { return minimum_op::value(maximum_op::value(a, b), c); }
+  UNROLL_ADJOINT3 {
+    const N below = num::select(num::gt(b, a), d, N(0)), above = num::select(num::gt(b, a), N(0), num::select(num::gt(a, c), d, N(0)));
+    return {num::select(num::gt(b, a), N(0), num::select(num::gt(a, c), N(0), d)), below, above};
+  }
+};
+/// b where a ≠ 0, else c
+struct where_op { UNROLL_OP(where, 3);
+  UNROLL_VALUE3 { return num::select(num::eq(a, N(0)), c, b); }
+  UNROLL_ADJOINT3 { return {N(0), num::select(num::eq(a, N(0)), N(0), d), num::select(num::eq(a, N(0)), d, N(0))}; }
+};
+/// a + c (b − a)
+struct lerp_op { UNROLL_OP(lerp, 3);
+  UNROLL_VALUE3 { return a + c * (b - a); }
+  UNROLL_ADJOINT3 { return {d * (N(1) - c), d * c, d * (b - a)}; }
+};
+/// 1 where a > b, else 0; no gradient
+struct greater_op { UNROLL_OP(greater, 2);
+  UNROLL_VALUE2 { return num::select(num::gt(a, b), N(1), N(0)); }
+  UNROLL_ADJOINT2 { return {N(0), N(0)}; }
+};
+/// 1 where a ≥ b, else 0; no gradient
+struct greater_equal_op { UNROLL_OP(greater_equal, 2);
+  UNROLL_VALUE2 { return num::select(num::ge(a, b), N(1), N(0)); }
+  UNROLL_ADJOINT2 { return {N(0), N(0)}; }
+};
+/// 1 where a = b, else 0; no gradient
+struct equal_op { UNROLL_OP(equal, 2);
+  UNROLL_VALUE2 { return num::select(num::eq(a, b), N(1), N(0)); }
+  UNROLL_ADJOINT2 { return {N(0), N(0)}; }
+};
+// clang-format on
+
+#undef UNROLL_OP
+#undef UNROLL_VALUE1
+#undef UNROLL_VALUE2
+#undef UNROLL_VALUE3
+#undef UNROLL_ADJOINT1
+#undef UNROLL_ADJOINT2
+#undef UNROLL_ADJOINT3
+
+}  // namespace UNROLL_ISA
+}  // namespace unroll::detail

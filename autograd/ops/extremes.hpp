@@ -1,0 +1,40 @@
+#pragma once
+/// \file Largest and smallest elements, and the smooth maximum.
+
+#include "unroll/autograd/reduce.hpp"
+
+namespace unroll {
+
+/// What:   the largest element over `axes`. Elements that tie for it share the gradient equally. NaN where an
+///         element is NaN.
+/// Shapes: as sum.
+/// Errors: IndexError for an axis outside the rank or named twice; UsageError for the maximum of nothing.
+/// Cost:   over axes that are not the last ones one more copy; the same holds for the functions below.
+template <class T>
+Variable<T> max(const Variable<T>& x, const Axes& axes = {}, bool keepdims = false);
+
+/// What:   the smallest element over `axes`; the rest as for max.
+template <class T>
+Variable<T> min(const Variable<T>& x, const Axes& axes = {}, bool keepdims = false);
+
+/// What:   ln Σ eˣ over `axes`.
+/// Shapes, errors: as sum.
+/// Range:  finite for any finite x; −∞ for −∞ alone (with gradient 0) and for nothing; ∞ where an element is.
+template <class T>
+Variable<T> logsumexp(const Variable<T>& x, const Axes& axes = {}, bool keepdims = false);
+
+/// The same for expressions.
+template <detail::Lazy E>
+auto max(E&& x, const Axes& axes = {}, bool keepdims = false) {
+  return max(Variable(std::forward<E>(x)), axes, keepdims);
+}
+template <detail::Lazy E>
+auto min(E&& x, const Axes& axes = {}, bool keepdims = false) {
+  return min(Variable(std::forward<E>(x)), axes, keepdims);
+}
+template <detail::Lazy E>
+auto logsumexp(E&& x, const Axes& axes = {}, bool keepdims = false) {
+  return logsumexp(Variable(std::forward<E>(x)), axes, keepdims);
+}
+
+}  // namespace unroll

@@ -1,0 +1,82 @@
+#pragma once
+/// \file The operators and elementwise functions users write expressions with. Each takes Variables,
+/// expressions of them, linear() and numbers, broadcasts as NumPy does, and becomes part of one fused node.
+/// Errors: ShapeError where shapes do not broadcast, UsageError for an empty Variable.
+
+#include "unroll/autograd/fuse.hpp"
+#include "unroll/autograd/linear.hpp"
+
+namespace unroll {
+
+// clang-format off
+#define UNROLL_UNARY(f)                                              \
+  template <detail::Operand X>                                       \
+  auto f(X&& x) { return detail::make_expr<detail::f##_op>(std::forward<X>(x)); }
+#define UNROLL_BINARY(f, op)                                         \
+  template <class A, class B> requires detail::Operands<A, B>        \
+  auto f(A&& a, B&& b) { return detail::make_expr<detail::op##_op>(std::forward<A>(a), std::forward<B>(b)); }
+
+template <class A, class B> requires (detail::Operands<A, B> && !detail::LinearAddition<A, B>)
+auto operator+(A&& a, B&& b) { return detail::make_expr<detail::add_op>(std::forward<A>(a), std::forward<B>(b)); }
+UNROLL_BINARY(operator-, sub)
+UNROLL_BINARY(operator*, mul)
+UNROLL_BINARY(operator/, div)
+UNROLL_BINARY(operator>, greater)
+UNROLL_BINARY(operator>=, greater_equal)
+template <class A, class B> requires detail::Operands<A, B>
+auto operator<(A&& a, B&& b) { return std::forward<B>(b) > std::forward<A>(a); }
+template <class A, class B> requires detail::Operands<A, B>
+auto operator<=(A&& a, B&& b) { return std::forward<B>(b) >= std::forward<A>(a); }
+template <detail::Operand X>
+auto operator-(X&& x) { return detail::make_expr<detail::neg_op>(std::forward<X>(x)); }
+
+UNROLL_UNARY(exp)
+UNROLL_UNARY(log)      ///< ln x
+UNROLL_UNARY(sqrt)
+UNROLL_UNARY(square)   ///< x²
+UNROLL_UNARY(abs)      ///< slope 0 at 0
+UNROLL_UNARY(tanh)
+UNROLL_UNARY(sigmoid)  ///< 1 / (1 + e⁻ˣ)
+UNROLL_UNARY(relu)     ///< max(x, 0), slope 0 at 0
+UNROLL_UNARY(softplus) ///< ln(1 + eˣ)
+UNROLL_UNARY(sin)
+UNROLL_UNARY(cos)
+UNROLL_BINARY(pow, pow)          ///< aᵇ
+UNROLL_BINARY(minimum, minimum)  ///< a tie shares the gradient by halves
+UNROLL_BINARY(maximum, maximum)  ///< a tie shares the gradient by halves
+UNROLL_BINARY(equal, equal)      ///< 1 where a = b, else 0
+#undef UNROLL_UNARY
+#undef UNROLL_BINARY
+// clang-format on
+
+/// x where x > 0, else slope · x.
+template <detail::Operand X>
+auto leaky_relu(X&& x, double slope = 0.01) {
+  return detail::make_expr<detail::leaky_relu_op>(std::forward<X>(x), slope);
+}
+/// x where x > 0, else alpha (eˣ − 1).
+template <detail::Operand X>
+auto elu(X&& x, double alpha = 1.0) {
+  return detail::make_expr<detail::elu_op>(std::forward<X>(x), alpha);
+}
+/// min(max(x, low), high); the bounds pass the gradient. The bounds may be numbers or operands.
+template <class X, class L, class H>
+requires detail::Operands<X, L, H>
+auto clamp(X&& x, L&& low, H&& high) {
+  return detail::make_expr<detail::clamp_op>(std::forward<X>(x), std::forward<L>(low), std::forward<H>(high));
+}
+/// a where condition ≠ 0, else b. The branch not taken leaks nothing, in value or gradient, not even NaN.
+template <class C, class A, class B>
+requires detail::Operands<C, A, B>
+auto where(C&& condition, A&& a, B&& b) {
+  return detail::make_expr<detail::where_op>(std::forward<C>(condition), std::forward<A>(a),
+                                             std::forward<B>(b));
+}
+/// a + weight (b − a).
+template <class A, class B, class W>
+requires detail::Operands<A, B, W>
+auto lerp(A&& a, B&& b, W&& weight) {
+  return detail::make_expr<detail::lerp_op>(std::forward<A>(a), std::forward<B>(b), std::forward<W>(weight));
+}
+
+}  // namespace unroll

@@ -1,0 +1,132 @@
+#include "unroll/autograd/join.hpp"
+
+#include <algorithm>
+
+#include "unroll/autograd/views.hpp"
+#include "unroll/detail/autograd/base/traffic.hpp"
+
+namespace unroll {
+namespace detail {
+namespace {
+
+/// y = concat(x_1, x_2, …): seen as `outer` blocks, each the inputs' blocks in turn.
+template <class T>
+class ConcatNode final : public ManyNode<T> {
+ public:
+  ConcatNode(std::size_t inputs, int axis) : ManyNode<T>(inputs, 1), axis_(axis) {}
+
+  void start() {
+    for (std::size_t k = 0; k < this->input_count(); ++k) this->forget_version(k);
+  }
+
+  void backward() override {
+    const Shape& shape = this->output()->shape;
+    const T* dy = this->output_grad();
+    if (!dy) return;
+    const index_t outer = shape.product(0, axis_), inner = shape.product(axis_ + 1, shape.rank());
+    const index_t pitch = shape[axis_] * inner;
+    index_t offset = 0;
+    for (std::size_t k = 0; k < this->input_count(); ++k) {
+      Tensor<T>& x = this->input(k);
+      const index_t run = x.shape[axis_] * inner;
+      if (this->wants(k) && outer * run > 0) {
+        const GradSlot<T> g = open_grad(x);
+        if (!g.add) current_traffic.copied += bytes_of<T>(outer * run);
+        for_runs<T>(outer * run, g.run, g.pitch, run, pitch, [&](index_t to, index_t from, index_t n) {
+          const T* d = dy + offset + from;
+          for (index_t i = 0; i < n; ++i) g.data[to + i] = g.add ? g.data[to + i] + d[i] : d[i];
+        });
+      } else if (this->wants(k)) {
+        open_grad(x);
+      }
+      offset += run;
+    }
+  }
+
+  std::vector<Variable<T>> emit(const std::vector<Variable<T>>& dy) override {
+    std::vector<Variable<T>> dx(this->input_count());
+    index_t begin = 0;
+    for (std::size_t k = 0; k < dx.size(); ++k) {
+      const index_t end = begin + this->input(k).shape[axis_];
+      if (this->wants(k)) dx[k] = slice(dy[0], axis_, begin, end);
+      begin = end;
+    }
+    return dx;
+  }
+
+  std::string name() const override { return "concat"; }
+
+ private:
+  int axis_;
+};
+
+}  // namespace
+}  // namespace detail
+
+template <class T>
+Variable<T> concat(const std::vector<Variable<T>>& xs, int axis) {
+  using detail::Tensor;
+  if (xs.empty()) fail<UsageError>("concat: the list is empty; give at least one array");
+  std::vector<Tensor<T>*> inputs;
+  for (std::size_t k = 0; k < xs.size(); ++k) {
+    if (!xs[k]) detail::fail_empty("concat", k);
+    inputs.push_back(xs[k].tensor());
+  }
+  axis = normalise_axis("concat", axis, xs[0].rank());
+  index_t extent = 0;
+  for (const Variable<T>& x : xs) {
+    if (x.rank() != xs[0].rank() || x.shape().with(axis, 0) != xs[0].shape().with(axis, 0)) {
+      fail<ShapeError>("concat: shapes must agree but for axis {}; got {} and {}", axis, xs[0].shape().str(),
+                       x.shape().str());
+    }
+    extent += x.shape()[axis];
+  }
+  const Shape shape = xs[0].shape().with(axis, extent);
+  const bool recorded = detail::begin_op<T>("concat", inputs);
+  const detail::TensorRef<T> out = detail::Tape<T>::local().allocate_output(shape);
+  const index_t outer = shape.product(0, axis), inner = shape.product(axis + 1, shape.rank());
+  index_t offset = 0;
+  detail::current_traffic.copied += detail::bytes_of<T>(shape.size());
+  for (const Tensor<T>* x : inputs) {
+    const index_t run = x->shape[axis] * inner;
+    if (outer * run > 0) {
+      detail::for_runs<T>(outer * run, x->run, x->pitch, run, shape[axis] * inner,
+                          [&](index_t from, index_t to, index_t n) {
+                            std::copy_n(x->data + from, n, out->data + offset + to);
+                          });
+    }
+    offset += run;
+  }
+  if (recorded) {
+    auto* node = new detail::ConcatNode<T>(inputs.size(), axis);
+    const detail::TensorRef<T> outs[] = {out};
+    detail::record<T>(detail::Ref<detail::Node<T>>(node), inputs, outs);
+    node->start();
+  }
+  return Variable<T>(out);
+}
+
+template <class T>
+Variable<T> stack(const std::vector<Variable<T>>& xs, int axis) {
+  if (xs.empty()) fail<UsageError>("stack: the list is empty; give at least one array");
+  if (!xs[0]) detail::fail_empty("stack", 0);
+  const Shape shape = xs[0].shape();
+  const int at = normalise_axis("stack", axis, shape.rank() + 1);
+  std::vector<Variable<T>> rows;
+  for (std::size_t k = 0; k < xs.size(); ++k) {
+    if (!xs[k]) detail::fail_empty("stack", k);
+    if (xs[k].shape() != shape) {
+      fail<ShapeError>("stack: shapes must be equal; got {} and {}", shape.str(), xs[k].shape().str());
+    }
+    rows.push_back(reshape(xs[k], shape.inserted(at, 1)));
+  }
+  return concat(rows, at);
+}
+
+#define UNROLL_INSTANTIATE(T)                                        \
+  template Variable<T> concat(const std::vector<Variable<T>>&, int); \
+  template Variable<T> stack(const std::vector<Variable<T>>&, int);
+UNROLL_INSTANTIATE(float)
+UNROLL_INSTANTIATE(double)
+
+}  // namespace unroll

@@ -1,0 +1,123 @@
+#pragma once
+/// \file linear: x Wᵀ + b, and sums of several that accumulate into one array.
+
+#include <type_traits>
+#include <utility>
+
+#include "unroll/autograd/variable.hpp"
+
+namespace unroll {
+
+/// What:   Σ x_k W_kᵀ + Σ b_k (+ an array), computed when a Variable is needed, once.
+/// `linear(x, W, b) + linear(h, U)` and `x + linear(h, U)` accumulate into one array without temporaries.
+/// A named one (`auto a = linear(x, W);`) is computed at its first use and keeps that result.
+/// Errors: UsageError where an operand changed by update() between linear() and the first use.
+template <class T>
+class LinearSum {
+ public:
+  using value_type = T;
+  static constexpr int max_terms = 3;
+  struct Term {
+    Variable<T> x, w, b;  ///< b may be empty
+    std::uint32_t x_version = 0, w_version = 0, b_version = 0;
+  };
+
+  LinearSum(const Variable<T>& x, const Variable<T>& w, const Variable<T>& b);
+  const Shape& shape() const { return shape_; }
+  /// Computes the sum, or returns what was computed before.
+  const Variable<T>& evaluate() const;
+
+  /// this + other, in one array; both are given up.
+  LinearSum plus(LinearSum&& other) &&;
+  /// x + this.
+  LinearSum plus(Variable<T> x) &&;
+
+ private:
+  LinearSum() = default;
+  void compute() const;
+  bool look_up(std::span<detail::Tensor<T>* const> affine_inputs) const;
+
+  mutable std::array<Term, max_terms> terms_;
+  mutable Variable<T> addend_;
+  mutable Variable<T> result_;
+  Shape shape_;
+  int count_ = 0;
+};
+
+/// What:   x Wᵀ + b.
+/// Shapes: x (…, I), W (O, I), b (O,) → (…, O); rank 1 to 5.
+/// Errors: ShapeError naming the operands; UsageError for an empty Variable.
+/// Cost:   with up to 128 rows of x a packed copy of W is kept with W until it is updated.
+template <class T>
+LinearSum<T> linear(const Variable<T>& x, const Variable<T>& w, const Variable<T>& b) {
+  return LinearSum<T>(x, w, b);
+}
+template <class T>
+LinearSum<T> linear(const Variable<T>& x, const Variable<T>& w) {
+  return LinearSum<T>(x, w, {});
+}
+/// The same for arguments that are expressions.
+template <class X, class W, class... B>
+requires(detail::Lazy<X> || detail::Lazy<W> || (detail::Lazy<B> || ...)) &&
+    (sizeof...(B) <= 1) auto linear(X&& x, W&& w, B&&... b) {
+  using V = Variable<typename std::decay_t<X>::value_type>;
+  return linear(V(std::forward<X>(x)), V(std::forward<W>(w)), V(std::forward<B>(b))...);
+}
+
+namespace detail {
+
+template <class T>
+struct is_lazy<LinearSum<T>> : std::true_type {};
+
+template <class X>
+struct is_linear : std::false_type {};
+template <class T>
+struct is_linear<LinearSum<T>> : std::true_type {};
+template <class X>
+struct is_variable : std::false_type {};
+template <class T>
+struct is_variable<Variable<T>> : std::true_type {};
+
+/// While it lives, products of this thread are parts of larger ones: `part` rows of `whole`. They are
+/// computed as the whole would be, to the bit.
+class PartOfProduct {
+ public:
+  PartOfProduct(index_t part, index_t whole) : before_(std::exchange(current, {part, whole})) {}
+  ~PartOfProduct() { current = before_; }
+  PartOfProduct(const PartOfProduct&) = delete;
+  PartOfProduct& operator=(const PartOfProduct&) = delete;
+
+  struct Ratio {
+    index_t part, whole;
+  };
+  static inline thread_local constinit Ratio current = {1, 1};
+
+ private:
+  Ratio before_;
+};
+
+/// A linear() that nobody has named may be merged into a sum.
+template <class X>
+concept FreshLinear = !std::is_reference_v<X> && is_linear<std::decay_t<X>>::value;
+template <class A, class B>
+concept LinearAddition = (FreshLinear<A> && (FreshLinear<B> || is_variable<std::decay_t<B>>::value)) ||
+                         (FreshLinear<B> && is_variable<std::decay_t<A>>::value);
+
+}  // namespace detail
+
+template <class A, class B>
+requires detail::LinearAddition<A, B>
+auto operator+(A&& a, B&& b) {
+  static_assert(std::is_same_v<typename std::decay_t<A>::value_type, typename std::decay_t<B>::value_type>,
+                "float and double Variables do not mix in an expression");
+  if constexpr (detail::FreshLinear<A>) {
+    return std::move(a).plus(std::forward<B>(b));
+  } else {
+    return std::move(b).plus(std::forward<A>(a));
+  }
+}
+
+extern template class LinearSum<float>;
+extern template class LinearSum<double>;
+
+}  // namespace unroll

@@ -1,0 +1,295 @@
+#pragma once  // internal
+/// \file The nodes behind linear(): their products forward and backward. Internal to linear.cpp.
+
+#include <algorithm>
+
+#include "unroll/autograd/indices.hpp"
+#include "unroll/autograd/linear.hpp"
+#include "unroll/autograd/matmul.hpp"
+#include "unroll/autograd/views.hpp"
+#include "unroll/detail/autograd/base/traffic.hpp"
+#include "unroll/detail/autograd/core/deferred.hpp"
+#include "unroll/detail/autograd/fused/compiled.hpp"
+#include "unroll/detail/autograd/gemm/gemm.hpp"
+
+namespace unroll::detail {
+
+using blas::Trans;
+
+// From this many rows on a product reads the weights as they are stored.
+constexpr index_t packed_rows = 128;
+
+/// How a product is done. The ways differ in the last bits, so that a part of a larger product
+/// (PartOfProduct) goes the way of the whole.
+enum class Way : char { packed, plain, plain_part };
+
+/// Packed products give a row the same bits whatever the number of rows. In double they are the faster ones,
+/// too, but have one thread.
+template <class T>
+Way way_of(index_t rows) {
+  if (sizeof(T) == 8 && blas::num_threads() == 1) return Way::packed;
+  const auto& [part, whole] = PartOfProduct::current;
+  const bool few = static_cast<double>(rows) * static_cast<double>(whole) <=
+                   static_cast<double>(packed_rows) * static_cast<double>(part);
+  return few ? Way::packed : part < whole ? Way::plain_part : Way::plain;
+}
+
+/// Both orientations of a weight, packed for products with few rows.
+template <class T>
+struct PackedWeight {
+  blas::PackedMatrix<T> forward, backward;
+};
+
+template <class T>
+PackedWeight<T>& packed(Tensor<T>& w) {
+  TensorExtras<T>& extra = w.extra();
+  if (!extra.derived) extra.derived = std::make_shared<PackedWeight<T>>();
+  auto& packs = *static_cast<PackedWeight<T>*>(extra.derived.get());
+  if (extra.derived_version != w.version()) {
+    packs = {};
+    extra.derived_version = w.version();
+  }
+  return packs;
+}
+
+/// x as a matrix: rows of the last extent, `stride` apart.
+template <class T>
+struct Rows {
+  index_t count, cols, stride;
+  explicit Rows(const Tensor<T>& x)
+      : count(x.shape.size() == 0 ? x.shape.product(0, x.shape.rank() - 1)
+                                  : x.shape.size() / x.shape.back(0)),
+        cols(x.shape.back(0)),
+        stride(x.dense() ? cols : x.pitch) {}
+};
+
+// C = A op(W) + beta C. gemm may give a row other bits where there are few: a part of a larger product has as
+// many as it takes, though the rest is of no use.
+template <class T>
+void plain_product(Trans tw, index_t rows, index_t cols, index_t inner, const T* a, index_t lda, const T* w,
+                   index_t ldw, T beta, T* c, index_t ldc, Way way) {
+  constexpr index_t enough = blas::same_bits_rows;
+  if (rows >= enough || way == Way::plain) {
+    return blas::gemm<T>(Trans::no, tw, rows, cols, inner, T{1}, a, lda, w, ldw, beta, c, ldc);
+  }
+  PoolVector<T> in(static_cast<std::size_t>(enough * inner), T{0}),
+      out(static_cast<std::size_t>(enough * cols), T{0});
+  for (index_t r = 0; r < rows; ++r) {
+    std::copy_n(a + r * lda, inner, in.data() + r * inner);
+    std::copy_n(c + r * ldc, beta == T{0} ? 0 : cols, out.data() + r * cols);
+  }
+  blas::gemm<T>(Trans::no, tw, enough, cols, inner, T{1}, in.data(), inner, w, ldw, beta, out.data(), cols);
+  for (index_t r = 0; r < rows; ++r) std::copy_n(out.data() + r * cols, cols, c + r * ldc);
+}
+
+// y = x Wᵀ + beta y.
+template <class T>
+void product(const T* x, const Rows<T>& rows, Tensor<T>& w, T beta, T* y, Way way) {
+  const index_t outputs = w.shape[0];
+  if (way == Way::packed) {
+    auto& pack = packed(w).forward;
+    if (pack.empty()) pack.pack(Trans::yes, rows.cols, outputs, w.data, rows.cols);
+    pack.multiply(rows.count, x, rows.stride, beta, y, outputs);
+  } else {
+    plain_product<T>(Trans::yes, rows.count, outputs, rows.cols, x, rows.stride, w.data, rows.cols, beta, y,
+                     outputs, way);
+  }
+}
+
+// dx (+)= dy W.
+template <class T>
+void product_back(const T* dy, const Rows<T>& rows, Tensor<T>& w, const GradSlot<T>& dx, Way way) {
+  const index_t outputs = w.shape[0];
+  const T beta = dx.add ? T{1} : T{0};
+  const index_t stride = dx.run == dx.pitch || dx.run > rows.cols ? rows.cols : dx.pitch;
+  if (way == Way::packed) {
+    auto& pack = packed(w).backward;
+    if (pack.empty()) pack.pack(Trans::no, outputs, rows.cols, w.data, rows.cols);
+    pack.multiply(rows.count, dy, outputs, beta, dx.data, stride);
+  } else {
+    plain_product<T>(Trans::no, rows.count, rows.cols, outputs, dy, outputs, w.data, rows.cols, beta, dx.data,
+                     stride, way);
+  }
+}
+
+template <class T>
+void add_rows(const T* b, index_t rows, index_t cols, T* y, bool add) {
+  for (index_t r = 0; r < rows; ++r, y += cols) {
+    if (add) {
+      for (index_t j = 0; j < cols; ++j) y[j] += b[j];
+    } else {
+      std::copy_n(b, cols, y);
+    }
+  }
+}
+
+/// y = [addend +] Σ x_k W_kᵀ [+ b_k]. Inputs: the addend if there is one, then x, W and perhaps b of each
+/// term.
+template <class T>
+class AffineNode : public ManyNode<T> {
+ public:
+  struct Use {
+    std::size_t x, w, b;  ///< input numbers; b is 0 where there is none (input 0 is never a bias)
+  };
+
+  AffineNode(std::size_t inputs, bool has_addend, PoolVector<Use> uses, Way way)
+      : ManyNode<T>(inputs, 1), uses_(std::move(uses)), has_addend_(has_addend), way_(way) {}
+
+  void start() {
+    if (has_addend_) this->forget_version(0);
+    for (const Use& u : uses_)
+      if (u.b) this->forget_version(u.b);
+  }
+
+  void backward() override {
+    const Tensor<T>& out = *this->output();
+    const T* dy = this->output_grad();
+    if (!dy) return;
+    const index_t outputs = out.shape.back(0);
+    if (has_addend_ && this->wants(0)) pass_on(out, dy);
+    for (const Use& u : uses_) {
+      Tensor<T>&x = this->input(u.x), &w = this->input(u.w);
+      const Rows<T> rows(x);
+      if (this->wants(u.x)) product_back(dy, rows, w, open_grad(x), way_);
+      if (this->wants(u.w)) {
+        if (w.is_leaf()) {
+          defer<T>(w, {TensorRef<T>(&x), rows.stride, holder(out), dy, rows.count});
+        } else {
+          const GradSlot<T> dw = open_grad_dense(w);
+          blas::gemm<T>(Trans::yes, Trans::no, outputs, rows.cols, rows.count, T{1}, dy, outputs, x.data,
+                        rows.stride, dw.add ? T{1} : T{0}, dw.data, rows.cols);
+        }
+      }
+      if (!u.b || !this->wants(u.b)) continue;
+      Tensor<T>& b = this->input(u.b);
+      if (b.is_leaf()) {
+        defer<T>(b, {{}, 0, holder(out), dy, rows.count});
+      } else {
+        const GradSlot<T> db = open_grad_dense(b);
+        sum_rows(dy, rows.count, outputs, db.data, db.add);
+      }
+    }
+  }
+
+  std::vector<Variable<T>> emit(const std::vector<Variable<T>>& dy) override {
+    std::vector<Variable<T>> dx(this->input_count());
+    const auto in = [&](std::size_t k) { return Variable<T>(TensorRef<T>(&this->input(k))); };
+    const Variable<T>& d = dy[0];
+    if (has_addend_ && this->wants(0)) dx[0] = d;
+    const Variable<T> d2 = reshape(d, Shape{Rows<T>(*d.tensor()).count, d.shape().back(0)});
+    const auto add_to = [&](std::size_t k, const Variable<T>& g) {
+      dx[k] = dx[k] ? apply_compiled(ScalarOp::add, {dx[k], g}) : g;
+    };
+    for (const Use& u : uses_) {
+      const Variable<T> x = in(u.x);
+      const Variable<T> x2 = reshape(x, Shape{d2.shape()[0], x.shape().back(0)});
+      if (this->wants(u.x)) add_to(u.x, reshape(matmul(d2, in(u.w)), x.shape()));
+      if (this->wants(u.w)) add_to(u.w, matmul(transpose(d2), x2));
+      if (u.b && this->wants(u.b)) add_to(u.b, fit_to(d2, this->input(u.b).shape));
+    }
+    return dx;
+  }
+
+  std::string name() const override { return has_addend_ ? "add_linear" : "linear"; }
+
+  bool recomputable() const override { return !has_addend_ && uses_.size() == 1; }
+
+  void recompute(index_t first, index_t count, T* to) override {
+    if (!recomputable()) return Node<T>::recompute(first, count, to);
+    const Use& u = uses_[0];
+    Rows<T> rows(this->input(u.x));
+    rows.count = count;
+    const index_t outputs = this->input(u.w).shape[0];
+    if (u.b) add_rows(this->input(u.b).data, count, outputs, to, false);
+    product(this->input(u.x).data + first * rows.stride, rows, this->input(u.w), u.b ? T{1} : T{0}, to, way_);
+  }
+
+ private:
+  // The memory that dy lies in.
+  Ref<Block> holder(const Tensor<T>& out) const {
+    const Tensor<T>* t = &out;
+    while (!t->grad_storage) t = &t->creator->input(0);
+    return t->grad_storage;
+  }
+
+  static GradSlot<T> open_grad_dense(Tensor<T>& t) { return open_grad(t); }
+
+  void pass_on(const Tensor<T>& out, const T* dy) {
+    Tensor<T>& addend = this->input(0);
+    if (out.shares_grad() && out.grad == addend.grad && addend.grad_state == GradState::full) return;
+    const GradSlot<T> g = open_grad(addend);
+    if (!g.add) current_traffic.copied += bytes_of<T>(out.shape.size());
+    for_runs<T>(out.shape.size(), g.run, g.pitch, out.shape.size(), out.shape.size(),
+                [&](index_t to, index_t from, index_t n) {
+                  for (index_t i = 0; i < n; ++i)
+                    g.data[to + i] = g.add ? g.data[to + i] + dy[from + i] : dy[from + i];
+                });
+  }
+
+  PoolVector<Use> uses_;
+  bool has_addend_;
+  Way way_;
+};
+
+/// y = x Wᵀ + b where x are rows of an embedding table with much fewer rows than x has: the table's product
+/// E Wᵀ + b is computed once, and its rows are copied. Inputs: x, W, perhaps b, and E last.
+template <class T>
+class LookupNode final : public AffineNode<T> {
+ public:
+  LookupNode(bool has_bias, const Indices& rows)
+      : AffineNode<T>(has_bias ? 4 : 3, false, {{0, 1, has_bias ? std::size_t{2} : 0}},
+                      way_of<T>(rows.size())),
+        rows_(rows) {}
+
+  /// Whether it pays: the product of the table and the copies of its rows against the product of x.
+  static bool pays(index_t table_rows, index_t rows) { return 2 * table_rows <= rows; }
+
+  static void forward(const Tensor<T>& e, const Indices& rows, Tensor<T>& w, const Tensor<T>* b, T* y) {
+    const index_t outputs = w.shape[0], count = e.shape[0];
+    PoolVector<T> table(static_cast<std::size_t>(count * outputs));
+    if (b) add_rows(b->data, count, outputs, table.data(), false);
+    product(e.data, Rows<T>(e), w, b ? T{1} : T{0}, table.data(), way_of<T>(count));
+    for (index_t n = 0; n < rows.size(); ++n)
+      std::copy_n(table.data() + rows[n] * outputs, outputs, y + n * outputs);
+  }
+
+  void backward() override {
+    const Tensor<T>& x = this->input(0);
+    const bool x_is_watched = x.wanted || x.retain_grad || (x.extras && !x.extras->hooks.empty());
+    if (x_is_watched) return AffineNode<T>::backward();
+    const T* dy = this->output_grad();
+    if (!dy) return;
+    const std::size_t last = this->input_count() - 1;
+    Tensor<T>&w = this->input(1), &e = this->input(last);
+    const index_t outputs = w.shape[0], inputs = w.shape[1], count = e.shape[0];
+    PoolVector<T> table(static_cast<std::size_t>(count * outputs), T{0});
+    for (index_t n = 0; n < rows_.size(); ++n) {
+      T* to = table.data() + rows_[n] * outputs;
+      for (index_t j = 0; j < outputs; ++j) to[j] += dy[n * outputs + j];
+    }
+    if (this->wants(last)) {
+      const GradSlot<T> de = open_grad(e);
+      blas::gemm<T>(Trans::no, Trans::no, count, inputs, outputs, T{1}, table.data(), outputs, w.data, inputs,
+                    de.add ? T{1} : T{0}, de.data, inputs);
+    }
+    if (this->wants(1)) {
+      const GradSlot<T> dw = open_grad(w);
+      blas::gemm<T>(Trans::yes, Trans::no, outputs, inputs, count, T{1}, table.data(), outputs, e.data,
+                    inputs, dw.add ? T{1} : T{0}, dw.data, inputs);
+    }
+    if (last == 3 && this->wants(2)) {
+      const GradSlot<T> db = open_grad(this->input(2));
+      sum_rows(table.data(), count, outputs, db.data, db.add);
+    }
+  }
+
+  std::vector<Variable<T>> emit(const std::vector<Variable<T>>& dy) override {
+    return AffineNode<T>::emit(dy);  // by way of x: the table's own gradient comes from the look-up
+  }
+  std::string name() const override { return "linear"; }
+
+ private:
+  Indices rows_;
+};
+
+}  // namespace unroll::detail

@@ -1,0 +1,186 @@
+#include "unroll/autograd/normalise.hpp"
+
+#include "unroll/detail/autograd/ops/op.hpp"
+#include "unroll/detail/autograd/ops/rows.hpp"
+
+namespace unroll {
+namespace detail {
+namespace {
+
+/// Mean and 1 / √(σ² + eps) of a row.
+template <class T>
+struct Moments {
+  T mean, scale;
+};
+
+template <class T>
+Moments<T> row_moments(const T* x, index_t cols, double eps) {
+  const T n = static_cast<T>(cols);
+  const T mean =
+      sum_blocks<T>(
+          cols, [&](index_t j, index_t m) __attribute__((always_inline)) { return load_block(x + j, m); }) /
+      n;
+  const T variance = sum_blocks<T>(
+                         cols,
+                         [&](index_t j, index_t m) __attribute__((always_inline)) {
+                           const Batch<T> d = load_block(x + j, m, mean) - Batch<T>(mean);
+                           return d * d;
+                         }) /
+                     n;
+  return {mean, T{1} / std::sqrt(variance + static_cast<T>(eps))};
+}
+
+// γ or β where there is one.
+template <class T>
+UNROLL_INLINE Batch<T> load_or(const T* p, index_t j, index_t n, T otherwise) {
+  return p ? load_block(p + j, n) : Batch<T>(otherwise);
+}
+
+/// Where the gradients of a row go; null where none is wanted.
+template <class T>
+struct RowGradients {
+  T *x, *gamma, *beta;
+  bool add_x;
+};
+
+// With x̂ = (x − μ) s and g = γ dy: dx = s (g − mean g − x̂ mean(g x̂)), dγ += dy x̂, dβ += dy
+template <class T>
+void row_norm_back(const T* x, const T* dy, const T* gamma, Moments<T> m, index_t cols,
+                   const RowGradients<T>& to) {
+  using N = Batch<T>;
+  const N mean(m.mean), scale(m.scale);
+  const auto g = [&](index_t j, index_t n) __attribute__((always_inline)) {
+    return load_block(dy + j, n) * load_or(gamma, j, n, T{1});
+  };
+  const auto hat = [&](index_t j, index_t n) __attribute__((always_inline)) {
+    return (load_block(x + j, n) - mean) * scale;
+  };
+  const N mean_g(sum_blocks<T>(cols, g) / static_cast<T>(cols));
+  const N mean_gh(
+      sum_blocks<T>(
+          cols, [&](index_t j, index_t n) __attribute__((always_inline)) { return g(j, n) * hat(j, n); }) /
+      static_cast<T>(cols));
+  for_blocks<T>(
+      cols, [&](index_t j, index_t n) __attribute__((always_inline)) {
+        const N d = load_block(dy + j, n), h = hat(j, n);
+        if (to.x) write_block(to.x + j, scale * (g(j, n) - mean_g - h * mean_gh), n, to.add_x);
+        if (to.gamma) write_block(to.gamma + j, d * h, n, true);
+        if (to.beta) write_block(to.beta + j, d, n, true);
+      });
+}
+
+/// Inputs: x, then γ and β where there are any.
+template <class T>
+class LayerNormNode final : public ManyNode<T> {
+ public:
+  LayerNormNode(std::size_t inputs, bool has_gamma, bool has_beta, double eps, TensorRef<T> moments)
+      : ManyNode<T>(inputs, 1),
+        gamma_(has_gamma ? 1 : 0),
+        beta_(has_beta ? gamma_ + 1 : 0),
+        eps_(eps),
+        moments_(std::move(moments)) {}
+  void start() {
+    if (beta_) this->forget_version(beta_);
+  }
+
+  void backward() override {
+    const T* dy = this->output_grad();
+    if (!dy) return;
+    const Tensor<T>& x = this->input(0);
+    const index_t cols = x.shape.back(0), rows = cols == 0 ? 0 : x.shape.size() / cols;
+    const T* gamma = gamma_ ? this->input(gamma_).data : nullptr;
+    const auto slot_to_add = [&](std::size_t k) {
+      return k && this->wants(k) ? open_grad_to_add(this->input(k)).data : nullptr;
+    };
+    const GradSlot<T> dx = this->wants(0) ? open_grad(this->input(0)) : GradSlot<T>{};
+    RowGradients<T> to{dx.data, slot_to_add(gamma_), slot_to_add(beta_), dx.add};
+    for (index_t r = 0; r < rows; ++r) {
+      row_norm_back(x.data + r * cols, dy + r * cols, gamma, moments(r), cols, to);
+      if (to.x) to.x += cols;
+    }
+  }
+
+  std::vector<Variable<T>> emit(const std::vector<Variable<T>>& dy) override {
+    using namespace recorded;
+    const Variable<T> x(TensorRef<T>(&this->input(0)));
+    std::vector<Variable<T>> dx(this->input_count());
+    const Variable<T> share(T{1} / static_cast<T>(x.shape().back(0)));
+    const auto average = [&](const Variable<T>& v) { return mul(sum(v, {-1}, true), share); };
+    const Variable<T> centred = sub(x, average(x)), variance = average(mul(centred, centred));
+    const Variable<T> scale = apply_compiled(
+        ScalarOp::pow, {add(variance, Variable<T>(static_cast<T>(eps_))), Variable<T>(T{-0.5})});
+    const Variable<T> hat = mul(centred, scale);
+    if (this->wants(0)) {
+      const Variable<T> g = gamma_ ? mul(dy[0], Variable<T>(TensorRef<T>(&this->input(gamma_)))) : dy[0];
+      const Variable<T> rest = add(average(g), mul(hat, average(mul(g, hat))));
+      dx[0] = mul(scale, sub(g, rest));
+    }
+    const Shape row{x.shape().back(0)};
+    if (gamma_ && this->wants(gamma_)) dx[gamma_] = fit_to(mul(dy[0], hat), row);
+    if (beta_ && this->wants(beta_)) dx[beta_] = fit_to(dy[0], row);
+    return dx;
+  }
+
+  std::string name() const override { return "layer_norm"; }
+
+ private:
+  Moments<T> moments(index_t r) const { return {moments_->data[2 * r], moments_->data[2 * r + 1]}; }
+
+  std::size_t gamma_, beta_;  ///< input numbers; 0 where there is none
+  double eps_;
+  TensorRef<T> moments_;
+};
+
+template <class T>
+void check_layer_norm(const Variable<T>& x, const Variable<T>& gamma, const Variable<T>& beta, double eps) {
+  if (!x) fail_empty("layer_norm", 0);
+  const auto fits = [&](const Variable<T>& v) {
+    return !v || (v.rank() == 1 && v.shape()[0] == x.shape().back(0));
+  };
+  if (x.rank() < 1 || !fits(gamma) || !fits(beta)) {
+    fail<ShapeError>("layer_norm: need x (…, N), gamma (N,) and beta (N,); got x {}, gamma {}, beta {}",
+                     x.shape().str(), gamma ? gamma.shape().str() : "none",
+                     beta ? beta.shape().str() : "none");
+  }
+  if (!(eps >= 0)) fail<UsageError>("layer_norm: eps must be at least 0; got {}", eps);
+}
+
+}  // namespace
+}  // namespace detail
+
+template <class T>
+Variable<T> layer_norm(const Variable<T>& x0, const Variable<T>& gamma0, const Variable<T>& beta0,
+                       double eps) {
+  using namespace detail;
+  check_layer_norm(x0, gamma0, beta0, eps);
+  const Variable<T> x = dense(x0), gamma = gamma0 ? dense(gamma0) : gamma0,
+                    beta = beta0 ? dense(beta0) : beta0;
+  PoolVector<Tensor<T>*> inputs = {x.tensor()};
+  if (gamma) inputs.push_back(gamma.tensor());
+  if (beta) inputs.push_back(beta.tensor());
+  const bool recorded = begin_op<T>("layer_norm", inputs);
+  const TensorRef<T> out = Tape<T>::local().allocate_output(x.shape());
+  const index_t cols = x.shape().back(0), rows = cols == 0 ? 0 : x.size() / cols;
+  const TensorRef<T> moments = Tensor<T>::make(Shape{rows, 2});
+  const T *scales = gamma ? gamma.data() : nullptr, *shifts = beta ? beta.data() : nullptr;
+  for (index_t r = 0; r < rows; ++r) {
+    const T* row = x.data() + r * cols;
+    const Moments<T> m = row_moments(row, cols, eps);
+    moments->data[2 * r] = m.mean, moments->data[2 * r + 1] = m.scale;
+    for_blocks<T>(
+        cols, [&](index_t j, index_t n) __attribute__((always_inline)) {
+          const Batch<T> hat = (load_block(row + j, n) - Batch<T>(m.mean)) * Batch<T>(m.scale);
+          store_block(out->data + r * cols + j,
+                      hat * load_or(scales, j, n, T{1}) + load_or(shifts, j, n, T{0}), n);
+        });
+  }
+  return finish_op<LayerNormNode<T>, T>(recorded, inputs, out, inputs.size(), static_cast<bool>(gamma),
+                                        static_cast<bool>(beta), eps, moments);
+}
+
+template Variable<float> layer_norm(const Variable<float>&, const Variable<float>&, const Variable<float>&,
+                                    double);
+template Variable<double> layer_norm(const Variable<double>&, const Variable<double>&,
+                                     const Variable<double>&, double);
+
+}  // namespace unroll

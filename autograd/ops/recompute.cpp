@@ -1,0 +1,94 @@
+#include "unroll/autograd/recompute.hpp"
+
+#include <algorithm>
+
+namespace unroll {
+namespace detail {
+namespace {
+
+template <class T>
+using Function = std::function<std::vector<Variable<T>>()>;
+
+/// Inputs: all that f read from outside; outputs: copies of what it returned.
+template <class T>
+class RecomputeNode final : public ManyNode<T> {
+ public:
+  RecomputeNode(std::size_t inputs, std::size_t outputs, Function<T> f)
+      : ManyNode<T>(inputs, outputs), f_(std::move(f)) {}
+
+  void backward() override {
+    std::vector<TensorRef<T>> roots;
+    std::vector<Variable<T>> seeds;
+    Subpass<T> pass;
+    std::vector<Variable<T>> results = f_();
+    if (results.size() != this->output_count()) {
+      fail<UsageError>("recompute: the function returned {} results, and {} when it ran again",
+                       this->output_count(), results.size());
+    }
+    for (std::size_t k = 0; k < results.size(); ++k) {
+      Tensor<T>* out = this->output(k);
+      if (!out || !this->output_grad(k)) continue;
+      if (!(results[k].shape() == out->shape)) {
+        fail<UsageError>("recompute: result {} was {} at first, and {} when the function ran again", k + 1,
+                         out->shape.str(), results[k].shape().str());
+      }
+      if (!results[k].requires_grad()) continue;
+      const GradSlot<T> g = grad_layout(*out);
+      roots.push_back(std::move(results[k]).ref());
+      seeds.push_back(Variable<T>(Tensor<T>::alias(out->grad_storage, g.data, out->shape, g.run, g.pitch)));
+    }
+    results.clear();
+    pass.backward(roots, seeds);
+    if (!this->retaining()) f_ = nullptr;
+  }
+
+  std::string name() const override { return "recompute"; }
+
+ private:
+  Function<T> f_;
+};
+
+}  // namespace
+
+}  // namespace detail
+
+template <class T>
+std::vector<Variable<T>> recompute(std::function<std::vector<Variable<T>>()> f) {
+  using namespace detail;
+  if (!f) fail<UsageError>("recompute: the function is empty");
+  if (NoGrad::active()) return f();
+  std::vector<TensorRef<T>> outside;
+  std::vector<Variable<T>> results, copies;
+  PoolVector<TensorRef<T>> outputs;
+  bool recorded = false;
+  {
+    const Subpass<T> pass;
+    results = f();
+    outside = pass.read_from_outside();
+    for (std::size_t k = 0; k < results.size(); ++k) {
+      const Variable<T>& r = results[k];
+      if (!r) fail<UsageError>("recompute: result {} is an empty Variable", k + 1);
+      recorded = recorded || r.requires_grad();
+      if (!r.requires_grad() || !pass.is_outside(*r.tensor())) continue;
+      const auto same = [&](const TensorRef<T>& t) { return t.get() == r.tensor(); };
+      if (std::none_of(outside.begin(), outside.end(), same)) outside.push_back(r.ref());
+    }
+  }
+  for (Variable<T>& r : results) {  // an outer scan may know where they belong
+    const TensorRef<T> copy = Tape<T>::local().allocate_output(r.shape());
+    copy_dense(*r.tensor(), copy->data);
+    outputs.push_back(r.requires_grad() ? copy : TensorRef<T>());
+    copies.push_back(Variable<T>(copy));
+    r = {};
+  }
+  if (!recorded) return copies;
+  PoolVector<Tensor<T>*> inputs;
+  for (const TensorRef<T>& t : outside) inputs.push_back(t.get());
+  record<T>(Ref<Node<T>>(new RecomputeNode<T>(inputs.size(), outputs.size(), std::move(f))), inputs, outputs);
+  return copies;
+}
+
+template std::vector<Variable<float>> recompute(std::function<std::vector<Variable<float>>()>);
+template std::vector<Variable<double>> recompute(std::function<std::vector<Variable<double>>()>);
+
+}  // namespace unroll

@@ -1,0 +1,167 @@
+#include "unroll/autograd/reduce.hpp"
+
+#include "unroll/autograd/functions.hpp"
+#include "unroll/autograd/views.hpp"
+#include "unroll/detail/autograd/core/loop.hpp"
+
+namespace unroll {
+namespace detail {
+namespace {
+
+/// y = Σ x over the axes along which `kept` broadcasts; y may have lost those axes.
+template <class T>
+class SumNode final : public FixedNode<T, 1> {
+ public:
+  explicit SumNode(const Shape& kept) : kept_(kept) {}
+  void start() { this->forget_version(0); }
+
+  void backward() override {
+    const T* dy = this->output_grad();
+    if (!dy || !this->wants(0)) return;
+    Tensor<T>& x = this->input(0);
+    const GradSlot<T> g = open_grad(x);
+    const Layout layouts[] = {{&x.shape, g.run, g.pitch}, {&kept_, kept_.size(), kept_.size()}};
+    Lane lanes[2];
+    const Loop loop = plan_loop(x.shape, layouts, lanes);
+    for_slabs(loop, [&](const index_t* index) {
+      for (index_t r = 0; r < loop.rows; ++r) {
+        T* to = g.data + outer_offset(loop, lanes[0], index) + r * lanes[0].row;
+        const T* from = dy + outer_offset(loop, lanes[1], index) + r * lanes[1].row;
+        if (loop.cols > 0 && lanes[1].mask == 0 && lanes[0].mask != 0) {  // not even *from need exist
+          spread(*from, loop.cols, g.add, to);
+          continue;
+        }
+        for (index_t j = 0; j < loop.cols; ++j) {
+          T& d = to[j & lanes[0].mask];
+          d = (g.add ? d : T{0}) + from[j & lanes[1].mask];
+        }
+      }
+    });
+  }
+
+  std::vector<Variable<T>> emit(const std::vector<Variable<T>>& dy) override {
+    const Shape& shape = this->input(0).shape;
+    return {apply_compiled(ScalarOp::add, {reshape(dy[0], kept_), Variable<T>(shape, T{0})})};
+  }
+
+  std::string name() const override { return "sum"; }
+
+ private:
+  static void spread(T value, index_t n, bool add, T* to) {
+    if (add) {
+      for (index_t j = 0; j < n; ++j) to[j] += value;
+    } else {
+      std::fill_n(to, n, value);
+    }
+  }
+
+  Shape kept_;
+};
+
+template <class T>
+void sum_run(const T* x, index_t n, T* to) {
+  constexpr index_t stretch = 4096, width = Batch<T>::size;
+  for (index_t begin = 0; begin < n; begin += stretch) {
+    const index_t end = begin + stretch < n ? begin + stretch : n;
+    Batch<T> sum(T{0});
+    index_t j = begin;
+    for (; j + width <= end; j += width) sum += Batch<T>::load_unaligned(x + j);
+    T total = num::sum(sum);
+    for (; j < end; ++j) total += x[j];
+    *to += total;
+  }
+}
+
+}  // namespace
+
+template <class T>
+Variable<T> sum_to(const Variable<T>& x, const Shape& kept, const Shape& shape) {
+  Tensor<T>* const inputs[] = {x.tensor()};
+  const bool recorded = begin_op<T>("sum", inputs);
+  const TensorRef<T> out = Tape<T>::local().allocate_output(shape);
+  std::fill_n(out->data, shape.size(), T{0});
+  const Tensor<T>& t = *x.tensor();
+  const Layout layouts[] = {{&t.shape, t.run, t.pitch}, {&kept, kept.size(), kept.size()}};
+  Lane lanes[2];
+  const Loop loop = plan_loop(t.shape, layouts, lanes);
+  for_slabs(loop, [&](const index_t* index) {
+    for (index_t r = 0; r < loop.rows; ++r) {
+      const T* from = t.data + outer_offset(loop, lanes[0], index) + r * lanes[0].row;
+      T* to = out->data + outer_offset(loop, lanes[1], index) + r * lanes[1].row;
+      if (lanes[1].mask == 0 && lanes[0].mask != 0) {
+        sum_run(from, loop.cols, to);
+      } else {
+        for (index_t j = 0; j < loop.cols; ++j) to[j & lanes[1].mask] += from[j & lanes[0].mask];
+      }
+    }
+  });
+  if (recorded) {
+    auto* node = new SumNode<T>(kept);
+    const TensorRef<T> outs[] = {out};
+    record<T>(Ref<Node<T>>(node), inputs, outs);
+    node->start();
+    if (AnomalyMode::active()) check_anomaly<T>(*node, *out);
+  }
+  return Variable<T>(out);
+}
+
+template <class T>
+Variable<T> fit_to(const Variable<T>& x, const Shape& shape) {
+  if (x.shape() == shape) return x;
+  if (x.size() == 1 && x.rank() <= shape.rank()) {
+    return apply_compiled(ScalarOp::add, {x, Variable<T>(shape, T{0})});
+  }
+  return sum_to(x, shape);
+}
+
+Shape kept_shape(const char* op, const Shape& shape, const Axes& axes) {
+  Shape kept = shape;
+  std::vector<char> seen(static_cast<std::size_t>(shape.rank()), 0);
+  for (int axis : axes) {
+    const int a = normalise_axis(op, axis, shape.rank());
+    if (seen[static_cast<std::size_t>(a)]++) fail<IndexError>("{}: axis {} is named twice", op, axis);
+    kept = kept.with(a, 1);
+  }
+  if (axes.empty())
+    for (int a = 0; a < shape.rank(); ++a) kept = kept.with(a, 1);
+  return kept;
+}
+
+Shape dropped_shape(const Shape& shape, const Axes& axes) {
+  std::vector<char> drop(static_cast<std::size_t>(shape.rank()), axes.empty());
+  for (int axis : axes) drop[static_cast<std::size_t>(axis < 0 ? axis + shape.rank() : axis)] = 1;
+  std::vector<index_t> extents;
+  for (int a = 0; a < shape.rank(); ++a)
+    if (!drop[static_cast<std::size_t>(a)]) extents.push_back(shape[a]);
+  return Shape(extents.begin(), extents.end());
+}
+
+}  // namespace detail
+
+template <class T>
+Variable<T> sum(const Variable<T>& x, const Axes& axes, bool keepdims) {
+  if (!x) detail::fail_empty("sum", 0);
+  const Shape kept = detail::kept_shape("sum", x.shape(), axes);
+  return detail::sum_to(x, kept, keepdims ? kept : detail::dropped_shape(x.shape(), axes));
+}
+
+template <class T>
+Variable<T> mean(const Variable<T>& x, const Axes& axes, bool keepdims) {
+  if (!x) detail::fail_empty("mean", 0);
+  const Shape kept = detail::kept_shape("mean", x.shape(), axes);
+  if (x.size() == 0 && kept.size() > 0) {
+    fail<UsageError>("mean: {} has no elements; check for that first", x.shape().str());
+  }
+  const double share = x.size() == 0 ? 1 : static_cast<double>(kept.size()) / static_cast<double>(x.size());
+  return sum(x, axes, keepdims) * share;
+}
+
+#define UNROLL_INSTANTIATE(T)                                                          \
+  template Variable<T> detail::sum_to(const Variable<T>&, const Shape&, const Shape&); \
+  template Variable<T> detail::fit_to(const Variable<T>&, const Shape&);               \
+  template Variable<T> sum(const Variable<T>&, const Axes&, bool);                     \
+  template Variable<T> mean(const Variable<T>&, const Axes&, bool);
+UNROLL_INSTANTIATE(float)
+UNROLL_INSTANTIATE(double)
+
+}  // namespace unroll

@@ -1,0 +1,145 @@
+#pragma once  // internal
+/// \file Kernels over the rows of a matrix, a batch of elements at a time, and arrays seen as such.
+
+#include <limits>
+
+#include "unroll/autograd/permute.hpp"
+#include "unroll/autograd/reduce.hpp"
+#include "unroll/autograd/views.hpp"
+#include "unroll/detail/autograd/fused/simd.hpp"
+
+namespace unroll::detail {
+
+/// An array whose last axes are reduced: `count` rows of `cols` elements, in one piece.
+template <class T>
+struct RowMatrix {
+  Variable<T> x;
+  index_t count = 0, cols = 0;
+  Shape kept;  ///< the shape of x with the reduced axes 1
+};
+
+/// x with `axes` (none: all) moved to the end where they are not there already.
+template <class T>
+RowMatrix<T> rows_over(const char* op, const Variable<T>& x, const Axes& axes) {
+  const Shape kept = kept_shape(op, x.shape(), axes);
+  std::vector<char> reduced(static_cast<std::size_t>(x.rank()), axes.empty());
+  for (int axis : axes) reduced[static_cast<std::size_t>(axis < 0 ? axis + x.rank() : axis)] = 1;
+  std::vector<int> order;
+  for (char last : {0, 1})
+    for (int a = 0; a < x.rank(); ++a)
+      if (reduced[static_cast<std::size_t>(a)] == last) order.push_back(a);
+  bool sorted = true;  // but for axes of one element, which may stand anywhere
+  for (int a = 0, before = -1; a < x.rank(); ++a) {
+    const int from = order[static_cast<std::size_t>(a)];
+    if (x.shape()[from] == 1) continue;
+    sorted = sorted && from > before;
+    before = from;
+  }
+  index_t cols = 1;
+  for (int a = 0; a < x.rank(); ++a)
+    if (reduced[static_cast<std::size_t>(a)]) cols *= x.shape()[a];
+  if (sorted) return {dense(x), kept.size(), cols, kept};
+  std::vector<index_t> extents;
+  for (int a : order) extents.push_back(kept[a]);
+  return {permute(x, order), kept.size(), cols, Shape(extents.begin(), extents.end())};
+}
+
+inline namespace UNROLL_ISA {
+
+/// Calls f(first, n) for each batch of a row; n is the batch's width but perhaps for the last.
+template <class T, class F>
+UNROLL_INLINE void for_blocks(index_t cols, F&& f) {
+  constexpr index_t width = Batch<T>::size;
+  index_t j = 0;
+  for (; j + width <= cols; j += width) f(j, width);
+  if (j < cols) f(j, cols - j);
+}
+
+/// n elements; the other lanes are 0.
+template <class T>
+UNROLL_INLINE Batch<T> load_block(const T* p, index_t n) {
+  return n == static_cast<index_t>(Batch<T>::size) ? Batch<T>::load_unaligned(p) : load_part(p, n);
+}
+/// n elements; the other lanes are `rest`.
+template <class T>
+UNROLL_INLINE Batch<T> load_block(const T* p, index_t n, T rest) {
+  if (n == static_cast<index_t>(Batch<T>::size)) return Batch<T>::load_unaligned(p);
+  alignas(64) static constexpr T lanes[] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+  const Batch<T> number = Batch<T>::load_aligned(lanes);
+  return num::select(num::gt(Batch<T>(static_cast<T>(n)), number), load_part(p, n), Batch<T>(rest));
+}
+template <class T>
+UNROLL_INLINE void store_block(T* p, Batch<T> x, index_t n) {
+  if (n == static_cast<index_t>(Batch<T>::size)) {
+    x.store_unaligned(p);
+  } else {
+    store_part(p, x, n);
+  }
+}
+/// Stores or adds a gradient.
+template <class T>
+UNROLL_INLINE void write_block(T* p, Batch<T> x, index_t n, bool add) {
+  store_block(p, add ? x + load_block(p, n) : x, n);
+}
+
+/// Σ of the batches f(first, n), whose lanes beyond n must be 0. Partial sums are flushed often: one long
+/// float sum would drift; and there are four of them: each addition to one waits for the one before.
+template <class T, class F>
+UNROLL_INLINE T sum_blocks(index_t cols, F&& f) {
+  constexpr index_t width = Batch<T>::size, stretch = 4096;
+  T total{0};
+  for (index_t begin = 0; begin < cols; begin += stretch) {
+    const index_t end = cols - begin < stretch ? cols : begin + stretch;
+    Batch<T> sums[4] = {Batch<T>(T{0}), Batch<T>(T{0}), Batch<T>(T{0}), Batch<T>(T{0})};
+    index_t j = begin;
+    for (; j + 4 * width <= end; j += 4 * width)
+      for (int p = 0; p < 4; ++p) sums[p] += f(j + p * width, width);
+    for_blocks<T>(
+        end - j, [&](index_t i, index_t n) __attribute__((always_inline)) { sums[0] += f(j + i, n); });
+    total += num::sum((sums[0] + sums[1]) + (sums[2] + sums[3]));
+  }
+  return total;
+}
+
+template <class T>
+UNROLL_INLINE T largest_lane(Batch<T> x) {
+#ifdef UNROLL_MASKED_LOADS
+  if constexpr (sizeof(T) == 4) {
+    return _mm512_reduce_max_ps(x);
+  } else {
+    return _mm512_reduce_max_pd(x);
+  }
+#else
+  alignas(64) T lanes[Batch<T>::size];
+  x.store_aligned(lanes);
+  return *std::max_element(lanes, lanes + Batch<T>::size);
+#endif
+}
+
+/// What to subtract before exp: the largest element; 0 where there is none above −∞. NaN is passed over: it
+/// shows in the sum.
+template <class T>
+UNROLL_INLINE T exp_shift(const T* x, index_t cols) {
+  constexpr T lowest = -std::numeric_limits<T>::infinity();
+  Batch<T> most(lowest);
+  for_blocks<T>(
+      cols, [&](index_t j, index_t n) __attribute__((always_inline)) {
+        const Batch<T> v = load_block(x + j, n, lowest);
+        most = num::select(num::gt(v, most), v, most);
+      });
+  const T shift = largest_lane(most);
+  return shift == lowest ? T{0} : shift;
+}
+
+/// Σ exp(x − shift).
+template <class T>
+UNROLL_INLINE T sum_exp(const T* x, index_t cols, T shift) {
+  constexpr T lowest = -std::numeric_limits<T>::infinity();
+  return sum_blocks<T>(
+      cols, [&](index_t j, index_t n) __attribute__((always_inline)) {
+        return num::exp(load_block(x + j, n, lowest) - Batch<T>(shift));
+      });
+}
+
+}  // namespace UNROLL_ISA
+}  // namespace unroll::detail

@@ -1,0 +1,297 @@
+#include "unroll/autograd/views.hpp"
+
+#include "unroll/autograd/functions.hpp"
+#include "unroll/autograd/join.hpp"
+#include "unroll/detail/autograd/base/traffic.hpp"
+
+namespace unroll {
+namespace detail {
+namespace {
+
+// Slices along `axis` of a view that is itself cut into runs: expressible only inside or across whole runs.
+template <class T>
+bool sliceable(const Tensor<T>& t, int axis) {
+  if (t.dense()) return true;
+  if (t.requires_grad && !t.is_view()) return false;
+  const index_t inner = t.shape.product(axis + 1, t.shape.rank());
+  return t.shape[axis] * inner == t.run ||
+         (t.shape.product(0, axis) == 1 && t.run != 0 && inner % t.run == 0);
+}
+
+template <class T>
+TensorRef<T> make_part(ViewNode<T>& op, Tensor<T>& parent, std::size_t k, const Shape& shape) {
+  const GradSlot<T> region = op.region(k, {parent.data, parent.run, parent.pitch, true});
+  return Tensor<T>::alias(parent.storage, region.data, shape, region.run, region.pitch);
+}
+
+// Gives the slices of x along `axis` at `bounds` to take(k, slice); only number `only` where that is ≥ 0.
+template <class T, class F>
+void cut(const char* op, const Variable<T>& x, int axis, PoolVector<index_t> bounds, bool squeeze,
+         index_t only, F&& take) {
+  const Variable<T> parent = sliceable(*x.tensor(), axis) ? x : dense(x);
+  Tensor<T>* const inputs[] = {parent.tensor()};
+  const bool recorded = begin_op<T>(op, inputs);
+  const Ref<ViewNode<T>> node(new ViewNode<T>(op, parent.shape(), axis, std::move(bounds), squeeze));
+  if (recorded) {
+    record<T>(Ref<Node<T>>(node.get()), inputs, {});
+    node->start();
+  } else {
+    node->connect(inputs, {});
+  }
+  Shape shape;
+  index_t extent = -1;  // that `shape` is for: equal parts have one
+  for (std::size_t k = 0; k < node->parts(); ++k) {
+    if (only >= 0 && k != static_cast<std::size_t>(only)) continue;
+    if (node->extent(k) != extent) {
+      extent = node->extent(k);
+      shape = node->part_shape(k);
+    }
+    TensorRef<T> part = make_part(*node, *parent.tensor(), k, shape);
+    if (recorded) {
+      part->grad_place = GradPlace::in_parent;
+      node->adopt(k, part);
+    }
+    take(k, Variable<T>(std::move(part)));
+  }
+}
+
+}  // namespace
+
+template <class T>
+std::vector<Variable<T>> view_parts(const char* op, const Variable<T>& x, int axis,
+                                    PoolVector<index_t> bounds, bool squeeze, index_t only) {
+  std::vector<Variable<T>> parts;
+  cut(op, x, axis, std::move(bounds), squeeze, only,
+      [&](std::size_t, Variable<T> part) { parts.push_back(std::move(part)); });
+  return parts;
+}
+
+// 0, 1, …, n
+PoolVector<index_t> each(index_t n) {
+  PoolVector<index_t> bounds(static_cast<std::size_t>(n + 1));
+  for (index_t t = 0; t <= n; ++t) bounds[static_cast<std::size_t>(t)] = t;
+  return bounds;
+}
+
+template <class T>
+LazyUnbind<T>::LazyUnbind(Variable<T> x) : LazyUnbind(x, each(x.shape()[0]), true) {}
+template <class T>
+LazyUnbind<T>::LazyUnbind(Variable<T> x, PoolVector<index_t> bounds)
+    : LazyUnbind(std::move(x), std::move(bounds), false) {}
+
+template <class T>
+LazyUnbind<T>::LazyUnbind(Variable<T> x, PoolVector<index_t> bounds, bool squeeze)
+    : count_(static_cast<index_t>(bounds.size()) - 1) {
+  Tensor<T>* const inputs[] = {x.tensor()};
+  const bool recorded = begin_op<T>("unbind", inputs);
+  node_ = Ref<ViewNode<T>>(new ViewNode<T>("unbind", x.shape(), 0, std::move(bounds), squeeze));
+  if (recorded) {
+    record<T>(Ref<Node<T>>(node_.get()), inputs, {});
+    node_->start();
+  } else {
+    node_->connect(inputs, {});
+    x_ = std::move(x);
+  }
+}
+
+template <class T>
+Variable<T> LazyUnbind<T>::operator()(index_t t, bool donate) {
+  const auto k = static_cast<std::size_t>(t);
+  if (Tensor<T>* alive = node_->output(k)) return Variable<T>(TensorRef<T>(alive));
+  Tensor<T>& parent = node_->input(0);
+  TensorRef<T> part = make_part(*node_, parent, k, node_->part_shape(k));
+  if (!x_) {
+    node_->adopt(k, part);
+    part->grad_place = GradPlace::in_parent;
+    part->donatable = donate && parent.refs == 1 && parent.creator && parent.creator->recomputable();
+  }
+  return Variable<T>(std::move(part));
+}
+
+}  // namespace detail
+
+namespace {
+
+// The bounds of `parts` equal pieces along `axis`, which is made non-negative.
+template <class T>
+detail::PoolVector<index_t> equal_parts(const Variable<T>& x, index_t parts, int& axis) {
+  if (!x) detail::fail_empty("chunk", 0);
+  axis = normalise_axis("chunk", axis, x.rank());
+  const index_t extent = x.shape()[axis];
+  if (parts < 1 || extent % parts != 0) {
+    fail<ShapeError>("chunk: axis {} of {} cannot be cut into {} equal parts", axis, x.shape().str(), parts);
+  }
+  detail::PoolVector<index_t> bounds(static_cast<std::size_t>(parts + 1));
+  for (index_t k = 0; k <= parts; ++k) bounds[static_cast<std::size_t>(k)] = k * (extent / parts);
+  return bounds;
+}
+
+}  // namespace
+
+template <class T>
+std::vector<Variable<T>> chunk(const Variable<T>& x, index_t parts, int axis) {
+  detail::PoolVector<index_t> bounds = equal_parts(x, parts, axis);
+  return detail::view_parts("chunk", x, axis, std::move(bounds), false);
+}
+
+template <std::size_t N, class T>
+std::array<Variable<T>, N> chunk(const Variable<T>& x, int axis) {
+  detail::PoolVector<index_t> bounds = equal_parts(x, static_cast<index_t>(N), axis);
+  std::array<Variable<T>, N> parts;
+  detail::cut("chunk", x, axis, std::move(bounds), false, -1,
+              [&](std::size_t k, Variable<T> part) { parts[k] = std::move(part); });
+  return parts;
+}
+
+template <class T>
+std::vector<Variable<T>> unbind(const Variable<T>& x, int axis) {
+  if (!x) detail::fail_empty("unbind", 0);
+  axis = normalise_axis("unbind", axis, x.rank());
+  const index_t extent = x.shape()[axis];
+  detail::PoolVector<index_t> bounds(static_cast<std::size_t>(extent + 1));
+  for (index_t k = 0; k <= extent; ++k) bounds[static_cast<std::size_t>(k)] = k;
+  return detail::view_parts("unbind", x, axis, std::move(bounds), true);
+}
+
+namespace {
+
+// A bound as Python counts it, checked.
+index_t bound(const char* what, index_t value, index_t extent, const Shape& shape, int axis) {
+  const index_t b = value == to_end ? extent : value < 0 ? value + extent : value;
+  if (b < 0 || b > extent) {
+    fail<IndexError>("slice: {} {} is outside axis {} of {}", what, value, axis, shape.str());
+  }
+  return b;
+}
+
+}  // namespace
+
+template <class T>
+Variable<T> slice(const Variable<T>& x, int axis, index_t begin, index_t end, index_t step) {
+  if (!x) detail::fail_empty("slice", 0);
+  axis = normalise_axis("slice", axis, x.rank());
+  const index_t extent = x.shape()[axis];
+  if (step < 1) fail<IndexError>("slice: the step must be at least 1; got {}", step);
+  const index_t from = bound("begin", begin, extent, x.shape(), axis);
+  const index_t to = std::max(from, bound("end", end, extent, x.shape(), axis));
+  if (step > 1) {
+    std::vector<Variable<T>> picked;
+    for (index_t i = from; i < to; i += step) picked.push_back(slice(x, axis, i, i + 1));
+    return picked.empty() ? slice(x, axis, from, from) : concat(picked, axis);
+  }
+  if (from == 0 && to == extent) return x;
+  detail::PoolVector<index_t> bounds = {0, from, to, extent};
+  return detail::view_parts("slice", x, axis, std::move(bounds), false, 1)[0];
+}
+
+template <class T>
+Variable<T> select(const Variable<T>& x, int axis, index_t index) {
+  if (!x) detail::fail_empty("select", 0);
+  axis = normalise_axis("select", axis, x.rank());
+  const index_t extent = x.shape()[axis];
+  const index_t i = index < 0 ? index + extent : index;
+  if (i < 0 || i >= extent)
+    fail<IndexError>("select: index {} is outside axis {} of {}", index, axis, x.shape().str());
+  detail::PoolVector<index_t> bounds = {0, i, i + 1, extent};
+  return detail::view_parts("select", x, axis, std::move(bounds), true, 1)[0];
+}
+
+template <class T>
+Variable<T> reshape(const Variable<T>& x, const Shape& shape) {
+  using detail::Tensor;
+  if (!x) detail::fail_empty("reshape", 0);
+  if (shape.size() != x.size()) {
+    fail<ShapeError>("reshape: {} has {} elements, {} has {}", x.shape().str(), x.size(), shape.str(),
+                     shape.size());
+  }
+  if (shape == x.shape()) return x;
+  const Variable<T> parent = dense(x);
+  Tensor<T>* const inputs[] = {parent.tensor()};
+  const bool recorded = detail::begin_op<T>("reshape", inputs);
+  const Tensor<T>& t = *parent.tensor();
+  detail::TensorRef<T> part = Tensor<T>::alias(t.storage, t.data, shape, shape.size(), shape.size());
+  if (recorded) {
+    part->grad_place = detail::GradPlace::in_parent;
+    const detail::TensorRef<T> outputs[] = {part};
+    auto* node = new detail::ViewNode<T>(t.shape, shape);
+    detail::record<T>(detail::Ref<detail::Node<T>>(node), inputs, outputs);
+    node->start();
+  }
+  return Variable<T>(std::move(part));
+}
+
+template <class T>
+Variable<T> reshape(const Variable<T>& x, std::initializer_list<index_t> extents) {
+  if (!x) detail::fail_empty("reshape", 0);
+  std::vector<index_t> e(extents);
+  index_t known = 1, open = -1;
+  for (std::size_t k = 0; k < e.size(); ++k) {
+    if (e[k] != -1) {
+      known *= e[k];
+    } else if (open >= 0) {
+      fail<ShapeError>("reshape: only one extent may be -1");
+    } else {
+      open = static_cast<index_t>(k);
+    }
+  }
+  if (open >= 0) {
+    if (known <= 0 || x.size() % known != 0) {
+      fail<ShapeError>("reshape: {} has {} elements, not a multiple of {}", x.shape().str(), x.size(), known);
+    }
+    e[static_cast<std::size_t>(open)] = x.size() / known;
+  }
+  return reshape(x, Shape(e.begin(), e.end()));
+}
+
+template <class T>
+Variable<T> dense(const Variable<T>& x) {
+  if (!x) detail::fail_empty("dense", 0);
+  if (x.tensor()->dense()) return x;
+  detail::current_traffic.copied += detail::bytes_of<T>(x.size());
+  return fuse([](auto a) { return a; }, x);
+}
+
+#define UNROLL_INSTANTIATE(T)                                                                \
+  template std::vector<Variable<T>> chunk(const Variable<T>&, index_t, int);                 \
+  template std::array<Variable<T>, 2> chunk<2>(const Variable<T>&, int);                     \
+  template std::array<Variable<T>, 3> chunk<3>(const Variable<T>&, int);                     \
+  template std::array<Variable<T>, 4> chunk<4>(const Variable<T>&, int);                     \
+  template std::array<Variable<T>, 5> chunk<5>(const Variable<T>&, int);                     \
+  template std::array<Variable<T>, 6> chunk<6>(const Variable<T>&, int);                     \
+  template std::array<Variable<T>, 8> chunk<8>(const Variable<T>&, int);                     \
+  template std::vector<Variable<T>> unbind(const Variable<T>&, int);                         \
+  template Variable<T> slice(const Variable<T>&, int, index_t, index_t, index_t);            \
+  template Variable<T> select(const Variable<T>&, int, index_t);                             \
+  template Variable<T> reshape(const Variable<T>&, const Shape&);                            \
+  template Variable<T> reshape(const Variable<T>&, std::initializer_list<index_t>);          \
+  template Variable<T> dense(const Variable<T>&);                                            \
+  template class detail::LazyUnbind<T>;                                                      \
+  template std::vector<Variable<T>> detail::view_parts(const char*, const Variable<T>&, int, \
+                                                       detail::PoolVector<index_t>, bool, index_t);
+UNROLL_INSTANTIATE(float)
+UNROLL_INSTANTIATE(double)
+
+// --- the recorded backward of views, which needs concat
+// ------------------------------------------------------
+
+namespace detail {
+
+template <class T>
+std::vector<Variable<T>> ViewNode<T>::emit(const std::vector<Variable<T>>& dy) {
+  const Tensor<T>& parent = this->input(0);
+  if (reshapes_) return {reshape(dy[0], parent.shape)};
+  std::vector<Variable<T>> pieces;
+  for (std::size_t k = 0; k < parts(); ++k) {
+    const Shape shape = parent.shape.with(axis_, bounds_[k + 1] - bounds_[k]);
+    if (shape[axis_] == 0) continue;
+    pieces.push_back(dy[k] ? reshape(dy[k], shape) : Variable<T>(shape, T{0}));
+  }
+  if (pieces.empty()) return {Variable<T>(parent.shape, T{0})};
+  return {concat(pieces, axis_)};
+}
+
+template std::vector<Variable<float>> ViewNode<float>::emit(const std::vector<Variable<float>>&);
+template std::vector<Variable<double>> ViewNode<double>::emit(const std::vector<Variable<double>>&);
+
+}  // namespace detail
+}  // namespace unroll

@@ -1,0 +1,162 @@
+#pragma once
+/// \file Derivatives of functions: products with the Jacobian from either side, the Jacobian itself, and
+/// products with the Hessian.
+///
+/// Each takes a function of a std::vector<Variable<T>> that returns one Variable, an expression, or a vector
+/// or array of Variables; or, more shortly, a function of one Variable, with one Variable for each further
+/// argument. Inputs that require a gradient are handed to the function themselves, so that it may also read
+/// them as captured handles (the parameters of a module, say); the others are replaced by leaves of equal
+/// value. Stored gradients are neither read nor changed.
+
+#include <memory>
+#include <type_traits>
+#include <vector>
+
+#include "unroll/autograd/variable.hpp"
+
+namespace unroll {
+
+struct DerivativeOptions {
+  /// Record the results, so that they can be differentiated again with respect to the inputs that require a
+  /// gradient.
+  bool create_graph = false;
+};
+
+/// The values of a function and their product with a derivative: `auto [y, g] = vjp(f, x, v);`.
+template <class T>
+struct Product {
+  Variable<T> value, product;
+};
+template <class T>
+struct Products {
+  std::vector<Variable<T>> values, products;
+};
+
+namespace detail {
+
+template <class T>
+using Variables = std::vector<Variable<T>>;
+
+template <class T, class Y>
+Variables<T> as_vector(Y y) {
+  if constexpr (std::is_convertible_v<Y, Variable<T>>) {
+    return {Variable<T>(std::move(y))};
+  } else {
+    return Variables<T>(std::begin(y), std::end(y));
+  }
+}
+
+/// A reference to a function that returns one Variable, an expression or several Variables, as one that
+/// returns a vector. For parameters alone: it does not own the function, as std::function would, which is
+/// much more to compile for each lambda.
+template <class T>
+class VectorFunction {
+ public:
+  template <class F, class = std::enable_if_t<std::is_invocable_v<const F&, const Variables<T>&>>>
+  VectorFunction(const F& f)
+      : f_(reinterpret_cast<const void*>(std::addressof(f))), call_([](const void* g, const Variables<T>& x) {
+          return as_vector<T>((*reinterpret_cast<const F*>(const_cast<void*>(g)))(x));
+        }) {}
+
+  Variables<T> operator()(const Variables<T>& inputs) const { return call_(f_, inputs); }
+
+ private:
+  const void* f_;
+  Variables<T> (*call_)(const void*, const Variables<T>&);
+};
+
+/// A function of one Variable as one of a vector.
+template <class T, class F>
+auto unary_function(const F& f) {
+  return [&f](const Variables<T>& inputs) { return f(inputs[0]); };
+}
+
+template <class T>
+Products<T> run_vjp(const VectorFunction<T>& f, const Variables<T>& inputs, const Variables<T>& seeds,
+                    const DerivativeOptions& options);
+template <class T>
+Products<T> run_jvp(const VectorFunction<T>& f, const Variables<T>& inputs, const Variables<T>& tangents,
+                    const DerivativeOptions& options);
+template <class T>
+Products<T> run_hvp(const VectorFunction<T>& f, const Variables<T>& inputs, const Variables<T>& vectors,
+                    const DerivativeOptions& options);
+template <class T>
+std::vector<Variables<T>> run_jacobian(const VectorFunction<T>& f, const Variables<T>& inputs,
+                                       const DerivativeOptions& options);
+/// The only value and product. Errors: UsageError naming `what` where the function has several values.
+template <class T>
+Product<T> only(const char* what, Products<T> all);
+
+template <class T>
+using Same = std::type_identity_t<T>;  // takes no part in the deduction of T
+
+}  // namespace detail
+
+/// What:   y = f(x) and the vector–Jacobian product Σ_k v_k · ∂y_k/∂x_j for each input x_j: reverse mode.
+/// Shapes: v_k as y_k; product j as x_j.
+/// Errors: ShapeError and UsageError for seeds that do not fit; UsageError inside NoGrad, which hides f.
+/// Cost:   one forward and one backward pass.
+template <class F, class T>
+Products<T> vjp(const F& f, const std::vector<Variable<T>>& x,
+                const detail::Same<std::vector<Variable<T>>>& v, const DerivativeOptions& options = {}) {
+  return detail::run_vjp(detail::VectorFunction<T>(f), x, v, options);
+}
+template <class F, class T>
+Product<T> vjp(const F& f, const Variable<T>& x, const detail::Same<Variable<T>>& v,
+               const DerivativeOptions& options = {}) {
+  return detail::only("vjp", detail::run_vjp<T>(detail::unary_function<T>(f), {x}, {v}, options));
+}
+
+/// What:   y = f(x) and the Jacobian–vector product Σ_j ∂y_k/∂x_j · v_j for each output y_k: forward mode.
+///         The vector–Jacobian product is linear in its seed; its derivative in the seed is this product,
+///         exactly, from the same rules of the ops.
+/// Shapes: v_j as x_j; product k as y_k.
+/// Errors: as vjp; UsageError for an op that has no second derivative, such as a custom_op without as_ops.
+/// Cost:   one forward, one recorded backward and one backward pass through that: the products of three
+///         to four forward passes in a recurrent layer. Memory: the tapes of f and of its backward pass.
+template <class F, class T>
+Products<T> jvp(const F& f, const std::vector<Variable<T>>& x,
+                const detail::Same<std::vector<Variable<T>>>& v, const DerivativeOptions& options = {}) {
+  return detail::run_jvp(detail::VectorFunction<T>(f), x, v, options);
+}
+template <class F, class T>
+Product<T> jvp(const F& f, const Variable<T>& x, const detail::Same<Variable<T>>& v,
+               const DerivativeOptions& options = {}) {
+  return detail::only("jvp", detail::run_jvp<T>(detail::unary_function<T>(f), {x}, {v}, options));
+}
+
+/// What:   y = f(x), a scalar, and the Hessian–vector product Σ_i ∂²y/∂x_j∂x_i · v_i for each input x_j.
+/// Shapes: y of size 1; v_i and product i as x_i.
+/// Errors: as jvp; UsageError where f has not one value of size 1.
+/// Cost:   as jvp, but the products of four to seven forward passes; the Hessian itself is never formed.
+/// Source: Pearlmutter 1994, here as the gradient of the product of the gradient with v.
+template <class F, class T>
+Products<T> hvp(const F& f, const std::vector<Variable<T>>& x,
+                const detail::Same<std::vector<Variable<T>>>& v, const DerivativeOptions& options = {}) {
+  return detail::run_hvp(detail::VectorFunction<T>(f), x, v, options);
+}
+template <class F, class T>
+Product<T> hvp(const F& f, const Variable<T>& x, const detail::Same<Variable<T>>& v,
+               const DerivativeOptions& options = {}) {
+  return detail::only("hvp", detail::run_hvp<T>(detail::unary_function<T>(f), {x}, {v}, options));
+}
+
+/// What:   ∂y_k/∂x_j for each output y_k = f(x)_k (first index) and input x_j (second index).
+/// Shapes: the extents of y_k followed by those of x_j, at most 5 together.
+/// Errors: as vjp; ShapeError for a rank above 5.
+/// Cost:   one forward pass, and one backward pass for each element of the outputs.
+template <class F, class T>
+std::vector<std::vector<Variable<T>>> jacobian(const F& f, const std::vector<Variable<T>>& x,
+                                               const DerivativeOptions& options = {}) {
+  return detail::run_jacobian(detail::VectorFunction<T>(f), x, options);
+}
+/// The same for one input and one output. Errors: UsageError, too, where f has several values.
+template <class F, class T>
+Variable<T> jacobian(const F& f, const Variable<T>& x, const DerivativeOptions& options = {}) {
+  auto all = detail::run_jacobian<T>(detail::unary_function<T>(f), {x}, options);
+  if (all.size() != 1)
+    fail<UsageError>("jacobian: need one output; got {}; give a vector of inputs", all.size());
+  return all[0][0];
+}
+
+}  // namespace unroll

@@ -1,0 +1,39 @@
+#pragma once
+/// \file The linear layer.
+
+#include "unroll/autograd/linear.hpp"
+#include "unroll/layers/default_generator.hpp"
+
+namespace unroll {
+
+struct LinearOptions {
+  bool bias = true;
+};
+
+/// What:   y = x Wᵀ + b.
+/// Shapes: x (…, I) → (…, O); weight (O, I), bias (O,) or empty.
+/// Init:   U(−1/√I, 1/√I) for both, as PyTorch does.
+/// Errors: ShapeError for sizes below 1, and as linear().
+template <class T = float>
+class Linear {
+ public:
+  using value_type = T;
+  Variable<T> weight, bias;
+
+  Linear() = default;
+  Linear(index_t inputs, index_t outputs, const LinearOptions& options = {},
+         Generator& rng = default_generator());
+
+  Variable<T> operator()(const Variable<T>& x) const { return linear(x, weight, bias); }
+
+  template <class V>
+  void visit(V&& v) {
+    v("weight", weight);
+    v("bias", bias);
+  }
+};
+
+extern template class Linear<float>;
+extern template class Linear<double>;
+
+}  // namespace unroll

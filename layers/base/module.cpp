@@ -1,0 +1,105 @@
+#include "unroll/layers/module.hpp"
+
+#include <algorithm>
+#include <unordered_map>
+#include <unordered_set>
+
+namespace unroll::detail {
+
+bool below(std::string_view name, std::string_view prefix) {
+  if (prefix.ends_with('.')) prefix.remove_suffix(1);
+  if (prefix.empty() || name == prefix) return true;
+  return name.starts_with(prefix) && name[prefix.size()] == '.';
+}
+
+template <class T>
+std::string Lister<T>::path_of(std::string_view name) const {
+  return prefix_ + std::string(name);
+}
+
+template <class T>
+void Lister<T>::add(std::string_view name, const Place& at) const {
+  list_.push_back({path_of(name), at});
+}
+
+template <class T>
+Lister<T> Lister<T>::below(const std::string& path) const {
+  return Lister(list_, path.empty() ? "" : path + ".", with_costs_);
+}
+
+template <class T>
+std::vector<NamedParameter<T>> parameters_of(const Members<T>& members) {
+  std::vector<NamedParameter<T>> result;
+  std::unordered_set<const Tensor<T>*> seen;
+  for (const Member<T>& member : members) {
+    const auto* at = std::get_if<Variable<T>*>(&member.at);
+    if (!at || !**at || !seen.insert((*at)->tensor()).second) continue;
+    if (member.name.size() > (*at)->name().size()) (*at)->set_name(member.name);
+    result.push_back({member.name, **at});
+  }
+  return result;
+}
+
+template <class T>
+std::vector<NamedParameter<T>> pick(std::vector<NamedParameter<T>> all,
+                                    const std::function<bool(std::string_view)>& which) {
+  std::erase_if(all, [&](const auto& p) { return !which(p.name); });
+  return all;
+}
+
+template <class T>
+std::vector<NamedParameter<T>> pick(std::vector<NamedParameter<T>> all, std::string_view prefix) {
+  std::string names;
+  for (const auto& p : all) names += (names.empty() ? "" : ", ") + p.name;
+  auto picked = pick(std::move(all), [&](std::string_view name) { return below(name, prefix); });
+  if (picked.empty() && !prefix.empty()) {
+    fail<UsageError>("parameters: none is called or lies below \"{}\"; there are: {}", prefix, names);
+  }
+  return picked;
+}
+
+template <class T>
+void set_training(const Members<T>& members, bool on) {
+  for (const Member<T>& member : members) {
+    if (auto* flag = std::get_if<bool*>(&member.at)) **flag = on;
+  }
+}
+
+template <class T>
+void set_requires_grad(const std::vector<NamedParameter<T>>& parameters, bool on) {
+  for (auto p : parameters) {
+    p.variable.requires_grad(on);
+    if (!on) p.variable.zero_grad();
+  }
+}
+
+template <class T>
+void separate(const Members<T>& members) {
+  std::unordered_map<const Tensor<T>*, Variable<T>> copies;
+  for (const Member<T>& member : members) {
+    auto* at = std::get_if<Variable<T>*>(&member.at);
+    if (!at || !**at) continue;
+    Variable<T>& original = **at;
+    Variable<T>& copy = copies[original.tensor()];
+    if (!copy) {
+      copy = original.copy();
+      copy.requires_grad(original.requires_grad());
+      if (!original.name().empty()) copy.set_name(original.name());
+    }
+    original = copy;
+  }
+}
+
+#define UNROLL_INSTANTIATE(T)                                                                     \
+  template class Lister<T>;                                                                       \
+  template std::vector<NamedParameter<T>> parameters_of(const Members<T>&);                       \
+  template std::vector<NamedParameter<T>> pick(std::vector<NamedParameter<T>>,                    \
+                                               const std::function<bool(std::string_view)>&);     \
+  template std::vector<NamedParameter<T>> pick(std::vector<NamedParameter<T>>, std::string_view); \
+  template void set_training(const Members<T>&, bool);                                            \
+  template void set_requires_grad(const std::vector<NamedParameter<T>>&, bool);                   \
+  template void separate(const Members<T>&);
+UNROLL_INSTANTIATE(float)
+UNROLL_INSTANTIATE(double)
+
+}  // namespace unroll::detail

@@ -1,0 +1,231 @@
+#pragma once
+/// \file Modules: anything that shows its members by name, and what can be done to all of them.
+
+#include <concepts>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "unroll/autograd/random.hpp"
+#include "unroll/autograd/variable.hpp"
+
+namespace unroll {
+
+namespace detail {
+struct MemberProbe {
+  void operator()(std::string_view, auto&) const {}
+};
+}  // namespace detail
+
+/// A copyable type that shows its members in order:
+///
+///     template <class V>
+///     void visit(V&& v) { v("embedding", embedding), v("lstm", lstm), v("training", training); }
+///
+/// A member is a Variable (a parameter; an empty one is absent), a module, a std::vector or std::array of
+/// these, the bool that train() and eval() set, or a std::uint64_t or RandomKey that belongs in a checkpoint.
+/// Names of members of members are joined: "lstm.weight_ih_l0", "blocks.0.weight". A copy of a module shares
+/// its parameters; clone() does not. Modules of double say so: `using value_type = double;`.
+///
+/// For summary(), where it does not follow from the parameters, a module may have `index_t multiply_adds()
+/// const` (for one time step of one sequence, with its members; else O·I for each matrix (O, I)) and `index_t
+/// state_size() const` (numbers carried from step to step; else 0).
+template <class M>
+concept Module = std::copy_constructible<M> && requires(M& m, detail::MemberProbe probe) {
+  m.visit(probe);
+};
+
+template <class T>
+struct NamedParameter {
+  std::string name;
+  Variable<T> variable;
+};
+
+namespace detail {
+
+/// A module that states its costs, whose members are the next `members` in the list.
+struct CostMark {
+  index_t multiply_adds = -1;  ///< −1: by the matrices
+  index_t state_size = 0;
+  std::size_t members = 0;
+};
+
+template <class T>
+struct Member {
+  std::string name;
+  std::variant<Variable<T>*, bool*, std::uint64_t*, RandomKey*, CostMark> at;
+};
+template <class T>
+using Members = std::vector<Member<T>>;
+
+template <class M>
+struct ModuleNumber {
+  using type = float;
+};
+template <class M>
+requires requires { typename M::value_type; }
+struct ModuleNumber<M> {
+  using type = typename M::value_type;
+};
+template <class M>
+using module_number = typename ModuleNumber<M>::type;
+
+template <class X>
+concept Sequence = requires(X& x) {
+  x.size();
+  x[0];
+};
+
+/// Lists members; given to visit().
+template <class T>
+class Lister {
+ public:
+  Lister(Members<T>& list, std::string prefix, bool with_costs)
+      : list_(list), prefix_(std::move(prefix)), with_costs_(with_costs) {}
+
+  template <class X>
+  void operator()(std::string_view name, X& member) const {
+    static_assert(!std::is_const_v<X>, "visit() must not be const: members are changed through it");
+    if constexpr (Module<X>) {
+      list_module(path_of(name), member);
+    } else if constexpr (Sequence<X>) {
+      const Lister inner(list_, path_of(name) + ".", with_costs_);
+      for (std::size_t k = 0; k < member.size(); ++k) inner(std::to_string(k), member[k]);
+    } else {
+      static_assert(std::is_constructible_v<Place, X*>,
+                    "a module's member must be a Variable of the module's number type (a module of double "
+                    "says `using value_type = double;`), a module, a vector or array of these, bool, "
+                    "std::uint64_t or RandomKey");
+      add(name, &member);
+    }
+  }
+
+  template <class M>
+  void list_module(const std::string& path, M& module) const {
+    constexpr bool multiplies = requires {
+      { module.multiply_adds() } -> std::same_as<index_t>;
+    };
+    constexpr bool has_state = requires {
+      { module.state_size() } -> std::same_as<index_t>;
+    };
+    const std::size_t mark = list_.size();
+    const bool marked = (multiplies || has_state) && with_costs_;
+    if (marked) list_.push_back({path, cost_mark<multiplies, has_state>(module)});
+    module.visit(below(path));
+    if (marked) std::get<CostMark>(list_[mark].at).members = list_.size() - mark - 1;
+  }
+
+ private:
+  using Place = decltype(Member<T>::at);
+
+  std::string path_of(std::string_view name) const;
+  void add(std::string_view name, const Place& at) const;
+  Lister below(const std::string& path) const;
+
+  template <bool multiplies, bool has_state, class M>
+  static CostMark cost_mark(const M& module) {
+    CostMark mark;
+    if constexpr (multiplies) mark.multiply_adds = module.multiply_adds();
+    if constexpr (has_state) mark.state_size = module.state_size();
+    return mark;
+  }
+
+  Members<T>& list_;
+  std::string prefix_;
+  bool with_costs_;
+};
+
+/// All members of a module and of the modules in it. What only reads them may take a const module.
+template <Module M>
+Members<module_number<M>> members(const M& module, bool with_costs = false) {
+  Members<module_number<M>> list;
+  Lister<module_number<M>>(list, "", with_costs).list_module("", const_cast<M&>(module));
+  return list;
+}
+
+/// Whether `name` is `prefix` or lies below it.
+bool below(std::string_view name, std::string_view prefix);
+
+extern template class Lister<float>;
+extern template class Lister<double>;
+
+template <class T>
+std::vector<NamedParameter<T>> parameters_of(const Members<T>& members);
+template <class T>
+std::vector<NamedParameter<T>> pick(std::vector<NamedParameter<T>> all,
+                                    const std::function<bool(std::string_view)>& which);
+/// Errors: UsageError listing all names if a prefix that is not empty fits none.
+template <class T>
+std::vector<NamedParameter<T>> pick(std::vector<NamedParameter<T>> all, std::string_view prefix);
+template <class T>
+void set_training(const Members<T>& members, bool on);
+template <class T>
+void set_requires_grad(const std::vector<NamedParameter<T>>& parameters, bool on);
+template <class T>
+void separate(const Members<T>& members);
+
+}  // namespace detail
+
+/// The parameters in the order of visit(), frozen ones too; tied ones once, under their first name. The names
+/// are also given to the Variables, for messages; a Variable keeps the longest it was ever listed under.
+template <Module M>
+auto parameters(const M& module) {
+  return detail::parameters_of(detail::members(module));
+}
+/// Those that are called `prefix` or begin with "prefix.". Errors: UsageError listing all names if none does.
+template <Module M>
+auto parameters(const M& module, std::string_view prefix) {
+  return detail::pick(parameters(module), prefix);
+}
+/// Those whose names fulfil `which`; perhaps none.
+template <Module M, std::predicate<std::string_view> F>
+auto parameters(const M& module, F&& which) {
+  return detail::pick(parameters(module), std::function<bool(std::string_view)>(which));
+}
+
+/// The number of elements of all parameters.
+template <Module M>
+index_t count_parameters(const M& module) {
+  index_t count = 0;
+  for (const auto& p : parameters(module)) count += p.variable.size();
+  return count;
+}
+
+/// Sets training mode or evaluation mode in all modules that have one, such as Dropout.
+template <Module M>
+void train(M& module, bool on = true) {
+  detail::set_training(detail::members(module), on);
+}
+template <Module M>
+void eval(M& module) {
+  train(module, false);
+}
+
+/// Excludes parameters from gradients and updates, or includes them again; all of them, or those under a
+/// prefix. Errors: UsageError if there is none under it.
+template <Module M>
+void freeze(M& module, std::string_view prefix = "") {
+  detail::set_requires_grad(parameters(module, prefix), false);
+}
+template <Module M>
+void unfreeze(M& module, std::string_view prefix = "") {
+  detail::set_requires_grad(parameters(module, prefix), true);
+}
+
+template <Module M>
+void zero_grad(const M& module) {
+  for (auto& p : parameters(module)) p.variable.zero_grad();
+}
+
+/// A module with parameters of its own: equal values, names and ties, without gradients and hooks.
+template <Module M>
+M clone(const M& module) {
+  M copy = module;
+  detail::separate(detail::members(copy));
+  return copy;
+}
+
+}  // namespace unroll

@@ -1,0 +1,109 @@
+#pragma once
+/// \file States of recurrent cells: a Variable, or a struct of them with visit().
+
+#include <concepts>
+#include <utility>
+#include <vector>
+
+#include "unroll/autograd/variable.hpp"
+
+namespace unroll {
+
+namespace detail {
+struct AnyVisitor {
+  template <class X>
+  void operator()(const char*, X&) const {}
+};
+template <class S>
+concept VisitedState = requires(S& s, AnyVisitor v) {
+  s.visit(v);
+};
+template <class T>
+void visit_state(Variable<T>& state, auto&& f) {
+  f("h", state);
+}
+template <VisitedState S>
+void visit_state(S& state, auto&& f) {
+  state.visit(f);
+}
+}  // namespace detail
+
+/// The state of cells that carry one array.
+/// Shapes: h (B, H).
+template <class T>
+struct HiddenState {
+  Variable<T> h;
+  template <class V>
+  void visit(V&& v) {
+    v("h", h);
+  }
+};
+
+/// A copy of `state` with f applied to each of its Variables that is not empty.
+template <class S, class F>
+S map_state(S state, F&& f) {
+  detail::visit_state(state, [&](const char*, auto& v) {
+    if (v) v = f(v);
+  });
+  return state;
+}
+
+/// What a cell shows to the outside: the hidden state h, or what the state's output() says.
+template <class T>
+const Variable<T>& output_of(const Variable<T>& state) {
+  return state;
+}
+template <detail::VisitedState S>
+const auto& output_of(const S& state) {
+  if constexpr (requires { state.output(); }) {
+    return state.output();
+  } else {
+    return state.h;
+  }
+}
+
+namespace detail {
+
+/// The number type of a state.
+template <class S>
+using state_number = typename std::decay_t<decltype(output_of(std::declval<const S&>()))>::value_type;
+
+/// The Variables of a state, in the order of visit(), without empty ones.
+template <class S>
+std::vector<Variable<state_number<S>>> members_of(S state) {
+  std::vector<Variable<state_number<S>>> members;
+  visit_state(state, [&](const char*, auto& v) {
+    if (v) members.push_back(std::move(v));
+  });
+  return members;
+}
+/// Which of these members is h.
+template <class S>
+std::size_t output_number(const S& state) {
+  S copy = state;
+  std::size_t m = 0, output = 0;
+  visit_state(copy, [&](const char*, auto& v) {
+    if (&v == &output_of(copy)) output = m;
+    m += v ? 1 : 0;
+  });
+  return output;
+}
+/// `state` with other values in its members that are not empty.
+template <class S>
+S with_members(S state, const std::vector<Variable<state_number<S>>>& members) {
+  std::size_t m = 0;
+  visit_state(state, [&](const char*, auto& v) {
+    if (v) v = members[m++];
+  });
+  return state;
+}
+
+}  // namespace detail
+
+/// The same values as constants: cuts the gradient, as truncated BPTT does between windows.
+template <class S>
+S detach_state(const S& state) {
+  return map_state(state, [](const auto& v) { return v.detach(); });
+}
+
+}  // namespace unroll

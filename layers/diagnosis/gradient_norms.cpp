@@ -1,0 +1,69 @@
+#include "unroll/layers/gradient_norms.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+namespace unroll {
+
+template <class T>
+void GradientNorms<T>::see(const detail::Place& place, const std::vector<Variable<T>>& state) {
+  const detail::Recurrence& run = *place.run;
+  auto at = std::find_if(seen_.begin(), seen_.end(), [&](const Seen& s) { return s.run == place.run; });
+  if (at == seen_.end()) {
+    for (const std::string& member : run.members) seen_.push_back({place.run, member, {}, run.keeps_states});
+    at = seen_.end() - static_cast<std::ptrdiff_t>(run.members.size());
+  }
+  for (const Variable<T>& v : state) {
+    at->on_tape = at->on_tape && v.requires_grad();
+    if (at->on_tape) at->states.push_back(v);
+    ++at;
+  }
+}
+
+template <class T>
+std::vector<typename GradientNorms<T>::Series> GradientNorms<T>::per_step(const Variable<T>& loss) const {
+  std::vector<Variable<T>> states;
+  for (const Seen& s : seen_) {
+    if (!s.on_tape)
+      fail<UsageError>(
+          "gradient norms: the states of {} are not on the tape; scan without NoGrad and "
+          "without recomputation",
+          s.run->path.empty() ? "scan" : s.run->path);
+    states.insert(states.end(), s.states.begin(), s.states.end());
+  }
+  if (states.empty()) fail<UsageError>("gradient norms: no states were seen; run a layer or scan first");
+  const std::vector<Variable<T>> gradients = grad<T>({loss}, states, {.retain_graph = true});
+  std::vector<Series> result;
+  auto g = gradients.begin();
+  for (const Seen& s : seen_) {
+    Series series{s.run->path, s.member, {}};
+    for (std::size_t t = 0; t < s.states.size(); ++t, ++g) {
+      double squares = 0;
+      for (index_t i = 0; i < g->size(); ++i) squares += static_cast<double>(g->data()[i]) * g->data()[i];
+      series.norms.push_back(std::sqrt(squares));
+    }
+    result.push_back(std::move(series));
+  }
+  return result;
+}
+
+template <class T>
+std::vector<typename GradientNorms<T>::Series> GradientNorms<T>::per_lag(const Variable<T>& loss,
+                                                                         index_t step) const {
+  for (const Seen& s : seen_) {
+    const auto steps = static_cast<index_t>(s.states.size());
+    if (step < -1 || step >= steps)
+      fail<IndexError>("gradient norms: need a step in 0 … {}, or −1; got {}", steps - 1, step);
+  }
+  std::vector<Series> result = per_step(loss);
+  for (Series& s : result) {
+    if (step >= 0) s.norms.resize(static_cast<std::size_t>(step) + 1);
+    std::reverse(s.norms.begin(), s.norms.end());
+  }
+  return result;
+}
+
+template class GradientNorms<float>;
+template class GradientNorms<double>;
+
+}  // namespace unroll

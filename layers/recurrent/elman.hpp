@@ -1,0 +1,54 @@
+#pragma once
+/// \file The layers of Elman cells: `Elman rnn(I, H, {.layers = 2});`, `Elman rnn(I, H, Relu{});`, `Irnn`.
+
+#include "unroll/layers/elman_cell.hpp"
+#include "unroll/layers/recurrent.hpp"
+
+namespace unroll {
+
+/// See Recurrent and ElmanCell. `auto [y, h] = rnn(x);`
+template <class T = float, Activation<T> F = Tanh>
+class Elman : public Recurrent<ElmanCell<T, F>> {
+ public:
+  Elman() = default;
+  Elman(index_t input, index_t hidden, const RecurrentOptions& options = {},
+        Generator& rng = default_generator())
+      : Elman(input, hidden, F{}, options, rng) {}
+  /// With an activation that has parameters, or a lambda.
+  template <std::same_as<std::remove_const_t<F>> G>
+  Elman(index_t input, index_t hidden, G activation, const RecurrentOptions& options = {},
+        Generator& rng = default_generator())
+      : Recurrent<ElmanCell<T, F>>(
+            input, [&](index_t size) { return ElmanCell<T, F>(size, hidden, options.bias, rng, activation); },
+            options, rng) {}
+};
+
+template <Activation<float> F>
+Elman(index_t, index_t, F, const RecurrentOptions& = {}, Generator& = default_generator()) -> Elman<float, F>;
+
+/// What:   the ReLU network that begins as the identity: W_hh = I, biases 0, W_ih from N(0, 0.001²). It
+///         remembers over long times as it is, and gradients neither vanish nor explode at first. For
+///         another beginning: `init::identity(irnn.cell(0).weight_hh, {.gain = 0.5});`
+/// Source: Le, Jaitly, Hinton 2015.
+template <class T = float>
+class Irnn : public Elman<T, Relu> {
+ public:
+  Irnn() = default;
+  Irnn(index_t input, index_t hidden, const RecurrentOptions& options = {},
+       Generator& rng = default_generator())
+      : Elman<T, Relu>(input, hidden, options, rng) {
+    for (int k = 0; k < options.layers * this->directions(); ++k) {
+      auto& cell = this->cell(k / this->directions(), k % this->directions());
+      init::identity(cell.weight_hh);
+      init::normal(cell.weight_ih, 0, 0.001, rng);
+      if (options.bias) init::constant(cell.bias_ih, 0), init::constant(cell.bias_hh, 0);
+    }
+  }
+};
+
+extern template class Recurrent<ElmanCell<float, Tanh>>;
+extern template class Recurrent<ElmanCell<float, Relu>>;
+extern template class Recurrent<ElmanCell<double, Tanh>>;
+extern template class Recurrent<ElmanCell<double, Relu>>;
+
+}  // namespace unroll

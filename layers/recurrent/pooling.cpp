@@ -1,0 +1,60 @@
+#include "unroll/layers/pooling.hpp"
+
+#include <algorithm>
+#include <limits>
+
+#include "unroll/autograd/extremes.hpp"
+#include "unroll/autograd/functions.hpp"
+#include "unroll/autograd/reduce.hpp"
+
+namespace unroll {
+namespace {
+
+template <class T>
+void check(const char* op, const Variable<T>& y, const Indices& lengths) {
+  if (!y) detail::fail_empty(op, 0);
+  if (y.rank() == 3 && (lengths.size() == 0 || lengths.shape() == Shape{y.shape()[1]})) return;
+  fail<ShapeError>("{}: need y (T, B, F) and lengths (B,); got {} and {}", op, y.shape().str(),
+                   lengths.shape().str());
+}
+
+}  // namespace
+
+template <class T>
+Variable<T> length_mask(const Indices& lengths, index_t time) {
+  detail::check_indices("length_mask", "length", lengths, time + 1);
+  const index_t batch = lengths.size();
+  auto mask = Variable<T>::uninitialised({time, batch, 1});
+  for (index_t t = 0; t < time; ++t)
+    for (index_t b = 0; b < batch; ++b) mask.data()[t * batch + b] = t < lengths[b] ? T{1} : T{0};
+  return mask;
+}
+
+template <class T>
+Variable<T> mean_over_time(const Variable<T>& y, const Indices& lengths) {
+  check("mean_over_time", y, lengths);
+  if (lengths.size() == 0) return mean(y, {0});
+  auto share = Variable<T>::uninitialised({lengths.size(), 1});
+  for (index_t b = 0; b < lengths.size(); ++b)
+    share.data()[b] = T{1} / static_cast<T>(std::max<std::int64_t>(lengths[b], 1));
+  return sum(where(length_mask<T>(lengths, y.shape()[0]), y, T{0}), {0}) * share;
+}
+
+template <class T>
+Variable<T> max_over_time(const Variable<T>& y, const Indices& lengths) {
+  check("max_over_time", y, lengths);
+  if (lengths.size() == 0) return max(y, {0});
+  for (index_t b = 0; b < lengths.size(); ++b)
+    if (lengths[b] == 0) fail<UsageError>("max_over_time: sequence {} is empty and has no maximum", b);
+  constexpr T lowest = -std::numeric_limits<T>::infinity();
+  return max(where(length_mask<T>(lengths, y.shape()[0]), y, lowest), {0});
+}
+
+#define UNROLL_INSTANTIATE(T)                                              \
+  template Variable<T> length_mask(const Indices&, index_t);               \
+  template Variable<T> mean_over_time(const Variable<T>&, const Indices&); \
+  template Variable<T> max_over_time(const Variable<T>&, const Indices&);
+UNROLL_INSTANTIATE(float)
+UNROLL_INSTANTIATE(double)
+
+}  // namespace unroll

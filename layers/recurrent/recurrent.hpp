@@ -1,0 +1,141 @@
+#pragma once
+/// \file A recurrent layer of any cell: stacked, in both directions, with dropout, over sequences of any
+/// lengths.
+
+#include <concepts>
+#include <string>
+#include <vector>
+
+#include "unroll/detail/layers/cells/cell_traits.hpp"
+#include "unroll/detail/layers/recurrent/recurrent_layers.hpp"
+#include "unroll/layers/scan.hpp"
+
+namespace unroll {
+
+/// What:   a stack of cells run over whole sequences; `auto [y, state] = rnn(x);`, `rnn(x, state)`, or
+///         `rnn(x, {}, {.lengths = lengths})` for sequences that differ in length.
+/// Shapes: x (T, B, I), y (T, B, D·H), each member of the state (D·L, B, H) at index layer · D + direction;
+///         D = 2 if bidirectional, else 1; with a merge other than concat y is (T, B, H).
+/// `Cell` needs `step(x, state)`, and to be trained visit(), which shows its parameters; what else it may
+/// have and what is assumed otherwise is in cell_traits.hpp. Errors: ShapeError naming what was expected;
+/// UsageError for options out of range. Source: PyTorch's nn.RNN, nn.LSTM and nn.GRU: order of states,
+/// dropout, names of the parameters
+///         (weight_ih_l0, …, weight_ih_l0_reverse, …).
+template <class Cell>
+class Recurrent : public detail::RecurrentLayers<detail::cell_number<Cell>> {
+ public:
+  using value_type = detail::cell_number<Cell>;
+  using T = value_type;
+  using State = detail::cell_state<Cell>;
+
+  Recurrent() = default;
+  /// For cells made from (input, hidden, bias, rng).
+  Recurrent(index_t input, index_t hidden, const RecurrentOptions& options = {},
+            Generator& rng = default_generator()) requires
+      std::constructible_from<Cell, index_t, index_t, bool, Generator&>
+      : Recurrent(
+            input, [&](index_t size) { return make_cell(size, hidden, options.bias, rng); }, options, rng) {}
+  /// For cells with constructors of their own: `make(input)` gives a cell for inputs of that size; whether
+  /// it has biases is its affair.
+  template <std::invocable<index_t> Make>
+  Recurrent(index_t input, Make&& make, const RecurrentOptions& options = {},
+            Generator& rng = default_generator())
+      : Layers(input, options) {
+    for (int k = 0; k < options.layers; ++k)
+      for (int d = 0; d < this->directions(); ++d)
+        cells_.push_back(make(k == 0 ? input : this->merged_size(output_size())));
+    this->start(Cells(cells_), rng);
+  }
+
+  /// All steps of x from `state`, or from initial_state(B).
+  Scanned<T, State> operator()(const Variable<T>& x, const State& state = {},
+                               const SequenceOptions& sequences = {}) const;
+
+  /// What a sequence begins with: zeros, or what was learned. Shapes: (D·L, B, H).
+  State initial_state(index_t batch) const;
+
+  /// The last hidden state of the top layer over each sequence's true length, directions merged as in the
+  /// output: (B, D·H). For an empty sequence it is the initial state.
+  Variable<T> last(const Scanned<T, State>& result) const { return this->top(output_of(result.state)); }
+
+  index_t hidden_size() const { return cells_.empty() ? 0 : detail::hidden_size_of(cells_.front()); }
+  /// What one direction puts out at each step: the hidden size but for projections and fed-back outputs.
+  index_t output_size() const { return cells_.empty() ? 0 : output_of(begin(1)).shape().back(0); }
+  /// The cell of a layer and direction. Errors: IndexError.
+  Cell& cell(int layer, int direction = 0) { return cells_[this->place(layer, direction, cells_.size())]; }
+  const Cell& cell(int layer, int direction = 0) const {
+    return cells_[this->place(layer, direction, cells_.size())];
+  }
+  /// The numbers that one sequence carries from step to step.
+  index_t state_size() const { return Layers::state_size(Cells(cells_)); }
+
+  template <class V>
+  void visit(V&& v) {
+    for (std::size_t k = 0; k < cells_.size(); ++k)
+      detail::visit_cell(cells_[k], [&](std::string_view name, auto& p) { v(this->name_of(name, k), p); });
+    this->visit_layers(v);
+  }
+
+ private:
+  using Layers = detail::RecurrentLayers<T>;
+
+  class Cells;
+
+  // clang 14 compiles the constructor for the library's other cells as well, whatever it requires.
+  static Cell make_cell(index_t input, index_t hidden, bool bias, Generator& rng) {
+    if constexpr (std::constructible_from<Cell, index_t, index_t, bool, Generator&>)
+      return Cell(input, hidden, bias, rng);
+    else
+      fail<UsageError>("recurrent: this cell is not made from (input, hidden, bias, rng); give a function");
+  }
+
+  State begin(index_t batch) const { return detail::initial_state_of(cells_.front(), batch); }
+
+  std::vector<Cell> cells_;
+};
+
+template <class Cell>
+class Recurrent<Cell>::Cells final : public detail::AnyCells<T> {
+ public:
+  using Members = std::vector<Variable<T>>;
+  explicit Cells(const std::vector<Cell>& cells) : cells_(cells) {}
+
+  std::size_t count() const override { return cells_.size(); }
+  std::vector<NamedParameter<T>> initial_state(index_t batch) const override {
+    return detail::named_members(detail::initial_state_of(cells_.front(), batch));
+  }
+  detail::AnyScanned<T> scan(std::size_t k, const Variable<T>& x, const Members& state,
+                             const ScanOptions& options, Members fresh) const override;
+
+ private:
+  const std::vector<Cell>& cells_;
+};
+
+// Out of the class, or every file would compile them again for the library's own cells, to inline them.
+
+template <class Cell>
+auto Recurrent<Cell>::operator()(const Variable<T>& x, const State& state,
+                                 const SequenceOptions& sequences) const -> Scanned<T, State> {
+  auto run = this->run(Cells(cells_), x, detail::named_members(state), sequences);
+  return {std::move(run.output), detail::with_members(begin(1), run.state)};
+}
+
+template <class Cell>
+auto Recurrent<Cell>::initial_state(index_t batch) const -> State {
+  const auto members = Layers::initial_state(Cells(cells_), batch);
+  return detail::with_members(begin(1), members);
+}
+
+template <class Cell>
+auto Recurrent<Cell>::Cells::scan(std::size_t k, const Variable<T>& x, const Members& state,
+                                  const ScanOptions& options, Members fresh) const -> detail::AnyScanned<T> {
+  const State begin = detail::with_members(detail::initial_state_of(cells_[k], 1), state);
+  auto run = detail::scan_from(cells_[k], x, begin, options, std::move(fresh));
+  return {std::move(run.output), detail::members_of(std::move(run.state))};
+}
+
+template <std::invocable<index_t> Make>
+Recurrent(index_t, Make, const RecurrentOptions& = {}, Generator& = default_generator())
+    -> Recurrent<std::invoke_result_t<Make, index_t>>;
+
+}  // namespace unroll

@@ -1,0 +1,76 @@
+#pragma once
+/// \file One step at a time, for programs that only run a network.
+
+#include "unroll/layers/recurrent.hpp"
+
+namespace unroll {
+
+/// What:   runs a stack step by step in evaluation mode, without a tape: `auto s = stream(rnn, B);
+///         h = s.step(x);`. What it returns equals the output of rnn(x) at that step.
+/// Shapes: x (B, I) → (B, H).
+/// Errors: UsageError for a bidirectional stack, whose output needs the whole sequence; ShapeError for x.
+/// Cost:   after the first two steps nothing is asked of the system. Lifetime: shares the parameters of rnn.
+template <class Net>
+class Stream {
+ public:
+  using T = typename Net::value_type;
+  using State = typename Net::State;
+
+  explicit Stream(const Net& net, index_t batch = 1) : net_(net), batch_(batch) {
+    if (net.directions() != 1)
+      fail<UsageError>("stream: a bidirectional layer needs the whole sequence; run it on x (T, B, {})",
+                       net.input_size());
+    reset();
+  }
+
+  /// Begins anew, from the initial state or from `state` (L, B, H).
+  void reset() { reset(net_.initial_state(batch_)); }
+  void reset(const State& state) {
+    const NoGrad off;
+    states_.clear();
+    for (int k = 0; k < net_.layers(); ++k) {
+      states_.push_back(map_state(detach_state(state),
+                                  [k](const Variable<T>& v) { return Variable<T>(select(v, 0, k)).copy(); }));
+    }
+  }
+
+  Variable<T> step(const Variable<T>& x) {
+    const NoGrad off;
+    if (!x) detail::fail_empty("stream", 0);
+    if (!(x.shape() == Shape{batch_, net_.input_size()}))
+      fail<ShapeError>("stream: need x ({}, {}); got {}", batch_, net_.input_size(), x.shape().str());
+    const RecurrentOptions& o = net_.options();
+    const StateNoise noise{.zoneout = o.zoneout, .zoneout_memory = o.zoneout_memory, .training = false};
+    Variable<T> y = x;
+    for (int k = 0; k < net_.layers(); ++k) {
+      State& s = states_[static_cast<std::size_t>(k)];
+      const auto& cell = net_.cell(k);
+      State next = detail::step_of(cell, detail::projected(cell, y), s);
+      if (noise.zones()) {
+        next = detail::with_members(
+            next, detail::zone_out<T>(noise, {}, 0, detail::members_of(s), detail::members_of(next),
+                                      detail::output_number(s)));
+      }
+      s = std::move(next);
+      const Variable<T>& h = output_of(s);
+      y = o.residual && h.shape() == y.shape() ? Variable<T>(h + y) : h;
+    }
+    return y;
+  }
+
+  /// The states of all layers, each (B, H).
+  const std::vector<State>& states() const { return states_; }
+
+ private:
+  Net net_;
+  index_t batch_;
+  std::vector<State> states_;
+};
+
+/// A Stream over `net`, a Recurrent or one of the layers made of it.
+template <class Net>
+Stream<Net> stream(const Net& net, index_t batch = 1) {
+  return Stream<Net>(net, batch);
+}
+
+}  // namespace unroll

@@ -1,0 +1,70 @@
+#pragma once
+/// \file scan: the time loop, once, for any cell.
+
+#include "unroll/autograd/functions.hpp"
+#include "unroll/detail/layers/scan/loop.hpp"
+#include "unroll/detail/layers/scan/shards.hpp"
+#include "unroll/detail/layers/scan/stack_output.hpp"
+
+namespace unroll {
+
+namespace detail {
+
+/// The loop without lengths, resets, noise or recomputation.
+template <class Cell, class T, class S>
+Scanned<T, S> scan_plainly(const Cell& cell, const Variable<T>& xs, S state, const SequencePlan& plan,
+                           const Watched& watched) {
+  const auto project = [&] {
+    const StepScope here(watched, 0, true);
+    return projected(cell, dense(xs));
+  };
+  LazyUnbind<T> inputs = step_inputs(plan, project(), 0, plan.steps);
+  StackOutput<T> stacked(plan.steps, false);
+  for (index_t k = 0; k < plan.steps; ++k) {
+    const index_t t = plan.begin(k, k + 1);
+    const Variable<T> x = inputs(t, Projects<Cell, T>);
+    const StepScope here(watched, k);
+    stacked.begin_step(t);
+    state = step_of(cell, x, state);
+    stacked.end_step(output_of(state));
+    if (watched) here.done(members_of(state));
+  }
+  return {stacked.finish(), std::move(state)};
+}
+
+/// scan; `fresh` has the members of what resets go back to, none for what the cell says.
+template <class Cell, class T, class S>
+Scanned<T, S> scan_from(const Cell& cell, const Variable<T>& xs, S state, const ScanOptions& options,
+                        std::vector<Variable<T>> fresh = {}) {
+  SequencePlan plan = plan_scan(xs, options);
+  const Watched watched = watch<T>(cell, state, plan, options);
+  if constexpr (RowWise<Cell>) {
+    if (const int count = shard_count(plan, options, watched); count > 1 && is_row_wise(cell)) {
+      if (auto run = scan_shards(*any_cell<T>(cell, state), count, options, xs, members_of(state)))
+        return {std::move(run->output), with_members(std::move(state), run->state)};
+    }
+  }
+  if (is_plain(plan, options)) return scan_plainly(cell, xs, std::move(state), plan, watched);
+  if (options.resets.size() > 0 && fresh.empty()) fresh = members_of(fresh_state(cell, state));
+  auto run = scan_any<T>(any_cell<T>(cell, state), std::move(plan), options, xs, members_of(state),
+                         std::move(fresh), watched);
+  return {std::move(run.output), with_members(std::move(state), run.state)};
+}
+
+}  // namespace detail
+
+/// What:   state_t = step(x_t, state_{t−1}) over the first axis of xs.
+/// `cell` is an object with `step(x, state)`, and perhaps `project(xs)`, which is applied once to all time
+/// steps and whose rows step then receives; or a function of (x, state). The state is a Variable or a struct
+/// with visit() whose member h is the output.
+/// Shapes: xs (T, B, …), output (T, B, H), members of the state (B, …). Without lengths, resets, noise and
+///         recomputation the axis B is not needed.
+/// Errors: UsageError for an empty xs or T = 0; ShapeError where the state changes its shape, and where
+///         lengths or resets do not fit; IndexError for a length outside 0 … T.
+/// Cost:   with lengths the rows multiplied are Σ lengths: padding is never computed.
+template <class Cell, class T, class S>
+Scanned<T, S> scan(const Cell& cell, const Variable<T>& xs, S state, const ScanOptions& options = {}) {
+  return detail::scan_from<Cell, T, S>(cell, xs, std::move(state), options);
+}
+
+}  // namespace unroll
