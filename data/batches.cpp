@@ -22,17 +22,17 @@ Generator epoch_generator(std::uint64_t seed, std::int64_t epoch) {
 BucketedBatches::BucketedBatches(std::vector<std::int64_t> lengths, const BucketOptions& options)
     : lengths_(std::move(lengths)), options_(options) {
   if (options.batch < 1 || options.pool < 1)
-    fail<UsageError>("batches: need a batch and a pool of at least 1; got batch {}, pool {}", options.batch,
-                     options.pool);
-  if (lengths_.empty()) fail<UsageError>("batches: there are no examples; give at least one");
+    raise<UsageError>("batches: need a batch and a pool of at least 1; got batch {}, pool {}", options.batch,
+                      options.pool);
+  if (lengths_.empty()) raise<UsageError>("batches: there are no examples; give at least one");
   if (const auto least = *std::min_element(lengths_.begin(), lengths_.end()); least < 0)
-    fail<UsageError>("batches: need lengths of at least 0; got {}", least);
+    raise<UsageError>("batches: need lengths of at least 0; got {}", least);
 }
 
 std::int64_t BucketedBatches::size() const { return 1 + (std::ssize(lengths_) - 1) / options_.batch; }
 
 std::vector<std::vector<std::int64_t>> BucketedBatches::epoch(std::int64_t number) const {
-  if (number < 0) fail<UsageError>("batches: need an epoch of at least 0; got {}", number);
+  if (number < 0) raise<UsageError>("batches: need an epoch of at least 0; got {}", number);
   Generator rng = epoch_generator(options_.seed, number);
   std::vector<std::int64_t> order(lengths_.size());
   std::iota(order.begin(), order.end(), 0);
@@ -62,12 +62,12 @@ PaddedTokens pad(std::span<const std::vector<std::int64_t>> sequences, std::int6
 
 PaddedTokens pad(std::span<const std::vector<std::int64_t>> sequences, std::int64_t padding,
                  std::span<const std::int64_t> which) {
-  if (which.empty()) fail<UsageError>("pad: there are no sequences; give at least one");
+  if (which.empty()) raise<UsageError>("pad: there are no sequences; give at least one");
   PaddedTokens padded;
   padded.batch = std::ssize(which);
   for (const auto number : which) {
     if (number < 0 || number >= std::ssize(sequences))
-      fail<IndexError>("pad: need numbers in [0, {}); got {}", sequences.size(), number);
+      raise<IndexError>("pad: need numbers in [0, {}); got {}", sequences.size(), number);
     padded.lengths.push_back(std::ssize(sequences[static_cast<std::size_t>(number)]));
     padded.steps = std::max(padded.steps, padded.lengths.back());
   }

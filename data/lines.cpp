@@ -19,7 +19,7 @@ std::vector<Part> split(std::string_view text, char separator) {
 }  // namespace
 
 TextLines lines_of(std::string_view raw, std::string name) {
-  if (const auto fault = find_utf8_fault(raw)) fail<DataError>("{}", describe(*fault, name));
+  if (const auto fault = find_utf8_fault(raw)) raise<DataError>("{}", describe(*fault, name));
   const Text text = decode_text(raw, name, Encoding::utf8);
   TextLines result{std::move(name), split<std::string>(text.characters, '\n')};
   if (result.lines.back().empty()) result.lines.pop_back();  // the end of the last line begins none
@@ -28,7 +28,7 @@ TextLines lines_of(std::string_view raw, std::string name) {
 
 TextLines read_lines(const std::string& path) {
   TextLines result = lines_of(read_bytes(path), path);
-  if (result.lines.empty()) fail<DataError>("{}: the file is empty", path);
+  if (result.lines.empty()) raise<DataError>("{}: the file is empty", path);
   return result;
 }
 

@@ -18,7 +18,7 @@ struct TextLines {
   /// Throws DataError `name:number: …`, numbers from 1.
   template <class... Args>
   [[noreturn]] void fail_at(std::size_t number, fmt::format_string<Args...> format, Args&&... args) const {
-    fail<DataError>("{}:{}: {}", name, number, fmt::format(format, std::forward<Args>(args)...));
+    raise<DataError>("{}:{}: {}", name, number, fmt::format(format, std::forward<Args>(args)...));
   }
 };
 

@@ -12,7 +12,7 @@ namespace {
 locale_t unicode_locale() {
   // Not the user's locale: a model reads the same on every machine.
   static const locale_t locale = newlocale(LC_CTYPE_MASK, "C.UTF-8", nullptr);
-  if (!locale) fail<UsageError>("this system has no locale C.UTF-8, which small letters are taken from");
+  if (!locale) raise<UsageError>("this system has no locale C.UTF-8, which small letters are taken from");
   return locale;
 }
 

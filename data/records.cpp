@@ -27,7 +27,7 @@ void for_each_line(const TextLines& file, Visit&& visit) {
   bool any = false;
   for (std::size_t number = 1; number <= file.lines.size(); ++number)
     if (!is_blank(file.lines[number - 1])) visit(number), any = true;
-  if (!any) fail<DataError>("{}: nothing but blank lines", file.name);
+  if (!any) raise<DataError>("{}: nothing but blank lines", file.name);
 }
 
 /// The files of a folder in the order of their names.
@@ -37,8 +37,8 @@ std::vector<std::filesystem::path> files_of(const std::string& folder) {
   for (std::filesystem::directory_iterator at(folder, error), end; !error && at != end; at.increment(error))
     if (at->is_regular_file() && !at->path().filename().string().starts_with('.'))
       files.push_back(at->path());
-  if (error) fail<DataError>("{}: {}", folder, error.message());
-  if (files.empty()) fail<DataError>("{}: there is no file in this folder", folder);
+  if (error) raise<DataError>("{}: {}", folder, error.message());
+  if (files.empty()) raise<DataError>("{}: there is no file in this folder", folder);
   std::sort(files.begin(), files.end());
   return files;
 }
@@ -62,9 +62,9 @@ std::vector<LabelledText> read_labelled_folder(const std::string& folder) {
   for (const auto& path : files_of(folder)) {
     const TextLines file = read_lines(path.string());
     const std::string label = path.stem().string();
-    if (find_utf8_fault(label)) fail<DataError>("{}: the file's name is not UTF-8", file.name);
+    if (find_utf8_fault(label)) raise<DataError>("{}: the file's name is not UTF-8", file.name);
     if (!labels.insert(label).second)
-      fail<DataError>("{}: another file has the label '{}' too", file.name, label);
+      raise<DataError>("{}: another file has the label '{}' too", file.name, label);
     for_each_line(file, [&](std::size_t number) {
       examples.push_back(
           {label, std::string(trimmed(file.lines[number - 1])), fmt::format("{}:{}", file.name, number)});

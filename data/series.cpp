@@ -51,7 +51,7 @@ SeriesSet parse_series(const TextLines& text) {
     }
   }
   finish(text.lines.size());
-  if (set.series.empty()) fail<DataError>("{}: nothing but blank lines", text.name);
+  if (set.series.empty()) raise<DataError>("{}: nothing but blank lines", text.name);
   return set;
 }
 

@@ -13,7 +13,7 @@
 namespace unroll {
 
 IndexSplit split_at_random(std::int64_t n, double valid_fraction, std::uint64_t seed) {
-  if (n < 0) fail<UsageError>("split: need at least 0 examples; got {}", n);
+  if (n < 0) raise<UsageError>("split: need at least 0 examples; got {}", n);
   const auto train = split_by_position(n, valid_fraction).train;
   std::vector<std::int64_t> order(static_cast<std::size_t>(n));
   std::iota(order.begin(), order.end(), 0);
@@ -46,7 +46,7 @@ IndexSplit split_by_class(std::span<const std::int64_t> classes, double valid_fr
 IndexSplit with_every_class(IndexSplit split, std::span<const std::int64_t> classes) {
   const auto class_of = [&](std::int64_t i) {
     if (i < 0 || i >= std::ssize(classes))
-      fail<IndexError>("split: need examples in [0, {}); got {}", classes.size(), i);
+      raise<IndexError>("split: need examples in [0, {}); got {}", classes.size(), i);
     return classes[static_cast<std::size_t>(i)];
   };
   std::set<std::int64_t> trained;

@@ -11,13 +11,13 @@ Streams::Streams(std::vector<std::int64_t> ids, std::int64_t batch, std::int64_t
                  std::string_view name)
     : ids_(std::move(ids)), batch_(batch), window_(window) {
   if (batch < 1 || window < 1)
-    fail<UsageError>("streams: need a batch and a window of at least 1; got batch {}, window {}", batch,
-                     window);
+    raise<UsageError>("streams: need a batch and a window of at least 1; got batch {}, window {}", batch,
+                      window);
   const auto n = static_cast<std::int64_t>(ids_.size());
   const auto needed = static_cast<std::uint64_t>(batch) + 1;  // batch may be the largest number there is
-  if (n == 0) fail<DataError>("{}: empty: at least {} symbols are needed", name, needed);
+  if (n == 0) raise<DataError>("{}: empty: at least {} symbols are needed", name, needed);
   if (n - 1 < batch)
-    fail<DataError>(
+    raise<DataError>(
         "{}: {} too few for a batch of {}: at least {} are needed; take a longer text or a smaller batch",
         name, n == 1 ? "1 symbol is" : fmt::format("{} symbols are", n), batch, needed);
   columns_ = (n - 1) / batch;
@@ -25,7 +25,7 @@ Streams::Streams(std::vector<std::int64_t> ids, std::int64_t batch, std::int64_t
 
 Window Streams::window(std::int64_t index) const {
   if (index < 0 || index >= windows())
-    fail<IndexError>("streams: need a window in [0, {}); got {}", windows(), index);
+    raise<IndexError>("streams: need a window in [0, {}); got {}", windows(), index);
   const std::int64_t first = index * window_;
   Window cut{.steps = std::min(window_, columns_ - first), .batch = batch_, .inputs = {}, .targets = {}};
   cut.inputs.reserve(static_cast<std::size_t>(cut.steps * batch_));
@@ -41,7 +41,7 @@ Window Streams::window(std::int64_t index) const {
 
 Split split_by_position(std::int64_t n, double valid_fraction) {
   if (!(valid_fraction >= 0 && valid_fraction < 1))
-    fail<UsageError>("split: need a valid fraction in [0, 1); got {}", valid_fraction);
+    raise<UsageError>("split: need a valid fraction in [0, 1); got {}", valid_fraction);
   // 0.05 is not exact in binary: without the nudge 1 - 0.05 of 100 could come out as 94.
   const double train = static_cast<double>(n) * (1 - valid_fraction);
   const auto whole = static_cast<std::int64_t>(std::floor(train + 1e-6));

@@ -53,7 +53,7 @@ std::string_view name_of(Encoding encoding) { return encoding == Encoding::utf8 
 Encoding encoding_named(std::string_view name) {
   if (name == "utf8") return Encoding::utf8;
   if (name == "bytes") return Encoding::bytes;
-  fail<DataError>("encoding: need 'utf8' or 'bytes'; got '{}'", name);
+  raise<DataError>("encoding: need 'utf8' or 'bytes'; got '{}'", name);
 }
 
 Text decode_text(std::string_view raw, std::string_view name, std::optional<Encoding> encoding) {
@@ -84,7 +84,7 @@ std::string encode_text(std::string_view characters, Encoding encoding) {
   for (std::size_t offset = 0; offset < characters.size();) {
     const CodePoint point = code_point_at(characters, offset);
     if (!point.fault.empty() || point.value > 0xFF)
-      fail<DataError>("encode_text: {} is no byte", quote_symbol(characters.substr(offset, point.length)));
+      raise<DataError>("encode_text: {} is no byte", quote_symbol(characters.substr(offset, point.length)));
     raw += static_cast<char>(point.value);
     offset += point.length;
   }
@@ -92,7 +92,7 @@ std::string encode_text(std::string_view characters, Encoding encoding) {
 }
 
 std::string read_bytes(const std::string& path) {
-  const auto refuse = [&] { fail<DataError>("{}: {}", path, std::strerror(errno)); };
+  const auto refuse = [&] { raise<DataError>("{}: {}", path, std::strerror(errno)); };
   const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "rb"), &std::fclose);
   if (!file) refuse();
   std::string bytes;

@@ -25,7 +25,7 @@ constexpr std::size_t announced_length(unsigned char byte) {
 
 CodePoint code_point_at(std::string_view text, std::size_t offset) {
   if (offset >= text.size())
-    fail<IndexError>("code_point_at: offset {} in a text of {} bytes", offset, text.size());
+    raise<IndexError>("code_point_at: offset {} in a text of {} bytes", offset, text.size());
   const auto fault = [](std::string_view why) { return CodePoint{0xFFFD, 1, why}; };
   const auto first = static_cast<unsigned char>(text[offset]);
   const std::size_t length = announced_length(first);
@@ -66,7 +66,7 @@ std::string describe(const Utf8Fault& fault, std::string_view name) {
 
 void append_utf8(std::string& text, char32_t code_point) {
   if (is_surrogate(code_point) || code_point > largest)
-    fail<IndexError>("append_utf8: U+{:04X} is no character", static_cast<std::uint32_t>(code_point));
+    raise<IndexError>("append_utf8: U+{:04X} is no character", static_cast<std::uint32_t>(code_point));
   const auto continuation = [&](int shift) {
     text += static_cast<char>(0x80 | ((code_point >> shift) & 0x3F));
   };

@@ -36,7 +36,7 @@ void SymbolCounts::add(std::string_view symbol) {
 Vocabulary::Vocabulary(const SymbolCounts& symbols, SpecialSymbols special, std::int64_t min_count)
     : special_(std::move(special)) {
   if (min_count < 1)
-    fail<UsageError>("vocabulary: need min_count >= 1; got {}: 1 keeps every symbol", min_count);
+    raise<UsageError>("vocabulary: need min_count >= 1; got {}: 1 keeps every symbol", min_count);
   for (const auto& [key, member] : specials)
     if (!(special_.*member).empty()) append_special(special_.*member);
   std::vector<std::string> kept;
@@ -44,8 +44,8 @@ Vocabulary::Vocabulary(const SymbolCounts& symbols, SpecialSymbols special, std:
     if (count >= min_count)
       kept.push_back(symbol);
     else if (special_.unknown.empty())
-      fail<UsageError>("vocabulary: min_count {} cuts off {}: name an unknown symbol to stand for it",
-                       min_count, quote_symbol(symbol));
+      raise<UsageError>("vocabulary: min_count {} cuts off {}: name an unknown symbol to stand for it",
+                        min_count, quote_symbol(symbol));
   }
   std::sort(kept.begin(), kept.end());
   for (auto& symbol : kept) append(std::move(symbol));
@@ -56,7 +56,7 @@ void Vocabulary::append_special(std::string symbol) { number(special_ids_, std::
 
 void Vocabulary::number(StringMap<std::int64_t>& ids, std::string symbol) {
   if (!ids.emplace(symbol, size()).second)
-    fail<DataError>("vocabulary: the symbol {} stands twice", quote_symbol(symbol));
+    raise<DataError>("vocabulary: the symbol {} stands twice", quote_symbol(symbol));
   symbols_.push_back(std::move(symbol));
 }
 
@@ -80,11 +80,11 @@ void Vocabulary::append_saved(std::string symbol) {
 std::int64_t Vocabulary::id(std::string_view symbol) const {
   if (const auto known = find(symbol)) return *known;
   if (const auto stand_in = unknown()) return *stand_in;
-  fail<DataError>("vocabulary: {} is not among its {} symbols", quote_symbol(symbol), size());
+  raise<DataError>("vocabulary: {} is not among its {} symbols", quote_symbol(symbol), size());
 }
 
 const std::string& Vocabulary::symbol(std::int64_t id) const {
-  if (id < 0 || id >= size()) fail<IndexError>("vocabulary: need an id in [0, {}); got {}", size(), id);
+  if (id < 0 || id >= size()) raise<IndexError>("vocabulary: need an id in [0, {}); got {}", size(), id);
   return symbols_[static_cast<std::size_t>(id)];
 }
 
@@ -104,14 +104,14 @@ Vocabulary Vocabulary::from_json(const nlohmann::ordered_json& json, std::string
         vocabulary.special_.*member = json["special"].value(key, std::string());
     for (const auto& symbol : json.at("symbols")) vocabulary.append_saved(symbol.get<std::string>());
   } catch (const nlohmann::json::exception& error) {
-    fail<DataError>("{}: no vocabulary: {}", name, error.what());
+    raise<DataError>("{}: no vocabulary: {}", name, error.what());
   } catch (const DataError& error) {
-    fail<DataError>("{}: {}", name, error.what());
+    raise<DataError>("{}: {}", name, error.what());
   }
   for (const auto& [key, member] : specials)
     if (const auto& special = vocabulary.special_.*member;
         !special.empty() && !vocabulary.special_id(special))
-      fail<DataError>("{}: vocabulary: the {} symbol '{}' is not among the symbols", name, key, special);
+      raise<DataError>("{}: vocabulary: the {} symbol '{}' is not among the symbols", name, key, special);
   return vocabulary;
 }
 

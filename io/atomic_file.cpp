@@ -18,7 +18,7 @@ namespace {
 
 [[noreturn]] void fail_with_errno(const std::filesystem::path& path, std::string_view what) {
   const int code = errno;
-  fail<DataError>("{}: {}: {}", path.string(), what, std::generic_category().message(code));
+  raise<DataError>("{}: {}: {}", path.string(), what, std::generic_category().message(code));
 }
 
 /// Repeats a system call that a signal interrupts.
@@ -53,7 +53,7 @@ class PendingFile {
  public:
   explicit PendingFile(const std::filesystem::path& path)
       : path_(path), target_(path.filename()), name_(temporary_path(path).filename()) {
-    if (target_.empty()) fail<DataError>("{}: cannot write: there is no file name", path_.string());
+    if (target_.empty()) raise<DataError>("{}: cannot write: there is no file name", path_.string());
     const auto folder = path_.has_parent_path() ? path_.parent_path() : std::filesystem::path(".");
     folder_.reset(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     if (folder_.get() == -1) fail_with_errno(path_, "cannot open its folder");
@@ -141,8 +141,8 @@ InputFile::InputFile(const std::filesystem::path& path) : path_(path) {
   if (file.get() == -1) fail_with_errno(path_, "cannot open");
   struct stat status = {};
   if (::fstat(file.get(), &status) != 0) fail_with_errno(path_, "cannot examine");
-  if (S_ISDIR(status.st_mode)) fail<DataError>("{}: cannot read: it is a directory", path_.string());
-  if (!S_ISREG(status.st_mode)) fail<DataError>("{}: cannot read: it is not a regular file", path_.string());
+  if (S_ISDIR(status.st_mode)) raise<DataError>("{}: cannot read: it is a directory", path_.string());
+  if (!S_ISREG(status.st_mode)) raise<DataError>("{}: cannot read: it is not a regular file", path_.string());
   size_ = static_cast<std::uint64_t>(status.st_size);
   descriptor_ = file.release();
 }
@@ -155,8 +155,8 @@ void InputFile::read_at(std::uint64_t offset, std::span<std::byte> out) const {
         [&] { return ::pread(descriptor_, out.data(), out.size(), static_cast<off_t>(offset)); });
     if (count == -1) fail_with_errno(path_, "cannot read");
     if (count == 0) {
-      fail<DataError>("{}: cannot read: it ends at byte {}; it was longer when opened", path_.string(),
-                      offset);
+      raise<DataError>("{}: cannot read: it ends at byte {}; it was longer when opened", path_.string(),
+                       offset);
     }
     offset += static_cast<std::uint64_t>(count);
     out = out.subspan(static_cast<std::size_t>(count));
@@ -166,8 +166,8 @@ void InputFile::read_at(std::uint64_t offset, std::span<std::byte> out) const {
 std::vector<std::byte> read_file(const std::filesystem::path& path, std::uint64_t max) {
   const InputFile input(path);
   if (input.size() > max) {
-    fail<DataError>("{}: cannot read: it has {} bytes; at most {} are allowed", path.string(), input.size(),
-                    max);
+    raise<DataError>("{}: cannot read: it has {} bytes; at most {} are allowed", path.string(), input.size(),
+                     max);
   }
   std::vector<std::byte> bytes(input.size());
   input.read_at(0, bytes);

@@ -30,7 +30,7 @@ TensorFile to_file(Checkpoint checkpoint) {
   TensorFile file = std::move(checkpoint.tensors);
   for (const auto& [key, value] : file.metadata()) {
     if (key.starts_with("unroll.")) {
-      fail<UsageError>("checkpoint: metadata {} is the checkpoint's own; choose another key", quote(key));
+      raise<UsageError>("checkpoint: metadata {} is the checkpoint's own; choose another key", quote(key));
     }
   }
   file.metadata().emplace(version_key, version);
@@ -44,7 +44,7 @@ TensorFile to_file(Checkpoint checkpoint) {
 /// Removes and returns a value of the metadata.
 std::string take(TensorFile& file, std::string_view key) {
   const auto found = file.metadata().find(key);
-  if (found == file.metadata().end()) fail<DataError>("{}: the checkpoint has no {}", file.source(), key);
+  if (found == file.metadata().end()) raise<DataError>("{}: the checkpoint has no {}", file.source(), key);
   std::string value = std::move(found->second);
   file.metadata().erase(found);
   return value;
@@ -53,21 +53,21 @@ std::string take(TensorFile& file, std::string_view key) {
 Checkpoint from_file(TensorFile file, std::string_view kind) {
   const auto found = file.metadata().find(version_key);
   if (found == file.metadata().end()) {
-    fail<DataError>("{}: not a checkpoint: a safetensors file without {}", file.source(), version_key);
+    raise<DataError>("{}: not a checkpoint: a safetensors file without {}", file.source(), version_key);
   }
   if (found->second != version) {
-    fail<DataError>("{}: a checkpoint of version {}; this program reads version {}", file.source(),
-                    quote(found->second), version);
+    raise<DataError>("{}: a checkpoint of version {}; this program reads version {}", file.source(),
+                     quote(found->second), version);
   }
   const std::string stored = take(file, checksum_key);
   if (const std::string actual = checksum_of(file); actual != stored) {
-    fail<DataError>("{}: the checkpoint is damaged: its checksum is {}, its content gives {}", file.source(),
-                    quote(stored), actual);
+    raise<DataError>("{}: the checkpoint is damaged: its checksum is {}, its content gives {}", file.source(),
+                     quote(stored), actual);
   }
   Checkpoint checkpoint{take(file, kind_key), take(file, json_key), {}};
   if (checkpoint.kind != kind) {
-    fail<DataError>("{}: a checkpoint of {}; need one of {}", file.source(), quote(checkpoint.kind),
-                    quote(kind));
+    raise<DataError>("{}: a checkpoint of {}; need one of {}", file.source(), quote(checkpoint.kind),
+                     quote(kind));
   }
   take(file, version_key);
   take(file, checksum_key);

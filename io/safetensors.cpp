@@ -22,13 +22,14 @@ constexpr std::uint64_t length_size = sizeof(std::uint64_t);
 template <class ReadAt>
 TensorFile read_from(const std::string& source, std::uint64_t size, ReadAt read_at) {
   if (size < length_size) {
-    fail<DataError>("{}: not a safetensors file: {} bytes are too few for its header's length", source, size);
+    raise<DataError>("{}: not a safetensors file: {} bytes are too few for its header's length", source,
+                     size);
   }
   std::uint64_t length = 0;
   read_at(0, std::as_writable_bytes(std::span(&length, 1)));
   if (length > longest_header || length > size - length_size) {
-    fail<DataError>("{}: not a safetensors file, or cut short: a header of {} bytes in a file of {}", source,
-                    length, size);
+    raise<DataError>("{}: not a safetensors file, or cut short: a header of {} bytes in a file of {}", source,
+                     length, size);
   }
   std::string text(length, '\0');
   read_at(length_size, std::as_writable_bytes(std::span(text)));
@@ -51,7 +52,7 @@ std::string metadata_json(const TensorFile::Metadata& metadata) {
   std::string text = "\"__metadata__\":{";
   for (const auto& [key, value] : metadata) {
     if (find_invalid_utf8(key) != std::string::npos || find_invalid_utf8(value) != std::string::npos) {
-      fail<UsageError>("safetensors: metadata {} is not UTF-8; encode it as text", quote(key));
+      raise<UsageError>("safetensors: metadata {} is not UTF-8; encode it as text", quote(key));
     }
     text += fmt::format("{}:{},", json_string(key), json_string(value));
   }
@@ -67,7 +68,7 @@ TensorFile read_safetensors(const std::filesystem::path& path) {
     return read_from(path.string(), input.size(),
                      [&](std::uint64_t offset, std::span<std::byte> out) { input.read_at(offset, out); });
   } catch (const std::bad_alloc&) {
-    fail<DataError>("{}: not enough memory for a file of {} bytes", path.string(), input.size());
+    raise<DataError>("{}: not enough memory for a file of {} bytes", path.string(), input.size());
   }
 }
 
@@ -101,8 +102,8 @@ SafetensorsImage layout_safetensors(const TensorFile& file) {
   text.resize((text.size() + 7) / 8 * 8, ' ');
   const std::uint64_t length = text.size();
   if (length > longest_header) {
-    fail<UsageError>("safetensors: a header of {} bytes; the format allows {}: store less metadata", length,
-                     longest_header);
+    raise<UsageError>("safetensors: a header of {} bytes; the format allows {}: store less metadata", length,
+                      longest_header);
   }
   image.head.resize(length_size);
   std::memcpy(image.head.data(), &length, length_size);

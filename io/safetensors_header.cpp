@@ -109,7 +109,7 @@ class HeaderReader {
   bool null() { unexpected("null"); }
   bool binary(std::vector<std::uint8_t>&) { unexpected("binary data"); }
   bool parse_error(std::size_t position, const std::string&, const nlohmann::json::exception&) {
-    fail<DataError>("{}: the header is not valid JSON at its byte {}", source_, position);
+    raise<DataError>("{}: the header is not valid JSON at its byte {}", source_, position);
   }
 
  private:
@@ -149,7 +149,7 @@ class HeaderReader {
   }
 
   [[noreturn]] void broken(std::string_view what, const std::string& where) const {
-    fail<DataError>("{}: {}: {}", source_, where, what);
+    raise<DataError>("{}: {}: {}", source_, where, what);
   }
   [[noreturn]] void unexpected(std::string_view found) const {
     broken(fmt::format("needs {}; got {}", expected(), found), where());
@@ -172,19 +172,19 @@ void check_entry(const std::string& name, const HeaderEntry& entry, std::uint64_
   const auto& [dtype, shape, begin, end] = entry;
   const auto size = byte_count(dtype, shape);
   if (!size) {
-    fail<DataError>("{}: tensor {}: {} of {} is no possible size", source, quote(name), shape_text(shape),
-                    dtype_name(dtype));
+    raise<DataError>("{}: tensor {}: {} of {} is no possible size", source, quote(name), shape_text(shape),
+                     dtype_name(dtype));
   }
   if (begin > end) {
-    fail<DataError>("{}: tensor {}: data_offsets [{}, {}] are reversed", source, quote(name), begin, end);
+    raise<DataError>("{}: tensor {}: data_offsets [{}, {}] are reversed", source, quote(name), begin, end);
   }
   if (end > data_size) {
-    fail<DataError>("{}: tensor {}: data_offsets [{}, {}] end beyond the {} bytes of data", source,
-                    quote(name), begin, end, data_size);
+    raise<DataError>("{}: tensor {}: data_offsets [{}, {}] end beyond the {} bytes of data", source,
+                     quote(name), begin, end, data_size);
   }
   if (end - begin != *size) {
-    fail<DataError>("{}: tensor {}: {} of {} needs {} bytes; data_offsets [{}, {}] span {}", source,
-                    quote(name), shape_text(shape), dtype_name(dtype), *size, begin, end, end - begin);
+    raise<DataError>("{}: tensor {}: {} of {} needs {} bytes; data_offsets [{}, {}] span {}", source,
+                     quote(name), shape_text(shape), dtype_name(dtype), *size, begin, end, end - begin);
   }
 }
 
@@ -202,13 +202,13 @@ void check_layout(const Header& header, std::uint64_t data_size, const std::stri
   std::uint64_t covered = 0;
   for (const auto* item : in_order) {
     if (item->second.begin != covered) {
-      fail<DataError>("{}: tensor {} begins at byte {} of the data; the tensors before it end at {}", source,
-                      quote(item->first), item->second.begin, covered);
+      raise<DataError>("{}: tensor {} begins at byte {} of the data; the tensors before it end at {}", source,
+                       quote(item->first), item->second.begin, covered);
     }
     covered = item->second.end;
   }
   if (covered != data_size) {
-    fail<DataError>("{}: the tensors end at byte {} of the data, which has {}", source, covered, data_size);
+    raise<DataError>("{}: the tensors end at byte {} of the data, which has {}", source, covered, data_size);
   }
 }
 
@@ -216,13 +216,13 @@ void check_layout(const Header& header, std::uint64_t data_size, const std::stri
 
 Header parse_header(std::string_view text, std::uint64_t data_size, const std::string& source) {
   if (!text.starts_with('{'))
-    fail<DataError>("{}: not a safetensors file: no header that begins with '{{'", source);
+    raise<DataError>("{}: not a safetensors file: no header that begins with '{{'", source);
   if (const auto at = find_invalid_utf8(text); at != std::string_view::npos) {
-    fail<DataError>("{}: the header is not UTF-8 at its byte {}", source, at);
+    raise<DataError>("{}: the header is not UTF-8 at its byte {}", source, at);
   }
   // The JSON parser takes a NUL for the end of its input and would not see what follows.
   if (const auto at = text.find('\0'); at != std::string_view::npos) {
-    fail<DataError>("{}: the header is not valid JSON at its byte {}", source, at);
+    raise<DataError>("{}: the header is not valid JSON at its byte {}", source, at);
   }
   Header header;
   HeaderReader reader(header, source);

@@ -28,24 +28,24 @@ std::vector<T> converted(const std::vector<std::byte>& bytes, Convert convert) {
 
 void TensorFile::add_bytes(std::string name, StoredTensor tensor) {
   if (name == "__metadata__")
-    fail<UsageError>("tensor file: the name \"__metadata__\" is reserved; choose another");
+    raise<UsageError>("tensor file: the name \"__metadata__\" is reserved; choose another");
   if (find_invalid_utf8(name) != std::string::npos) {
-    fail<UsageError>("tensor file: the name {} is not UTF-8; choose another", quote(name));
+    raise<UsageError>("tensor file: the name {} is not UTF-8; choose another", quote(name));
   }
   for (const std::int64_t extent : tensor.shape) {
     if (extent < 0)
-      fail<ShapeError>("tensor file: {}: negative extent in {}", quote(name), shape_text(tensor.shape));
+      raise<ShapeError>("tensor file: {}: negative extent in {}", quote(name), shape_text(tensor.shape));
   }
   const auto needed = byte_count(tensor.dtype, tensor.shape);
   if (!needed) {
-    fail<ShapeError>("tensor file: {}: {} of {} is no possible size", quote(name), shape_text(tensor.shape),
-                     dtype_name(tensor.dtype));
+    raise<ShapeError>("tensor file: {}: {} of {} is no possible size", quote(name), shape_text(tensor.shape),
+                      dtype_name(tensor.dtype));
   }
   if (*needed != tensor.bytes.size()) {
-    fail<ShapeError>("tensor file: {}: {} of {} needs {} bytes; got {}", quote(name),
-                     shape_text(tensor.shape), dtype_name(tensor.dtype), *needed, tensor.bytes.size());
+    raise<ShapeError>("tensor file: {}: {} of {} needs {} bytes; got {}", quote(name),
+                      shape_text(tensor.shape), dtype_name(tensor.dtype), *needed, tensor.bytes.size());
   }
-  if (contains(name)) fail<UsageError>("tensor file: {} is there already; add each name once", quote(name));
+  if (contains(name)) raise<UsageError>("tensor file: {} is there already; add each name once", quote(name));
   tensors_.emplace(std::move(name), std::move(tensor));
 }
 
@@ -56,7 +56,7 @@ const StoredTensor* TensorFile::find(std::string_view name) const {
 
 const StoredTensor& TensorFile::at(std::string_view name) const {
   const StoredTensor* tensor = find(name);
-  if (tensor == nullptr) fail<DataError>("{}: there is no tensor {}", source_, quote(name));
+  if (tensor == nullptr) raise<DataError>("{}: there is no tensor {}", source_, quote(name));
   return *tensor;
 }
 
@@ -82,8 +82,8 @@ std::vector<T> TensorFile::get(std::string_view name) const {
   if constexpr (std::same_as<T, std::uint8_t>) {
     if (tensor.dtype == Dtype::boolean) return converted<T, T>(tensor.bytes, same);
   }
-  fail<DataError>("{}: tensor {} is {}; it cannot be read as {}", source_, quote(name),
-                  dtype_name(tensor.dtype), dtype_name(dtype_of<T>()));
+  raise<DataError>("{}: tensor {} is {}; it cannot be read as {}", source_, quote(name),
+                   dtype_name(tensor.dtype), dtype_name(dtype_of<T>()));
 }
 
 template std::vector<float> TensorFile::get<float>(std::string_view) const;

@@ -1,10 +1,12 @@
 #include "unroll/optim/adadelta.hpp"
 
+#include "unroll/detail/autograd/base/instantiate.hpp"
+
 #include <cmath>
 
 namespace unroll {
 
-void AdadeltaOptions::check() const {
+void AdadeltaOptions::check_options() const {
   detail::check_option(rule, "lr", lr);
   detail::check_option(rule, "rho", rho, 0, 1);
   detail::check_option(rule, "epsilon", epsilon);
@@ -33,7 +35,6 @@ typename Optimizer<T>::ArrayNames Adadelta<T>::array_names([[maybe_unused]] std:
   return {"square_avg", "acc_delta"};
 }
 
-template class Adadelta<float>;
-template class Adadelta<double>;
+UNROLL_COMPILE_TYPES(class Adadelta)
 
 }  // namespace unroll

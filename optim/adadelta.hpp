@@ -13,7 +13,7 @@ struct AdadeltaOptions {
 
   static constexpr const char* rule = "adadelta";
   /// Errors: UsageError naming the option that is out of range.
-  void check() const;
+  void check_options() const;
 };
 
 /// What:   g += wd θ;  v = ρ v + (1 − ρ) g²;  Δ = √(u + ε) / √(v + ε) · g;  u = ρ u + (1 − ρ) Δ²;  θ −= lr Δ.

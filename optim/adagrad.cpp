@@ -1,10 +1,12 @@
 #include "unroll/optim/adagrad.hpp"
 
+#include "unroll/detail/autograd/base/instantiate.hpp"
+
 #include <cmath>
 
 namespace unroll {
 
-void AdagradOptions::check() const {
+void AdagradOptions::check_options() const {
   detail::check_option(rule, "lr", lr);
   detail::check_option(rule, "lr_decay", lr_decay);
   detail::check_option(rule, "epsilon", epsilon);
@@ -31,7 +33,6 @@ typename Optimizer<T>::ArrayNames Adagrad<T>::array_names([[maybe_unused]] std::
   return {"sum"};
 }
 
-template class Adagrad<float>;
-template class Adagrad<double>;
+UNROLL_COMPILE_TYPES(class Adagrad)
 
 }  // namespace unroll

@@ -13,7 +13,7 @@ struct AdagradOptions {
 
   static constexpr const char* rule = "adagrad";
   /// Errors: UsageError naming the option that is out of range.
-  void check() const;
+  void check_options() const;
 };
 
 /// What:   g += wd θ;  S += g²;  θ −= lr / (1 + (t − 1) lr_decay) · g / (√S + ε).

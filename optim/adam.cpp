@@ -1,10 +1,12 @@
 #include "unroll/optim/adam.hpp"
 
+#include "unroll/detail/autograd/base/instantiate.hpp"
+
 #include "unroll/detail/optim/adam_pass.hpp"
 
 namespace unroll {
 
-void AdamOptions::check() const {
+void AdamOptions::check_options() const {
   detail::check_option(rule, "lr", lr);
   detail::check_option(rule, "beta1", beta1, 0, 1);
   detail::check_option(rule, "beta2", beta2, 0, 1);
@@ -24,7 +26,6 @@ typename Optimizer<T>::ArrayNames Adam<T>::array_names([[maybe_unused]] std::siz
   return {"exp_avg", "exp_avg_sq", this->options(group).amsgrad ? "max_exp_avg_sq" : nullptr};
 }
 
-template class Adam<float>;
-template class Adam<double>;
+UNROLL_COMPILE_TYPES(class Adam)
 
 }  // namespace unroll

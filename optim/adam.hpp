@@ -14,7 +14,7 @@ struct AdamOptions {
 
   static constexpr const char* rule = "adam";
   /// Errors: UsageError naming the option that is out of range.
-  void check() const;
+  void check_options() const;
 };
 
 /// What:   g += wd θ;  m = β₁ m + (1 − β₁) g;  v = β₂ v + (1 − β₂) g²;

@@ -1,10 +1,12 @@
 #include "unroll/optim/adamw.hpp"
 
+#include "unroll/detail/autograd/base/instantiate.hpp"
+
 #include "unroll/detail/optim/adam_pass.hpp"
 
 namespace unroll {
 
-void AdamWOptions::check() const {
+void AdamWOptions::check_options() const {
   detail::check_option(rule, "lr", lr);
   detail::check_option(rule, "beta1", beta1, 0, 1);
   detail::check_option(rule, "beta2", beta2, 0, 1);
@@ -24,7 +26,6 @@ typename Optimizer<T>::ArrayNames AdamW<T>::array_names([[maybe_unused]] std::si
   return {"exp_avg", "exp_avg_sq", this->options(group).amsgrad ? "max_exp_avg_sq" : nullptr};
 }
 
-template class AdamW<float>;
-template class AdamW<double>;
+UNROLL_COMPILE_TYPES(class AdamW)
 
 }  // namespace unroll

@@ -14,7 +14,7 @@ struct AdamWOptions {
 
   static constexpr const char* rule = "adamw";
   /// Errors: UsageError naming the option that is out of range.
-  void check() const;
+  void check_options() const;
 };
 
 /// What:   θ *= 1 − lr wd, then Adam's update with the gradient as it is.

@@ -1,5 +1,7 @@
 #include "unroll/optim/optimizer.hpp"
 
+#include "unroll/detail/autograd/base/instantiate.hpp"
+
 #include <algorithm>
 #include <cmath>
 #include <set>
@@ -9,26 +11,26 @@ namespace detail {
 
 void check_option(const char* rule, const char* option, double value, double low, double high) {
   if (value >= low && value < high) return;
-  fail<UsageError>("{}: {} must be in [{}, {}); got {}", rule, option, low, high, value);
+  raise<UsageError>("{}: {} must be in [{}, {}); got {}", rule, option, low, high, value);
 }
 
 void check_option(const char* rule, const char* option, double value) {
   if (value >= 0 && std::isfinite(value)) return;
-  fail<UsageError>("{}: {} must be finite and at least 0; got {}", rule, option, value);
+  raise<UsageError>("{}: {} must be finite and at least 0; got {}", rule, option, value);
 }
 
 }  // namespace detail
 
 template <class T>
 void Optimizer<T>::add_parameters(const char* rule, std::vector<Variable<T>> parameters, double lr) {
-  if (parameters.empty()) fail<UsageError>("{}: the list of parameters is empty", rule);
+  if (parameters.empty()) raise<UsageError>("{}: the list of parameters is empty", rule);
   for (std::size_t k = 0; k < parameters.size(); ++k) {
     const Variable<T>& p = parameters[k];
     detail::stored_gradient(rule, p);
     const auto same = [&](const Variable<T>& other) { return other.same_as(p); };
     if (std::any_of(parameters.begin(), parameters.begin() + static_cast<index_t>(k), same) ||
         std::any_of(parameters_.begin(), parameters_.end(), same)) {
-      fail<UsageError>("{}: {} is listed twice; list each parameter once", rule, detail::describe(p));
+      raise<UsageError>("{}: {} is listed twice; list each parameter once", rule, detail::describe(p));
     }
   }
   slots_.resize(slots_.size() + parameters.size(), Slot{groups(), 0, {}});
@@ -60,7 +62,7 @@ void Optimizer<T>::zero_grad() {
 
 template <class T>
 void Optimizer<T>::check_group(std::size_t group) const {
-  if (group >= groups()) fail<IndexError>("{}: there is no group {}; there are {}", rule(), group, groups());
+  if (group >= groups()) raise<IndexError>("{}: there is no group {}; there are {}", rule(), group, groups());
 }
 
 template <class T>
@@ -99,14 +101,14 @@ OptimizerState<T> Optimizer<T>::state() const {
 template <class T>
 void Optimizer<T>::check_state(const OptimizerState<T>& state) const {
   if (state.learning_rates.size() != groups()) {
-    fail<UsageError>("{}: the state has {} groups; the optimiser has {}", rule(), state.learning_rates.size(),
-                     groups());
+    raise<UsageError>("{}: the state has {} groups; the optimiser has {}", rule(),
+                      state.learning_rates.size(), groups());
   }
   for (const double lr : state.learning_rates) detail::check_option(rule(), "lr", lr);
   std::set<std::string> expected;
   for (const auto& [k, step] : state.steps) {
     if (k >= slots_.size()) {
-      fail<UsageError>("{}: the state has a parameter {}; the optimiser has {}", rule(), k, slots_.size());
+      raise<UsageError>("{}: the state has a parameter {}; the optimiser has {}", rule(), k, slots_.size());
     }
     for (const char* name : array_names(slots_[k].group)) {
       if (name) expected.insert(check_array(state, k, name));
@@ -114,7 +116,7 @@ void Optimizer<T>::check_state(const OptimizerState<T>& state) const {
   }
   for (const auto& [name, array] : state.arrays) {
     if (expected.contains(name)) continue;
-    fail<UsageError>("{}: the state's \"{}\" belongs to other options or another rule", rule(), name);
+    raise<UsageError>("{}: the state's \"{}\" belongs to other options or another rule", rule(), name);
   }
 }
 
@@ -124,11 +126,11 @@ std::string Optimizer<T>::check_array(const OptimizerState<T>& state, std::size_
   const Variable<T>& p = parameters_[k];
   const auto found = state.arrays.find(full_name);
   if (found == state.arrays.end() || !found->second) {
-    fail<UsageError>("{}: the state has no {} for parameter {}, {}", rule(), name, k, detail::describe(p));
+    raise<UsageError>("{}: the state has no {} for parameter {}, {}", rule(), name, k, detail::describe(p));
   }
   if (!(found->second.shape() == p.shape())) {
-    fail<UsageError>("{}: the state's {} for parameter {}, {}, has the shape {}", rule(), name, k,
-                     detail::describe(p), found->second.shape().str());
+    raise<UsageError>("{}: the state's {} for parameter {}, {}, has the shape {}", rule(), name, k,
+                      detail::describe(p), found->second.shape().str());
   }
   return full_name;
 }
@@ -150,7 +152,6 @@ void Optimizer<T>::load_state(const OptimizerState<T>& state) {
   learning_rates_ = state.learning_rates;
 }
 
-template class Optimizer<float>;
-template class Optimizer<double>;
+UNROLL_COMPILE_TYPES(class Optimizer)
 
 }  // namespace unroll

@@ -89,7 +89,7 @@ class Optimizer {
   std::vector<double> learning_rates_;  // of the groups, now
 };
 
-/// A rule with options of type Options, which has `lr` and `check()`.
+/// A rule with options of type Options, which has `lr` and `check_options()`.
 template <class T, class Options>
 class OptimizerRule : public Optimizer<T> {
  public:
@@ -104,7 +104,7 @@ class OptimizerRule : public Optimizer<T> {
 
   /// Adds parameters with options of their own. Errors: as the constructor.
   void add_group(std::vector<Variable<T>> parameters, const Options& options = {}) {
-    options.check();
+    options.check_options();
     options_.reserve(options_.size() + 1);
     this->add_parameters(Options::rule, std::move(parameters), options.lr);
     options_.push_back(options);

@@ -44,10 +44,10 @@ namespace detail {
 /// Errors: UsageError for an empty Variable or one that is no leaf.
 template <class T>
 std::span<T> stored_gradient(const char* op, const Variable<T>& p) {
-  if (!p) fail<UsageError>("{}: a parameter is empty; leave absent ones out of the list", op);
+  if (!p) raise<UsageError>("{}: a parameter is empty; leave absent ones out of the list", op);
   if (!p.is_leaf()) {
-    fail<UsageError>("{}: {} is the result of an op; list the leaves it was computed from", op,
-                     p.shape().str());
+    raise<UsageError>("{}: {} is the result of an op; list the leaves it was computed from", op,
+                      p.shape().str());
   }
   if (!p.has_grad()) return {};
   return {p.tensor()->grad, static_cast<std::size_t>(p.size())};

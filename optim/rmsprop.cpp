@@ -1,10 +1,12 @@
 #include "unroll/optim/rmsprop.hpp"
 
+#include "unroll/detail/autograd/base/instantiate.hpp"
+
 #include <cmath>
 
 namespace unroll {
 
-void RmsPropOptions::check() const {
+void RmsPropOptions::check_options() const {
   detail::check_option(rule, "lr", lr);
   detail::check_option(rule, "alpha", alpha, 0, 1);
   detail::check_option(rule, "epsilon", epsilon);
@@ -61,7 +63,6 @@ typename Optimizer<T>::ArrayNames RmsProp<T>::array_names([[maybe_unused]] std::
   return {"square_avg", o.momentum > 0 ? "momentum_buffer" : nullptr, o.centered ? "grad_avg" : nullptr};
 }
 
-template class RmsProp<float>;
-template class RmsProp<double>;
+UNROLL_COMPILE_TYPES(class RmsProp)
 
 }  // namespace unroll

@@ -15,7 +15,7 @@ struct RmsPropOptions {
 
   static constexpr const char* rule = "rmsprop";
   /// Errors: UsageError naming the option that is out of range.
-  void check() const;
+  void check_options() const;
 };
 
 /// What:   g += wd θ;  v = α v + (1 − α) g²;  d = √v + ε, or centered a = α a + (1 − α) g, d = √(v − a²) + ε;

@@ -1,5 +1,7 @@
 #include "unroll/optim/schedule.hpp"
 
+#include "unroll/detail/autograd/base/instantiate.hpp"
+
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -9,11 +11,11 @@ namespace unroll {
 namespace {
 
 void check_positive(const char* schedule, const char* what, std::uint64_t n) {
-  if (n == 0) fail<UsageError>("{}: {} must be at least 1; got 0", schedule, what);
+  if (n == 0) raise<UsageError>("{}: {} must be at least 1; got 0", schedule, what);
 }
 
 void check_fraction(const char* schedule, const char* what, double x) {
-  if (!(x >= 0 && x <= 1)) fail<UsageError>("{}: {} must be in [0, 1]; got {}", schedule, what, x);
+  if (!(x >= 0 && x <= 1)) raise<UsageError>("{}: {} must be in [0, 1]; got {}", schedule, what, x);
 }
 
 }  // namespace
@@ -41,7 +43,7 @@ Schedule exponential_decay(double gamma) {
 
 Schedule inverse_sigmoid_decay(double k) {
   if (!(k >= 1) || !std::isfinite(k))
-    fail<UsageError>("inverse_sigmoid_decay: k must be finite and at least 1; got {}", k);
+    raise<UsageError>("inverse_sigmoid_decay: k must be finite and at least 1; got {}", k);
   return Schedule([=](std::uint64_t t) { return k / (k + std::exp(static_cast<double>(t) / k)); });
 }
 
@@ -49,7 +51,7 @@ Schedule cosine(std::uint64_t period, const CosineOptions& options) {
   check_positive("cosine", "period", period);
   check_fraction("cosine", "minimum", options.minimum);
   if (!(options.period_factor >= 1) || !std::isfinite(options.period_factor)) {
-    fail<UsageError>("cosine: period_factor must be finite and at least 1; got {}", options.period_factor);
+    raise<UsageError>("cosine: period_factor must be finite and at least 1; got {}", options.period_factor);
   }
   return Schedule([=](std::uint64_t step) {
     double t = static_cast<double>(step), length = static_cast<double>(period);
@@ -97,8 +99,8 @@ void Scheduler<T>::step() {
 template <class T>
 void Scheduler<T>::load_state(const State& state) {
   if (state.base.size() != optimizer_->groups()) {
-    fail<UsageError>("scheduler: the state has {} groups; the optimiser has {}", state.base.size(),
-                     optimizer_->groups());
+    raise<UsageError>("scheduler: the state has {} groups; the optimiser has {}", state.base.size(),
+                      optimizer_->groups());
   }
   for (const double lr : state.base) detail::check_option("scheduler", "base", lr);
   state_ = state;
@@ -135,9 +137,6 @@ bool ReduceOnPlateau<T>::observe(double loss) {
   return true;
 }
 
-template class Scheduler<float>;
-template class Scheduler<double>;
-template class ReduceOnPlateau<float>;
-template class ReduceOnPlateau<double>;
+UNROLL_COMPILE_TYPES(class Scheduler, class ReduceOnPlateau)
 
 }  // namespace unroll

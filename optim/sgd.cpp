@@ -1,17 +1,20 @@
 #include "unroll/optim/sgd.hpp"
 
+#include "unroll/detail/autograd/base/instantiate.hpp"
+
 #include <cmath>
 
 namespace unroll {
 
-void SgdOptions::check() const {
+void SgdOptions::check_options() const {
   detail::check_option(rule, "lr", lr);
   detail::check_option(rule, "momentum", momentum);
   detail::check_option(rule, "weight_decay", weight_decay);
-  if (!std::isfinite(dampening)) fail<UsageError>("sgd: dampening must be finite; got {}", dampening);
+  if (!std::isfinite(dampening)) raise<UsageError>("sgd: dampening must be finite; got {}", dampening);
   if (nesterov && (momentum == 0 || dampening != 0)) {
-    fail<UsageError>("sgd: nesterov needs a momentum above 0 and no dampening; got momentum {}, dampening {}",
-                     momentum, dampening);
+    raise<UsageError>(
+        "sgd: nesterov needs a momentum above 0 and no dampening; got momentum {}, dampening {}", momentum,
+        dampening);
   }
 }
 
@@ -51,7 +54,6 @@ typename Optimizer<T>::ArrayNames Sgd<T>::array_names([[maybe_unused]] std::size
   return {this->options(group).momentum == 0 ? nullptr : "momentum_buffer"};
 }
 
-template class Sgd<float>;
-template class Sgd<double>;
+UNROLL_COMPILE_TYPES(class Sgd)
 
 }  // namespace unroll

@@ -14,7 +14,7 @@ struct SgdOptions {
 
   static constexpr const char* rule = "sgd";
   /// Errors: UsageError naming the option that is out of range.
-  void check() const;
+  void check_options() const;
 };
 
 /// What:   g += wd θ;  b = g at first, then b = μ b + (1 − dampening) g;  d = g + μ b with Nesterov, else b;

@@ -159,7 +159,7 @@ class WrongCube final : public detail::FixedNode<double, 1> {
     for (index_t i = 0; i < input(0).shape.size(); ++i)
       g.data[i] += 3 * input(0).data[i] * input(0).data[i] * dy[i];
   }
-  std::vector<Variable<double>> emit(const std::vector<Variable<double>>& dy) override {
+  std::vector<Variable<double>> record_backward(const std::vector<Variable<double>>& dy) override {
     const Variable<double> x{detail::TensorRef<double>(&input(0))};
     return {Variable<double>(dy[0] * (3.0 * x) * x.detach())};
   }

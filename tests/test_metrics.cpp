@@ -247,7 +247,7 @@ TEST_CASE("loop: when its time is up it evaluates, saves and ends") {
 TEST_CASE("loop: an exception passes through and nothing is saved after it") {
   struct Failing : CountingTask {
     StepResult train_step(std::int64_t epoch, std::int64_t index) override {
-      if (step == 6) fail<DataError>("the loss is not finite");
+      if (step == 6) raise<DataError>("the loss is not finite");
       return CountingTask::train_step(epoch, index);
     }
   } task;

@@ -119,7 +119,7 @@ struct ComputedCell : MixingCell {
 
 struct ThrowingCell : ComputedCell {
   V step(const V& x, const V& h) const {
-    if (x.data()[0] > 1e3) fail<DataError>("the cell refuses {}", x.shape().str());
+    if (x.data()[0] > 1e3) raise<DataError>("the cell refuses {}", x.shape().str());
     return ComputedCell::step(x, h);
   }
 };

@@ -32,7 +32,7 @@ std::int64_t closest_length(std::int64_t length, std::span<const Bleu::Sentence>
 }  // namespace
 
 void Bleu::add(const Sentence& translation, std::span<const Sentence> references) {
-  if (references.empty()) fail<UsageError>("bleu: need at least one reference for each translation");
+  if (references.empty()) raise<UsageError>("bleu: need at least one reference for each translation");
   length_ += std::ssize(translation);
   reference_length_ += closest_length(std::ssize(translation), references);
   for (std::size_t n = 1; n <= total_.size(); ++n) {
@@ -47,7 +47,7 @@ void Bleu::add(const Sentence& translation, std::span<const Sentence> references
 }
 
 double Bleu::precision(int n) const {
-  if (n < 1 || n > std::ssize(total_)) fail<IndexError>("bleu: need n in 1 … 4; got {}", n);
+  if (n < 1 || n > std::ssize(total_)) raise<IndexError>("bleu: need n in 1 … 4; got {}", n);
   const auto k = static_cast<std::size_t>(n - 1);
   return total_[k] == 0 ? 0 : static_cast<double>(found_[k]) / static_cast<double>(total_[k]);
 }

@@ -15,7 +15,7 @@ std::optional<double> share(std::int64_t part, std::int64_t whole) {
 
 void check_names(const char* what, const ConfusionMatrix& matrix, std::span<const std::string> names) {
   if (std::ssize(names) != matrix.classes())
-    fail<UsageError>("{}: need a name for each of {} classes; got {}", what, matrix.classes(), names.size());
+    raise<UsageError>("{}: need a name for each of {} classes; got {}", what, matrix.classes(), names.size());
 }
 
 /// fmt's widths count code points as this does, but for wide ones.
@@ -29,14 +29,14 @@ std::string percent(std::optional<double> value) { return value ? fmt::format("{
 }  // namespace
 
 ConfusionMatrix::ConfusionMatrix(std::int64_t classes) : classes_(classes) {
-  if (classes < 1) fail<UsageError>("confusion matrix: need at least one class; got {}", classes);
+  if (classes < 1) raise<UsageError>("confusion matrix: need at least one class; got {}", classes);
   counts_.resize(static_cast<std::size_t>(classes * classes));
 }
 
 std::size_t ConfusionMatrix::place(std::int64_t actual, std::int64_t predicted) const {
   for (const auto c : {actual, predicted})
     if (c < 0 || c >= classes_)
-      fail<IndexError>("confusion matrix: need a class in [0, {}); got {}", classes_, c);
+      raise<IndexError>("confusion matrix: need a class in [0, {}); got {}", classes_, c);
   return static_cast<std::size_t>(actual * classes_ + predicted);
 }
 

@@ -40,7 +40,7 @@ LoopState LoopState::from_json(const nlohmann::ordered_json& json, std::string_v
             .since_log = mean_from(json.at("since_log")),
             .since_evaluation = mean_from(json.at("since_evaluation"))};
   } catch (const nlohmann::json::exception& error) {
-    fail<DataError>("{}: no state of a training loop: {}", name, error.what());
+    raise<DataError>("{}: no state of a training loop: {}", name, error.what());
   }
 }
 
@@ -55,13 +55,13 @@ TrainingLoop::TrainingLoop(LoopPlan plan, LoopState state, TrainingTask& task, P
       saved_step_(state_.step) {
   if (plan_.steps_per_epoch < 1 || plan_.epochs < 1 || plan_.log_every < 1 || plan_.evaluate_every < 0 ||
       plan_.time_limit < 0)
-    fail<UsageError>(
+    raise<UsageError>(
         "training loop: need at least one step, one epoch and one step between log lines, and no negative "
         "count or time; got {} steps in {} epochs, log {}, evaluation {}, time limit {}",
         plan_.steps_per_epoch, plan_.epochs, plan_.log_every, plan_.evaluate_every, plan_.time_limit);
   if (plan_.epochs > std::numeric_limits<std::int64_t>::max() / plan_.steps_per_epoch)
-    fail<UsageError>("training loop: {} epochs of {} steps are too many to count", plan_.epochs,
-                     plan_.steps_per_epoch);
+    raise<UsageError>("training loop: {} epochs of {} steps are too many to count", plan_.epochs,
+                      plan_.steps_per_epoch);
 }
 
 LoopEnd TrainingLoop::run(const std::function<bool()>& stop) {
@@ -130,8 +130,9 @@ bool TrainingLoop::is_best(const Evaluation& valid) {
     const auto named = [&](const auto& figure) { return figure.first == plan_.best_by; };
     const auto found = std::find_if(valid.figures.begin(), valid.figures.end(), named);
     if (found == valid.figures.end())
-      fail<UsageError>("training loop: the best model is that with the largest {}, which no evaluation tells",
-                       plan_.best_by);
+      raise<UsageError>(
+          "training loop: the best model is that with the largest {}, which no evaluation tells",
+          plan_.best_by);
     value = found->second;
   }
   const bool best = !state_.best || (plan_.best_by.empty() ? value < *state_.best : value > *state_.best);

@@ -12,7 +12,7 @@
 namespace unroll {
 namespace {
 
-[[noreturn]] void refuse(const std::string& path) { fail<DataError>("{}: {}", path, std::strerror(errno)); }
+[[noreturn]] void refuse(const std::string& path) { raise<DataError>("{}: {}", path, std::strerror(errno)); }
 
 /// Length in bytes of the lines up to `step`; 0 if not even the configuration is whole.
 off_t length_up_to(const std::string& path, std::int64_t step) {

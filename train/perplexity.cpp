@@ -9,7 +9,7 @@ namespace unroll {
 namespace {
 
 double mean_of(const char* what, double nats, std::int64_t count) {
-  if (count < 1) fail<UsageError>("{}: need the loss of at least one symbol; got {}", what, count);
+  if (count < 1) raise<UsageError>("{}: need the loss of at least one symbol; got {}", what, count);
   return nats / static_cast<double>(count);
 }
 

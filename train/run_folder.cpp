@@ -13,11 +13,11 @@ namespace unroll {
 
 FolderLock::FolderLock(const std::string& folder)
     : descriptor_(open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)) {
-  if (descriptor_ == -1) fail<DataError>("{}: {}", folder, std::strerror(errno));
+  if (descriptor_ == -1) raise<DataError>("{}: {}", folder, std::strerror(errno));
   if (flock(descriptor_, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK) return;
   close(descriptor_);
-  fail<DataError>("{}: another program is writing a run there; wait for its end, or take another folder",
-                  folder);
+  raise<DataError>("{}: another program is writing a run there; wait for its end, or take another folder",
+                   folder);
 }
 
 FolderLock::~FolderLock() {
@@ -27,26 +27,26 @@ FolderLock::~FolderLock() {
 void RunFolder::create() const {
   std::error_code error;
   std::filesystem::create_directories(path_, error);
-  if (error) fail<DataError>("{}: {}", path_.string(), error.message());
-  if (!std::filesystem::is_directory(path_)) fail<DataError>("{}: not a folder", path_.string());
+  if (error) raise<DataError>("{}: {}", path_.string(), error.message());
+  if (!std::filesystem::is_directory(path_)) raise<DataError>("{}: not a folder", path_.string());
 }
 
 void RunFolder::clear() const {
   std::error_code error;
   for (const auto& file : {log(), last(), best()}) {
     std::filesystem::remove(file, error);
-    if (error) fail<DataError>("{}: {}", file, error.message());
+    if (error) raise<DataError>("{}: {}", file, error.message());
   }
 }
 
 std::string find_checkpoint(const std::string& path) {
   std::error_code error;
-  if (!std::filesystem::exists(path, error)) fail<DataError>("{}: No such file or directory", path);
+  if (!std::filesystem::exists(path, error)) raise<DataError>("{}: No such file or directory", path);
   if (!std::filesystem::is_directory(path)) return path;
   const RunFolder folder(path);
   for (const auto& file : {folder.best(), folder.last()})
     if (std::filesystem::exists(file)) return file;
-  fail<DataError>("{}: holds no checkpoint: a training run writes one at its first evaluation", path);
+  raise<DataError>("{}: holds no checkpoint: a training run writes one at its first evaluation", path);
 }
 
 }  // namespace unroll

@@ -24,7 +24,7 @@ void ask_to_stop(int signal) {
 
 StopSignals::StopSignals() {
   if (installed.exchange(true))
-    fail<UsageError>("stop signals: already handled by another StopSignals: keep one per process");
+    raise<UsageError>("stop signals: already handled by another StopSignals: keep one per process");
   first_signal = 0;
   struct sigaction action {};
   action.sa_handler = ask_to_stop;

@@ -1,5 +1,7 @@
 #include "unroll/train/state_dict.hpp"
 
+#include "unroll/detail/autograd/base/instantiate.hpp"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -56,7 +58,7 @@ struct Complaints {
     if (strict) part("missing", names.missing), part("unexpected", names.unexpected);
     part("of another shape", shapes);
     if (parts.empty()) return;
-    fail<DataError>("{}: does not fit the model: {}", from.source(), fmt::join(parts, "; "));
+    raise<DataError>("{}: does not fit the model: {}", from.source(), fmt::join(parts, "; "));
   }
 };
 
@@ -130,8 +132,8 @@ Values<T> read(const Target<T>& target, const std::vector<std::string>& names, c
   }
   for (const auto& name : names) {
     if (from.at(name) == from.at(names.front())) continue;
-    fail<DataError>("{}: {} and {} are one parameter in the model, and differ here", from.source(),
-                    names.front(), name);
+    raise<DataError>("{}: {} and {} are one parameter in the model, and differ here", from.source(),
+                     names.front(), name);
   }
   return {from.get<T>(names.front()), {}};
 }
@@ -201,12 +203,7 @@ StateMismatch load_members(const Members<T>& members, const TensorFile& from, co
   return complaints.names;
 }
 
-#define UNROLL_INSTANTIATE(T)                                                      \
-  template void save_members(const Members<T>&, TensorFile&, const StateOptions&); \
-  template StateMismatch load_members(const Members<T>&, const TensorFile&, const StateOptions&);
-UNROLL_INSTANTIATE(float)
-UNROLL_INSTANTIATE(double)
-#undef UNROLL_INSTANTIATE
+UNROLL_COMPILE_FUNCTIONS(save_members, load_members)
 
 }  // namespace detail
 
@@ -236,7 +233,7 @@ void load_state(Optimizer<T>& optimizer, const TensorFile& from, const std::stri
       continue;
     }
     if (stored.shape.size() > static_cast<std::size_t>(Shape::max_rank)) {
-      fail<DataError>("{}: {} has the shape {}", from.source(), full_name, shape_text(stored.shape));
+      raise<DataError>("{}: {} has the shape {}", from.source(), full_name, shape_text(stored.shape));
     }
     auto array = Variable<T>::uninitialised(Shape(stored.shape.begin(), stored.shape.end()));
     assign(array, from.get<T>(full_name));
@@ -245,14 +242,10 @@ void load_state(Optimizer<T>& optimizer, const TensorFile& from, const std::stri
   try {
     optimizer.load_state(state);
   } catch (const UsageError& e) {
-    fail<DataError>("{}: {}", from.source(), e.what());
+    raise<DataError>("{}: {}", from.source(), e.what());
   }
 }
 
-#define UNROLL_INSTANTIATE(T)                                                     \
-  template void save_state(const Optimizer<T>&, TensorFile&, const std::string&); \
-  template void load_state(Optimizer<T>&, const TensorFile&, const std::string&);
-UNROLL_INSTANTIATE(float)
-UNROLL_INSTANTIATE(double)
+UNROLL_COMPILE_FUNCTIONS(save_state, load_state)
 
 }  // namespace unroll

@@ -27,7 +27,7 @@ std::string prefixes(const TensorFile& file) {
 std::pair<index_t, index_t> matrix(const TensorFile& file, const std::string& name) {
   const StoredTensor& tensor = file.at(name);
   if (tensor.shape.size() != 2 || tensor.shape[0] < 1 || tensor.shape[1] < 1) {
-    fail<DataError>("{}: {} is no matrix with elements", file.source(), name);
+    raise<DataError>("{}: {} is no matrix with elements", file.source(), name);
   }
   return {tensor.shape[0], tensor.shape[1]};
 }
@@ -38,8 +38,8 @@ RecurrentSizes recurrent_sizes(const TensorFile& file, const std::string& prefix
   const std::string before = prefix.empty() || prefix.ends_with('.') ? prefix : prefix + ".";
   const auto has = [&](const std::string& name) { return file.contains(before + name); };
   if (!has(std::string(first_weight))) {
-    fail<DataError>("{}: no recurrent layer under the prefix \"{}\"; there is one under: {}", file.source(),
-                    prefix, prefixes(file));
+    raise<DataError>("{}: no recurrent layer under the prefix \"{}\"; there is one under: {}", file.source(),
+                     prefix, prefixes(file));
   }
   const auto [rows, input] = matrix(file, before + std::string(first_weight));
   const auto [rows_hh, output] = matrix(file, before + "weight_hh_l0");
@@ -48,8 +48,8 @@ RecurrentSizes recurrent_sizes(const TensorFile& file, const std::string& prefix
     std::tie(sizes.projection, sizes.hidden) = matrix(file, before + "weight_hr_l0");
   }
   if (rows != rows_hh || rows % sizes.hidden != 0) {
-    fail<DataError>("{}: {}weight_ih_l0 has {} rows and {}weight_hh_l0 {}; need a multiple of {} in both",
-                    file.source(), before, rows, before, rows_hh, sizes.hidden);
+    raise<DataError>("{}: {}weight_ih_l0 has {} rows and {}weight_hh_l0 {}; need a multiple of {} in both",
+                     file.source(), before, rows, before, rows_hh, sizes.hidden);
   }
   sizes.gates = rows / sizes.hidden;
   sizes.options.bias = has("bias_ih_l0");

@@ -36,7 +36,7 @@ struct DataError : Error {
 
 /// Throws E with a formatted message.
 template <class E, class... Args>
-[[noreturn]] void fail(fmt::format_string<Args...> format, Args&&... args) {
+[[noreturn]] void raise(fmt::format_string<Args...> format, Args&&... args) {
   throw E(fmt::format(format, std::forward<Args>(args)...));
 }
 

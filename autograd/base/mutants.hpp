@@ -20,13 +20,13 @@ struct Mutation {
 };
 inline thread_local Mutation mutation;
 
-template <class Op, class N, std::size_t n>
-inline __attribute__((always_inline)) void mutate(Op op, std::array<N, n>& adjoints) {
+template <class Op, class Num, std::size_t n>
+inline __attribute__((always_inline)) void mutate(Op op, std::array<Num, n>& adjoints) {
   if (mutation.scalar_op != static_cast<int>(op) || mutation.argument >= n) return;
-  N& d = adjoints[mutation.argument];
+  Num& d = adjoints[mutation.argument];
   if (mutation.fault == Fault::sign) d = -d;
-  if (mutation.fault == Fault::percent) d = d * N(1.01);
-  if (mutation.fault == Fault::dropped) d = N(0);
+  if (mutation.fault == Fault::percent) d = d * Num(1.01);
+  if (mutation.fault == Fault::dropped) d = Num(0);
 }
 /// Whether an array op is to store where it should add; the other faults of array ops are in falsify.hpp.
 inline bool mutate_store(const char* op) { return mutation.fault == Fault::store && mutation.op == op; }
@@ -37,8 +37,8 @@ inline bool mutate_store(int scalar_op, int argument) {
 
 #else
 
-template <class Op, class N, std::size_t n>
-inline __attribute__((always_inline)) void mutate(Op, std::array<N, n>&) {}
+template <class Op, class Num, std::size_t n>
+inline __attribute__((always_inline)) void mutate(Op, std::array<Num, n>&) {}
 constexpr bool mutate_store(const char*) { return false; }
 constexpr bool mutate_store(int, int) { return false; }
 

@@ -53,7 +53,7 @@ std::size_t class_bytes(int c) {
 void* map_huge(std::size_t bytes) {
   const std::size_t padded = bytes + huge_page;
   void* p = mmap(nullptr, padded, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  if (p == MAP_FAILED) fail<Error>("memory: the system has no {} bytes to give", bytes);
+  if (p == MAP_FAILED) raise<Error>("memory: the system has no {} bytes to give", bytes);
   const auto address = reinterpret_cast<std::uintptr_t>(p);
   const std::uintptr_t aligned = (address + huge_page - 1) / huge_page * huge_page;
   madvise(reinterpret_cast<void*>(aligned), bytes, MADV_HUGEPAGE);

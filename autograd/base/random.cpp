@@ -98,8 +98,8 @@ void random_words(const RandomKey& key, std::span<std::uint32_t> to) {
   constexpr index_t limit = index_t{1} << 34;
   const auto n = static_cast<index_t>(to.size());
   if (key.first < 0 || key.first > limit || n > limit - key.first) {
-    fail<UsageError>("random_words: elements {} to {} do not lie in [0, 2^34); use another step or layer",
-                     key.first, key.first + n);
+    raise<UsageError>("random_words: elements {} to {} do not lie in [0, 2^34); use another step or layer",
+                      key.first, key.first + n);
   }
   Word words[batch];
   for (index_t done = 0; done < n;) {
@@ -138,7 +138,7 @@ double Generator::normal(double mean, double deviation) {
 }
 
 std::uint64_t Generator::below(std::uint64_t n) {
-  if (n == 0) fail<UsageError>("Generator::below: there is no integer below 0; check n first");
+  if (n == 0) raise<UsageError>("Generator::below: there is no integer below 0; check n first");
   const std::uint64_t uneven = -n % n;  // 2⁶⁴ mod n: with these words left out all are equally likely
   for (;;) {
     const std::uint64_t word = word64();

@@ -13,7 +13,7 @@ constexpr index_t largest_size = std::numeric_limits<index_t>::max() / 16;
 }  // namespace
 
 void Shape::push(index_t extent) {
-  if (rank_ == max_rank) fail<ShapeError>("shape: the rank is at most {}; got {} and more", max_rank, str());
+  if (rank_ == max_rank) raise<ShapeError>("shape: the rank is at most {}; got {} and more", max_rank, str());
   extents_[rank_++] = extent;
 }
 
@@ -25,9 +25,9 @@ void Shape::finish() {
     empty |= extent == 0;
     overflows |= __builtin_mul_overflow(size, extent, &size);
   }
-  if (negative) fail<ShapeError>("shape: extents must not be negative; got {}", str());
+  if (negative) raise<ShapeError>("shape: extents must not be negative; got {}", str());
   if (!empty && (overflows || size > largest_size))
-    fail<ShapeError>("shape: {} has too many elements", str());
+    raise<ShapeError>("shape: {} has too many elements", str());
   size_ = empty ? 0 : size;
 }
 
@@ -73,7 +73,7 @@ std::string Shape::str() const {
 
 int normalise_axis(std::string_view op, int axis, int rank) {
   if (axis < -rank || axis >= rank) {
-    fail<IndexError>("{}: axis {} is outside an array of rank {}", op, axis, rank);
+    raise<IndexError>("{}: axis {} is outside an array of rank {}", op, axis, rank);
   }
   return axis < 0 ? axis + rank : axis;
 }
@@ -85,7 +85,7 @@ Shape broadcast(std::string_view op, const Shape& a, const Shape& b) {
   for (int k = 0; k < rank; ++k) {
     const index_t m = a.back(k), n = b.back(k);
     if (m != n && m != 1 && n != 1) {
-      fail<ShapeError>("{}: shapes do not broadcast; got {} and {}", op, a.str(), b.str());
+      raise<ShapeError>("{}: shapes do not broadcast; got {} and {}", op, a.str(), b.str());
     }
     extents[rank - 1 - k] = m == 1 ? n : m;
   }

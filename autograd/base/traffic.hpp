@@ -17,8 +17,8 @@ struct Traffic {
 namespace detail {
 inline thread_local constinit Traffic current_traffic;
 
-template <class T, class N>
-std::uint64_t bytes_of(N elements) {
+template <class T, class Count>
+std::uint64_t bytes_of(Count elements) {
   return static_cast<std::uint64_t>(elements) * sizeof(T);
 }
 }  // namespace detail

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "unroll/autograd/variable.hpp"
+
 #include "unroll/detail/autograd/core/deferred.hpp"
 #include "unroll/detail/autograd/core/falsify.hpp"
 #include "unroll/detail/autograd/core/tape.hpp"
@@ -215,7 +216,7 @@ struct Tape<T>::Guard {
 template <class T>
 std::vector<Variable<T>> Tape<T>::backward(std::span<const TensorRef<T>> roots,
                                            std::span<const Variable<T>> seeds, const Options& options) {
-  if (running_) fail<UsageError>("backward: called inside a backward pass; let that one end first");
+  if (running_) raise<UsageError>("backward: called inside a backward pass; let that one end first");
   Guard guard{*this, options.wanted};
   running_ = true;
   retaining_ = options.retain;
@@ -250,14 +251,20 @@ void Tape<T>::touch_hooked(Tensor<T>& leaf) {
   clear_grad(leaf);
 }
 
-#define UNROLL_INSTANTIATE(T)                                                                               \
-  template std::vector<Variable<T>> Tape<T>::backward(std::span<const TensorRef<T>>,                        \
-                                                      std::span<const Variable<T>>, const Options&);        \
-  template void Tape<T>::backward_above_floor(std::span<const TensorRef<T>>, std::span<const Variable<T>>); \
-  template void Tape<T>::touch_hooked(Tensor<T>&);                                                          \
-  template void Tape<T>::let_go(Node<T>&);                                                                  \
-  template void Tape<T>::set_aside(Tensor<T>&);
-UNROLL_INSTANTIATE(float)
-UNROLL_INSTANTIATE(double)
+template std::vector<Variable<float>> Tape<float>::backward(std::span<const TensorRef<float>>,
+                                                            std::span<const Variable<float>>, const Options&);
+template std::vector<Variable<double>> Tape<double>::backward(std::span<const TensorRef<double>>,
+                                                              std::span<const Variable<double>>,
+                                                              const Options&);
+template void Tape<float>::backward_above_floor(std::span<const TensorRef<float>>,
+                                                std::span<const Variable<float>>);
+template void Tape<double>::backward_above_floor(std::span<const TensorRef<double>>,
+                                                 std::span<const Variable<double>>);
+template void Tape<float>::touch_hooked(Tensor<float>&);
+template void Tape<double>::touch_hooked(Tensor<double>&);
+template void Tape<float>::let_go(Node<float>&);
+template void Tape<double>::let_go(Node<double>&);
+template void Tape<float>::set_aside(Tensor<float>&);
+template void Tape<double>::set_aside(Tensor<double>&);
 
 }  // namespace unroll::detail

@@ -25,16 +25,16 @@ void Tape<T>::mark(Tensor<T>& t) {
 template <class T>
 void Tape<T>::validate(Node<T>& node) const {
   if (node.tape_ != this) {
-    fail<UsageError>("backward: {} was recorded by another thread; call backward there", node.name());
+    raise<UsageError>("backward: {} was recorded by another thread; call backward there", node.name());
   }
   if (node.released_) {
-    fail<UsageError>("backward: {} was released by an earlier backward; give that one retain = true",
-                     node.name());
+    raise<UsageError>("backward: {} was released by an earlier backward; give that one retain = true",
+                      node.name());
   }
   for (std::size_t k = 0; k < node.input_count_; ++k) {
     const Tensor<T>& in = *node.inputs_[k];
     if (node.versions_[k] != ~0u && node.versions_[k] != in.version()) {
-      fail<UsageError>(
+      raise<UsageError>(
           "backward: {} needs input {} {} as it was, but update() has changed it since; call backward before "
           "the update, or compute the result again",
           node.name(), k + 1, name_and_shape(in));
@@ -81,10 +81,9 @@ void Tape<T>::select_active() {
   }
 }
 
-#define UNROLL_INSTANTIATE(T)                                          \
-  template void Tape<T>::collect(std::span<const TensorRef<T>> roots); \
-  template void Tape<T>::select_active();
-UNROLL_INSTANTIATE(float)
-UNROLL_INSTANTIATE(double)
+template void Tape<float>::collect(std::span<const TensorRef<float>> roots);
+template void Tape<double>::collect(std::span<const TensorRef<double>> roots);
+template void Tape<float>::select_active();
+template void Tape<double>::select_active();
 
 }  // namespace unroll::detail

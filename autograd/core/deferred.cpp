@@ -1,5 +1,7 @@
 #include "unroll/detail/autograd/core/deferred.hpp"
 
+#include "unroll/detail/autograd/base/instantiate.hpp"
+
 #include <algorithm>
 #include <tuple>
 #include <utility>
@@ -184,13 +186,7 @@ void flush_deferred(Tape<T>& tape) {
   tape.deferred.clear();
 }
 
-#define UNROLL_INSTANTIATE(T)                                            \
-  template void defer(Tensor<T>&, DeferredUse<T>);                       \
-  template class DeferredBuffers<T>;                                     \
-  template void flush_product(DeferredProduct<T>&, DeferredBuffers<T>&); \
-  template void flush_deferred(Tape<T>&);                                \
-  template void sum_rows(const T*, index_t, index_t, T*, bool);
-UNROLL_INSTANTIATE(float)
-UNROLL_INSTANTIATE(double)
+UNROLL_COMPILE_TYPES(class DeferredBuffers)
+UNROLL_COMPILE_FUNCTIONS(defer, flush_product, flush_deferred, sum_rows)
 
 }  // namespace unroll::detail

@@ -5,15 +5,15 @@ namespace unroll {
 Indices::Indices(const Shape& shape, std::vector<std::int64_t> values)
     : shape_(shape), values_(std::make_shared<const std::vector<std::int64_t>>(std::move(values))) {
   if (static_cast<index_t>(values_->size()) != shape.size()) {
-    fail<ShapeError>("Indices: {} has {} elements; got {} values", shape.str(), shape.size(),
-                     values_->size());
+    raise<ShapeError>("Indices: {} has {} elements; got {} values", shape.str(), shape.size(),
+                      values_->size());
   }
 }
 
 Indices Indices::reshaped(const Shape& shape) const {
   if (shape.size() != size()) {
-    fail<ShapeError>("Indices: {} has {} elements, {} has {}", shape_.str(), size(), shape.str(),
-                     shape.size());
+    raise<ShapeError>("Indices: {} has {} elements, {} has {}", shape_.str(), size(), shape.str(),
+                      shape.size());
   }
   Indices other = *this;
   other.shape_ = shape;
@@ -38,8 +38,8 @@ std::string position_text(const Shape& shape, index_t position) {
 
 void fail_index(std::string_view op, std::string_view what, const Indices& indices, index_t position,
                 index_t extent) {
-  fail<IndexError>("{}: {} {} at position {} is outside [0, {})", op, what, indices[position],
-                   position_text(indices.shape(), position), extent);
+  raise<IndexError>("{}: {} {} at position {} is outside [0, {})", op, what, indices[position],
+                    position_text(indices.shape(), position), extent);
 }
 
 void check_indices(std::string_view op, std::string_view what, const Indices& indices, index_t extent) {

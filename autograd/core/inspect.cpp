@@ -1,5 +1,7 @@
 #include "unroll/detail/autograd/core/inspect.hpp"
 
+#include "unroll/detail/autograd/base/instantiate.hpp"
+
 #include <algorithm>
 #include <bit>
 
@@ -59,8 +61,7 @@ Part common_part(std::uint64_t inputs, std::span<const Part> parts) {
   return common;
 }
 
-template Part part_of(const Tensor<float>&);
-template Part part_of(const Tensor<double>&);
+UNROLL_COMPILE_FUNCTIONS(part_of)
 
 }  // namespace detail
 }  // namespace unroll

@@ -2,6 +2,8 @@
 #include <utility>
 
 #include "unroll/autograd/variable.hpp"
+
+#include "unroll/detail/autograd/base/instantiate.hpp"
 #include "unroll/detail/autograd/core/deferred.hpp"
 #include "unroll/detail/autograd/core/tape.hpp"
 
@@ -56,7 +58,6 @@ void Subpass<T>::backward(std::span<const TensorRef<T>> roots, std::span<const V
   tape_.backward_above_floor(roots, seeds);
 }
 
-template class Subpass<float>;
-template class Subpass<double>;
+UNROLL_COMPILE_TYPES(class Subpass)
 
 }  // namespace unroll::detail

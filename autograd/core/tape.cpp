@@ -1,5 +1,7 @@
 #include "unroll/detail/autograd/core/tape.hpp"
 
+#include "unroll/detail/autograd/base/instantiate.hpp"
+
 #include "unroll/autograd/variable.hpp"
 #include "unroll/detail/autograd/core/deferred.hpp"
 
@@ -9,8 +11,7 @@ template <class T>
 TapeStats tape_stats() {
   return detail::Tape<T>::local().stats();
 }
-template TapeStats tape_stats<float>();
-template TapeStats tape_stats<double>();
+UNROLL_COMPILE_FUNCTIONS(tape_stats)
 
 namespace detail {
 template <class T>
@@ -20,30 +21,30 @@ std::string name_and_shape(const Tensor<T>& t) {
 }
 
 void fail_empty(std::string_view op, std::size_t k) {
-  fail<UsageError>("{}: argument {} is an empty Variable; assign a value to it first", op, k + 1);
+  raise<UsageError>("{}: argument {} is an empty Variable; assign a value to it first", op, k + 1);
 }
 
 template <class T>
 void fail_unusable(std::string_view op, std::size_t k, const Tensor<T>& t) {
   if (t.creator->released()) {
-    fail<UsageError>(
+    raise<UsageError>(
         "{}: argument {} {} is the result of {}, which an earlier backward has released; detach() it, or "
         "give that backward retain = true",
         op, k + 1, name_and_shape(t), t.creator->name());
   }
-  fail<UsageError>("{}: argument {} {} was recorded by another thread; detach() it there first", op, k + 1,
-                   name_and_shape(t));
+  raise<UsageError>("{}: argument {} {} was recorded by another thread; detach() it there first", op, k + 1,
+                    name_and_shape(t));
 }
 
 template <class T>
-std::vector<Variable<T>> Node<T>::emit(const std::vector<Variable<T>>&) {
-  fail<UsageError>("grad: {} has no second derivative; leave create_graph off, or write it with other ops",
-                   name());
+std::vector<Variable<T>> Node<T>::record_backward(const std::vector<Variable<T>>&) {
+  raise<UsageError>("grad: {} has no second derivative; leave create_graph off, or write it with other ops",
+                    name());
 }
 
 template <class T>
 void Node<T>::recompute(index_t, index_t, T*) {
-  fail<UsageError>("{}: a value was overwritten that cannot be computed again; copy() it first", name());
+  raise<UsageError>("{}: a value was overwritten that cannot be computed again; copy() it first", name());
 }
 
 template <class T>
@@ -95,14 +96,12 @@ std::vector<Node<T>*> Tape<T>::live_nodes() const {
   return nodes;
 }
 
-#define UNROLL_INSTANTIATE(T)                                                       \
-  template class Tape<T>;                                                           \
-  template std::vector<Variable<T>> Node<T>::emit(const std::vector<Variable<T>>&); \
-  template void Node<T>::recompute(index_t, index_t, T*);                           \
-  template std::string name_and_shape(const Tensor<T>&);                            \
-  template void fail_unusable(std::string_view, std::size_t, const Tensor<T>&);
-UNROLL_INSTANTIATE(float)
-UNROLL_INSTANTIATE(double)
+UNROLL_COMPILE_TYPES(class Tape)
+template std::vector<Variable<float>> Node<float>::record_backward(const std::vector<Variable<float>>&);
+template std::vector<Variable<double>> Node<double>::record_backward(const std::vector<Variable<double>>&);
+template void Node<float>::recompute(index_t, index_t, float*);
+template void Node<double>::recompute(index_t, index_t, double*);
+UNROLL_COMPILE_FUNCTIONS(name_and_shape, fail_unusable)
 
 }  // namespace detail
 }  // namespace unroll

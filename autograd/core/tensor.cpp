@@ -1,5 +1,7 @@
 #include "unroll/detail/autograd/core/tensor.hpp"
 
+#include "unroll/detail/autograd/base/instantiate.hpp"
+
 #include "unroll/autograd/variable.hpp"
 #include "unroll/detail/autograd/core/tape.hpp"
 
@@ -54,10 +56,6 @@ void Node<T>::retire(Node* node) {
   destroy_without_recursion(node, &Node::slot_);
 }
 
-#define UNROLL_INSTANTIATE(T) \
-  template struct Tensor<T>;  \
-  template class Node<T>;
-UNROLL_INSTANTIATE(float)
-UNROLL_INSTANTIATE(double)
+UNROLL_COMPILE_TYPES(struct Tensor, class Node)
 
 }  // namespace unroll::detail

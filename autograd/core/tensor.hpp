@@ -148,7 +148,7 @@ class Node {
   virtual void backward() = 0;
   /// The same as recorded ops: one gradient for each input (empty where not wanted), from one for each
   /// output (empty where it is zero).
-  virtual std::vector<Variable<T>> emit(const std::vector<Variable<T>>& dy);
+  virtual std::vector<Variable<T>> record_backward(const std::vector<Variable<T>>& dy);
   virtual std::string name() const = 0;
   /// The first op inside the node that made a NaN from non-NaN inputs; the node's name by default.
   virtual std::string find_nan() const { return name(); }
@@ -235,16 +235,16 @@ class Node {
   bool pending_ = false, released_ = false, active_ = false;
 };
 
-/// A node with N inputs and M outputs.
-template <class T, std::size_t N, std::size_t M = 1>
+/// A node with fixed numbers of inputs and outputs.
+template <class T, std::size_t Inputs, std::size_t Outputs = 1>
 class FixedNode : public Node<T> {
  protected:
-  FixedNode() { this->set_arrays(in_, versions_, N, out_, M); }
+  FixedNode() { this->set_arrays(in_, versions_, Inputs, out_, Outputs); }
 
  private:
-  TensorRef<T> in_[N > 0 ? N : 1];
-  std::uint32_t versions_[N > 0 ? N : 1];
-  Tensor<T>* out_[M];
+  TensorRef<T> in_[Inputs > 0 ? Inputs : 1];
+  std::uint32_t versions_[Inputs > 0 ? Inputs : 1];
+  Tensor<T>* out_[Outputs];
 };
 
 /// A node whose numbers of inputs and outputs are known at run time only.
@@ -288,7 +288,7 @@ class ViewNode final : public ManyNode<T> {
   /// After record(): views need no values of their parent.
   void start() { this->forget_version(0); }
   void backward() override;
-  std::vector<Variable<T>> emit(const std::vector<Variable<T>>& dy) override;
+  std::vector<Variable<T>> record_backward(const std::vector<Variable<T>>& dy) override;
   std::string name() const override { return op_; }
 
   std::size_t parts() const { return bounds_.size() - 1; }

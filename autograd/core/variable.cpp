@@ -1,5 +1,7 @@
 #include "unroll/autograd/variable.hpp"
 
+#include "unroll/detail/autograd/base/instantiate.hpp"
+
 #include <algorithm>
 
 #include "unroll/detail/autograd/base/traffic.hpp"
@@ -27,7 +29,7 @@ xt::svector<std::ptrdiff_t> xt_strides(const Shape& shape, index_t run, index_t 
 
 void check_resize(const std::runtime_error& e, const Shape& shape) {
   if (std::string_view(e.what()).find("not resizable") != std::string_view::npos)
-    fail<ShapeError>("update: the new value must keep the shape {}", shape.str());
+    raise<ShapeError>("update: the new value must keep the shape {}", shape.str());
 }
 
 template <class T>
@@ -57,7 +59,7 @@ const detail::Tensor<T>& Variable<T>::readable(const char* what) const {
 template <class T>
 T Variable<T>::item() const {
   const Tensor& t = readable("item");
-  if (t.shape.size() != 1) fail<UsageError>("item: need an array of one element; got {}", t.shape.str());
+  if (t.shape.size() != 1) raise<UsageError>("item: need an array of one element; got {}", t.shape.str());
   return t.data[0];
 }
 
@@ -65,8 +67,8 @@ template <class T>
 Variable<T>& Variable<T>::requires_grad(bool on) {
   Tensor& t = checked("requires_grad");
   if (!t.is_leaf()) {
-    fail<UsageError>("requires_grad: only leaves can be set; this is the result of {}; detach() it first",
-                     t.creator->name());
+    raise<UsageError>("requires_grad: only leaves can be set; this is the result of {}; detach() it first",
+                      t.creator->name());
   }
   if (on && !t.dense()) *this = copy();
   tensor_->requires_grad = on;
@@ -78,9 +80,9 @@ detail::GradSlot<T> Variable<T>::readable_grad() const {
   const Tensor& t = checked("grad");
   if (t.grad_state != detail::GradState::full) {
     const bool named = t.extras && !t.extras->name.empty();
-    fail<UsageError>("grad: {}{} has no gradient; {}", named ? t.extras->name + " " : "", t.shape.str(),
-                     t.is_leaf() ? "call requires_grad(true) and backward() first"
-                                 : "call retain_grad() on this result before backward()");
+    raise<UsageError>("grad: {}{} has no gradient; {}", named ? t.extras->name + " " : "", t.shape.str(),
+                      t.is_leaf() ? "call requires_grad(true) and backward() first"
+                                  : "call retain_grad() on this result before backward()");
   }
   return detail::grad_layout(t);
 }
@@ -105,10 +107,10 @@ template <class T>
 void Variable<T>::register_hook(std::function<Variable(const Variable&)> hook) {
   Tensor& t = checked("register_hook");
   if (!t.requires_grad)
-    fail<UsageError>("register_hook: {} has no gradient; call requires_grad(true) first", t.shape.str());
-  if (!hook) fail<UsageError>("register_hook: the function is empty");
+    raise<UsageError>("register_hook: {} has no gradient; call requires_grad(true) first", t.shape.str());
+  if (!hook) raise<UsageError>("register_hook: the function is empty");
   if (t.consumed)
-    fail<UsageError>("register_hook: the value was given up to the next op; register the hook before it");
+    raise<UsageError>("register_hook: the value was given up to the next op; register the hook before it");
   t.extra().hooks.push_back(std::move(hook));
 }
 
@@ -116,7 +118,7 @@ template <class T>
 void Variable<T>::backward(bool retain) const {
   const Tensor& t = checked("backward");
   if (t.shape.size() != 1) {
-    fail<UsageError>(
+    raise<UsageError>(
         "backward: need a scalar; got {}; give a seed of that shape, or take a sum or mean first",
         t.shape.str());
   }
@@ -128,10 +130,10 @@ void Variable<T>::backward(const Variable& seed, bool retain) const {
   const Tensor& t = checked("backward");
   if (!seed) detail::fail_empty("backward", 0);
   if (seed.shape() != t.shape) {
-    fail<ShapeError>("backward: the seed must have the shape {}; got {}", t.shape.str(), seed.shape().str());
+    raise<ShapeError>("backward: the seed must have the shape {}; got {}", t.shape.str(), seed.shape().str());
   }
   if (!t.requires_grad) {
-    fail<UsageError>(
+    raise<UsageError>(
         "backward: {} does not depend on anything that requires a gradient; call requires_grad(true) on "
         "the parameters, outside NoGrad",
         t.shape.str());
@@ -159,13 +161,14 @@ template <class T>
 detail::Tensor<T>& Variable<T>::updatable() const {
   Tensor& t = checked("update");
   if (!t.is_leaf()) {
-    fail<UsageError>("update: {} is the result of {}; only leaves can be changed; detach().copy() it first",
-                     t.shape.str(), t.creator->name());
+    raise<UsageError>("update: {} is the result of {}; only leaves can be changed; detach().copy() it first",
+                      t.shape.str(), t.creator->name());
   }
   if (detail::Tape<T>::local().running())
-    fail<UsageError>("update: a backward pass is running; change values after it");
+    raise<UsageError>("update: a backward pass is running; change values after it");
   if (!t.dense())
-    fail<UsageError>("update: {} is a view of another array; change that one, or copy() this", t.shape.str());
+    raise<UsageError>("update: {} is a view of another array; change that one, or copy() this",
+                      t.shape.str());
   return t;
 }
 
@@ -186,7 +189,7 @@ template <class T>
 std::vector<Variable<T>> grad(const std::vector<Variable<T>>& outputs, const std::vector<Variable<T>>& inputs,
                               const GradOptions& options, const std::vector<Variable<T>>& seeds) {
   if (!seeds.empty() && seeds.size() != outputs.size()) {
-    fail<UsageError>("grad: need one seed for each of {} outputs; got {}", outputs.size(), seeds.size());
+    raise<UsageError>("grad: need one seed for each of {} outputs; got {}", outputs.size(), seeds.size());
   }
   std::vector<detail::TensorRef<T>> roots, wanted;
   std::vector<Variable<T>> from;
@@ -194,11 +197,11 @@ std::vector<Variable<T>> grad(const std::vector<Variable<T>>& outputs, const std
     const Variable<T>& y = outputs[k];
     if (!y) detail::fail_empty("grad: outputs", k);
     if (seeds.empty() && y.size() != 1) {
-      fail<UsageError>("grad: output {} has the shape {}; give seeds, or take a sum first", k + 1,
-                       y.shape().str());
+      raise<UsageError>("grad: output {} has the shape {}; give seeds, or take a sum first", k + 1,
+                        y.shape().str());
     }
     if (!seeds.empty() && (!seeds[k] || seeds[k].shape() != y.shape())) {
-      fail<ShapeError>("grad: seed {} must have the shape {}", k + 1, y.shape().str());
+      raise<ShapeError>("grad: seed {} must have the shape {}", k + 1, y.shape().str());
     }
     if (!y.requires_grad()) continue;
     roots.push_back(y.ref());
@@ -207,7 +210,7 @@ std::vector<Variable<T>> grad(const std::vector<Variable<T>>& outputs, const std
   for (std::size_t k = 0; k < inputs.size(); ++k) {
     if (!inputs[k]) detail::fail_empty("grad: inputs", k);
     if (!inputs[k].requires_grad()) {
-      fail<UsageError>(
+      raise<UsageError>(
           "grad: input {} {} does not require a gradient; call requires_grad(true) on it before use", k + 1,
           inputs[k].shape().str());
     }
@@ -225,12 +228,13 @@ std::vector<Variable<T>> grad(const std::vector<Variable<T>>& outputs, const std
   return result;
 }
 
-#define UNROLL_INSTANTIATE(T)                                                                              \
-  template class Variable<T>;                                                                              \
-  template std::vector<Variable<T>> grad(const std::vector<Variable<T>>&, const std::vector<Variable<T>>&, \
-                                         const GradOptions&, const std::vector<Variable<T>>&);             \
-  template void detail::copy_dense(const detail::Tensor<T>&, T*);
-UNROLL_INSTANTIATE(float)
-UNROLL_INSTANTIATE(double)
+UNROLL_COMPILE_TYPES(class Variable)
+UNROLL_COMPILE_FUNCTIONS(detail::copy_dense)
+template std::vector<Variable<float>> grad(const std::vector<Variable<float>>&,
+                                           const std::vector<Variable<float>>&, const GradOptions&,
+                                           const std::vector<Variable<float>>&);
+template std::vector<Variable<double>> grad(const std::vector<Variable<double>>&,
+                                            const std::vector<Variable<double>>&, const GradOptions&,
+                                            const std::vector<Variable<double>>&);
 
 }  // namespace unroll

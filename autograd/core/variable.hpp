@@ -168,7 +168,7 @@ class Variable {
 
  private:
   Tensor& checked(const char* what) const {
-    if (!tensor_) fail<UsageError>("Variable::{}: the Variable is empty; assign a value to it first", what);
+    if (!tensor_) raise<UsageError>("Variable::{}: the Variable is empty; assign a value to it first", what);
     return *tensor_;
   }
   const Tensor& readable(const char* what) const;

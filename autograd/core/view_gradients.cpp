@@ -3,6 +3,8 @@
 #include <algorithm>
 
 #include "unroll/autograd/variable.hpp"
+
+#include "unroll/detail/autograd/base/instantiate.hpp"
 #include "unroll/detail/autograd/base/mutants.hpp"
 #include "unroll/detail/autograd/base/traffic.hpp"
 #include "unroll/detail/autograd/core/tape.hpp"
@@ -121,7 +123,7 @@ template <class T>
 void restore(Tensor<T>& t) {
   auto& view = static_cast<ViewNode<T>&>(*t.creator);
   if (view.released())
-    fail<UsageError>("{}: the value was overwritten and its op released; copy() it first", view.name());
+    raise<UsageError>("{}: the value was overwritten and its op released; copy() it first", view.name());
   Tensor<T>& parent = view.input(0);
   const index_t cols = parent.shape.back(0);
   const Ref<Block> storage(Block::allocate(static_cast<std::size_t>(t.shape.size()) * sizeof(T)));
@@ -204,14 +206,7 @@ Shape ViewNode<T>::part_shape(std::size_t k) const {
   return squeeze_ && extent(k) == 1 ? parent.without(axis_) : parent.with(axis_, extent(k));
 }
 
-#define UNROLL_INSTANTIATE(T)                           \
-  template class ViewNode<T>;                           \
-  template GradSlot<T> open_entangled_grad(Tensor<T>&); \
-  template GradSlot<T> open_grad_to_add(Tensor<T>&);    \
-  template void complete_grad(Tensor<T>&);              \
-  template void restore(Tensor<T>&);                    \
-  template void fill_runs(const GradSlot<T>&, index_t, T);
-UNROLL_INSTANTIATE(float)
-UNROLL_INSTANTIATE(double)
+UNROLL_COMPILE_TYPES(class ViewNode)
+UNROLL_COMPILE_FUNCTIONS(open_entangled_grad, open_grad_to_add, complete_grad, restore, fill_runs)
 
 }  // namespace unroll::detail

@@ -5,6 +5,8 @@
 #include <optional>
 
 #include "unroll/autograd/variable.hpp"
+
+#include "unroll/detail/autograd/base/instantiate.hpp"
 #include "unroll/detail/autograd/fused/code.hpp"
 
 namespace unroll {
@@ -78,9 +80,9 @@ void check_anomaly(const Node<T>& node, const Tensor<T>& output) {
   if (!bad(output)) return;
   for (std::size_t k = 0; k < node.input_count(); ++k)
     if (bad(node.input(k))) return;  // it was given, not made here
-  fail<UsageError>("anomaly: {}{} made a bad value in {}; look at its inputs",
-                   text_of(Place::current, output.shape, output.data, output.run, output.pitch),
-                   node.find_nan(), output.shape.str());
+  raise<UsageError>("anomaly: {}{} made a bad value in {}; look at its inputs",
+                    text_of(Place::current, output.shape, output.data, output.run, output.pitch),
+                    node.find_nan(), output.shape.str());
 }
 
 template <class T>
@@ -92,9 +94,10 @@ void check_gradient_anomaly(const Node<T>& node) {
     if (!any_bad(g.data, in.shape.size(), g.run, g.pitch)) continue;
     const Place* place = noted_place(node);
     const Part part = place ? part_of(in) : Part{};
-    fail<UsageError>("anomaly: {}backward of {} made a bad gradient of input {} {}; look at the values there",
-                     part.count > 1 ? place->text(part) : text_of(place, in.shape, g.data, g.run, g.pitch),
-                     node.name(), k + 1, name_and_shape(in));
+    raise<UsageError>(
+        "anomaly: {}backward of {} made a bad gradient of input {} {}; look at the values there",
+        part.count > 1 ? place->text(part) : text_of(place, in.shape, g.data, g.run, g.pitch), node.name(),
+        k + 1, name_and_shape(in));
   }
 }
 
@@ -108,9 +111,9 @@ void inspect_fused(const Node<T>* node, const FusedCode<T>& code, const T* numbe
     FirstBad first;
     inspect_code(code, numbers, inputs, shape, first);
     if (first.op) {
-      fail<UsageError>("anomaly: {}{} in {} made a bad value in an array {}; look at its inputs",
-                       Place::current ? Place::current->text(common_part(first.inputs, parts)) : "",
-                       *first.op, code.name(), shape.str());
+      raise<UsageError>("anomaly: {}{} in {} made a bad value in an array {}; look at its inputs",
+                        Place::current ? Place::current->text(common_part(first.inputs, parts)) : "",
+                        *first.op, code.name(), shape.str());
     }
   }
   for (Onlooker* o = Onlooker::first(); o; o = o->outer()) {
@@ -120,12 +123,7 @@ void inspect_fused(const Node<T>* node, const FusedCode<T>& code, const T* numbe
   }
 }
 
-#define UNROLL_INSTANTIATE(T)                                    \
-  template void check_anomaly(const Node<T>&, const Tensor<T>&); \
-  template void check_gradient_anomaly(const Node<T>&);          \
-  template void inspect_fused(const Node<T>*, const FusedCode<T>&, const T*, Tensor<T>* const*, const Shape&);
-UNROLL_INSTANTIATE(float)
-UNROLL_INSTANTIATE(double)
+UNROLL_COMPILE_FUNCTIONS(check_anomaly, check_gradient_anomaly, inspect_fused)
 
 }  // namespace detail
 }  // namespace unroll

@@ -3,6 +3,8 @@
 #include <unordered_map>
 
 #include "unroll/autograd/variable.hpp"
+
+#include "unroll/detail/autograd/base/instantiate.hpp"
 #include "unroll/detail/autograd/core/deferred.hpp"
 #include "unroll/detail/autograd/core/tape.hpp"
 #include "unroll/detail/autograd/fused/compiled.hpp"
@@ -12,8 +14,8 @@ namespace unroll::detail {
 template <class T>
 const Variable<T>& with_shape_of(const Tensor<T>& t, const Variable<T>& changed) {
   if (!(changed.shape() == t.shape)) {
-    fail<ShapeError>("hook: the gradient of {} must keep its shape; got {}", name_and_shape(t),
-                     changed.shape().str());
+    raise<ShapeError>("hook: the gradient of {} must keep its shape; got {}", name_and_shape(t),
+                      changed.shape().str());
   }
   return changed;
 }
@@ -46,7 +48,7 @@ std::vector<Variable<T>> Tape<T>::sweep_graph(std::span<const TensorRef<T>> root
       dy[k] = found->second;
     }
     if (!any || (selective_ && !node->active_)) continue;
-    const std::vector<Variable<T>> dx = node->emit(dy);
+    const std::vector<Variable<T>> dx = node->record_backward(dy);
     for (std::size_t k = 0; k < node->input_count_; ++k)
       if (dx[k] && wants(*node->inputs_[k])) add(*node->inputs_[k], dx[k]);
   }
@@ -61,11 +63,12 @@ std::vector<Variable<T>> Tape<T>::sweep_graph(std::span<const TensorRef<T>> root
   return result;
 }
 
-#define UNROLL_INSTANTIATE(T)                                                           \
-  template const Variable<T>& with_shape_of(const Tensor<T>&, const Variable<T>&);      \
-  template std::vector<Variable<T>> Tape<T>::sweep_graph(std::span<const TensorRef<T>>, \
-                                                         std::span<const Variable<T>>, const Options&);
-UNROLL_INSTANTIATE(float)
-UNROLL_INSTANTIATE(double)
+template std::vector<Variable<float>> Tape<float>::sweep_graph(std::span<const TensorRef<float>>,
+                                                               std::span<const Variable<float>>,
+                                                               const Options&);
+template std::vector<Variable<double>> Tape<double>::sweep_graph(std::span<const TensorRef<double>>,
+                                                                 std::span<const Variable<double>>,
+                                                                 const Options&);
+UNROLL_COMPILE_FUNCTIONS(with_shape_of)
 
 }  // namespace unroll::detail

@@ -1,5 +1,7 @@
 #include "unroll/detail/autograd/fused/code.hpp"
 
+#include "unroll/detail/autograd/base/instantiate.hpp"
+
 #include <fmt/format.h>
 
 #include "unroll/detail/autograd/fused/scalar_ops.hpp"
@@ -30,7 +32,6 @@ std::string FusedCode<T>::name() const {
   return fmt::format("{}", fmt::join(fold_steps<std::string>(*this, text_of), "; "));
 }
 
-template struct FusedCode<float>;
-template struct FusedCode<double>;
+UNROLL_COMPILE_TYPES(struct FusedCode)
 
 }  // namespace unroll::detail

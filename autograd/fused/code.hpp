@@ -95,8 +95,9 @@ void run_code(const FusedCode<T>& code, const T* numbers, Tensor<T>* const* inpu
 
 /// The adjoints of the inputs as recorded ops, from those of the outputs (empty where there is none).
 template <class T>
-std::vector<Variable<T>> emit_code(const FusedCode<T>& code, const T* numbers,
-                                   std::span<const Variable<T>> inputs, std::span<const Variable<T>> dy);
+std::vector<Variable<T>> record_code_backward(const FusedCode<T>& code, const T* numbers,
+                                              std::span<const Variable<T>> inputs,
+                                              std::span<const Variable<T>> dy);
 
 /// Computes an expression again, op by op, and shows `visitor` what every op makes, in stretches of a row.
 /// The fused loop may round a product and a sum once where this rounds them twice.

@@ -1,5 +1,7 @@
 #include "unroll/detail/autograd/fused/compiled.hpp"
 
+#include "unroll/detail/autograd/base/instantiate.hpp"
+
 #include <algorithm>
 #include <cmath>
 
@@ -37,11 +39,8 @@ Variable<T> absorb(const Variable<T>& d, const Variable<T>& g) {
   return apply_compiled(ScalarOp::where, {keep, g, Variable<T>(T{0})});
 }
 
-#define UNROLL_INSTANTIATE(T)                                                   \
-  template Variable<T> run_compiled(ScalarOp, Tensor<T>* const*, const Shape&); \
-  template Variable<T> apply_compiled(ScalarOp, std::span<const Variable<T>>);  \
-  template Variable<T> absorb(const Variable<T>&, const Variable<T>&);
-UNROLL_INSTANTIATE(float)
-UNROLL_INSTANTIATE(double)
+UNROLL_COMPILE_FUNCTIONS(run_compiled, absorb)
+template Variable<float> apply_compiled(ScalarOp, std::span<const Variable<float>>);
+template Variable<double> apply_compiled(ScalarOp, std::span<const Variable<double>>);
 
 }  // namespace unroll::detail

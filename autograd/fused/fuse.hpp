@@ -131,7 +131,7 @@ struct is_symbolic<Expr<Op, T, A...>> : std::bool_constant<(is_symbolic<A>::valu
 
 template <class T>
 const Shape* shape_of(const char* op, const Input<T>& x) {
-  if (!x.tensor) fail<UsageError>("{}: an argument is an empty Variable; assign a value to it first", op);
+  if (!x.tensor) raise<UsageError>("{}: an argument is an empty Variable; assign a value to it first", op);
   return &x.tensor->shape;
 }
 template <class T>
@@ -205,7 +205,7 @@ template <class Op, class T, class... A>
 Variable<T> Expr<Op, T, A...>::evaluate() const {
   static_assert(!detail::is_symbolic<Expr>::value, "an argument of fuse() has no value outside its lambda");
   using Stripped = typename detail::stripped<Expr>::type;
-  std::array<detail::Tensor<T>*, detail::tree_size<Stripped>.slots> inputs;
+  std::array<detail::Tensor<T>*, detail::tree_size<Stripped>.leaves> inputs;
   T numbers[detail::tree_size<Stripped>.numbers + 1];
   detail::Tensor<T>** next_input = inputs.data();
   T* next_number = numbers;
@@ -225,7 +225,7 @@ inline namespace UNROLL_ISA {
 /// A lambda's results, some of which may be plain numbers.
 template <class T, class... E, std::size_t L>
 auto run_lambda(const std::array<Tensor<T>*, L>& inputs, const Shape& shape, const E&... outputs) {
-  static_assert((0 + ... + tree_size<typename stripped<E>::type>.slots) == 0,
+  static_assert((0 + ... + tree_size<typename stripped<E>::type>.leaves) == 0,
                 "the lambda given to fuse() must not capture Variables: hand them in as arguments");
   T numbers[(1 + ... + tree_size<typename stripped<E>::type>.numbers)];
   Tensor<T>** no_input = nullptr;

@@ -5,6 +5,8 @@
 
 #include "unroll/detail/autograd/fused/tree.hpp"
 
+#include "unroll/detail/autograd/base/instantiate.hpp"
+
 namespace unroll::detail {
 namespace {
 
@@ -104,8 +106,9 @@ class RecordedTree {
 }  // namespace
 
 template <class T>
-std::vector<Variable<T>> emit_code(const FusedCode<T>& code, const T* numbers,
-                                   std::span<const Variable<T>> inputs, std::span<const Variable<T>> dy) {
+std::vector<Variable<T>> record_code_backward(const FusedCode<T>& code, const T* numbers,
+                                              std::span<const Variable<T>> inputs,
+                                              std::span<const Variable<T>> dy) {
   RecordedTree<T> tree(code, numbers, inputs);
   for (std::size_t m = 0; m < dy.size(); ++m)
     if (dy[m]) tree.push(m, Dyn<T>(dy[m]));
@@ -114,10 +117,6 @@ std::vector<Variable<T>> emit_code(const FusedCode<T>& code, const T* numbers,
   return dx;
 }
 
-#define UNROLL_INSTANTIATE(T)                                                                              \
-  template std::vector<Variable<T>> emit_code(const FusedCode<T>&, const T*, std::span<const Variable<T>>, \
-                                              std::span<const Variable<T>>);
-UNROLL_INSTANTIATE(float)
-UNROLL_INSTANTIATE(double)
+UNROLL_COMPILE_FUNCTIONS(record_code_backward)
 
 }  // namespace unroll::detail

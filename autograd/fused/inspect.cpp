@@ -5,6 +5,8 @@
 
 #include "unroll/detail/autograd/fused/walk.hpp"
 
+#include "unroll/detail/autograd/base/instantiate.hpp"
+
 namespace unroll::detail {
 namespace {
 
@@ -104,9 +106,6 @@ void inspect_code(const FusedCode<T>& code, const T* numbers, Tensor<T>* const* 
   });
 }
 
-#define UNROLL_INSTANTIATE(T) \
-  template void inspect_code(const FusedCode<T>&, const T*, Tensor<T>* const*, const Shape&, OpVisitor&);
-UNROLL_INSTANTIATE(float)
-UNROLL_INSTANTIATE(double)
+UNROLL_COMPILE_FUNCTIONS(inspect_code)
 
 }  // namespace unroll::detail

@@ -22,7 +22,7 @@ inline namespace UNROLL_ISA {
 template <class... Trees>
 struct Walks {
   template <class X, std::size_t M>
-  using At = Walk<X, size_before<Trees...>(M).steps, size_before<Trees...>(M).slots,
+  using At = Walk<X, size_before<Trees...>(M).steps, size_before<Trees...>(M).leaves,
                   size_before<Trees...>(M).numbers>;
   static constexpr TreeSize size = size_before<Trees...>(sizeof...(Trees));
   static constexpr auto steps = [] {
@@ -37,12 +37,12 @@ struct Walks {
 template <class T, int L, class... Trees>
 [[gnu::noinline]] UNROLL_FLATTEN void forward_row(const T* numbers, const index_t* masks, const T* const* row,
                                                   index_t cols, T* const* out) {
-  using N = Batch<T>;
+  using Num = Batch<T>;
   using W = Walks<Trees...>;
-  N x[L + 1], c[W::size.numbers + 1], v[W::size.steps];
-  for (int k = 0; k < W::size.numbers; ++k) c[k] = N(numbers[k]);
-  for (index_t j = 0; j < cols; j += static_cast<index_t>(N::size)) {
-    for (int k = 0; k < L; ++k) x[k] = N::load_unaligned(row[k] + (j & masks[k]));
+  Num x[L + 1], c[W::size.numbers + 1], v[W::size.steps];
+  for (int k = 0; k < W::size.numbers; ++k) c[k] = Num(numbers[k]);
+  for (index_t j = 0; j < cols; j += static_cast<index_t>(Num::size)) {
+    for (int k = 0; k < L; ++k) x[k] = Num::load_unaligned(row[k] + (j & masks[k]));
     [&]<std::size_t... M>(std::index_sequence<M...>) __attribute__((always_inline)) {
       ((W::template At<Trees, M>::eval(x, c, v),
         v[W::template At<Trees, M>::root].store_unaligned(out[M] + j)),
@@ -57,15 +57,15 @@ template <class T, int L, class... Trees>
 [[gnu::noinline]] UNROLL_FLATTEN void backward_row(const T* numbers, const index_t* masks,
                                                    const T* const* row, index_t cols,
                                                    const T* const* out_grad, const Sink<T>* sinks) {
-  using N = Batch<T>;
+  using Num = Batch<T>;
   using W = Walks<Trees...>;
   constexpr int outputs = sizeof...(Trees);
-  N x[L + 1], c[W::size.numbers + 1], v[W::size.steps], dy[outputs], adjoints[L + 1];
-  for (int k = 0; k < W::size.numbers; ++k) c[k] = N(numbers[k]);
-  for (index_t j = 0; j < cols; j += static_cast<index_t>(N::size)) {
-    for (int k = 0; k < L; ++k) x[k] = N::load_unaligned(row[k] + (j & masks[k]));
-    for (int m = 0; m < outputs; ++m) dy[m] = out_grad[m] ? N::load_unaligned(out_grad[m] + j) : N(T{0});
-    for (int k = 0; k < L; ++k) adjoints[k] = N(T{0});
+  Num x[L + 1], c[W::size.numbers + 1], v[W::size.steps], dy[outputs], adjoints[L + 1];
+  for (int k = 0; k < W::size.numbers; ++k) c[k] = Num(numbers[k]);
+  for (index_t j = 0; j < cols; j += static_cast<index_t>(Num::size)) {
+    for (int k = 0; k < L; ++k) x[k] = Num::load_unaligned(row[k] + (j & masks[k]));
+    for (int m = 0; m < outputs; ++m) dy[m] = out_grad[m] ? Num::load_unaligned(out_grad[m] + j) : Num(T{0});
+    for (int k = 0; k < L; ++k) adjoints[k] = Num(T{0});
     [&]<std::size_t... M>(std::index_sequence<M...>) __attribute__((always_inline)) {
       ((W::template At<Trees, M>::eval(x, c, v), W::template At<Trees, M>::push(v, dy[M], dy[M], adjoints)),
        ...);
@@ -74,7 +74,7 @@ template <class T, int L, class... Trees>
     for (int k = 0; k < L; ++k) {
       if (!sinks[k].data) continue;
       T* p = sinks[k].data + (j & sinks[k].mask);
-      if (sinks[k].add) adjoints[k] += N::load_unaligned(p);
+      if (sinks[k].add) adjoints[k] += Num::load_unaligned(p);
       adjoints[k].store_unaligned(p);
     }
   }

@@ -4,6 +4,8 @@
 #include <memory>
 
 #include "unroll/detail/autograd/base/mutants.hpp"
+
+#include "unroll/detail/autograd/base/instantiate.hpp"
 #include "unroll/detail/autograd/fused/walk.hpp"
 
 namespace unroll::detail {
@@ -86,10 +88,10 @@ class FusedNode final : public Node<T> {
     backward_columns<T>(count_.code, numbers_, all_along.data(), row, shape.size(), out_grad, sinks);
   }
 
-  std::vector<Variable<T>> emit(const std::vector<Variable<T>>& dy) override {
+  std::vector<Variable<T>> record_backward(const std::vector<Variable<T>>& dy) override {
     std::vector<Variable<T>> in;
     for (std::size_t k = 0; k < count_.inputs(); ++k) in.emplace_back(TensorRef<T>(&this->input(k)));
-    std::vector<Variable<T>> dx = emit_code<T>(count_.code, numbers_, in, dy);
+    std::vector<Variable<T>> dx = record_code_backward<T>(count_.code, numbers_, in, dy);
     for (std::size_t k = 0; k < count_.inputs(); ++k)
       dx[k] = dx[k] && this->wants(k) ? fit_to(dx[k], in[k].shape()) : Variable<T>();
     return dx;
@@ -205,9 +207,6 @@ void run_code(const FusedCode<T>& code, const T* numbers, Tensor<T>* const* inpu
   run<T, 0>(code, numbers, inputs, shape, outputs);
 }
 
-#define UNROLL_INSTANTIATE(T) \
-  template void run_code(const FusedCode<T>&, const T*, Tensor<T>* const*, const Shape&, Variable<T>*);
-UNROLL_INSTANTIATE(float)
-UNROLL_INSTANTIATE(double)
+UNROLL_COMPILE_FUNCTIONS(run_code)
 
 }  // namespace unroll::detail

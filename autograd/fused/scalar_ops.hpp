@@ -1,7 +1,7 @@
 #pragma once  // internal
 /// \file The scalar ops: each a value and the adjoints of its arguments, given the adjoint d of its value y.
 ///
-/// The number type N is a SIMD batch (the fused loops) or Dyn (recorded ops: higher derivatives).
+/// The number type Num is a SIMD batch (the fused loops) or Dyn (recorded ops: higher derivatives).
 
 #include <array>
 
@@ -37,16 +37,16 @@ UNROLL_INLINE Batch<double> sigmoid(Batch<double> x) { return Batch<double>(1.0)
 // clang-format on
 
 /// g, a multiple of d that may be infinite or undefined: nothing flows where d is 0.
-template <class N>
-UNROLL_INLINE N absorb(const N& d, const N& g) {
-  return select(eq(d, N(0)), N(0), g);
+template <class Num>
+UNROLL_INLINE Num absorb(const Num& d, const Num& g) {
+  return select(eq(d, Num(0)), Num(0), g);
 }
 template <class T>
 Dyn<T> absorb(const Dyn<T>& d, const Dyn<T>& g) {
   return Dyn<T>(detail::absorb(d.v, g.v));
 }
-template <class N>
-UNROLL_INLINE N chain(const N& d, const N& p) {
+template <class Num>
+UNROLL_INLINE Num chain(const Num& d, const Num& p) {
   return absorb(d, d * p);
 }
 
@@ -59,12 +59,12 @@ template <class T> Dyn<T> operator*(const Dyn<T>& a, const Dyn<T>& b) { return D
 template <class T> Dyn<T> operator/(const Dyn<T>& a, const Dyn<T>& b) { return Dyn<T>(apply_compiled<T>(ScalarOp::div, {a.v, b.v})); }
 template <class T> Dyn<T> operator-(const Dyn<T>& a) { return Dyn<T>(apply_compiled<T>(ScalarOp::neg, {a.v})); }
 
-#define UNROLL_VALUE1 template <class N> static UNROLL_INLINE N value(const N& x)
-#define UNROLL_VALUE2 template <class N> static UNROLL_INLINE N value(const N& a, const N& b)
-#define UNROLL_ADJOINT1 template <class N> static UNROLL_INLINE std::array<N, 1> adjoint([[maybe_unused]] const N& d, [[maybe_unused]] const N& y, [[maybe_unused]] const N& x)
-#define UNROLL_ADJOINT2 template <class N> static UNROLL_INLINE std::array<N, 2> adjoint([[maybe_unused]] const N& d, [[maybe_unused]] const N& y, [[maybe_unused]] const N& a, [[maybe_unused]] const N& b)
-#define UNROLL_VALUE3 template <class N> static UNROLL_INLINE N value(const N& a, const N& b, const N& c)
-#define UNROLL_ADJOINT3 template <class N> static UNROLL_INLINE std::array<N, 3> adjoint([[maybe_unused]] const N& d, [[maybe_unused]] const N& y, [[maybe_unused]] const N& a, [[maybe_unused]] const N& b, [[maybe_unused]] const N& c)
+#define UNROLL_VALUE1 template <class Num> static UNROLL_INLINE Num value(const Num& x)
+#define UNROLL_VALUE2 template <class Num> static UNROLL_INLINE Num value(const Num& a, const Num& b)
+#define UNROLL_ADJOINT1 template <class Num> static UNROLL_INLINE std::array<Num, 1> adjoint([[maybe_unused]] const Num& d, [[maybe_unused]] const Num& y, [[maybe_unused]] const Num& x)
+#define UNROLL_ADJOINT2 template <class Num> static UNROLL_INLINE std::array<Num, 2> adjoint([[maybe_unused]] const Num& d, [[maybe_unused]] const Num& y, [[maybe_unused]] const Num& a, [[maybe_unused]] const Num& b)
+#define UNROLL_VALUE3 template <class Num> static UNROLL_INLINE Num value(const Num& a, const Num& b, const Num& c)
+#define UNROLL_ADJOINT3 template <class Num> static UNROLL_INLINE std::array<Num, 3> adjoint([[maybe_unused]] const Num& d, [[maybe_unused]] const Num& y, [[maybe_unused]] const Num& a, [[maybe_unused]] const Num& b, [[maybe_unused]] const Num& c)
 #define UNROLL_OP(op_name, n) static constexpr const char* name = #op_name; static constexpr ScalarOp id = ScalarOp::op_name; static constexpr int arity = n
 
 /// a + b
@@ -85,7 +85,7 @@ struct mul_op { UNROLL_OP(mul, 2);
 /// a / b
 struct div_op { UNROLL_OP(div, 2);
   UNROLL_VALUE2 { return a / b; }
-  UNROLL_ADJOINT2 { return {num::chain(d, N(1) / b), num::chain(d, -(y / b))}; }
+  UNROLL_ADJOINT2 { return {num::chain(d, Num(1) / b), num::chain(d, -(y / b))}; }
 };
 /// −x
 struct neg_op { UNROLL_OP(neg, 1);
@@ -96,8 +96,8 @@ struct neg_op { UNROLL_OP(neg, 1);
 struct pow_op { UNROLL_OP(pow, 2);
   UNROLL_VALUE2 { return num::pow(a, b); }
   UNROLL_ADJOINT2 {
-    const N da = num::chain(d * b, num::pow(a, b - N(1)));
-    const N db = num::select(num::eq(a, N(0)), N(0), num::chain(d, y * num::log(a)));
+    const Num da = num::chain(d * b, num::pow(a, b - Num(1)));
+    const Num db = num::select(num::eq(a, Num(0)), Num(0), num::chain(d, y * num::log(a)));
     return {da, db};
   }
 };
@@ -109,12 +109,12 @@ struct exp_op { UNROLL_OP(exp, 1);
 /// ln x
 struct log_op { UNROLL_OP(log, 1);
   UNROLL_VALUE1 { return num::log(x); }
-  UNROLL_ADJOINT1 { return {num::chain(d, N(1) / x)}; }
+  UNROLL_ADJOINT1 { return {num::chain(d, Num(1) / x)}; }
 };
 /// √x, with slope ∞ at 0
 struct sqrt_op { UNROLL_OP(sqrt, 1);
   UNROLL_VALUE1 { return num::sqrt(x); }
-  UNROLL_ADJOINT1 { return {num::chain(d, N(0.5) / y)}; }
+  UNROLL_ADJOINT1 { return {num::chain(d, Num(0.5) / y)}; }
 };
 /// x²
 struct square_op { UNROLL_OP(square, 1);
@@ -124,36 +124,36 @@ struct square_op { UNROLL_OP(square, 1);
 /// |x|, with slope 0 at 0
 struct abs_op { UNROLL_OP(abs, 1);
   UNROLL_VALUE1 { return num::abs(x); }
-  UNROLL_ADJOINT1 { return {num::select(num::gt(x, N(0)), d, num::select(num::gt(N(0), x), -d, x))}; }
+  UNROLL_ADJOINT1 { return {num::select(num::gt(x, Num(0)), d, num::select(num::gt(Num(0), x), -d, x))}; }
 };
 /// tanh x
 struct tanh_op { UNROLL_OP(tanh, 1);
   UNROLL_VALUE1 { return num::tanh(x); }
-  UNROLL_ADJOINT1 { return {d * (N(1) - y * y)}; }
+  UNROLL_ADJOINT1 { return {d * (Num(1) - y * y)}; }
 };
 /// 1 / (1 + e⁻ˣ)
 struct sigmoid_op { UNROLL_OP(sigmoid, 1);
   UNROLL_VALUE1 { return num::sigmoid(x); }
-  UNROLL_ADJOINT1 { return {d * (y * (N(1) - y))}; }
+  UNROLL_ADJOINT1 { return {d * (y * (Num(1) - y))}; }
 };
 /// max(x, 0), with slope 0 at 0
 struct relu_op { UNROLL_OP(relu, 1);
-  UNROLL_VALUE1 { return num::select(num::ge(N(0), x), N(0), x); }
-  UNROLL_ADJOINT1 { return {num::select(num::gt(x, N(0)), d, num::select(num::ge(N(0), x), N(0), x))}; }
+  UNROLL_VALUE1 { return num::select(num::ge(Num(0), x), Num(0), x); }
+  UNROLL_ADJOINT1 { return {num::select(num::gt(x, Num(0)), d, num::select(num::ge(Num(0), x), Num(0), x))}; }
 };
 /// x where x > 0, else slope · x
 struct leaky_relu_op { UNROLL_OP(leaky_relu, 2);
-  UNROLL_VALUE2 { return num::select(num::gt(a, N(0)), a, b * a); }
-  UNROLL_ADJOINT2 { return {num::select(num::gt(a, N(0)), d, d * b), num::select(num::gt(a, N(0)), N(0), d * a)}; }
+  UNROLL_VALUE2 { return num::select(num::gt(a, Num(0)), a, b * a); }
+  UNROLL_ADJOINT2 { return {num::select(num::gt(a, Num(0)), d, d * b), num::select(num::gt(a, Num(0)), Num(0), d * a)}; }
 };
 /// x where x > 0, else α (eˣ − 1)
 struct elu_op { UNROLL_OP(elu, 2);
-  UNROLL_VALUE2 { return num::select(num::gt(a, N(0)), a, b * num::expm1(a)); }
-  UNROLL_ADJOINT2 { return {num::select(num::gt(a, N(0)), d, d * (y + b)), num::select(num::gt(a, N(0)), N(0), d * (num::exp(a) - N(1)))}; }
+  UNROLL_VALUE2 { return num::select(num::gt(a, Num(0)), a, b * num::expm1(a)); }
+  UNROLL_ADJOINT2 { return {num::select(num::gt(a, Num(0)), d, d * (y + b)), num::select(num::gt(a, Num(0)), Num(0), d * (num::exp(a) - Num(1)))}; }
 };
 /// ln(1 + eˣ)
 struct softplus_op { UNROLL_OP(softplus, 1);
-  UNROLL_VALUE1 { return num::select(num::gt(x, N(0)), x, N(0)) + num::log1p(num::exp(-num::abs(x))); }
+  UNROLL_VALUE1 { return num::select(num::gt(x, Num(0)), x, Num(0)) + num::log1p(num::exp(-num::abs(x))); }
   UNROLL_ADJOINT1 { return {d * num::sigmoid(x)}; }
 };
 /// sin x
@@ -170,7 +170,7 @@ struct cos_op { UNROLL_OP(cos, 1);
 struct minimum_op { UNROLL_OP(minimum, 2);
   UNROLL_VALUE2 { return num::select(num::gt(b, a), a, num::select(num::ge(a, b), b, a + b)); }
   UNROLL_ADJOINT2 {
-    const N tie = num::select(num::eq(a, b), N(0.5) * d, N(0));
+    const Num tie = num::select(num::eq(a, b), Num(0.5) * d, Num(0));
     return {num::select(num::gt(b, a), d, tie), num::select(num::gt(a, b), d, tie)};
   }
 };
@@ -178,7 +178,7 @@ struct minimum_op { UNROLL_OP(minimum, 2);
 struct maximum_op { UNROLL_OP(maximum, 2);
   UNROLL_VALUE2 { return num::select(num::gt(a, b), a, num::select(num::ge(b, a), b, a + b)); }
   UNROLL_ADJOINT2 {
-    const N tie = num::select(num::eq(a, b), N(0.5) * d, N(0));
+    const Num tie = num::select(num::eq(a, b), Num(0.5) * d, Num(0));
     return {num::select(num::gt(a, b), d, tie), num::select(num::gt(b, a), d, tie)};
   }
 };
@@ -186,34 +186,34 @@ struct maximum_op { UNROLL_OP(maximum, 2);
 struct clamp_op { UNROLL_OP(clamp, 3);
   UNROLL_VALUE3 { return minimum_op::value(maximum_op::value(a, b), c); }
   UNROLL_ADJOINT3 {
-    const N below = num::select(num::gt(b, a), d, N(0)), above = num::select(num::gt(b, a), N(0), num::select(num::gt(a, c), d, N(0)));
-    return {num::select(num::gt(b, a), N(0), num::select(num::gt(a, c), N(0), d)), below, above};
+    const Num below = num::select(num::gt(b, a), d, Num(0)), above = num::select(num::gt(b, a), Num(0), num::select(num::gt(a, c), d, Num(0)));
+    return {num::select(num::gt(b, a), Num(0), num::select(num::gt(a, c), Num(0), d)), below, above};
   }
 };
 /// b where a ≠ 0, else c
 struct where_op { UNROLL_OP(where, 3);
-  UNROLL_VALUE3 { return num::select(num::eq(a, N(0)), c, b); }
-  UNROLL_ADJOINT3 { return {N(0), num::select(num::eq(a, N(0)), N(0), d), num::select(num::eq(a, N(0)), d, N(0))}; }
+  UNROLL_VALUE3 { return num::select(num::eq(a, Num(0)), c, b); }
+  UNROLL_ADJOINT3 { return {Num(0), num::select(num::eq(a, Num(0)), Num(0), d), num::select(num::eq(a, Num(0)), d, Num(0))}; }
 };
 /// a + c (b − a)
 struct lerp_op { UNROLL_OP(lerp, 3);
   UNROLL_VALUE3 { return a + c * (b - a); }
-  UNROLL_ADJOINT3 { return {d * (N(1) - c), d * c, d * (b - a)}; }
+  UNROLL_ADJOINT3 { return {d * (Num(1) - c), d * c, d * (b - a)}; }
 };
 /// 1 where a > b, else 0; no gradient
 struct greater_op { UNROLL_OP(greater, 2);
-  UNROLL_VALUE2 { return num::select(num::gt(a, b), N(1), N(0)); }
-  UNROLL_ADJOINT2 { return {N(0), N(0)}; }
+  UNROLL_VALUE2 { return num::select(num::gt(a, b), Num(1), Num(0)); }
+  UNROLL_ADJOINT2 { return {Num(0), Num(0)}; }
 };
 /// 1 where a ≥ b, else 0; no gradient
 struct greater_equal_op { UNROLL_OP(greater_equal, 2);
-  UNROLL_VALUE2 { return num::select(num::ge(a, b), N(1), N(0)); }
-  UNROLL_ADJOINT2 { return {N(0), N(0)}; }
+  UNROLL_VALUE2 { return num::select(num::ge(a, b), Num(1), Num(0)); }
+  UNROLL_ADJOINT2 { return {Num(0), Num(0)}; }
 };
 /// 1 where a = b, else 0; no gradient
 struct equal_op { UNROLL_OP(equal, 2);
-  UNROLL_VALUE2 { return num::select(num::eq(a, b), N(1), N(0)); }
-  UNROLL_ADJOINT2 { return {N(0), N(0)}; }
+  UNROLL_VALUE2 { return num::select(num::eq(a, b), Num(1), Num(0)); }
+  UNROLL_ADJOINT2 { return {Num(0), Num(0)}; }
 };
 // clang-format on
 

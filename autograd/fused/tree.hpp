@@ -19,9 +19,9 @@ struct Literal {};
 template <class Op, class... A>
 struct Tree {};
 
-/// How many steps a tree has, and how many slots and numbers are among them.
+/// How many steps a tree has, and how many leaves and numbers are among them.
 struct TreeSize {
-  int steps = 1, slots = 0, numbers = 0;
+  int steps = 1, leaves = 0, numbers = 0;
 };
 template <class X>
 inline constexpr TreeSize tree_size{};
@@ -31,15 +31,15 @@ template <>
 inline constexpr TreeSize tree_size<Literal>{1, 0, 1};
 template <class Op, class... A>
 inline constexpr TreeSize tree_size<Tree<Op, A...>>{
-    (1 + ... + tree_size<A>.steps), (0 + ... + tree_size<A>.slots), (0 + ... + tree_size<A>.numbers)};
-/// The steps, slots and numbers of the first k of several trees.
+    (1 + ... + tree_size<A>.steps), (0 + ... + tree_size<A>.leaves), (0 + ... + tree_size<A>.numbers)};
+/// The steps, leaves and numbers of the first k of several trees.
 template <class... A>
 constexpr TreeSize size_before(std::size_t k) {
   const TreeSize sizes[] = {tree_size<A>..., {}};
   TreeSize sum{0, 0, 0};
   for (std::size_t i = 0; i < k; ++i) {
     sum.steps += sizes[i].steps;
-    sum.slots += sizes[i].slots;
+    sum.leaves += sizes[i].leaves;
     sum.numbers += sizes[i].numbers;
   }
   return sum;
@@ -51,63 +51,63 @@ inline constexpr bool selects =
     std::is_same_v<Op, where_op> || std::is_same_v<Op, minimum_op> || std::is_same_v<Op, maximum_op> ||
     std::is_same_v<Op, clamp_op> || std::is_same_v<Op, relu_op>;
 
-/// The two walks over a tree behind S steps, I slots and C numbers of others.
+/// The two walks over a tree behind S steps, L leaves and C numbers of others.
 ///
 /// eval computes the value v[s] of every step s, postfix. push takes the adjoint d of the tree's value down
 /// to the inputs. `taken` is the adjoint of the whole, or of the argument of the nearest op above that
 /// selects: where it is 0 the value was not used, and whatever 0 · ∞ made on the way down must not arrive.
 /// fused_graph.cpp does the same with recorded ops.
-template <class X, int S = 0, int I = 0, int C = 0>
+template <class X, int S = 0, int L = 0, int C = 0>
 struct Walk;
 
-template <int K, int S, int I, int C>
-struct Walk<Arg<K>, S, I, C> {
+template <int K, int S, int L, int C>
+struct Walk<Arg<K>, S, L, C> {
   static constexpr int root = S;
-  template <class N>
-  static UNROLL_INLINE void eval(const N* in, const N*, N* v) {
+  template <class Num>
+  static UNROLL_INLINE void eval(const Num* in, const Num*, Num* v) {
     v[S] = in[K];
   }
-  template <class N>
-  static UNROLL_INLINE void push(const N*, const N& d, const N& taken, N* adjoints) {
+  template <class Num>
+  static UNROLL_INLINE void push(const Num*, const Num& d, const Num& taken, Num* adjoints) {
     adjoints[K] += num::absorb(taken, d);
   }
 };
-template <int S, int I, int C>
-struct Walk<Slot, S, I, C> : Walk<Arg<I>, S, I, C> {  // but that nothing else adds to its adjoint
-  template <class N>
-  static UNROLL_INLINE void push(const N*, const N& d, const N& taken, N* adjoints) {
-    adjoints[I] = num::absorb(taken, d);
+template <int S, int L, int C>
+struct Walk<Slot, S, L, C> : Walk<Arg<L>, S, L, C> {  // but that nothing else adds to its adjoint
+  template <class Num>
+  static UNROLL_INLINE void push(const Num*, const Num& d, const Num& taken, Num* adjoints) {
+    adjoints[L] = num::absorb(taken, d);
   }
 };
-template <int S, int I, int C>
-struct Walk<Literal, S, I, C> {
+template <int S, int L, int C>
+struct Walk<Literal, S, L, C> {
   static constexpr int root = S;
-  template <class N>
-  static UNROLL_INLINE void eval(const N*, const N* numbers, N* v) {
+  template <class Num>
+  static UNROLL_INLINE void eval(const Num*, const Num* numbers, Num* v) {
     v[S] = numbers[C];
   }
-  template <class N>
-  static UNROLL_INLINE void push(const N*, const N&, const N&, N*) {}
+  template <class Num>
+  static UNROLL_INLINE void push(const Num*, const Num&, const Num&, Num*) {}
 };
-template <class Op, class... A, int S, int I, int C>
-struct Walk<Tree<Op, A...>, S, I, C> {
+template <class Op, class... A, int S, int L, int C>
+struct Walk<Tree<Op, A...>, S, L, C> {
   static constexpr int root = S + tree_size<Tree<Op, A...>>.steps - 1;
   template <class X, std::size_t K>
-  using Argument = Walk<X, S + size_before<A...>(K).steps, I + size_before<A...>(K).slots,
+  using Argument = Walk<X, S + size_before<A...>(K).steps, L + size_before<A...>(K).leaves,
                         C + size_before<A...>(K).numbers>;
 
-  template <class N>
-  static UNROLL_INLINE void eval(const N* in, const N* numbers, N* v) {
+  template <class Num>
+  static UNROLL_INLINE void eval(const Num* in, const Num* numbers, Num* v) {
     [&]<std::size_t... K>(std::index_sequence<K...>) __attribute__((always_inline)) {
       (Argument<A, K>::eval(in, numbers, v), ...);
       v[root] = Op::value(v[Argument<A, K>::root]...);
     }
     (std::index_sequence_for<A...>{});
   }
-  template <class N>
-  static UNROLL_INLINE void push(const N* v, const N& d, const N& taken, N* adjoints) {
+  template <class Num>
+  static UNROLL_INLINE void push(const Num* v, const Num& d, const Num& taken, Num* adjoints) {
     [&]<std::size_t... K>(std::index_sequence<K...>) __attribute__((always_inline)) {
-      std::array<N, sizeof...(A)> ds =
+      std::array<Num, sizeof...(A)> ds =
           Op::adjoint(selects<Op> ? num::absorb(taken, d) : d, v[root], v[Argument<A, K>::root]...);
       mutate(Op::id, ds);
       (Argument<A, K>::push(v, ds[K], selects<Op> ? ds[K] : taken, adjoints), ...);

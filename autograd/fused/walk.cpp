@@ -1,5 +1,7 @@
 #include "unroll/detail/autograd/fused/walk.hpp"
 
+#include "unroll/detail/autograd/base/instantiate.hpp"
+
 #include <algorithm>
 
 namespace unroll::detail {
@@ -179,15 +181,6 @@ void backward_walking(const FusedCode<T>& code, const T* numbers, Tensor<T>* con
   });
 }
 
-#define UNROLL_INSTANTIATE(T)                                                                               \
-  template void forward_rest(const FusedCode<T>&, const T*, const index_t*, const T* const*, index_t,       \
-                             index_t, T* const*);                                                           \
-  template void backward_rest(const FusedCode<T>&, const T*, const index_t*, const T* const*, index_t,      \
-                              index_t, const T* const*, const Sink<T>*);                                    \
-  template void forward_walking(const FusedCode<T>&, const T*, Tensor<T>* const*, const Shape&, T* const*); \
-  template void backward_walking(const FusedCode<T>&, const T*, Tensor<T>* const*, const Shape&,            \
-                                 const T* const*, const Sink<T>*);
-UNROLL_INSTANTIATE(float)
-UNROLL_INSTANTIATE(double)
+UNROLL_COMPILE_FUNCTIONS(forward_rest, backward_rest, forward_walking, backward_walking)
 
 }  // namespace unroll::detail

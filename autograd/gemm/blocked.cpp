@@ -11,6 +11,8 @@
 #include <vector>
 
 #include "unroll/detail/autograd/gemm/backend.hpp"
+
+#include "unroll/detail/autograd/base/instantiate.hpp"
 #include "unroll/detail/autograd/gemm/kernel.hpp"
 
 namespace unroll::blas::backend {
@@ -219,11 +221,6 @@ void blocked_gemm(Trans ta, Trans tb, index_t m, index_t n, index_t k, const T* 
     if (error) std::rethrow_exception(error);
 }
 
-template bool blocked_is_best<float>(Trans, index_t, index_t);
-template bool blocked_is_best<double>(Trans, index_t, index_t);
-template void blocked_gemm(Trans, Trans, index_t, index_t, index_t, const float*, index_t, const float*,
-                           index_t, bool, float*, index_t, int);
-template void blocked_gemm(Trans, Trans, index_t, index_t, index_t, const double*, index_t, const double*,
-                           index_t, bool, double*, index_t, int);
+UNROLL_COMPILE_FUNCTIONS(blocked_is_best, blocked_gemm)
 
 }  // namespace unroll::blas::backend

@@ -5,6 +5,8 @@
 #include <limits>
 
 #include "unroll/autograd/error.hpp"
+
+#include "unroll/detail/autograd/base/instantiate.hpp"
 #include "unroll/detail/autograd/gemm/backend.hpp"
 #include "xtensor-blas/xblas_config.hpp"
 // after the configuration that declares a CBLAS
@@ -17,8 +19,8 @@ void cblas_gemm(Trans ta, Trans tb, index_t m, index_t n, index_t k, T alpha, co
                 const T* b, index_t ldb, T beta, T* c, index_t ldc) {
   // the index is an int behind cxxblas, whatever type it is given
   if (std::max({m, n, k, lda, ldb, ldc}) > std::numeric_limits<int>::max()) {
-    fail<ShapeError>("gemm: CBLAS takes sizes below 2^31; got m {}, n {}, k {}, lda {}, ldb {}, ldc {}", m, n,
-                     k, lda, ldb, ldc);
+    raise<ShapeError>("gemm: CBLAS takes sizes below 2^31; got m {}, n {}, k {}, lda {}, ldb {}, ldc {}", m,
+                      n, k, lda, ldb, ldc);
   }
   choose_openblas_kernels();
   const auto transpose = [](Trans t) { return t == Trans::yes ? cxxblas::Trans : cxxblas::NoTrans; };
@@ -26,9 +28,6 @@ void cblas_gemm(Trans ta, Trans tb, index_t m, index_t n, index_t k, T alpha, co
                       c, ldc);
 }
 
-template void cblas_gemm(Trans, Trans, index_t, index_t, index_t, float, const float*, index_t, const float*,
-                         index_t, float, float*, index_t);
-template void cblas_gemm(Trans, Trans, index_t, index_t, index_t, double, const double*, index_t,
-                         const double*, index_t, double, double*, index_t);
+UNROLL_COMPILE_FUNCTIONS(cblas_gemm)
 
 }  // namespace unroll::blas::backend

@@ -64,7 +64,7 @@ bool dnnl_gemm(Trans ta, Trans tb, index_t m, index_t n, index_t k, float alpha,
   const SignalsWait wait;
   const auto status =
       dnnl_sgemm(static_cast<char>(ta), static_cast<char>(tb), m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
-  if (status != dnnl_success) fail<Error>("gemm: oneDNN failed with status {}", static_cast<int>(status));
+  if (status != dnnl_success) raise<Error>("gemm: oneDNN failed with status {}", static_cast<int>(status));
   return true;
 }
 

@@ -1,5 +1,7 @@
 #include "unroll/detail/autograd/gemm/gemm.hpp"
 
+#include "unroll/detail/autograd/base/instantiate.hpp"
+
 #include <algorithm>
 #include <type_traits>
 
@@ -30,9 +32,10 @@ void scale(index_t m, index_t n, T beta, T* c, index_t ldc) {
 }  // namespace
 
 void backend::check_stored(const char* who, Trans t, index_t rows, index_t cols, index_t ld) {
-  if (rows < 0 || cols < 0) fail<ShapeError>("{}: sizes must not be negative; got ({}, {})", who, rows, cols);
+  if (rows < 0 || cols < 0)
+    raise<ShapeError>("{}: sizes must not be negative; got ({}, {})", who, rows, cols);
   const index_t width = t == Trans::yes ? rows : cols;
-  if (ld < width) fail<ShapeError>("{}: need rows at least {} apart; got {}", who, width, ld);
+  if (ld < width) raise<ShapeError>("{}: need rows at least {} apart; got {}", who, width, ld);
 }
 
 void backend::count_product(const Product& p) {
@@ -63,7 +66,7 @@ void gemm(Trans ta, Trans tb, index_t m, index_t n, index_t k, T alpha, const T*
 }
 
 void set_num_threads(int count) {
-  if (count < 1) fail<UsageError>("set_num_threads: need at least 1; got {}", count);
+  if (count < 1) raise<UsageError>("set_num_threads: need at least 1; got {}", count);
   thread_count = count;
 }
 
@@ -71,9 +74,6 @@ int num_threads() { return thread_count; }
 
 Counters& counters() { return thread_counters; }
 
-template void gemm(Trans, Trans, index_t, index_t, index_t, float, const float*, index_t, const float*,
-                   index_t, float, float*, index_t);
-template void gemm(Trans, Trans, index_t, index_t, index_t, double, const double*, index_t, const double*,
-                   index_t, double, double*, index_t);
+UNROLL_COMPILE_FUNCTIONS(gemm)
 
 }  // namespace unroll::blas

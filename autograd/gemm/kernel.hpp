@@ -147,9 +147,9 @@ void run_tile(const Job<T>& job) {
 template <class T, int P>
 void run_rows(index_t rows, const Job<T>& job) {
   constexpr int most = P == 1 ? Tile<T>::rows : Tile<T>::flat_rows;
-  static constexpr auto tiles = []<int... I>(std::integer_sequence<int, I...>) {
+  static constexpr auto tiles = []<int... Row>(std::integer_sequence<int, Row...>) {
     return std::array<std::array<void (*)(const Job<T>&), 2>, most>{
-        {{&run_tile<T, I + 1, P, false>, &run_tile<T, I + 1, P, true>}...}};
+        {{&run_tile<T, Row + 1, P, false>, &run_tile<T, Row + 1, P, true>}...}};
   }
   (std::make_integer_sequence<int, most>{});
   tiles[static_cast<std::size_t>(rows - 1)][job.by_rows](job);
@@ -170,9 +170,9 @@ void run_part(index_t rows, index_t cols, Job<T> job) {
 }
 
 /// std::copy_n of few elements: gcc makes that a call of memmove, however few they are.
-template <index_t N, class T>
+template <index_t Count, class T>
 void copy_few(const T* from, T* to) {
-  std::memcpy(to, from, static_cast<std::size_t>(N) * sizeof(T));
+  std::memcpy(to, from, static_cast<std::size_t>(Count) * sizeof(T));
 }
 
 /// k rows of op(W), by Tile<T>::cols columns from column `first`, zeros beyond column n.

@@ -5,6 +5,8 @@
 #include <new>
 
 #include "unroll/autograd/error.hpp"
+
+#include "unroll/detail/autograd/base/instantiate.hpp"
 #include "unroll/detail/autograd/gemm/backend.hpp"
 #include "unroll/detail/autograd/gemm/kernel.hpp"
 
@@ -133,8 +135,8 @@ void PackedMatrix<T>::pack(Trans tw, index_t k, index_t n, const T* w, index_t l
 
 template <class T>
 void PackedMatrix<T>::multiply(index_t m, const T* x, index_t ldx, T beta, T* y, index_t ldy) const {
-  if (empty()) fail<UsageError>("PackedMatrix: nothing to multiply by; call pack() first");
-  if (beta != T(0) && beta != T(1)) fail<UsageError>("PackedMatrix: beta is 0 or 1; got {}", beta);
+  if (empty()) raise<UsageError>("PackedMatrix: nothing to multiply by; call pack() first");
+  if (beta != T(0) && beta != T(1)) raise<UsageError>("PackedMatrix: beta is 0 or 1; got {}", beta);
   const index_t k = rows(), n = cols();
   backend::check_stored("PackedMatrix: x", Trans::no, m, k, ldx);
   backend::check_stored("PackedMatrix: y", Trans::no, m, n, ldy);
@@ -164,7 +166,6 @@ std::size_t PackedMatrix<T>::bytes() const {
   return panels_ ? panels_->capacity * sizeof(T) : 0;
 }
 
-template class PackedMatrix<float>;
-template class PackedMatrix<double>;
+UNROLL_COMPILE_TYPES(class PackedMatrix)
 
 }  // namespace unroll::blas

@@ -35,8 +35,8 @@ auto as_tuple(X&& x) {
   }
 }
 
-template <class T, std::size_t N, class Definition>
-class CustomNode final : public FixedNode<T, N> {
+template <class T, std::size_t Inputs, class Definition>
+class CustomNode final : public FixedNode<T, Inputs> {
  public:
   explicit CustomNode(std::shared_ptr<const Definition> definition) : definition_(std::move(definition)) {}
 
@@ -48,17 +48,17 @@ class CustomNode final : public FixedNode<T, N> {
       const auto dy = adapt_dense(grad, out.shape), y = adapt_dense<const T*>(out.data, out.shape);
       const auto xs = std::tuple(adapt_dense<const T*>(this->input(K).data, this->input(K).shape)...);
       const auto dxs = as_tuple(definition_->backward(dy, y, std::get<K>(xs)...));
-      static_assert(std::tuple_size_v<std::decay_t<decltype(dxs)>> == N,
+      static_assert(std::tuple_size_v<std::decay_t<decltype(dxs)>> == Inputs,
                     "the backward function of a custom op returns one gradient for each input");
-      (check(K, std::get<K>(dxs)), ...);
+      (check_shape(K, std::get<K>(dxs)), ...);
       (write(K, std::get<K>(dxs)), ...);
     }
-    (std::make_index_sequence<N>{});
+    (std::make_index_sequence<Inputs>{});
   }
 
-  std::vector<Variable<T>> emit(const std::vector<Variable<T>>& dy) override {
+  std::vector<Variable<T>> record_backward(const std::vector<Variable<T>>& dy) override {
     if constexpr (std::is_same_v<decltype(Definition::as_ops), NoFunction>) {
-      return Node<T>::emit(dy);
+      return Node<T>::record_backward(dy);
     } else {
       return [&]<std::size_t... K>(std::index_sequence<K...>) {
         const Variable<T> y(TensorRef<T>(this->output()));
@@ -66,7 +66,7 @@ class CustomNode final : public FixedNode<T, N> {
             as_tuple(definition_->as_ops(dy[0], y, Variable<T>(TensorRef<T>(&this->input(K)))...));
         return std::vector{Variable<T>(std::get<K>(dxs))...};
       }
-      (std::make_index_sequence<N>{});
+      (std::make_index_sequence<Inputs>{});
     }
   }
 
@@ -74,11 +74,11 @@ class CustomNode final : public FixedNode<T, N> {
 
  private:
   template <class E>
-  void check(std::size_t k, const E& dx) const {
+  void check_shape(std::size_t k, const E& dx) const {
     const Shape shape(dx.shape().begin(), dx.shape().end());
     if (shape == this->input(k).shape) return;
-    fail<ShapeError>("{}: backward must give a gradient {} for input {}; got {}", name(),
-                     this->input(k).shape.str(), k + 1, shape.str());
+    raise<ShapeError>("{}: backward must give a gradient {} for input {}; got {}", name(),
+                      this->input(k).shape.str(), k + 1, shape.str());
   }
   template <class E>
   void write(std::size_t k, const E& dx) {

@@ -1,5 +1,7 @@
 #include "unroll/autograd/dropout.hpp"
 
+#include "unroll/detail/autograd/base/instantiate.hpp"
+
 #include <algorithm>
 
 #include "unroll/autograd/views.hpp"
@@ -48,7 +50,7 @@ class DropoutNode final : public FixedNode<T, 1> {
     const GradSlot<T> g = open_grad(this->input(0));
     mask_.apply(dy, this->output()->shape.size(), g.data, g.add);
   }
-  std::vector<Variable<T>> emit(const std::vector<Variable<T>>& dy) override {
+  std::vector<Variable<T>> record_backward(const std::vector<Variable<T>>& dy) override {
     return {dropout(dy[0], mask_.p, mask_.key)};
   }
   std::string name() const override { return "dropout"; }
@@ -64,9 +66,9 @@ template <class T>
 Variable<T> dropout(const Variable<T>& x, double p, const RandomKey& key) {
   using namespace detail;
   if (!x) fail_empty("dropout", 0);
-  if (!(p >= 0 && p <= 1)) fail<UsageError>("dropout: p must lie in [0, 1]; got {}", p);
+  if (!(p >= 0 && p <= 1)) raise<UsageError>("dropout: p must lie in [0, 1]; got {}", p);
   if (key.first < 0 || key.first > (index_t{1} << 34) - x.size())
-    fail<UsageError>("dropout: elements from {} on do not lie in [0, 2^34); give key.first", key.first);
+    raise<UsageError>("dropout: elements from {} on do not lie in [0, 2^34); give key.first", key.first);
   if (p == 0) return x;
   const Variable<T> from = dense(x);
   Tensor<T>* const inputs[] = {from.tensor()};
@@ -77,7 +79,6 @@ Variable<T> dropout(const Variable<T>& x, double p, const RandomKey& key) {
   return finish_op<DropoutNode<T>, T>(recorded, inputs, out, mask);
 }
 
-template Variable<float> dropout(const Variable<float>&, double, const RandomKey&);
-template Variable<double> dropout(const Variable<double>&, double, const RandomKey&);
+UNROLL_COMPILE_FUNCTIONS(dropout)
 
 }  // namespace unroll

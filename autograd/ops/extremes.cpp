@@ -1,5 +1,7 @@
 #include "unroll/autograd/extremes.hpp"
 
+#include "unroll/detail/autograd/base/instantiate.hpp"
+
 #include "unroll/autograd/softmax.hpp"
 #include "unroll/detail/autograd/ops/op.hpp"
 #include "unroll/detail/autograd/ops/rows.hpp"
@@ -56,7 +58,7 @@ class MaxNode final : public FixedNode<T, 1> {
     write(dy, g.data, g.add);
   }
 
-  std::vector<Variable<T>> emit(const std::vector<Variable<T>>& dy) override {
+  std::vector<Variable<T>> record_backward(const std::vector<Variable<T>>& dy) override {
     const auto share = Variable<T>::uninitialised(this->input(0).shape);
     write(Variable<T>(kept_, T{1}).data(), share.data(), false);
     return {recorded::mul(reshape(dy[0], kept_), share)};
@@ -98,7 +100,7 @@ class LogSumExpNode final : public FixedNode<T, 1> {
     }
   }
 
-  std::vector<Variable<T>> emit(const std::vector<Variable<T>>& dy) override {
+  std::vector<Variable<T>> record_backward(const std::vector<Variable<T>>& dy) override {
     const Variable<T> x(TensorRef<T>(&this->input(0)));
     const Variable<T> p = reshape(softmax(reshape(x, Shape{kept_.size(), cols_})), x.shape());
     return {recorded::mul(reshape(dy[0], kept_), p)};
@@ -125,7 +127,7 @@ Variable<T> max(const Variable<T>& x, const Axes& axes, bool keepdims) {
   using namespace detail;
   if (!x) fail_empty("max", 0);
   if (x.size() == 0 && kept_shape("max", x.shape(), axes).size() > 0)
-    fail<UsageError>("max: {} has no elements; check for that first", x.shape().str());
+    raise<UsageError>("max: {} has no elements; check for that first", x.shape().str());
   const RowMatrix<T> m = rows_over("max", x, axes);
   Tensor<T>* const inputs[] = {m.x.tensor()};
   const bool recorded = begin_op<T>("max", inputs);
@@ -139,7 +141,7 @@ Variable<T> min(const Variable<T>& x, const Axes& axes, bool keepdims) {
   if (!x) detail::fail_empty("min", 0);
   const Shape kept = detail::kept_shape("min", x.shape(), axes);
   if (x.size() == 0 && kept.size() > 0)
-    fail<UsageError>("min: {} has no elements; check for that first", x.shape().str());
+    raise<UsageError>("min: {} has no elements; check for that first", x.shape().str());
   return detail::recorded::neg(max(detail::recorded::neg(x), axes, keepdims));
 }
 
@@ -164,11 +166,6 @@ Variable<T> logsumexp(const Variable<T>& x, const Axes& axes, bool keepdims) {
   return finish_op<LogSumExpNode<T>, T>(recorded, inputs, out, m, stats);
 }
 
-#define UNROLL_INSTANTIATE(T)                                      \
-  template Variable<T> max(const Variable<T>&, const Axes&, bool); \
-  template Variable<T> min(const Variable<T>&, const Axes&, bool); \
-  template Variable<T> logsumexp(const Variable<T>&, const Axes&, bool);
-UNROLL_INSTANTIATE(float)
-UNROLL_INSTANTIATE(double)
+UNROLL_COMPILE_FUNCTIONS(max, min, logsumexp)
 
 }  // namespace unroll

@@ -1,5 +1,7 @@
 #include "unroll/autograd/gather.hpp"
 
+#include "unroll/detail/autograd/base/instantiate.hpp"
+
 #include <algorithm>
 
 #include "unroll/autograd/views.hpp"
@@ -52,7 +54,7 @@ class GatherNode final : public FixedNode<T, 1> {
       if (indices_[n] != padding_) add_run(dy + from, plan_.inner, g.data + to);
     });
   }
-  std::vector<Variable<T>> emit(const std::vector<Variable<T>>& dy) override {
+  std::vector<Variable<T>> record_backward(const std::vector<Variable<T>>& dy) override {
     if (padding_ < 0) return {scatter_add(dy[0], indices_, plan_.extent, axis_)};
     Variable<T> used(indices_.shape().inserted(indices_.shape().rank(), 1), T{1});
     for (index_t n = 0; n < indices_.size(); ++n)
@@ -94,7 +96,7 @@ class ScatterAddNode final : public FixedNode<T, 1> {
       }
     });
   }
-  std::vector<Variable<T>> emit(const std::vector<Variable<T>>& dy) override {
+  std::vector<Variable<T>> record_backward(const std::vector<Variable<T>>& dy) override {
     return {gather(dy[0], indices_, axis_)};
   }
   std::string name() const override { return "scatter_add"; }
@@ -133,9 +135,9 @@ template <class T>
 Variable<T> embedding(const Variable<T>& weight, const Indices& indices,
                       std::optional<std::int64_t> padding) {
   if (!weight) detail::fail_empty("embedding", 0);
-  if (weight.rank() != 2) fail<ShapeError>("embedding: need weight (V, E); got {}", weight.shape().str());
+  if (weight.rank() != 2) raise<ShapeError>("embedding: need weight (V, E); got {}", weight.shape().str());
   if (padding && (*padding < 0 || *padding >= weight.shape()[0]))
-    fail<IndexError>("embedding: padding {} is outside [0, {})", *padding, weight.shape()[0]);
+    raise<IndexError>("embedding: padding {} is outside [0, {})", *padding, weight.shape()[0]);
   return detail::gather_slices("embedding", weight, indices, 0, padding.value_or(-1));
 }
 
@@ -149,8 +151,8 @@ Variable<T> scatter_add(const Variable<T>& x0, const Indices& indices, index_t e
   const int first = normalise_axis("scatter_add", axis, rank == 0 ? from.rank() + 1 : from.rank());
   if (first + rank > from.rank() ||
       !std::equal(indices.shape().begin(), indices.shape().end(), from.begin() + first)) {
-    fail<ShapeError>("scatter_add: need the axes {} of the indices at axis {} of x; got x {}",
-                     indices.shape().str(), axis, from.str());
+    raise<ShapeError>("scatter_add: need the axes {} of the indices at axis {} of x; got x {}",
+                      indices.shape().str(), axis, from.str());
   }
   const Shape shape = replaced(from, first, first + rank, Shape{extent});
   check_indices("scatter_add", "index", indices, extent);
@@ -174,12 +176,6 @@ Variable<T> one_hot(const Indices& indices, index_t extent) {
   return y;
 }
 
-#define UNROLL_INSTANTIATE(T)                                                                      \
-  template Variable<T> gather(const Variable<T>&, const Indices&, int);                            \
-  template Variable<T> embedding(const Variable<T>&, const Indices&, std::optional<std::int64_t>); \
-  template Variable<T> scatter_add(const Variable<T>&, const Indices&, index_t, int);              \
-  template Variable<T> one_hot(const Indices&, index_t);
-UNROLL_INSTANTIATE(float)
-UNROLL_INSTANTIATE(double)
+UNROLL_COMPILE_FUNCTIONS(gather, embedding, scatter_add, one_hot)
 
 }  // namespace unroll

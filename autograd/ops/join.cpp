@@ -1,5 +1,7 @@
 #include "unroll/autograd/join.hpp"
 
+#include "unroll/detail/autograd/base/instantiate.hpp"
+
 #include <algorithm>
 
 #include "unroll/autograd/views.hpp"
@@ -43,7 +45,7 @@ class ConcatNode final : public ManyNode<T> {
     }
   }
 
-  std::vector<Variable<T>> emit(const std::vector<Variable<T>>& dy) override {
+  std::vector<Variable<T>> record_backward(const std::vector<Variable<T>>& dy) override {
     std::vector<Variable<T>> dx(this->input_count());
     index_t begin = 0;
     for (std::size_t k = 0; k < dx.size(); ++k) {
@@ -66,7 +68,7 @@ class ConcatNode final : public ManyNode<T> {
 template <class T>
 Variable<T> concat(const std::vector<Variable<T>>& xs, int axis) {
   using detail::Tensor;
-  if (xs.empty()) fail<UsageError>("concat: the list is empty; give at least one array");
+  if (xs.empty()) raise<UsageError>("concat: the list is empty; give at least one array");
   std::vector<Tensor<T>*> inputs;
   for (std::size_t k = 0; k < xs.size(); ++k) {
     if (!xs[k]) detail::fail_empty("concat", k);
@@ -76,8 +78,8 @@ Variable<T> concat(const std::vector<Variable<T>>& xs, int axis) {
   index_t extent = 0;
   for (const Variable<T>& x : xs) {
     if (x.rank() != xs[0].rank() || x.shape().with(axis, 0) != xs[0].shape().with(axis, 0)) {
-      fail<ShapeError>("concat: shapes must agree but for axis {}; got {} and {}", axis, xs[0].shape().str(),
-                       x.shape().str());
+      raise<ShapeError>("concat: shapes must agree but for axis {}; got {} and {}", axis, xs[0].shape().str(),
+                        x.shape().str());
     }
     extent += x.shape()[axis];
   }
@@ -108,7 +110,7 @@ Variable<T> concat(const std::vector<Variable<T>>& xs, int axis) {
 
 template <class T>
 Variable<T> stack(const std::vector<Variable<T>>& xs, int axis) {
-  if (xs.empty()) fail<UsageError>("stack: the list is empty; give at least one array");
+  if (xs.empty()) raise<UsageError>("stack: the list is empty; give at least one array");
   if (!xs[0]) detail::fail_empty("stack", 0);
   const Shape shape = xs[0].shape();
   const int at = normalise_axis("stack", axis, shape.rank() + 1);
@@ -116,17 +118,13 @@ Variable<T> stack(const std::vector<Variable<T>>& xs, int axis) {
   for (std::size_t k = 0; k < xs.size(); ++k) {
     if (!xs[k]) detail::fail_empty("stack", k);
     if (xs[k].shape() != shape) {
-      fail<ShapeError>("stack: shapes must be equal; got {} and {}", shape.str(), xs[k].shape().str());
+      raise<ShapeError>("stack: shapes must be equal; got {} and {}", shape.str(), xs[k].shape().str());
     }
     rows.push_back(reshape(xs[k], shape.inserted(at, 1)));
   }
   return concat(rows, at);
 }
 
-#define UNROLL_INSTANTIATE(T)                                        \
-  template Variable<T> concat(const std::vector<Variable<T>>&, int); \
-  template Variable<T> stack(const std::vector<Variable<T>>&, int);
-UNROLL_INSTANTIATE(float)
-UNROLL_INSTANTIATE(double)
+UNROLL_COMPILE_FUNCTIONS(concat, stack)
 
 }  // namespace unroll

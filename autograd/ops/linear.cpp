@@ -1,5 +1,7 @@
 #include "unroll/autograd/linear.hpp"
 
+#include "unroll/detail/autograd/base/instantiate.hpp"
+
 #include <algorithm>
 
 #include "unroll/detail/autograd/ops/linear_nodes.hpp"
@@ -32,10 +34,10 @@ LinearSum<T>::LinearSum(const Variable<T>& x, const Variable<T>& w, const Variab
   if (!w) detail::fail_empty("linear", 1);
   const Shape &xs = x.shape(), &ws = w.shape();
   if (ws.rank() != 2 || xs.rank() < 1 || xs.back(0) != ws[1]) {
-    fail<ShapeError>("linear: need x (…, I) and W (O, I); got x {}, W {}", xs.str(), ws.str());
+    raise<ShapeError>("linear: need x (…, I) and W (O, I); got x {}, W {}", xs.str(), ws.str());
   }
   if (b && (b.rank() != 1 || b.size() != ws[0])) {
-    fail<ShapeError>("linear: need b ({},) for W {}; got {}", ws[0], ws.str(), b.shape().str());
+    raise<ShapeError>("linear: need b ({},) for W {}; got {}", ws[0], ws.str(), b.shape().str());
   }
   shape_ = xs.with(xs.rank() - 1, ws[0]);
   terms_[0] = {x, w, b, x.version(), w.version(), b ? b.version() : 0};
@@ -85,7 +87,7 @@ void LinearSum<T>::compute() const {
     Term& term = terms_[static_cast<std::size_t>(k)];
     if (changed(term.x, term.x_version) || changed(term.w, term.w_version) ||
         changed(term.b, term.b_version)) {
-      fail<UsageError>(
+      raise<UsageError>(
           "linear: an operand was changed by update() before the result was used; make it a Variable first");
     }
     term.x = detail::with_even_rows(term.x);
@@ -170,7 +172,6 @@ bool LinearSum<T>::look_up(std::span<detail::Tensor<T>* const> affine_inputs) co
   return true;
 }
 
-template class LinearSum<float>;
-template class LinearSum<double>;
+UNROLL_COMPILE_TYPES(class LinearSum)
 
 }  // namespace unroll

@@ -171,7 +171,7 @@ class AffineNode : public ManyNode<T> {
     }
   }
 
-  std::vector<Variable<T>> emit(const std::vector<Variable<T>>& dy) override {
+  std::vector<Variable<T>> record_backward(const std::vector<Variable<T>>& dy) override {
     std::vector<Variable<T>> dx(this->input_count());
     const auto in = [&](std::size_t k) { return Variable<T>(TensorRef<T>(&this->input(k))); };
     const Variable<T>& d = dy[0];
@@ -283,8 +283,9 @@ class LookupNode final : public AffineNode<T> {
     }
   }
 
-  std::vector<Variable<T>> emit(const std::vector<Variable<T>>& dy) override {
-    return AffineNode<T>::emit(dy);  // by way of x: the table's own gradient comes from the look-up
+  std::vector<Variable<T>> record_backward(const std::vector<Variable<T>>& dy) override {
+    return AffineNode<T>::record_backward(
+        dy);  // by way of x: the table's own gradient comes from the look-up
   }
   std::string name() const override { return "linear"; }
 

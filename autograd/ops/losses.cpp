@@ -1,5 +1,7 @@
 #include "unroll/autograd/losses.hpp"
 
+#include "unroll/detail/autograd/base/instantiate.hpp"
+
 #include "unroll/autograd/functions.hpp"
 #include "unroll/autograd/gather.hpp"
 #include "unroll/autograd/reduce.hpp"
@@ -73,7 +75,7 @@ class CrossEntropyNode final : public FixedNode<T, 1> {
     }
   }
 
-  std::vector<Variable<T>> emit(const std::vector<Variable<T>>& dy) override {
+  std::vector<Variable<T>> record_backward(const std::vector<Variable<T>>& dy) override {
     using namespace recorded;
     const Variable<T> x(TensorRef<T>(&this->input(0)));
     const Shape column = targets_.shape().inserted(targets_.shape().rank(), 1);
@@ -106,11 +108,11 @@ index_t check_cross_entropy(const Variable<T>& logits, const Indices& targets,
                             const CrossEntropyOptions& options) {
   const Shape& x = logits.shape();
   if (x.rank() < 1 || !(x.without(x.rank() - 1) == targets.shape())) {
-    fail<ShapeError>("cross_entropy: need logits (…, V) and targets (…); got logits {}, targets {}", x.str(),
-                     targets.shape().str());
+    raise<ShapeError>("cross_entropy: need logits (…, V) and targets (…); got logits {}, targets {}", x.str(),
+                      targets.shape().str());
   }
   if (!(options.label_smoothing >= 0 && options.label_smoothing <= 1))
-    fail<UsageError>("cross_entropy: label_smoothing must lie in [0, 1]; got {}", options.label_smoothing);
+    raise<UsageError>("cross_entropy: label_smoothing must lie in [0, 1]; got {}", options.label_smoothing);
   index_t used = 0;
   for (index_t r = 0; r < targets.size(); ++r) {
     const std::int64_t t = targets[r];
@@ -132,9 +134,9 @@ void check_pair(const char* op, const Variable<T>& x, const Variable<T>& target,
   if (!x) fail_empty(op, 0);
   if (!target) fail_empty(op, 1);
   if (!(x.shape() == target.shape()))
-    fail<ShapeError>("{}: shapes must be equal; got {} and {}", op, x.shape().str(), target.shape().str());
+    raise<ShapeError>("{}: shapes must be equal; got {} and {}", op, x.shape().str(), target.shape().str());
   if (reduction == Reduction::mean && x.size() == 0)
-    fail<UsageError>("{}: {} has no elements, so no mean; take Reduction::sum", op, x.shape().str());
+    raise<UsageError>("{}: {} has no elements, so no mean; take Reduction::sum", op, x.shape().str());
 }
 
 }  // namespace
@@ -186,11 +188,6 @@ Variable<T> binary_cross_entropy_with_logits(const Variable<T>& logits, const Va
   return detail::reduce_loss(loss, reduction);
 }
 
-#define UNROLL_INSTANTIATE(T)                                                                         \
-  template Variable<T> cross_entropy(const Variable<T>&, const Indices&, const CrossEntropyOptions&); \
-  template Variable<T> mse(const Variable<T>&, const Variable<T>&, Reduction);                        \
-  template Variable<T> binary_cross_entropy_with_logits(const Variable<T>&, const Variable<T>&, Reduction);
-UNROLL_INSTANTIATE(float)
-UNROLL_INSTANTIATE(double)
+UNROLL_COMPILE_FUNCTIONS(cross_entropy, mse, binary_cross_entropy_with_logits)
 
 }  // namespace unroll

@@ -1,5 +1,7 @@
 #include "unroll/autograd/matmul.hpp"
 
+#include "unroll/detail/autograd/base/instantiate.hpp"
+
 #include <algorithm>
 
 #include "unroll/autograd/views.hpp"
@@ -78,7 +80,7 @@ class MatmulNode final : public FixedNode<T, 2> {
       });
     }
   }
-  std::vector<Variable<T>> emit(const std::vector<Variable<T>>& dy) override {
+  std::vector<Variable<T>> record_backward(const std::vector<Variable<T>>& dy) override {
     const Variable<T> a(TensorRef<T>(&this->input(0))), b(TensorRef<T>(&this->input(1)));
     std::vector<Variable<T>> dx(2);
     if (this->wants(0)) dx[0] = fit_to(matmul(dy[0], transpose(b, -2, -1)), a.shape());
@@ -97,8 +99,8 @@ Variable<T> matmul(const Variable<T>& a0, const Variable<T>& b0) {
   if (!a0) fail_empty("matmul", 0);
   if (!b0) fail_empty("matmul", 1);
   if (a0.rank() < 2 || b0.rank() < 2 || a0.shape().back(0) != b0.shape().back(1)) {
-    fail<ShapeError>("matmul: need a (…, M, K) and b (…, K, N); got a {}, b {}", a0.shape().str(),
-                     b0.shape().str());
+    raise<ShapeError>("matmul: need a (…, M, K) and b (…, K, N); got a {}, b {}", a0.shape().str(),
+                      b0.shape().str());
   }
   Shape shape = broadcast("matmul", leading(a0.shape()), leading(b0.shape()));
   shape = shape.inserted(shape.rank(), a0.shape().back(1));
@@ -115,7 +117,6 @@ Variable<T> matmul(const Variable<T>& a0, const Variable<T>& b0) {
   return finish_op<MatmulNode<T>, T>(recorded, inputs, out);
 }
 
-template Variable<float> matmul(const Variable<float>&, const Variable<float>&);
-template Variable<double> matmul(const Variable<double>&, const Variable<double>&);
+UNROLL_COMPILE_FUNCTIONS(matmul)
 
 }  // namespace unroll

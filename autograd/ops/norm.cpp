@@ -1,5 +1,7 @@
 #include "unroll/autograd/norm.hpp"
 
+#include "unroll/detail/autograd/base/instantiate.hpp"
+
 #include "unroll/detail/autograd/ops/op.hpp"
 #include "unroll/detail/autograd/ops/rows.hpp"
 
@@ -27,7 +29,7 @@ class NormNode final : public FixedNode<T, 1> {
           });
     }
   }
-  std::vector<Variable<T>> emit(const std::vector<Variable<T>>& dy) override {
+  std::vector<Variable<T>> record_backward(const std::vector<Variable<T>>& dy) override {
     using namespace recorded;
     const Variable<T> x(TensorRef<T>(&this->input(0)));
     const Variable<T> y = reshape(Variable<T>(TensorRef<T>(this->output())), kept_),
@@ -65,7 +67,6 @@ Variable<T> norm(const Variable<T>& x, const Axes& axes, bool keepdims) {
   return finish_op<NormNode<T>, T>(recorded, inputs, out, m);
 }
 
-template Variable<float> norm(const Variable<float>&, const Axes&, bool);
-template Variable<double> norm(const Variable<double>&, const Axes&, bool);
+UNROLL_COMPILE_FUNCTIONS(norm)
 
 }  // namespace unroll

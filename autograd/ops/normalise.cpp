@@ -1,5 +1,7 @@
 #include "unroll/autograd/normalise.hpp"
 
+#include "unroll/detail/autograd/base/instantiate.hpp"
+
 #include "unroll/detail/autograd/ops/op.hpp"
 #include "unroll/detail/autograd/ops/rows.hpp"
 
@@ -100,7 +102,7 @@ class LayerNormNode final : public ManyNode<T> {
     }
   }
 
-  std::vector<Variable<T>> emit(const std::vector<Variable<T>>& dy) override {
+  std::vector<Variable<T>> record_backward(const std::vector<Variable<T>>& dy) override {
     using namespace recorded;
     const Variable<T> x(TensorRef<T>(&this->input(0)));
     std::vector<Variable<T>> dx(this->input_count());
@@ -138,11 +140,11 @@ void check_layer_norm(const Variable<T>& x, const Variable<T>& gamma, const Vari
     return !v || (v.rank() == 1 && v.shape()[0] == x.shape().back(0));
   };
   if (x.rank() < 1 || !fits(gamma) || !fits(beta)) {
-    fail<ShapeError>("layer_norm: need x (…, N), gamma (N,) and beta (N,); got x {}, gamma {}, beta {}",
-                     x.shape().str(), gamma ? gamma.shape().str() : "none",
-                     beta ? beta.shape().str() : "none");
+    raise<ShapeError>("layer_norm: need x (…, N), gamma (N,) and beta (N,); got x {}, gamma {}, beta {}",
+                      x.shape().str(), gamma ? gamma.shape().str() : "none",
+                      beta ? beta.shape().str() : "none");
   }
-  if (!(eps >= 0)) fail<UsageError>("layer_norm: eps must be at least 0; got {}", eps);
+  if (!(eps >= 0)) raise<UsageError>("layer_norm: eps must be at least 0; got {}", eps);
 }
 
 }  // namespace
@@ -178,9 +180,6 @@ Variable<T> layer_norm(const Variable<T>& x0, const Variable<T>& gamma0, const V
                                         static_cast<bool>(beta), eps, moments);
 }
 
-template Variable<float> layer_norm(const Variable<float>&, const Variable<float>&, const Variable<float>&,
-                                    double);
-template Variable<double> layer_norm(const Variable<double>&, const Variable<double>&,
-                                     const Variable<double>&, double);
+UNROLL_COMPILE_FUNCTIONS(layer_norm)
 
 }  // namespace unroll

@@ -5,12 +5,12 @@
 
 namespace unroll::detail {
 
-/// The result of an op: `out`, tied to a new node N(args…) over `inputs` where it is to be recorded.
-template <class N, class T, class... Args>
+/// The result of an op: `out`, tied to a new node NodeType(args…) over `inputs` where it is to be recorded.
+template <class NodeType, class T, class... Args>
 Variable<T> finish_op(bool recorded, std::span<Tensor<T>* const> inputs, const TensorRef<T>& out,
                       Args&&... args) {
   if (recorded) {
-    auto* node = new N(std::forward<Args>(args)...);
+    auto* node = new NodeType(std::forward<Args>(args)...);
     const TensorRef<T> outputs[] = {out};
     record<T>(Ref<Node<T>>(node), inputs, outputs);
     if constexpr (requires { node->start(); }) node->start();

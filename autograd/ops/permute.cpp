@@ -1,5 +1,7 @@
 #include "unroll/autograd/permute.hpp"
 
+#include "unroll/detail/autograd/base/instantiate.hpp"
+
 #include <algorithm>
 #include <numeric>
 
@@ -114,7 +116,7 @@ class PermuteNode final : public FixedNode<T, 1> {
     const GradSlot<T> g = open_grad(this->input(0));
     permute_to(dy, this->output()->shape, inverse_, g.data, g.add);
   }
-  std::vector<Variable<T>> emit(const std::vector<Variable<T>>& dy) override {
+  std::vector<Variable<T>> record_backward(const std::vector<Variable<T>>& dy) override {
     return {permute(dy[0], {inverse_.begin(), inverse_.begin() + dy[0].rank()})};
   }
   std::string name() const override { return "permute"; }
@@ -131,14 +133,14 @@ Variable<T> permute(const Variable<T>& x, const std::vector<int>& order) {
   using namespace detail;
   if (!x) fail_empty("permute", 0);
   if (order.size() != static_cast<std::size_t>(x.rank())) {
-    fail<ShapeError>("permute: {} has {} axes, but {} are named", x.shape().str(), x.rank(), order.size());
+    raise<ShapeError>("permute: {} has {} axes, but {} are named", x.shape().str(), x.rank(), order.size());
   }
   Order from{}, inverse{};
   inverse.fill(-1);
   std::vector<index_t> extents;
   for (int k = 0; k < x.rank(); ++k) {
     const int axis = order[static_cast<std::size_t>(k)], a = normalise_axis("permute", axis, x.rank());
-    if (inverse[static_cast<std::size_t>(a)] >= 0) fail<IndexError>("permute: axis {} is named twice", axis);
+    if (inverse[static_cast<std::size_t>(a)] >= 0) raise<IndexError>("permute: axis {} is named twice", axis);
     inverse[static_cast<std::size_t>(a)] = k;
     from[static_cast<std::size_t>(k)] = a;
     extents.push_back(x.shape()[a]);
@@ -165,15 +167,14 @@ Variable<T> transpose(const Variable<T>& x, int axis0, int axis1) {
 template <class T>
 Variable<T> transpose(const Variable<T>& x) {
   if (!x) detail::fail_empty("transpose", 0);
-  if (x.rank() != 2) fail<ShapeError>("transpose: need a matrix; got {}", x.shape().str());
+  if (x.rank() != 2) raise<ShapeError>("transpose: need a matrix; got {}", x.shape().str());
   return permute(x, {1, 0});
 }
 
-#define UNROLL_INSTANTIATE(T)                                                \
-  template Variable<T> permute(const Variable<T>&, const std::vector<int>&); \
-  template Variable<T> transpose(const Variable<T>&, int, int);              \
-  template Variable<T> transpose(const Variable<T>&);
-UNROLL_INSTANTIATE(float)
-UNROLL_INSTANTIATE(double)
+UNROLL_COMPILE_FUNCTIONS(permute)
+template Variable<float> transpose(const Variable<float>&, int, int);
+template Variable<double> transpose(const Variable<double>&, int, int);
+template Variable<float> transpose(const Variable<float>&);
+template Variable<double> transpose(const Variable<double>&);
 
 }  // namespace unroll

@@ -1,5 +1,7 @@
 #include "unroll/autograd/recompute.hpp"
 
+#include "unroll/detail/autograd/base/instantiate.hpp"
+
 #include <algorithm>
 
 namespace unroll {
@@ -22,15 +24,15 @@ class RecomputeNode final : public ManyNode<T> {
     Subpass<T> pass;
     std::vector<Variable<T>> results = f_();
     if (results.size() != this->output_count()) {
-      fail<UsageError>("recompute: the function returned {} results, and {} when it ran again",
-                       this->output_count(), results.size());
+      raise<UsageError>("recompute: the function returned {} results, and {} when it ran again",
+                        this->output_count(), results.size());
     }
     for (std::size_t k = 0; k < results.size(); ++k) {
       Tensor<T>* out = this->output(k);
       if (!out || !this->output_grad(k)) continue;
       if (!(results[k].shape() == out->shape)) {
-        fail<UsageError>("recompute: result {} was {} at first, and {} when the function ran again", k + 1,
-                         out->shape.str(), results[k].shape().str());
+        raise<UsageError>("recompute: result {} was {} at first, and {} when the function ran again", k + 1,
+                          out->shape.str(), results[k].shape().str());
       }
       if (!results[k].requires_grad()) continue;
       const GradSlot<T> g = grad_layout(*out);
@@ -55,7 +57,7 @@ class RecomputeNode final : public ManyNode<T> {
 template <class T>
 std::vector<Variable<T>> recompute(std::function<std::vector<Variable<T>>()> f) {
   using namespace detail;
-  if (!f) fail<UsageError>("recompute: the function is empty");
+  if (!f) raise<UsageError>("recompute: the function is empty");
   if (NoGrad::active()) return f();
   std::vector<TensorRef<T>> outside;
   std::vector<Variable<T>> results, copies;
@@ -67,7 +69,7 @@ std::vector<Variable<T>> recompute(std::function<std::vector<Variable<T>>()> f) 
     outside = pass.read_from_outside();
     for (std::size_t k = 0; k < results.size(); ++k) {
       const Variable<T>& r = results[k];
-      if (!r) fail<UsageError>("recompute: result {} is an empty Variable", k + 1);
+      if (!r) raise<UsageError>("recompute: result {} is an empty Variable", k + 1);
       recorded = recorded || r.requires_grad();
       if (!r.requires_grad() || !pass.is_outside(*r.tensor())) continue;
       const auto same = [&](const TensorRef<T>& t) { return t.get() == r.tensor(); };
@@ -88,7 +90,6 @@ std::vector<Variable<T>> recompute(std::function<std::vector<Variable<T>>()> f) 
   return copies;
 }
 
-template std::vector<Variable<float>> recompute(std::function<std::vector<Variable<float>>()>);
-template std::vector<Variable<double>> recompute(std::function<std::vector<Variable<double>>()>);
+UNROLL_COMPILE_FUNCTIONS(recompute)
 
 }  // namespace unroll

@@ -1,5 +1,7 @@
 #include "unroll/autograd/reduce.hpp"
 
+#include "unroll/detail/autograd/base/instantiate.hpp"
+
 #include "unroll/autograd/functions.hpp"
 #include "unroll/autograd/views.hpp"
 #include "unroll/detail/autograd/core/loop.hpp"
@@ -39,7 +41,7 @@ class SumNode final : public FixedNode<T, 1> {
     });
   }
 
-  std::vector<Variable<T>> emit(const std::vector<Variable<T>>& dy) override {
+  std::vector<Variable<T>> record_backward(const std::vector<Variable<T>>& dy) override {
     const Shape& shape = this->input(0).shape;
     return {apply_compiled(ScalarOp::add, {reshape(dy[0], kept_), Variable<T>(shape, T{0})})};
   }
@@ -119,7 +121,7 @@ Shape kept_shape(const char* op, const Shape& shape, const Axes& axes) {
   std::vector<char> seen(static_cast<std::size_t>(shape.rank()), 0);
   for (int axis : axes) {
     const int a = normalise_axis(op, axis, shape.rank());
-    if (seen[static_cast<std::size_t>(a)]++) fail<IndexError>("{}: axis {} is named twice", op, axis);
+    if (seen[static_cast<std::size_t>(a)]++) raise<IndexError>("{}: axis {} is named twice", op, axis);
     kept = kept.with(a, 1);
   }
   if (axes.empty())
@@ -150,18 +152,14 @@ Variable<T> mean(const Variable<T>& x, const Axes& axes, bool keepdims) {
   if (!x) detail::fail_empty("mean", 0);
   const Shape kept = detail::kept_shape("mean", x.shape(), axes);
   if (x.size() == 0 && kept.size() > 0) {
-    fail<UsageError>("mean: {} has no elements; check for that first", x.shape().str());
+    raise<UsageError>("mean: {} has no elements; check for that first", x.shape().str());
   }
   const double share = x.size() == 0 ? 1 : static_cast<double>(kept.size()) / static_cast<double>(x.size());
   return sum(x, axes, keepdims) * share;
 }
 
-#define UNROLL_INSTANTIATE(T)                                                          \
-  template Variable<T> detail::sum_to(const Variable<T>&, const Shape&, const Shape&); \
-  template Variable<T> detail::fit_to(const Variable<T>&, const Shape&);               \
-  template Variable<T> sum(const Variable<T>&, const Axes&, bool);                     \
-  template Variable<T> mean(const Variable<T>&, const Axes&, bool);
-UNROLL_INSTANTIATE(float)
-UNROLL_INSTANTIATE(double)
+UNROLL_COMPILE_FUNCTIONS(detail::fit_to, sum, mean)
+template Variable<float> detail::sum_to(const Variable<float>&, const Shape&, const Shape&);
+template Variable<double> detail::sum_to(const Variable<double>&, const Shape&, const Shape&);
 
 }  // namespace unroll

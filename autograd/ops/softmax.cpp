@@ -1,5 +1,7 @@
 #include "unroll/autograd/softmax.hpp"
 
+#include "unroll/detail/autograd/base/instantiate.hpp"
+
 #include "unroll/detail/autograd/ops/op.hpp"
 #include "unroll/detail/autograd/ops/rows.hpp"
 
@@ -81,7 +83,7 @@ class SoftmaxNode final : public FixedNode<T, 1> {
     for (index_t i = 0; i < size; i += cols) row_back(y + i, dy + i, cols, g.data + i, g.add);
   }
 
-  std::vector<Variable<T>> emit(const std::vector<Variable<T>>& dy) override {
+  std::vector<Variable<T>> record_backward(const std::vector<Variable<T>>& dy) override {
     using namespace recorded;
     const Variable<T> y(TensorRef<T>(this->output()));
     if constexpr (!logarithm) return {mul(y, sub(dy[0], sum(mul(dy[0], y), {-1}, true)))};
@@ -124,10 +126,6 @@ Variable<T> log_softmax(const Variable<T>& x, int axis) {
   return detail::softmax_along<true>("log_softmax", x, axis);
 }
 
-#define UNROLL_INSTANTIATE(T)                            \
-  template Variable<T> softmax(const Variable<T>&, int); \
-  template Variable<T> log_softmax(const Variable<T>&, int);
-UNROLL_INSTANTIATE(float)
-UNROLL_INSTANTIATE(double)
+UNROLL_COMPILE_FUNCTIONS(softmax, log_softmax)
 
 }  // namespace unroll

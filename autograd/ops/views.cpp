@@ -1,5 +1,7 @@
 #include "unroll/autograd/views.hpp"
 
+#include "unroll/detail/autograd/base/instantiate.hpp"
+
 #include "unroll/autograd/functions.hpp"
 #include "unroll/autograd/join.hpp"
 #include "unroll/detail/autograd/base/traffic.hpp"
@@ -119,7 +121,7 @@ detail::PoolVector<index_t> equal_parts(const Variable<T>& x, index_t parts, int
   axis = normalise_axis("chunk", axis, x.rank());
   const index_t extent = x.shape()[axis];
   if (parts < 1 || extent % parts != 0) {
-    fail<ShapeError>("chunk: axis {} of {} cannot be cut into {} equal parts", axis, x.shape().str(), parts);
+    raise<ShapeError>("chunk: axis {} of {} cannot be cut into {} equal parts", axis, x.shape().str(), parts);
   }
   detail::PoolVector<index_t> bounds(static_cast<std::size_t>(parts + 1));
   for (index_t k = 0; k <= parts; ++k) bounds[static_cast<std::size_t>(k)] = k * (extent / parts);
@@ -134,13 +136,11 @@ std::vector<Variable<T>> chunk(const Variable<T>& x, index_t parts, int axis) {
   return detail::view_parts("chunk", x, axis, std::move(bounds), false);
 }
 
-template <std::size_t N, class T>
-std::array<Variable<T>, N> chunk(const Variable<T>& x, int axis) {
-  detail::PoolVector<index_t> bounds = equal_parts(x, static_cast<index_t>(N), axis);
-  std::array<Variable<T>, N> parts;
-  detail::cut("chunk", x, axis, std::move(bounds), false, -1,
-              [&](std::size_t k, Variable<T> part) { parts[k] = std::move(part); });
-  return parts;
+template <class T>
+void detail::chunk_into(const Variable<T>& x, int axis, std::span<Variable<T>> parts) {
+  PoolVector<index_t> bounds = equal_parts(x, static_cast<index_t>(parts.size()), axis);
+  cut("chunk", x, axis, std::move(bounds), false, -1,
+      [&](std::size_t k, Variable<T> part) { parts[k] = std::move(part); });
 }
 
 template <class T>
@@ -159,7 +159,7 @@ namespace {
 index_t bound(const char* what, index_t value, index_t extent, const Shape& shape, int axis) {
   const index_t b = value == to_end ? extent : value < 0 ? value + extent : value;
   if (b < 0 || b > extent) {
-    fail<IndexError>("slice: {} {} is outside axis {} of {}", what, value, axis, shape.str());
+    raise<IndexError>("slice: {} {} is outside axis {} of {}", what, value, axis, shape.str());
   }
   return b;
 }
@@ -171,7 +171,7 @@ Variable<T> slice(const Variable<T>& x, int axis, index_t begin, index_t end, in
   if (!x) detail::fail_empty("slice", 0);
   axis = normalise_axis("slice", axis, x.rank());
   const index_t extent = x.shape()[axis];
-  if (step < 1) fail<IndexError>("slice: the step must be at least 1; got {}", step);
+  if (step < 1) raise<IndexError>("slice: the step must be at least 1; got {}", step);
   const index_t from = bound("begin", begin, extent, x.shape(), axis);
   const index_t to = std::max(from, bound("end", end, extent, x.shape(), axis));
   if (step > 1) {
@@ -191,7 +191,7 @@ Variable<T> select(const Variable<T>& x, int axis, index_t index) {
   const index_t extent = x.shape()[axis];
   const index_t i = index < 0 ? index + extent : index;
   if (i < 0 || i >= extent)
-    fail<IndexError>("select: index {} is outside axis {} of {}", index, axis, x.shape().str());
+    raise<IndexError>("select: index {} is outside axis {} of {}", index, axis, x.shape().str());
   detail::PoolVector<index_t> bounds = {0, i, i + 1, extent};
   return detail::view_parts("select", x, axis, std::move(bounds), true, 1)[0];
 }
@@ -201,8 +201,8 @@ Variable<T> reshape(const Variable<T>& x, const Shape& shape) {
   using detail::Tensor;
   if (!x) detail::fail_empty("reshape", 0);
   if (shape.size() != x.size()) {
-    fail<ShapeError>("reshape: {} has {} elements, {} has {}", x.shape().str(), x.size(), shape.str(),
-                     shape.size());
+    raise<ShapeError>("reshape: {} has {} elements, {} has {}", x.shape().str(), x.size(), shape.str(),
+                      shape.size());
   }
   if (shape == x.shape()) return x;
   const Variable<T> parent = dense(x);
@@ -229,14 +229,15 @@ Variable<T> reshape(const Variable<T>& x, std::initializer_list<index_t> extents
     if (e[k] != -1) {
       known *= e[k];
     } else if (open >= 0) {
-      fail<ShapeError>("reshape: only one extent may be -1");
+      raise<ShapeError>("reshape: only one extent may be -1");
     } else {
       open = static_cast<index_t>(k);
     }
   }
   if (open >= 0) {
     if (known <= 0 || x.size() % known != 0) {
-      fail<ShapeError>("reshape: {} has {} elements, not a multiple of {}", x.shape().str(), x.size(), known);
+      raise<ShapeError>("reshape: {} has {} elements, not a multiple of {}", x.shape().str(), x.size(),
+                        known);
     }
     e[static_cast<std::size_t>(open)] = x.size() / known;
   }
@@ -251,25 +252,12 @@ Variable<T> dense(const Variable<T>& x) {
   return fuse([](auto a) { return a; }, x);
 }
 
-#define UNROLL_INSTANTIATE(T)                                                                \
-  template std::vector<Variable<T>> chunk(const Variable<T>&, index_t, int);                 \
-  template std::array<Variable<T>, 2> chunk<2>(const Variable<T>&, int);                     \
-  template std::array<Variable<T>, 3> chunk<3>(const Variable<T>&, int);                     \
-  template std::array<Variable<T>, 4> chunk<4>(const Variable<T>&, int);                     \
-  template std::array<Variable<T>, 5> chunk<5>(const Variable<T>&, int);                     \
-  template std::array<Variable<T>, 6> chunk<6>(const Variable<T>&, int);                     \
-  template std::array<Variable<T>, 8> chunk<8>(const Variable<T>&, int);                     \
-  template std::vector<Variable<T>> unbind(const Variable<T>&, int);                         \
-  template Variable<T> slice(const Variable<T>&, int, index_t, index_t, index_t);            \
-  template Variable<T> select(const Variable<T>&, int, index_t);                             \
-  template Variable<T> reshape(const Variable<T>&, const Shape&);                            \
-  template Variable<T> reshape(const Variable<T>&, std::initializer_list<index_t>);          \
-  template Variable<T> dense(const Variable<T>&);                                            \
-  template class detail::LazyUnbind<T>;                                                      \
-  template std::vector<Variable<T>> detail::view_parts(const char*, const Variable<T>&, int, \
-                                                       detail::PoolVector<index_t>, bool, index_t);
-UNROLL_INSTANTIATE(float)
-UNROLL_INSTANTIATE(double)
+UNROLL_COMPILE_TYPES(class detail::LazyUnbind)
+UNROLL_COMPILE_FUNCTIONS(chunk, unbind, slice, select, dense, detail::view_parts, detail::chunk_into)
+template Variable<float> reshape(const Variable<float>&, const Shape&);
+template Variable<double> reshape(const Variable<double>&, const Shape&);
+template Variable<float> reshape(const Variable<float>&, std::initializer_list<index_t>);
+template Variable<double> reshape(const Variable<double>&, std::initializer_list<index_t>);
 
 // --- the recorded backward of views, which needs concat
 // ------------------------------------------------------
@@ -277,7 +265,7 @@ UNROLL_INSTANTIATE(double)
 namespace detail {
 
 template <class T>
-std::vector<Variable<T>> ViewNode<T>::emit(const std::vector<Variable<T>>& dy) {
+std::vector<Variable<T>> ViewNode<T>::record_backward(const std::vector<Variable<T>>& dy) {
   const Tensor<T>& parent = this->input(0);
   if (reshapes_) return {reshape(dy[0], parent.shape)};
   std::vector<Variable<T>> pieces;
@@ -290,8 +278,9 @@ std::vector<Variable<T>> ViewNode<T>::emit(const std::vector<Variable<T>>& dy) {
   return {concat(pieces, axis_)};
 }
 
-template std::vector<Variable<float>> ViewNode<float>::emit(const std::vector<Variable<float>>&);
-template std::vector<Variable<double>> ViewNode<double>::emit(const std::vector<Variable<double>>&);
+template std::vector<Variable<float>> ViewNode<float>::record_backward(const std::vector<Variable<float>>&);
+template std::vector<Variable<double>> ViewNode<double>::record_backward(
+    const std::vector<Variable<double>>&);
 
 }  // namespace detail
 }  // namespace unroll

@@ -3,11 +3,17 @@
 
 #include <array>
 #include <limits>
+#include <span>
 #include <vector>
 
 #include "unroll/autograd/variable.hpp"
 
 namespace unroll {
+
+namespace detail {
+template <class T>
+void chunk_into(const Variable<T>& x, int axis, std::span<Variable<T>> parts);
+}
 
 /// What:   x in `parts` equal pieces along `axis`, as views.
 /// Errors: ShapeError where the extent is not a multiple of `parts`; IndexError for the axis.
@@ -15,12 +21,16 @@ template <class T>
 std::vector<Variable<T>> chunk(const Variable<T>& x, index_t parts, int axis = -1);
 
 /// The same with the number known to the compiler: `auto [i, f, g, o] = chunk<4>(gates);`.
-template <std::size_t N, class T>
-std::array<Variable<T>, N> chunk(const Variable<T>& x, int axis = -1);
-template <std::size_t N, class E>
+template <std::size_t Parts, class T>
+std::array<Variable<T>, Parts> chunk(const Variable<T>& x, int axis = -1) {
+  std::array<Variable<T>, Parts> parts;
+  detail::chunk_into(x, axis, std::span<Variable<T>>(parts));
+  return parts;
+}
+template <std::size_t Parts, class E>
 requires detail::Lazy<E>
 auto chunk(E&& x, int axis = -1) {
-  return chunk<N>(Variable<typename std::decay_t<E>::value_type>(std::forward<E>(x)), axis);
+  return chunk<Parts>(Variable<typename std::decay_t<E>::value_type>(std::forward<E>(x)), axis);
 }
 
 /// What:   the slices x[0], x[1], … along `axis`, which is dropped, as views.

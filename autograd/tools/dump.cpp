@@ -1,5 +1,7 @@
 #include "unroll/autograd/dump.hpp"
 
+#include "unroll/detail/autograd/base/instantiate.hpp"
+
 #include <algorithm>
 #include <map>
 #include <set>
@@ -213,9 +215,6 @@ std::string dump_tape_dot(const DumpOptions& options) {
   return detail::DotWriter<T>(detail::Tape<T>::local().live_nodes(), options.roll).write();
 }
 
-template std::string dump_tape<float>(const DumpOptions&);
-template std::string dump_tape<double>(const DumpOptions&);
-template std::string dump_tape_dot<float>(const DumpOptions&);
-template std::string dump_tape_dot<double>(const DumpOptions&);
+UNROLL_COMPILE_FUNCTIONS(dump_tape, dump_tape_dot)
 
 }  // namespace unroll

@@ -1,5 +1,7 @@
 #include "unroll/autograd/functional.hpp"
 
+#include "unroll/detail/autograd/base/instantiate.hpp"
+
 #include <algorithm>
 
 #include "unroll/autograd/join.hpp"
@@ -14,7 +16,7 @@ struct Recorded {
   Variables<T> inputs, outputs;
 
   Recorded(const char* what, const VectorFunction<T>& f, const Variables<T>& xs) {
-    if (NoGrad::active()) fail<UsageError>("{}: nothing is recorded inside NoGrad; call it outside", what);
+    if (NoGrad::active()) raise<UsageError>("{}: nothing is recorded inside NoGrad; call it outside", what);
     for (std::size_t k = 0; k < xs.size(); ++k) {
       if (!xs[k]) fail_empty(what, k);
       inputs.push_back(xs[k].requires_grad() ? xs[k] : xs[k].detach().requires_grad(true));
@@ -22,7 +24,7 @@ struct Recorded {
     outputs = f(inputs);
     for (const Variable<T>& y : outputs)
       if (!y)
-        fail<UsageError>("{}: the function returned an empty Variable; assign a value to it first", what);
+        raise<UsageError>("{}: the function returned an empty Variable; assign a value to it first", what);
   }
 
   /// The values to hand out: free of the tape unless it is kept.
@@ -39,14 +41,14 @@ template <class T>
 void check_like(const char* what, const char* which, const Variables<T>& vs, const char* whose,
                 const Variables<T>& xs) {
   if (vs.size() != xs.size()) {
-    fail<UsageError>("{}: need one {} for each of {} {}s; got {}", what, which, xs.size(), whose, vs.size());
+    raise<UsageError>("{}: need one {} for each of {} {}s; got {}", what, which, xs.size(), whose, vs.size());
   }
   for (std::size_t k = 0; k < vs.size(); ++k) {
     if (!vs[k])
-      fail<UsageError>("{}: {} {} is an empty Variable; assign a value to it first", what, which, k + 1);
+      raise<UsageError>("{}: {} {} is an empty Variable; assign a value to it first", what, which, k + 1);
     if (vs[k].shape() == xs[k].shape()) continue;
-    fail<ShapeError>("{}: {} {} must have the shape of {} {}, {}; got {}", what, which, k + 1, whose, k + 1,
-                     xs[k].shape().str(), vs[k].shape().str());
+    raise<ShapeError>("{}: {} {} must have the shape of {} {}, {}; got {}", what, which, k + 1, whose, k + 1,
+                      xs[k].shape().str(), vs[k].shape().str());
   }
 }
 
@@ -66,8 +68,8 @@ Variable<T> generic_seed(const Shape& shape) {
 
 Shape joined(const Shape& a, const Shape& b) {
   if (a.rank() + b.rank() > Shape::max_rank) {
-    fail<ShapeError>("jacobian: output {} and input {} make more than {} axes; reshape one of them", a.str(),
-                     b.str(), Shape::max_rank);
+    raise<ShapeError>("jacobian: output {} and input {} make more than {} axes; reshape one of them", a.str(),
+                      b.str(), Shape::max_rank);
   }
   std::vector<index_t> extents(a.begin(), a.end());
   extents.insert(extents.end(), b.begin(), b.end());
@@ -124,7 +126,7 @@ Products<T> run_hvp(const VectorFunction<T>& f, const Variables<T>& inputs, cons
   check_like("hvp", "vector", vectors, "input", inputs);
   const Recorded<T> r("hvp", f, inputs);
   if (r.outputs.size() != 1 || r.outputs[0].size() != 1) {
-    fail<UsageError>(
+    raise<UsageError>(
         "hvp: need one output of size 1; got {}; take a sum or mean first",
         r.outputs.size() == 1 ? r.outputs[0].shape().str() : std::to_string(r.outputs.size()) + " outputs");
   }
@@ -148,23 +150,12 @@ std::vector<Variables<T>> run_jacobian(const VectorFunction<T>& f, const Variabl
 template <class T>
 Product<T> only(const char* what, Products<T> all) {
   if (all.values.size() != 1) {
-    fail<UsageError>("{}: need one output; got {}; give vectors of inputs and seeds", what,
-                     all.values.size());
+    raise<UsageError>("{}: need one output; got {}; give vectors of inputs and seeds", what,
+                      all.values.size());
   }
   return {std::move(all.values[0]), std::move(all.products[0])};
 }
 
-#define UNROLL_INSTANTIATE(T)                                                                      \
-  template Products<T> run_vjp(const VectorFunction<T>&, const Variables<T>&, const Variables<T>&, \
-                               const DerivativeOptions&);                                          \
-  template Products<T> run_jvp(const VectorFunction<T>&, const Variables<T>&, const Variables<T>&, \
-                               const DerivativeOptions&);                                          \
-  template Products<T> run_hvp(const VectorFunction<T>&, const Variables<T>&, const Variables<T>&, \
-                               const DerivativeOptions&);                                          \
-  template std::vector<Variables<T>> run_jacobian(const VectorFunction<T>&, const Variables<T>&,   \
-                                                  const DerivativeOptions&);                       \
-  template Product<T> only(const char*, Products<T>);
-UNROLL_INSTANTIATE(float)
-UNROLL_INSTANTIATE(double)
+UNROLL_COMPILE_FUNCTIONS(run_vjp, run_jvp, run_hvp, run_jacobian, only)
 
 }  // namespace unroll::detail

@@ -155,7 +155,7 @@ template <class F, class T>
 Variable<T> jacobian(const F& f, const Variable<T>& x, const DerivativeOptions& options = {}) {
   auto all = detail::run_jacobian<T>(detail::unary_function<T>(f), {x}, options);
   if (all.size() != 1)
-    fail<UsageError>("jacobian: need one output; got {}; give a vector of inputs", all.size());
+    raise<UsageError>("jacobian: need one output; got {}; give a vector of inputs", all.size());
   return all[0][0];
 }
 

@@ -44,10 +44,10 @@ Values values_of(const Doubles& ys) {
 Doubles outputs_of(const CheckedFunction& f, const Doubles& inputs) {
   Doubles outputs = f(inputs);
   for (std::size_t k = 0; k < outputs.size(); ++k) {
-    if (!outputs[k]) fail<UsageError>("gradcheck: the function's result {} is an empty Variable", k + 1);
+    if (!outputs[k]) raise<UsageError>("gradcheck: the function's result {} is an empty Variable", k + 1);
     const auto y = outputs[k].value();
     if (std::any_of(y.begin(), y.end(), [](double v) { return std::isnan(v); }))
-      fail<UsageError>("gradcheck: the function's result {} is NaN at the inputs", k + 1);
+      raise<UsageError>("gradcheck: the function's result {} is NaN at the inputs", k + 1);
   }
   return outputs;
 }
@@ -94,7 +94,7 @@ class Moved {
 };
 
 [[noreturn]] void fail_unasked() {
-  fail<UsageError>("gradcheck: no input requires a gradient; call requires_grad(true) on those to check");
+  raise<UsageError>("gradcheck: no input requires a gradient; call requires_grad(true) on those to check");
 }
 
 /// One comparison of a recorded function's gradients with differences of `value`.
@@ -105,7 +105,8 @@ class Check {
     for (std::size_t k = 0; k < inputs.size(); ++k) {
       if (!inputs[k].requires_grad()) continue;
       if (!inputs[k].is_leaf())
-        fail<UsageError>("gradcheck: input {} is the result of an op; give its copy() as a parameter", k + 1);
+        raise<UsageError>("gradcheck: input {} is the result of an op; give its copy() as a parameter",
+                          k + 1);
       checked_.push_back(k);
     }
     if (checked_.empty()) fail_unasked();
@@ -244,8 +245,8 @@ bool same(const Values& a, const Values& b, double relative) {
 void check_steady(const CheckedFunction& f, const Doubles& inputs, const Doubles& outputs,
                   const GradcheckOptions& options) {
   if (same(values_of(outputs), values_of(f(inputs)), 0)) return;
-  fail<UsageError>("gradcheck: {} gives different values for the same inputs; fix its random numbers",
-                   op_name(outputs, options));
+  raise<UsageError>("gradcheck: {} gives different values for the same inputs; fix its random numbers",
+                    op_name(outputs, options));
 }
 
 }  // namespace

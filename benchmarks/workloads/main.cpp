@@ -40,7 +40,7 @@ Workloads chosen(const Workloads& all, const std::vector<std::string>& names) {
     for (const Workload& w : all)
       if (w.name == name || w.name.starts_with(name + "-")) some.push_back(w);
     if (some.size() == before)
-      unroll::fail<unroll::UsageError>("no workload is called '{}'; --help lists them", name);
+      unroll::raise<unroll::UsageError>("no workload is called '{}'; --help lists them", name);
   }
   return some;
 }

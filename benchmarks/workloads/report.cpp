@@ -59,7 +59,7 @@ std::map<std::string, double> read_medians(const std::string& file) {
     const auto figures = nlohmann::json::parse(text, text + bytes.size());
     for (const auto& w : figures.at("workloads")) medians[w.at("name")] = w.at("median_ms");
   } catch (const nlohmann::json::exception& e) {
-    unroll::fail<unroll::DataError>("{}: not a file that --json wrote: {}", file, e.what());
+    unroll::raise<unroll::DataError>("{}: not a file that --json wrote: {}", file, e.what());
   }
   return medians;
 }

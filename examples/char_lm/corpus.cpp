@@ -14,7 +14,7 @@ std::pair<Corpus, Text> read_text(const std::string& path, std::optional<Encodin
   const std::string name = path.empty() ? "the built-in text" : path;
   Text text = path.empty() ? decode_text(default_text(), name, encoding)
                            : decode_text(read_bytes(path), name, encoding);
-  if (text.characters.empty()) fail<DataError>("{}: the text is empty", name);
+  if (text.characters.empty()) raise<DataError>("{}: the text is empty", name);
   Corpus corpus{
       .name = name, .notes = text.notes, .checksum = program::checksum_of(text.characters), .symbols = {}};
   return {std::move(corpus), std::move(text)};
@@ -40,8 +40,8 @@ std::pair<Corpus, Reading> read_new_corpus(const std::string& path, Level level,
                   .level = level,
                   .vocabulary = Vocabulary(count_symbols(text.characters, level), special, min_count)};
   if (reading.vocabulary.unknown() && reading.vocabulary.size() == 1)
-    fail<UsageError>("--min-count {}: no {} of {} occurs so often; take a smaller number", min_count,
-                     noun_of(level), corpus.name);
+    raise<UsageError>("--min-count {}: no {} of {} occurs so often; take a smaller number", min_count,
+                      noun_of(level), corpus.name);
   corpus.symbols = encode_symbols(text.characters, level, reading.vocabulary);
   return {std::move(corpus), std::move(reading)};
 }
@@ -54,7 +54,7 @@ Corpus read_corpus(const std::string& path, const Reading& reading) {
                                        describe_unknown(corpus.symbols, reading.level),
                                        reading.vocabulary.unknown() ? "count as <unknown>" : "are left out"));
   if (corpus.symbols.ids.empty())
-    fail<DataError>("{}: the model knows no {} of it", corpus.name, noun_of(reading.level));
+    raise<DataError>("{}: the model knows no {} of it", corpus.name, noun_of(reading.level));
   return corpus;
 }
 

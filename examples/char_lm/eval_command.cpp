@@ -22,8 +22,8 @@ int eval_command(const EvalOptions& options) {
   const std::vector<std::int64_t> part(ids.begin() + first, ids.end());
 
   if (std::ssize(part) < 2)
-    fail<DataError>("{}: {} to predict from, and none to predict: at least 2 are needed", corpus.name,
-                    count_of(std::ssize(part), level));
+    raise<DataError>("{}: {} to predict from, and none to predict: at least 2 are needed", corpus.name,
+                     count_of(std::ssize(part), level));
 
   std::int64_t batch = options.batch > 0 ? options.batch : run.options.batch;
   if (options.batch == 0 && std::ssize(part) <= batch) {

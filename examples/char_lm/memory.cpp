@@ -16,7 +16,7 @@ void check_memory(const TrainOptions& options, const ModelOptions& model, std::i
   constexpr double gigabyte = 1e9;
   const double need = least_memory(model, options.optimizer, symbols), have = machine_memory();
   if (need <= have) return;
-  fail<UsageError>(
+  raise<UsageError>(
       "--hidden {}, --layers {}, --batch {}, --seq-length {}: training needs at least {:.1f} GB of memory, "
       "and "
       "this machine has {:.1f}; make some of them smaller",

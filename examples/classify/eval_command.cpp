@@ -10,11 +10,11 @@ namespace {
 Corpus validated(const SavedRun& run) {
   Corpus corpus = read_corpus(run.options);
   if (corpus.checksum != run.text_checksum)
-    fail<DataError>(
+    raise<DataError>(
         "{}: no longer what the model was trained on; name what to classify with --text or --series",
         corpus.train.name);
   if (corpus.valid_which.empty())
-    fail<UsageError>(
+    raise<UsageError>(
         "the model was trained without validation; name what to classify with --text or --series");
   return corpus;
 }
@@ -33,7 +33,7 @@ void note_unknown(std::span<const Example> examples, const Reading& reading) {
 
 int eval_command(const EvalOptions& options) {
   if (!options.text.empty() && !options.series.empty())
-    fail<UsageError>("--text and --series: only one of them can be classified");
+    raise<UsageError>("--text and --series: only one of them can be classified");
   const auto run = load_run<TrainOptions, Reading>(find_checkpoint(options.model));
   use_threads(options.threads > 0 ? options.threads : run.options.threads);
   Corpus corpus;

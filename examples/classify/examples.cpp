@@ -117,8 +117,8 @@ Reading learn_reading(const Source& source, std::span<const std::int64_t> which,
   for (const auto i : which) labels.insert(source.label(i));
   reading.classes.assign(labels.begin(), labels.end());
   if (labels.size() < 2)
-    fail<DataError>("{}: need examples of at least two classes to train with; got {}", source.name,
-                    labels.empty() ? "none" : "'" + *labels.begin() + "' alone");
+    raise<DataError>("{}: need examples of at least two classes to train with; got {}", source.name,
+                     labels.empty() ? "none" : "'" + *labels.begin() + "' alone");
   if (source.is_series()) {
     learn_scale(reading, source.series, which);
     return reading;
@@ -130,8 +130,8 @@ Reading learn_reading(const Source& source, std::span<const std::int64_t> which,
   const SpecialSymbols special{.padding = "", .unknown = "<unk>", .start = "<s>", .end = "</s>"};
   reading.vocabulary = Vocabulary(counts, special, min_count);
   if (reading.vocabulary.size() == 3)
-    fail<UsageError>("--min-count {}: nothing in {} occurs so often; take a smaller number", min_count,
-                     source.name);
+    raise<UsageError>("--min-count {}: nothing in {} occurs so often; take a smaller number", min_count,
+                      source.name);
   return reading;
 }
 
@@ -146,8 +146,8 @@ Example number_text(std::string_view text, const Reading& reading) {
 
 Example number_series(const Series& series, std::int64_t features, const Reading& reading) {
   if (features != std::ssize(reading.mean))
-    fail<DataError>("{}: the model reads vectors of {} numbers; these have {}", series.place,
-                    reading.mean.size(), features);
+    raise<DataError>("{}: the model reads vectors of {} numbers; these have {}", series.place,
+                     reading.mean.size(), features);
   Example example{.tokens = {}, .values = series.values, .length = series.steps};
   for (std::size_t k = 0; k < example.values.size(); ++k) {
     const std::size_t f = k % reading.mean.size();
@@ -159,9 +159,9 @@ Example number_series(const Series& series, std::int64_t features, const Reading
 std::vector<Example> number(const Source& source, std::span<const std::int64_t> which,
                             const Reading& reading) {
   if (source.is_series() != reading.is_series())
-    fail<DataError>("{}: the model reads {}, and these are {}", source.name,
-                    reading.is_series() ? "sequences of vectors" : "texts",
-                    source.is_series() ? "sequences of vectors" : "texts");
+    raise<DataError>("{}: the model reads {}, and these are {}", source.name,
+                     reading.is_series() ? "sequences of vectors" : "texts",
+                     source.is_series() ? "sequences of vectors" : "texts");
   std::vector<Example> examples;
   for (const auto i : which) {
     const auto k = static_cast<std::size_t>(i);
@@ -170,8 +170,8 @@ std::vector<Example> number(const Source& source, std::span<const std::int64_t> 
                            : number_text(source.texts[k].text, reading));
     const auto found = std::lower_bound(reading.classes.begin(), reading.classes.end(), source.label(i));
     if (found == reading.classes.end() || *found != source.label(i))
-      fail<DataError>("{}: the model has not learned a class '{}'; it knows {}", source.place(i),
-                      source.label(i), joined(reading.classes));
+      raise<DataError>("{}: the model has not learned a class '{}'; it knows {}", source.place(i),
+                       source.label(i), joined(reading.classes));
     examples.back().label = found - reading.classes.begin();
   }
   return examples;

@@ -42,7 +42,7 @@ void NaiveBayes::add(const std::vector<std::string>& features, std::int64_t c) {
 }
 
 std::int64_t NaiveBayes::predict(const std::vector<std::string>& features) const {
-  if (counts_.empty()) fail<UsageError>("naive Bayes: nothing was learned; add examples first");
+  if (counts_.empty()) raise<UsageError>("naive Bayes: nothing was learned; add examples first");
   const double different = static_cast<double>(counts_.size());
   std::vector<double> score(examples_.size());
   for (std::size_t c = 0; c < score.size(); ++c) score[c] = std::log(examples_[c]);  // −∞ without examples

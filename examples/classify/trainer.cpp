@@ -96,7 +96,7 @@ void print_run(const TrainOptions& options, const Corpus& corpus, const Reading&
 
 Corpus read_corpus(const TrainOptions& options) {
   if (options.text.empty() == options.series.empty())
-    fail<UsageError>("need --text or --series, one of them, to say what to learn");
+    raise<UsageError>("need --text or --series, one of them, to say what to learn");
   const auto read = options.text.empty() ? read_series_source : read_texts;
   Corpus corpus;
   corpus.train = read(options.text.empty() ? options.series : options.text);

@@ -67,8 +67,8 @@ void Learner::fail_diverged(const std::string& what, const std::function<void()>
                                         : std::string("there is no checkpoint yet");
   const auto remedy = std::isfinite(clip_) ? fmt::format("or a smaller --clip than {:g}", clip_)
                                            : std::string("or a limit for gradients, such as --clip 1");
-  fail<Error>("training has diverged: {}\n  first cause: {}\n  {}\n  remedy: a smaller --lr than {:g}, {}",
-              what, first_cause(parameters_, again), kept, lr_, remedy);
+  raise<Error>("training has diverged: {}\n  first cause: {}\n  {}\n  remedy: a smaller --lr than {:g}, {}",
+               what, first_cause(parameters_, again), kept, lr_, remedy);
 }
 
 }  // namespace unroll::program

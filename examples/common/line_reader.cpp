@@ -35,7 +35,7 @@ std::function<void(const std::string&)> note_to_stderr(std::string program) {
 
 void write_out(std::string_view text) {
   fmt::print("{}", text);
-  if (std::fflush(stdout) != 0) fail<DataError>("standard output: {}", std::strerror(errno));
+  if (std::fflush(stdout) != 0) raise<DataError>("standard output: {}", std::strerror(errno));
 }
 
 }  // namespace unroll::program

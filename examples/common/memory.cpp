@@ -21,7 +21,7 @@ void check_memory(double weights, const std::string& optimizer, std::string_view
   constexpr double gigabyte = 1e9;
   const double need = sizeof(float) * weights * (2 + optimizer_numbers(optimizer)), have = machine_memory();
   if (need <= have) return;
-  fail<UsageError>(
+  raise<UsageError>(
       "{}: training needs at least {:.1f} GB of memory, and this machine has {:.1f}; make some of them "
       "smaller",
       sizes, need / gigabyte, have / gigabyte);

@@ -32,7 +32,7 @@ const std::map<std::string, Kind> kinds = {{"sgd", {make_rule<Sgd<float>, SgdOpt
 const Kind& kind(const std::string& name) {
   const auto found = kinds.find(name);
   if (found != kinds.end()) return found->second;
-  fail<UsageError>("--optimizer: there is no '{}'; there are {}", name, names_of(kinds));
+  raise<UsageError>("--optimizer: there is no '{}'; there are {}", name, names_of(kinds));
 }
 
 }  // namespace

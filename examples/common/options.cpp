@@ -46,8 +46,8 @@ void internal::go_on_with(const OptionList& earlier, const OptionList& now, cons
     if (wanted.contains(name)) options[name] = wanted[name];
   for (const Option& option : now)
     if (const auto& name = option.name; option.fixed && options[name] != before[name])
-      fail<UsageError>("--{} {}: the run to be continued has {}; leave the option out, or begin another run",
-                       name, options[name].dump(), before[name].dump());
+      raise<UsageError>("--{} {}: the run to be continued has {}; leave the option out, or begin another run",
+                        name, options[name].dump(), before[name].dump());
   from_json(earlier, options);
 }
 

@@ -17,7 +17,7 @@ const CellKinds& cell_kinds() {
 const CellKind& cell_kind(const std::string& name) {
   const auto found = cell_kinds().find(name);
   if (found != cell_kinds().end()) return found->second;
-  fail<UsageError>("--cell: there is no '{}'; there are {}", name, names_of(cell_kinds()));
+  raise<UsageError>("--cell: there is no '{}'; there are {}", name, names_of(cell_kinds()));
 }
 
 const std::string& cell_help() {

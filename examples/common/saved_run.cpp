@@ -35,7 +35,7 @@ SavedState load_run(const std::string& file, const std::string& kind, const Opti
             .loop = LoopState::from_json(all.at("loop"), file),
             .tensors = std::move(checkpoint.tensors)};
   } catch (const json::exception& error) {
-    fail<DataError>("{}: no run of {}: {}", file, kind, error.what());
+    raise<DataError>("{}: no run of {}: {}", file, kind, error.what());
   }
 }
 

@@ -20,7 +20,7 @@ void check_same_run(const RunFolder& folder, const OptionList& list, const nlohm
   fixed.emplace_back("text_checksum");
   for (const auto& name : fixed)
     if (!before.contains(name) || before[name] != config[name])
-      fail<UsageError>(
+      raise<UsageError>(
           "--resume: {} is of a run with {} {}, which has left no checkpoint; this one would have {}: give "
           "the options of that run, or begin anew with --overwrite",
           folder.log(), name, before.contains(name) ? before[name].dump() : "unknown", config[name].dump());
@@ -32,9 +32,9 @@ auto of_out(const std::string& out, Use&& use) {
   try {
     return use();
   } catch (const DataError& error) {
-    fail<DataError>("--out {}", error.what());
+    raise<DataError>("--out {}", error.what());
   } catch (const std::filesystem::filesystem_error& error) {
-    fail<DataError>("--out {}: {}", out, error.code().message());
+    raise<DataError>("--out {}: {}", out, error.code().message());
   }
 }
 
@@ -42,7 +42,7 @@ auto of_out(const std::string& out, Use&& use) {
 FolderLock take_new_folder(const RunFolder& folder, const std::string& out) {
   folder.create();
   FolderLock lock = folder.lock();
-  if (folder.holds_run()) fail<DataError>("{}: another program has written a run there", out);
+  if (folder.holds_run()) raise<DataError>("{}: another program has written a run there", out);
   return lock;
 }
 
@@ -52,8 +52,8 @@ RunPlace look_for_place(const RunOptions& options) {
   if (folder.exists()) place.lock = folder.lock();
   if (!options.resume) {
     if (folder.holds_run() && !options.overwrite)
-      fail<UsageError>("--out {}: holds a run already; --resume goes on with it, --overwrite begins anew",
-                       options.out);
+      raise<UsageError>("--out {}: holds a run already; --resume goes on with it, --overwrite begins anew",
+                        options.out);
   } else if (std::filesystem::exists(folder.last())) {
     place.checkpoint = folder.last();
   } else if (folder.holds_run()) {  // killed between its first two files, or the last one was removed
@@ -97,8 +97,8 @@ std::string note_of_longest(std::vector<std::int64_t> lengths, std::string_view 
 void check_same_text(std::string_view name, std::string_view option, std::string_view checksum,
                      std::string_view earlier) {
   if (checksum != earlier)
-    fail<UsageError>("{}: not the text that the run to be continued was trained on; name that one with {}",
-                     name, option);
+    raise<UsageError>("{}: not the text that the run to be continued was trained on; name that one with {}",
+                      name, option);
 }
 
 namespace internal {

@@ -45,7 +45,7 @@ Reading Reading::of(const std::vector<TaggedSentence>& sentences, std::int64_t m
                   .characters = Vocabulary(characters, with_unknown, 2),
                   .tags = Vocabulary(tags)};
   if (reading.words.size() == 1)
-    fail<UsageError>("--min-count {}: no word occurs so often; take a smaller number", min_count);
+    raise<UsageError>("--min-count {}: no word occurs so often; take a smaller number", min_count);
   return reading;
 }
 

@@ -49,7 +49,7 @@ std::optional<double> Scores::unknown_accuracy() const {
 
 Scores score(const TagModel& model, const Corpus& corpus, const Reading& reading, std::string_view name) {
   if (corpus.unknown_tags == corpus.tokens)
-    fail<DataError>("{}: the model knows no tag of it, such as {}", name, corpus.first_unknown_tag);
+    raise<DataError>("{}: the model knows no tag of it, such as {}", name, corpus.first_unknown_tag);
   const NoGrad no_grad;
   TagModel reader = model;  // shares the parameters
   eval(reader);

@@ -20,7 +20,7 @@ std::string serial(const std::vector<TaggedSentence>& sentences) {
 }
 
 Texts read_texts(const TrainOptions& options) {
-  if (options.text.empty()) fail<UsageError>("--text: name the file to learn");
+  if (options.text.empty()) raise<UsageError>("--text: name the file to learn");
   Texts texts{.train = read_tagged(options.text), .valid = {}, .checksum = {}};
   if (!options.valid.empty()) texts.valid = read_tagged(options.valid);
   texts.checksum = checksum_of(serial(texts.train) + '\f' + serial(texts.valid));

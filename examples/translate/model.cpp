@@ -15,7 +15,7 @@ template <class Table>
 const auto& named(const Table& table, const char* option, const std::string& name) {
   const auto found = table.find(name);
   if (found != table.end()) return found->second;
-  fail<UsageError>("--{}: there is no '{}'; there are {}", option, name, program::names_of(table));
+  raise<UsageError>("--{}: there is no '{}'; there are {}", option, name, program::names_of(table));
 }
 
 }  // namespace

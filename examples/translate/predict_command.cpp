@@ -14,7 +14,7 @@ class Predictor {
   Predictor(const PredictOptions& options, const SavedRun& run)
       : options_(options), reading_(run.reading), model_(trained_model(run)), plot_(options.plot) {
     if (!plot_.empty() && run.options.resolved().attention == "none")
-      fail<UsageError>("--attention-plot: this model has no attention");
+      raise<UsageError>("--attention-plot: this model has no attention");
   }
 
   /// The translations of a line, one a line, after their ln p if several are asked for.
@@ -59,7 +59,7 @@ class Predictor {
     try {
       write_alignment_plot(plot_, source, target, model_->alignment(pair));
     } catch (const DataError& error) {
-      fail<DataError>("--attention-plot {}", error.what());
+      raise<DataError>("--attention-plot {}", error.what());
     }
     plot_.clear();
   }

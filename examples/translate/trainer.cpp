@@ -92,8 +92,8 @@ PairFiles read_files(const TrainOptions& options) {
   });
   files.left_out = before - std::ssize(files.train);
   if (files.train.empty())
-    fail<DataError>("{}: no pair to train with has at most {} on each side; raise --max-length", options.text,
-                    counted(options.max_length, "word"));
+    raise<DataError>("{}: no pair to train with has at most {} on each side; raise --max-length",
+                     options.text, counted(options.max_length, "word"));
   return files;
 }
 
@@ -109,7 +109,7 @@ Trainer::Trainer(const TrainOptions& options, const PairFiles& files, Reading re
 }
 
 std::unique_ptr<Trainer> Trainer::open(const TrainOptions& options, const SavedRun* earlier) {
-  if (options.text.empty()) fail<UsageError>("--text: name a file of pairs, SOURCE TAB TARGET");
+  if (options.text.empty()) raise<UsageError>("--text: name a file of pairs, SOURCE TAB TARGET");
   const PairFiles files = read_files(options);
   if (earlier) check_same_text(options.text, "--text", checksum_of_pairs(files), earlier->text_checksum);
   const Reading reading =

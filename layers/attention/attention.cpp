@@ -1,5 +1,7 @@
 #include "unroll/layers/attention.hpp"
 
+#include "unroll/detail/autograd/base/instantiate.hpp"
+
 #include <limits>
 
 #include "unroll/autograd/functions.hpp"
@@ -14,8 +16,8 @@ namespace unroll {
 template <class T>
 Attention<T>::Attention(AttentionKind kind, const AttentionSizes& sizes, Generator& rng) {
   if (sizes.query < 1 || sizes.memory < 1 || sizes.hidden < 0) {
-    fail<ShapeError>("attention: need sizes of query and memory from 1; got {} and {}, hidden {}",
-                     sizes.query, sizes.memory, sizes.hidden);
+    raise<ShapeError>("attention: need sizes of query and memory from 1; got {} and {}, hidden {}",
+                      sizes.query, sizes.memory, sizes.hidden);
   }
   switch (kind) {
     case AttentionKind::additive:
@@ -37,8 +39,8 @@ template <class T>
 AttentionMemory<T> Attention<T>::memory(const Variable<T>& outputs, const Indices& lengths) const {
   if (!outputs) detail::fail_empty("attention", 0);
   if (outputs.rank() != 3 || (lengths.size() > 0 && !(lengths.shape() == Shape{outputs.shape()[1]}))) {
-    fail<ShapeError>("attention: need outputs (S, B, E) and lengths (B,); got {} and {}",
-                     outputs.shape().str(), lengths.shape().str());
+    raise<ShapeError>("attention: need outputs (S, B, E) and lengths (B,); got {} and {}",
+                      outputs.shape().str(), lengths.shape().str());
   }
   const index_t steps = outputs.shape()[0], batch = outputs.shape()[1];
   const Variable<T> values = permute(detail::without_padding(outputs, lengths), {1, 0, 2});
@@ -53,8 +55,8 @@ Attended<T> Attention<T>::operator()(const Variable<T>& query, const AttentionMe
   if (!query || !memory.values) detail::fail_empty("attention", !query ? 0 : 1);
   const index_t batch = memory.mask.shape()[0], steps = memory.mask.shape()[1];
   if (query.rank() < 2 || query.rank() > 3 || query.shape()[0] != batch) {
-    fail<ShapeError>("attention: need a query (B, Q) or (B, N, Q) for a memory of {} sequences; got {}",
-                     batch, query.shape().str());
+    raise<ShapeError>("attention: need a query (B, Q) or (B, N, Q) for a memory of {} sequences; got {}",
+                      batch, query.shape().str());
   }
   const bool single = query.rank() == 2;
   const Variable<T> queries = single ? reshape(query, query.shape().inserted(1, 1)) : query;
@@ -67,7 +69,6 @@ Attended<T> Attention<T>::operator()(const Variable<T>& query, const AttentionMe
   return {reshape(context, context.shape().without(1)), reshape(weights, {batch, steps})};
 }
 
-template class Attention<float>;
-template class Attention<double>;
+UNROLL_COMPILE_TYPES(class Attention)
 
 }  // namespace unroll

@@ -1,5 +1,7 @@
 #include "unroll/layers/attention_pool.hpp"
 
+#include "unroll/detail/autograd/base/instantiate.hpp"
+
 #include <limits>
 
 #include "unroll/autograd/functions.hpp"
@@ -16,7 +18,7 @@ namespace unroll {
 template <class T>
 AttentionPool<T>::AttentionPool(index_t features, index_t size, Generator& rng) {
   if (features < 1 || size < 1)
-    fail<ShapeError>("attention pool: need at least 1 feature and size; got {} and {}", features, size);
+    raise<ShapeError>("attention pool: need at least 1 feature and size; got {} and {}", features, size);
   const auto draw = [&](const Shape& shape, index_t n) {
     auto p = Variable<T>::uninitialised(shape);
     return init::fan_uniform(p, n, rng).requires_grad(true);
@@ -30,8 +32,8 @@ template <class T>
 Attended<T> AttentionPool<T>::operator()(const Variable<T>& y0, const Indices& lengths) const {
   if (!y0) detail::fail_empty("attention pool", 0);
   if (y0.rank() != 3 || (lengths.size() > 0 && !(lengths.shape() == Shape{y0.shape()[1]}))) {
-    fail<ShapeError>("attention pool: need y (T, B, F) and lengths (B,); got {} and {}", y0.shape().str(),
-                     lengths.shape().str());
+    raise<ShapeError>("attention pool: need y (T, B, F) and lengths (B,); got {} and {}", y0.shape().str(),
+                      lengths.shape().str());
   }
   const Variable<T> y = detail::without_padding(y0, lengths);
   const Variable<T> u = tanh(linear(y, weight, bias));
@@ -42,7 +44,6 @@ Attended<T> AttentionPool<T>::operator()(const Variable<T>& y0, const Indices& l
   return {sum(weights * y, {0}), transpose(reshape(weights, y.shape().without(2)), 0, 1)};
 }
 
-template class AttentionPool<float>;
-template class AttentionPool<double>;
+UNROLL_COMPILE_TYPES(class AttentionPool)
 
 }  // namespace unroll

@@ -1,5 +1,7 @@
 #include "unroll/detail/layers/attention/scores.hpp"
 
+#include "unroll/detail/autograd/base/instantiate.hpp"
+
 #include <cmath>
 
 #include "unroll/autograd/functions.hpp"
@@ -25,8 +27,8 @@ index_t hidden_of(const AttentionSizes& sizes) { return sizes.hidden > 0 ? sizes
 template <class T>
 DotScore<T>::DotScore(const AttentionSizes& sizes, Generator&) {
   if (sizes.query != sizes.memory) {
-    fail<ShapeError>("attention: dot needs queries and memory of one size; got {} and {}", sizes.query,
-                     sizes.memory);
+    raise<ShapeError>("attention: dot needs queries and memory of one size; got {} and {}", sizes.query,
+                      sizes.memory);
   }
 }
 template <class T>
@@ -89,12 +91,6 @@ Variable<T> ScaledDotScore<T>::operator()(const Variable<T>& query, const Variab
   return matmul(linear(query, weight_query), keys);
 }
 
-#define UNROLL_INSTANTIATE(T)       \
-  template struct DotScore<T>;      \
-  template struct GeneralScore<T>;  \
-  template struct AdditiveScore<T>; \
-  template struct ScaledDotScore<T>;
-UNROLL_INSTANTIATE(float)
-UNROLL_INSTANTIATE(double)
+UNROLL_COMPILE_TYPES(struct DotScore, struct GeneralScore, struct AdditiveScore, struct ScaledDotScore)
 
 }  // namespace unroll

@@ -17,7 +17,7 @@ class Dropout {
 
   Dropout() = default;
   Dropout(double p, const RandomKey& key) : p_(p), key_(key) {
-    if (!(p >= 0 && p <= 1)) fail<UsageError>("dropout: p must be in [0, 1]; got {}", p);
+    if (!(p >= 0 && p <= 1)) raise<UsageError>("dropout: p must be in [0, 1]; got {}", p);
   }
   /// With a key drawn from `rng`.
   explicit Dropout(double p, Generator& rng = default_generator())

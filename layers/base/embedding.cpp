@@ -1,5 +1,7 @@
 #include "unroll/layers/embedding.hpp"
 
+#include "unroll/detail/autograd/base/instantiate.hpp"
+
 #include <algorithm>
 
 #include "unroll/layers/init.hpp"
@@ -10,10 +12,10 @@ template <class T>
 Embedding<T>::Embedding(index_t vocabulary, index_t size, const EmbeddingOptions& options, Generator& rng)
     : padding_index_(options.padding_index) {
   if (vocabulary < 1 || size < 1) {
-    fail<ShapeError>("embedding: need at least 1 token and 1 feature; got {} and {}", vocabulary, size);
+    raise<ShapeError>("embedding: need at least 1 token and 1 feature; got {} and {}", vocabulary, size);
   }
   if (padding_index_ && (*padding_index_ < 0 || *padding_index_ >= vocabulary)) {
-    fail<IndexError>("embedding: padding_index must be in [0, {}); got {}", vocabulary, *padding_index_);
+    raise<IndexError>("embedding: padding_index must be in [0, {}); got {}", vocabulary, *padding_index_);
   }
   weight = Variable<T>::uninitialised({vocabulary, size});
   init::normal(weight, 0, 1, rng).requires_grad(true);
@@ -22,7 +24,6 @@ Embedding<T>::Embedding(index_t vocabulary, index_t size, const EmbeddingOptions
   }
 }
 
-template class Embedding<float>;
-template class Embedding<double>;
+UNROLL_COMPILE_TYPES(class Embedding)
 
 }  // namespace unroll

@@ -1,5 +1,7 @@
 #include "unroll/layers/init.hpp"
 
+#include "unroll/detail/autograd/base/instantiate.hpp"
+
 #include <algorithm>
 #include <cmath>
 #include <vector>
@@ -8,7 +10,7 @@ namespace unroll::init {
 namespace {
 
 void check(const char* name, const char* what, double value) {
-  if (!std::isfinite(value)) fail<UsageError>("{}: {} must be finite; got {}", name, what, value);
+  if (!std::isfinite(value)) raise<UsageError>("{}: {} must be finite; got {}", name, what, value);
 }
 
 template <class T, class F>
@@ -27,7 +29,7 @@ template <class T>
 Fans fans(const char* name, const Variable<T>& p) {
   const Shape& s = p.shape();
   if (s.rank() < 2 || s.size() == 0) {
-    fail<ShapeError>("{}: need a weight (O, I, …) with at least one element; got {}", name, s.str());
+    raise<ShapeError>("{}: need a weight (O, I, …) with at least one element; got {}", name, s.str());
   }
   const double field = static_cast<double>(s.product(2, s.rank()));
   return {static_cast<double>(s[1]) * field, static_cast<double>(s[0]) * field};
@@ -45,9 +47,9 @@ template <class T>
 index_t block_rows(const char* name, const Variable<T>& p, const BlockOptions& options) {
   check(name, "gain", options.gain);
   const Shape& s = p.shape();
-  if (options.blocks < 1) fail<UsageError>("{}: need at least 1 block; got {}", name, options.blocks);
+  if (options.blocks < 1) raise<UsageError>("{}: need at least 1 block; got {}", name, options.blocks);
   if (s.rank() != 2 || s[0] % options.blocks != 0) {
-    fail<ShapeError>("{}: need a matrix of {} equal blocks of rows; got {}", name, options.blocks, s.str());
+    raise<ShapeError>("{}: need a matrix of {} equal blocks of rows; got {}", name, options.blocks, s.str());
   }
   return s[0] / options.blocks;
 }
@@ -90,7 +92,7 @@ template <class T>
 Variable<T>& uniform(Variable<T>& p, double low, double high, Generator& rng) {
   check("uniform", "low", low);
   check("uniform", "high", high);
-  if (low > high) fail<UsageError>("uniform: low must not be above high; got {} and {}", low, high);
+  if (low > high) raise<UsageError>("uniform: low must not be above high; got {} and {}", low, high);
   return fill(p, [&](index_t) { return rng.uniform(low, high); });
 }
 
@@ -98,13 +100,13 @@ template <class T>
 Variable<T>& normal(Variable<T>& p, double mean, double deviation, Generator& rng) {
   check("normal", "mean", mean);
   check("normal", "deviation", deviation);
-  if (deviation < 0) fail<UsageError>("normal: the deviation must not be negative; got {}", deviation);
+  if (deviation < 0) raise<UsageError>("normal: the deviation must not be negative; got {}", deviation);
   return fill(p, [&](index_t) { return rng.normal(mean, deviation); });
 }
 
 template <class T>
 Variable<T>& fan_uniform(Variable<T>& p, index_t n, Generator& rng) {
-  if (n < 1) fail<UsageError>("fan_uniform: n must be at least 1; got {}", n);
+  if (n < 1) raise<UsageError>("fan_uniform: n must be at least 1; got {}", n);
   const double bound = 1 / std::sqrt(static_cast<double>(n));
   return uniform(p, -bound, bound, rng);
 }
@@ -156,26 +158,14 @@ Variable<T>& identity(Variable<T>& p, const BlockOptions& options) {
 template <class T>
 Variable<T>& forget_bias(Variable<T>& bias, double value) {
   if (bias.rank() != 1 || bias.size() % 4 != 0) {
-    fail<ShapeError>("forget_bias: need the bias (4H,) of an LSTM; got {}", bias.shape().str());
+    raise<ShapeError>("forget_bias: need the bias (4H,) of an LSTM; got {}", bias.shape().str());
   }
   const index_t hidden = bias.size() / 4;
   bias.update([&](auto& b) { std::fill_n(b.data() + hidden, hidden, static_cast<T>(value)); });
   return bias;
 }
 
-#define UNROLL_INSTANTIATE(T)                                                             \
-  template Variable<T>& constant(Variable<T>&, double);                                   \
-  template Variable<T>& uniform(Variable<T>&, double, double, Generator&);                \
-  template Variable<T>& normal(Variable<T>&, double, double, Generator&);                 \
-  template Variable<T>& fan_uniform(Variable<T>&, index_t, Generator&);                   \
-  template Variable<T>& xavier_uniform(Variable<T>&, double, Generator&);                 \
-  template Variable<T>& xavier_normal(Variable<T>&, double, Generator&);                  \
-  template Variable<T>& kaiming_uniform(Variable<T>&, const KaimingOptions&, Generator&); \
-  template Variable<T>& kaiming_normal(Variable<T>&, const KaimingOptions&, Generator&);  \
-  template Variable<T>& orthogonal(Variable<T>&, const BlockOptions&, Generator&);        \
-  template Variable<T>& identity(Variable<T>&, const BlockOptions&);                      \
-  template Variable<T>& forget_bias(Variable<T>&, double);
-UNROLL_INSTANTIATE(float)
-UNROLL_INSTANTIATE(double)
+UNROLL_COMPILE_FUNCTIONS(constant, uniform, normal, fan_uniform, xavier_uniform, xavier_normal,
+                         kaiming_uniform, kaiming_normal, orthogonal, identity, forget_bias)
 
 }  // namespace unroll::init

@@ -22,8 +22,8 @@ class LayerNorm {
 
   LayerNorm() = default;
   explicit LayerNorm(index_t size, const LayerNormOptions& options = {}) : size_(size), eps_(options.eps) {
-    if (size < 1) fail<ShapeError>("layer_norm: need at least 1 feature; got {}", size);
-    if (!(eps_ >= 0)) fail<UsageError>("layer_norm: eps must be at least 0; got {}", eps_);
+    if (size < 1) raise<ShapeError>("layer_norm: need at least 1 feature; got {}", size);
+    if (!(eps_ >= 0)) raise<UsageError>("layer_norm: eps must be at least 0; got {}", eps_);
     if (!options.affine) return;
     weight = Variable<T>({size}, T{1}).requires_grad(true);
     bias = Variable<T>({size}, T{0}).requires_grad(true);
@@ -32,7 +32,7 @@ class LayerNorm {
   Variable<T> operator()(const Variable<T>& x) const {
     if (!x) detail::fail_empty("layer_norm", 0);
     if (x.rank() < 1 || x.shape().back(0) != size_) {
-      fail<ShapeError>("layer_norm: need x (…, {}); got {}", size_, x.shape().str());
+      raise<ShapeError>("layer_norm: need x (…, {}); got {}", size_, x.shape().str());
     }
     return layer_norm(x, weight, bias, eps_);
   }

@@ -1,5 +1,7 @@
 #include "unroll/layers/linear_layer.hpp"
 
+#include "unroll/detail/autograd/base/instantiate.hpp"
+
 #include "unroll/layers/init.hpp"
 
 namespace unroll {
@@ -7,7 +9,7 @@ namespace unroll {
 template <class T>
 Linear<T>::Linear(index_t inputs, index_t outputs, const LinearOptions& options, Generator& rng) {
   if (inputs < 1 || outputs < 1) {
-    fail<ShapeError>("linear layer: need at least 1 input and output; got {} and {}", inputs, outputs);
+    raise<ShapeError>("linear layer: need at least 1 input and output; got {} and {}", inputs, outputs);
   }
   weight = Variable<T>::uninitialised({outputs, inputs});
   init::fan_uniform(weight, inputs, rng).requires_grad(true);
@@ -16,7 +18,6 @@ Linear<T>::Linear(index_t inputs, index_t outputs, const LinearOptions& options,
   init::fan_uniform(bias, inputs, rng).requires_grad(true);
 }
 
-template class Linear<float>;
-template class Linear<double>;
+UNROLL_COMPILE_TYPES(class Linear)
 
 }  // namespace unroll

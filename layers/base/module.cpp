@@ -1,5 +1,7 @@
 #include "unroll/layers/module.hpp"
 
+#include "unroll/detail/autograd/base/instantiate.hpp"
+
 #include <algorithm>
 #include <unordered_map>
 #include <unordered_set>
@@ -53,7 +55,7 @@ std::vector<NamedParameter<T>> pick(std::vector<NamedParameter<T>> all, std::str
   for (const auto& p : all) names += (names.empty() ? "" : ", ") + p.name;
   auto picked = pick(std::move(all), [&](std::string_view name) { return below(name, prefix); });
   if (picked.empty() && !prefix.empty()) {
-    fail<UsageError>("parameters: none is called or lies below \"{}\"; there are: {}", prefix, names);
+    raise<UsageError>("parameters: none is called or lies below \"{}\"; there are: {}", prefix, names);
   }
   return picked;
 }
@@ -90,16 +92,13 @@ void separate(const Members<T>& members) {
   }
 }
 
-#define UNROLL_INSTANTIATE(T)                                                                     \
-  template class Lister<T>;                                                                       \
-  template std::vector<NamedParameter<T>> parameters_of(const Members<T>&);                       \
-  template std::vector<NamedParameter<T>> pick(std::vector<NamedParameter<T>>,                    \
-                                               const std::function<bool(std::string_view)>&);     \
-  template std::vector<NamedParameter<T>> pick(std::vector<NamedParameter<T>>, std::string_view); \
-  template void set_training(const Members<T>&, bool);                                            \
-  template void set_requires_grad(const std::vector<NamedParameter<T>>&, bool);                   \
-  template void separate(const Members<T>&);
-UNROLL_INSTANTIATE(float)
-UNROLL_INSTANTIATE(double)
+UNROLL_COMPILE_TYPES(class Lister)
+UNROLL_COMPILE_FUNCTIONS(parameters_of, set_training, set_requires_grad, separate)
+template std::vector<NamedParameter<float>> pick(std::vector<NamedParameter<float>>,
+                                                 const std::function<bool(std::string_view)>&);
+template std::vector<NamedParameter<double>> pick(std::vector<NamedParameter<double>>,
+                                                  const std::function<bool(std::string_view)>&);
+template std::vector<NamedParameter<float>> pick(std::vector<NamedParameter<float>>, std::string_view);
+template std::vector<NamedParameter<double>> pick(std::vector<NamedParameter<double>>, std::string_view);
 
 }  // namespace unroll::detail

@@ -1,5 +1,7 @@
 #include "unroll/layers/summary.hpp"
 
+#include "unroll/detail/autograd/base/instantiate.hpp"
+
 #include <algorithm>
 #include <array>
 #include <unordered_map>
@@ -78,7 +80,6 @@ std::string summary_of(const Members<T>& members) {
   return layout(rows);
 }
 
-template std::string summary_of(const Members<float>&);
-template std::string summary_of(const Members<double>&);
+UNROLL_COMPILE_FUNCTIONS(summary_of)
 
 }  // namespace unroll::detail

@@ -40,7 +40,7 @@ CellMaker<Cell> maker_or_default(const CellMaker<Cell>& make, Generator& rng) {
   if constexpr (std::is_constructible_v<Cell, index_t, index_t, bool, Generator&>) {
     return [&rng](index_t input, index_t output) { return Cell(input, output, true, rng); };
   } else {
-    fail<UsageError>("cell stack: this cell is not made from (input, hidden, bias, rng); give a CellMaker");
+    raise<UsageError>("cell stack: this cell is not made from (input, hidden, bias, rng); give a CellMaker");
   }
 }
 
@@ -62,7 +62,7 @@ class CellStack {
   CellStack(index_t input, index_t hidden, int layers, double dropout = 0,
             Generator& rng = default_generator(), const CellMaker<Cell>& make = {})
       : dropout_(dropout, rng) {
-    if (layers < 1) fail<UsageError>("cell stack: need layers ≥ 1; got {}", layers);
+    if (layers < 1) raise<UsageError>("cell stack: need layers ≥ 1; got {}", layers);
     const CellMaker<Cell> made = detail::maker_or_default(make, rng);
     for (int k = 0; k < layers; ++k) cells_.push_back(made(k == 0 ? input : hidden, hidden));
   }

@@ -16,17 +16,17 @@ namespace unroll {
 /// Source: Pascanu et al. 2014, How to construct deep recurrent neural networks. There the later cells have
 /// no
 ///         input; here, so that any cell can serve, it is the hidden state of the cell before.
-template <class Cell, std::size_t N>
+template <class Cell, std::size_t Depth>
 struct DeepTransition {
-  static_assert(N >= 1);
+  static_assert(Depth >= 1);
   using value_type = detail::cell_number<Cell>;
   using State = detail::cell_state<Cell>;
   static constexpr bool row_wise = detail::ConstantlyRowWise<Cell>;
-  std::array<Cell, N> cells;
+  std::array<Cell, Depth> cells;
 
   DeepTransition() = default;
   DeepTransition(index_t input, index_t hidden, bool bias = true, Generator& rng = default_generator()) {
-    for (std::size_t k = 0; k < N; ++k) cells[k] = Cell(k == 0 ? input : hidden, hidden, bias, rng);
+    for (std::size_t k = 0; k < Depth; ++k) cells[k] = Cell(k == 0 ? input : hidden, hidden, bias, rng);
   }
 
   index_t hidden_size() const { return detail::hidden_size_of(cells[0]); }
@@ -35,14 +35,14 @@ struct DeepTransition {
 
   State step(const Variable<value_type>& x, const State& before) const {
     State s = detail::step_of(cells[0], x, before);
-    for (std::size_t k = 1; k < N; ++k)
+    for (std::size_t k = 1; k < Depth; ++k)
       s = detail::step_of(cells[k], detail::projected(cells[k], output_of(s)), s);
     return s;
   }
 
   template <class V>
   void visit(V&& v) {
-    for (std::size_t k = 0; k < N; ++k) {
+    for (std::size_t k = 0; k < Depth; ++k) {
       detail::visit_cell(cells[k], [&](std::string_view name, auto& p) {
         v("transition" + std::to_string(k) + "." + std::string(name), p);
       });

@@ -15,7 +15,7 @@ namespace detail {
 inline void check_sizes(std::initializer_list<std::pair<const char*, index_t>> sizes) {
   for (const auto& [name, size] : sizes)
     if (size < 1 || size > index_t{1} << 40)
-      fail<ShapeError>("cell: need {} from 1 to 2^40; got {}", name, size);
+      raise<ShapeError>("cell: need {} from 1 to 2^40; got {}", name, size);
 }
 
 /// A parameter from U(−1/√H, 1/√H).

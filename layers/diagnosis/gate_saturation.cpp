@@ -8,7 +8,7 @@ namespace unroll {
 
 GateSaturation::GateSaturation(double margin) : margin_(margin) {
   if (!(margin >= 0 && margin <= 0.5))
-    fail<UsageError>("gate saturation: need 0 ≤ margin ≤ ½; got {}", margin);
+    raise<UsageError>("gate saturation: need 0 ≤ margin ≤ ½; got {}", margin);
 }
 
 std::vector<GateSaturation::Gate> GateSaturation::gates() const {

@@ -1,5 +1,7 @@
 #include "unroll/layers/gradient_norms.hpp"
 
+#include "unroll/detail/autograd/base/instantiate.hpp"
+
 #include <algorithm>
 #include <cmath>
 
@@ -25,13 +27,13 @@ std::vector<typename GradientNorms<T>::Series> GradientNorms<T>::per_step(const 
   std::vector<Variable<T>> states;
   for (const Seen& s : seen_) {
     if (!s.on_tape)
-      fail<UsageError>(
+      raise<UsageError>(
           "gradient norms: the states of {} are not on the tape; scan without NoGrad and "
           "without recomputation",
           s.run->path.empty() ? "scan" : s.run->path);
     states.insert(states.end(), s.states.begin(), s.states.end());
   }
-  if (states.empty()) fail<UsageError>("gradient norms: no states were seen; run a layer or scan first");
+  if (states.empty()) raise<UsageError>("gradient norms: no states were seen; run a layer or scan first");
   const std::vector<Variable<T>> gradients = grad<T>({loss}, states, {.retain_graph = true});
   std::vector<Series> result;
   auto g = gradients.begin();
@@ -53,7 +55,7 @@ std::vector<typename GradientNorms<T>::Series> GradientNorms<T>::per_lag(const V
   for (const Seen& s : seen_) {
     const auto steps = static_cast<index_t>(s.states.size());
     if (step < -1 || step >= steps)
-      fail<IndexError>("gradient norms: need a step in 0 … {}, or −1; got {}", steps - 1, step);
+      raise<IndexError>("gradient norms: need a step in 0 … {}, or −1; got {}", steps - 1, step);
   }
   std::vector<Series> result = per_step(loss);
   for (Series& s : result) {
@@ -63,7 +65,6 @@ std::vector<typename GradientNorms<T>::Series> GradientNorms<T>::per_lag(const V
   return result;
 }
 
-template class GradientNorms<float>;
-template class GradientNorms<double>;
+UNROLL_COMPILE_TYPES(class GradientNorms)
 
 }  // namespace unroll

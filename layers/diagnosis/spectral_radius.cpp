@@ -1,5 +1,7 @@
 #include "unroll/layers/spectral_radius.hpp"
 
+#include "unroll/detail/autograd/base/instantiate.hpp"
+
 #include <cmath>
 
 #include "unroll/autograd/views.hpp"
@@ -21,7 +23,7 @@ template <class T>
 double spectral_radius(const Variable<T>& a) {
   const index_t n = a.rank() == 2 ? a.shape()[0] : 0;
   if (a.rank() != 2 || a.shape()[1] != n)
-    fail<ShapeError>("spectral_radius: need a (N, N); got {}", a.shape().str());
+    raise<ShapeError>("spectral_radius: need a (N, N); got {}", a.shape().str());
   const auto value = a.value();
   std::vector<double> power(value.begin(), value.end()), square(power.size());
   double log_radius = 0, weight = 1;  // ln ‖Aᵏ‖ / k, of which `power` has lost the part in log_radius
@@ -57,12 +59,10 @@ bool is_recurrent_weight(std::string_view name) {
   return last.starts_with("weight_hh") || last.starts_with("weight_rh");
 }
 
-template std::vector<SpectralRadius> spectral_radii(const std::vector<NamedParameter<float>>&);
-template std::vector<SpectralRadius> spectral_radii(const std::vector<NamedParameter<double>>&);
+UNROLL_COMPILE_FUNCTIONS(spectral_radii)
 
 }  // namespace detail
 
-template double spectral_radius(const Variable<float>&);
-template double spectral_radius(const Variable<double>&);
+UNROLL_COMPILE_FUNCTIONS(spectral_radius)
 
 }  // namespace unroll

@@ -1,5 +1,7 @@
 #include "unroll/layers/rtrl.hpp"
 
+#include "unroll/detail/autograd/base/instantiate.hpp"
+
 #include <algorithm>
 
 #include "unroll/detail/autograd/gemm/gemm.hpp"
@@ -78,12 +80,12 @@ class WithoutHooks {
 template <class T>
 void check_shapes(const std::vector<Variable<T>>& before, const std::vector<Variable<T>>& after) {
   if (before.size() != after.size())
-    fail<UsageError>("rtrl: the state has {} members, but the step returned {}; return all of them",
-                     before.size(), after.size());
+    raise<UsageError>("rtrl: the state has {} members, but the step returned {}; return all of them",
+                      before.size(), after.size());
   for (std::size_t k = 0; k < before.size(); ++k) {
     if (before[k].shape() == after[k].shape()) continue;
-    fail<ShapeError>("rtrl: the state changed its shape from {} to {}", before[k].shape().str(),
-                     after[k].shape().str());
+    raise<ShapeError>("rtrl: the state changed its shape from {} to {}", before[k].shape().str(),
+                      after[k].shape().str());
   }
 }
 
@@ -94,14 +96,14 @@ Influence<T>::Influence(const std::vector<Variable<T>>& parameters, const std::v
   for (const Variable<T>& p : parameters) {
     if (!p || !p.requires_grad()) continue;
     if (!p.is_leaf())
-      fail<UsageError>("rtrl: parameter {} is the result of an op; give what it is computed from",
-                       p.shape().str());
+      raise<UsageError>("rtrl: parameter {} is the result of an op; give what it is computed from",
+                        p.shape().str());
     parameters_.push_back(p);
     parameter_count_ += p.size();
   }
   if (parameters_.empty())
-    fail<UsageError>("rtrl: no parameter requires a gradient; give those that are to be learnt");
-  if (initial.empty()) fail<UsageError>("rtrl: the initial state is empty; assign values to its members");
+    raise<UsageError>("rtrl: no parameter requires a gradient; give those that are to be learnt");
+  if (initial.empty()) raise<UsageError>("rtrl: the initial state is empty; assign values to its members");
   const Layout layout(initial);
   j_ = Variable<T>({layout.rows(), parameter_count_}, T{0});
   local_jacobians(layout, {}, initial, j_);
@@ -163,7 +165,6 @@ void Influence<T>::backward(std::vector<Variable<T>> state) const {
   }
 }
 
-template class Influence<float>;
-template class Influence<double>;
+UNROLL_COMPILE_TYPES(class Influence)
 
 }  // namespace unroll::detail

@@ -80,7 +80,7 @@ class Rtrl {
 
   /// s_t = step(x_t, s_{t−1}). Returns h_t, a leaf: what is computed from it ends there.
   Variable<T> step(const Variable<T>& x) {
-    if (NoGrad::active()) fail<UsageError>("rtrl: nothing is recorded inside NoGrad; step outside it");
+    if (NoGrad::active()) raise<UsageError>("rtrl: nothing is recorded inside NoGrad; step outside it");
     const S next = detail::online_step(cell_, x, state_);
     influence_.advance(detail::members_of(state_), detail::members_of(next));
     state_ = detail::leaf_state(next);

@@ -1,5 +1,7 @@
 #include "unroll/layers/truncated_bptt.hpp"
 
+#include "unroll/detail/autograd/base/instantiate.hpp"
+
 #include <algorithm>
 #include <unordered_map>
 #include <unordered_set>
@@ -109,7 +111,7 @@ std::shared_ptr<StoredParameters<T>> store(const std::vector<Variable<T>>& roots
 template <class T>
 TruncatedWindow<T>::TruncatedWindow(const TruncatedBpttOptions& options) : options_(options) {
   if (options.k1 < 1 || options.k2 < 1)
-    fail<UsageError>("truncated_bptt: need k1 ≥ 1 and k2 ≥ 1; got {} and {}", options.k1, options.k2);
+    raise<UsageError>("truncated_bptt: need k1 ≥ 1 and k2 ≥ 1; got {} and {}", options.k1, options.k2);
   cut_ = (options.k1 - options.k2 % options.k1) % options.k1;
 }
 
@@ -191,7 +193,6 @@ void TruncatedWindow<T>::clear() {
   started_ = false;
 }
 
-template class TruncatedWindow<float>;
-template class TruncatedWindow<double>;
+UNROLL_COMPILE_TYPES(class TruncatedWindow)
 
 }  // namespace unroll::detail

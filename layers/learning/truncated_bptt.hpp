@@ -162,9 +162,10 @@ class TruncatedBptt {
  private:
   void check_steps(index_t steps) const {
     if (until_due() == 0)
-      fail<UsageError>("truncated_bptt: a backward pass is due; call learn() before the next step");
+      raise<UsageError>("truncated_bptt: a backward pass is due; call learn() before the next step");
     if (steps < 1 || steps > until_due()) {
-      fail<UsageError>("truncated_bptt: need 1 to {} steps, until the next pass; got {}", until_due(), steps);
+      raise<UsageError>("truncated_bptt: need 1 to {} steps, until the next pass; got {}", until_due(),
+                        steps);
     }
   }
 
@@ -172,7 +173,7 @@ class TruncatedBptt {
   template <class F>
   Variable<T> advance(index_t steps, F&& f) {
     if (NoGrad::active())
-      fail<UsageError>("truncated_bptt: nothing is recorded inside NoGrad; step outside it");
+      raise<UsageError>("truncated_bptt: nothing is recorded inside NoGrad; step outside it");
     const bool cut = window_.at_cut();
     const S from = cut ? detail::leaf_state(state_) : state_;
     std::optional<NoGrad> off;

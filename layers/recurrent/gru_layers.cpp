@@ -1,15 +1,12 @@
 #include "unroll/layers/gru.hpp"
+
+#include "unroll/detail/autograd/base/instantiate.hpp"
 #include "unroll/layers/gru_reset_before.hpp"
 #include "unroll/layers/layer_norm_gru.hpp"
 
 namespace unroll {
 
-template struct GruCell<float>;
-template struct GruCell<double>;
-template struct GruResetBeforeCell<float>;
-template struct GruResetBeforeCell<double>;
-template struct LayerNormGruCell<float>;
-template struct LayerNormGruCell<double>;
+UNROLL_COMPILE_TYPES(struct GruCell, struct GruResetBeforeCell, struct LayerNormGruCell)
 
 template class Recurrent<GruCell<float>>;
 template class Recurrent<GruCell<double>>;

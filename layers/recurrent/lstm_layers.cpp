@@ -1,18 +1,14 @@
 #include "unroll/layers/layer_norm_lstm.hpp"
+
+#include "unroll/detail/autograd/base/instantiate.hpp"
 #include "unroll/layers/lstm.hpp"
 #include "unroll/layers/lstm_peephole.hpp"
 #include "unroll/layers/lstm_projection.hpp"
 
 namespace unroll {
 
-template struct LstmCell<float>;
-template struct LstmCell<double>;
-template struct LstmPeepholeCell<float>;
-template struct LstmPeepholeCell<double>;
-template struct LstmProjectionCell<float>;
-template struct LstmProjectionCell<double>;
-template struct LayerNormLstmCell<float>;
-template struct LayerNormLstmCell<double>;
+UNROLL_COMPILE_TYPES(struct LstmCell, struct LstmPeepholeCell, struct LstmProjectionCell,
+                     struct LayerNormLstmCell)
 
 template class Recurrent<LstmCell<float>>;
 template class Recurrent<LstmCell<double>>;

@@ -1,5 +1,7 @@
 #include "unroll/layers/pooling.hpp"
 
+#include "unroll/detail/autograd/base/instantiate.hpp"
+
 #include <algorithm>
 #include <limits>
 
@@ -14,8 +16,8 @@ template <class T>
 void check(const char* op, const Variable<T>& y, const Indices& lengths) {
   if (!y) detail::fail_empty(op, 0);
   if (y.rank() == 3 && (lengths.size() == 0 || lengths.shape() == Shape{y.shape()[1]})) return;
-  fail<ShapeError>("{}: need y (T, B, F) and lengths (B,); got {} and {}", op, y.shape().str(),
-                   lengths.shape().str());
+  raise<ShapeError>("{}: need y (T, B, F) and lengths (B,); got {} and {}", op, y.shape().str(),
+                    lengths.shape().str());
 }
 
 }  // namespace
@@ -45,16 +47,11 @@ Variable<T> max_over_time(const Variable<T>& y, const Indices& lengths) {
   check("max_over_time", y, lengths);
   if (lengths.size() == 0) return max(y, {0});
   for (index_t b = 0; b < lengths.size(); ++b)
-    if (lengths[b] == 0) fail<UsageError>("max_over_time: sequence {} is empty and has no maximum", b);
+    if (lengths[b] == 0) raise<UsageError>("max_over_time: sequence {} is empty and has no maximum", b);
   constexpr T lowest = -std::numeric_limits<T>::infinity();
   return max(where(length_mask<T>(lengths, y.shape()[0]), y, lowest), {0});
 }
 
-#define UNROLL_INSTANTIATE(T)                                              \
-  template Variable<T> length_mask(const Indices&, index_t);               \
-  template Variable<T> mean_over_time(const Variable<T>&, const Indices&); \
-  template Variable<T> max_over_time(const Variable<T>&, const Indices&);
-UNROLL_INSTANTIATE(float)
-UNROLL_INSTANTIATE(double)
+UNROLL_COMPILE_FUNCTIONS(length_mask, mean_over_time, max_over_time)
 
 }  // namespace unroll

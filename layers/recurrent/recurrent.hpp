@@ -86,7 +86,7 @@ class Recurrent : public detail::RecurrentLayers<detail::cell_number<Cell>> {
     if constexpr (std::constructible_from<Cell, index_t, index_t, bool, Generator&>)
       return Cell(input, hidden, bias, rng);
     else
-      fail<UsageError>("recurrent: this cell is not made from (input, hidden, bias, rng); give a function");
+      raise<UsageError>("recurrent: this cell is not made from (input, hidden, bias, rng); give a function");
   }
 
   State begin(index_t batch) const { return detail::initial_state_of(cells_.front(), batch); }

@@ -1,5 +1,7 @@
 #include "unroll/detail/layers/recurrent/recurrent_layers.hpp"
 
+#include "unroll/detail/autograd/base/instantiate.hpp"
+
 #include <algorithm>
 
 #include "unroll/autograd/dropout.hpp"
@@ -10,14 +12,14 @@ namespace unroll::detail {
 namespace {
 
 void check(const RecurrentOptions& o) {
-  if (o.layers < 1) fail<UsageError>("recurrent: need layers ≥ 1; got {}", o.layers);
+  if (o.layers < 1) raise<UsageError>("recurrent: need layers ≥ 1; got {}", o.layers);
   if (!(o.dropout >= 0 && o.dropout < 1))
-    fail<UsageError>("recurrent: need 0 ≤ dropout < 1; got {}", o.dropout);
+    raise<UsageError>("recurrent: need 0 ≤ dropout < 1; got {}", o.dropout);
   check_noise({.dropout = o.recurrent_dropout, .zoneout = o.zoneout, .zoneout_memory = o.zoneout_memory});
 }
 
 void check_cells(std::size_t count) {
-  if (count == 0) fail<UsageError>("recurrent: the layer is empty; assign a constructed one first");
+  if (count == 0) raise<UsageError>("recurrent: the layer is empty; assign a constructed one first");
 }
 
 // The part of a state (D·L, B, H) that belongs to one cell.
@@ -103,8 +105,8 @@ index_t RecurrentLayers<T>::state_size(const AnyCells<T>& cells) const {
 template <class T>
 std::size_t RecurrentLayers<T>::place(int layer, int direction, std::size_t cells) const {
   if (layer < 0 || layer >= options_.layers || direction < 0 || direction >= directions() || cells == 0) {
-    fail<IndexError>("recurrent: there is no cell at layer {}, direction {}; there are {} and {}", layer,
-                     direction, cells == 0 ? 0 : options_.layers, directions());
+    raise<IndexError>("recurrent: there is no cell at layer {}, direction {}; there are {} and {}", layer,
+                      direction, cells == 0 ? 0 : options_.layers, directions());
   }
   return static_cast<std::size_t>(layer * directions() + direction);
 }
@@ -184,8 +186,8 @@ void RecurrentLayers<T>::check_input(const AnyCells<T>& cells, const Variable<T>
   check_cells(cells.count());
   if (!x) fail_empty("recurrent", 0);
   if (x.rank() == 3 && x.shape()[2] == input_) return;
-  fail<ShapeError>("recurrent: need x ({}, {}); got {}", options_.batch_first ? "B, T" : "T, B", input_,
-                   x.shape().str());
+  raise<ShapeError>("recurrent: need x ({}, {}); got {}", options_.batch_first ? "B, T" : "T, B", input_,
+                    x.shape().str());
 }
 
 template <class T>
@@ -193,17 +195,16 @@ void RecurrentLayers<T>::check_state(const AnyCells<T>& cells, const NamedMember
                                      index_t batch) const {
   const NamedMembers expected = zeros(cells, batch);
   if (given.size() != expected.size())
-    fail<ShapeError>("recurrent: need a state of {} members; got {}", expected.size(), given.size());
+    raise<ShapeError>("recurrent: need a state of {} members; got {}", expected.size(), given.size());
   for (std::size_t m = 0; m < given.size(); ++m) {
     const Variable<T>& v = given[m].variable;
     const Shape& shape = expected[m].variable.shape();
     if (v && v.shape() == shape) continue;
-    fail<ShapeError>("recurrent: need the state's {} as {}; got {}", given[m].name, shape.str(),
-                     v ? v.shape().str() : "none");
+    raise<ShapeError>("recurrent: need the state's {} as {}; got {}", given[m].name, shape.str(),
+                      v ? v.shape().str() : "none");
   }
 }
 
-template class RecurrentLayers<float>;
-template class RecurrentLayers<double>;
+UNROLL_COMPILE_TYPES(class RecurrentLayers)
 
 }  // namespace unroll::detail

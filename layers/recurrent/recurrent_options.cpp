@@ -1,5 +1,7 @@
 #include "unroll/layers/recurrent_options.hpp"
 
+#include "unroll/detail/autograd/base/instantiate.hpp"
+
 #include "unroll/autograd/functions.hpp"
 #include "unroll/autograd/join.hpp"
 #include "unroll/layers/pooling.hpp"
@@ -16,13 +18,13 @@ Variable<T> merge_directions(Merge how, const Variable<T>& forward, const Variab
     case Merge::mean:
       return (forward + backward) * 0.5;
   }
-  fail<UsageError>("recurrent: unknown way to merge");
+  raise<UsageError>("recurrent: unknown way to merge");
 }
 
 SequenceOptions time_first(SequenceOptions options) {
   const Indices& r = options.resets;
   if (r.size() == 0) return options;
-  if (r.shape().rank() != 2) fail<ShapeError>("recurrent: need resets (B, T); got {}", r.shape().str());
+  if (r.shape().rank() != 2) raise<ShapeError>("recurrent: need resets (B, T); got {}", r.shape().str());
   const index_t batch = r.shape()[0], time = r.shape()[1];
   std::vector<std::int64_t> swapped;
   for (index_t t = 0; t < time; ++t)
@@ -37,10 +39,6 @@ Variable<T> without_padding(const Variable<T>& x, const Indices& lengths) {
   return where(length_mask<T>(lengths, x.shape()[0]), x, T{0});
 }
 
-#define UNROLL_INSTANTIATE(T)                                                           \
-  template Variable<T> merge_directions(Merge, const Variable<T>&, const Variable<T>&); \
-  template Variable<T> without_padding(const Variable<T>&, const Indices&);
-UNROLL_INSTANTIATE(float)
-UNROLL_INSTANTIATE(double)
+UNROLL_COMPILE_FUNCTIONS(merge_directions, without_padding)
 
 }  // namespace unroll::detail

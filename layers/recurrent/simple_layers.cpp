@@ -1,4 +1,6 @@
 #include "unroll/layers/elman.hpp"
+
+#include "unroll/detail/autograd/base/instantiate.hpp"
 #include "unroll/layers/jordan.hpp"
 #include "unroll/layers/skip_rnn.hpp"
 
@@ -10,12 +12,7 @@ template struct ElmanCell<double, Tanh>;
 template struct ElmanCell<double, Relu>;
 template struct JordanCell<float, Tanh>;
 template struct JordanCell<double, Tanh>;
-template struct SkipCell<float>;
-template struct SkipCell<double>;
-template struct ForgetGateCell<float>;
-template struct ForgetGateCell<double>;
-template struct InputGateCell<float>;
-template struct InputGateCell<double>;
+UNROLL_COMPILE_TYPES(struct SkipCell, struct ForgetGateCell, struct InputGateCell)
 
 template class Recurrent<ElmanCell<float, Tanh>>;
 template class Recurrent<ElmanCell<float, Relu>>;

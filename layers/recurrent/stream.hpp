@@ -18,8 +18,8 @@ class Stream {
 
   explicit Stream(const Net& net, index_t batch = 1) : net_(net), batch_(batch) {
     if (net.directions() != 1)
-      fail<UsageError>("stream: a bidirectional layer needs the whole sequence; run it on x (T, B, {})",
-                       net.input_size());
+      raise<UsageError>("stream: a bidirectional layer needs the whole sequence; run it on x (T, B, {})",
+                        net.input_size());
     reset();
   }
 
@@ -38,7 +38,7 @@ class Stream {
     const NoGrad off;
     if (!x) detail::fail_empty("stream", 0);
     if (!(x.shape() == Shape{batch_, net_.input_size()}))
-      fail<ShapeError>("stream: need x ({}, {}); got {}", batch_, net_.input_size(), x.shape().str());
+      raise<ShapeError>("stream: need x ({}, {}); got {}", batch_, net_.input_size(), x.shape().str());
     const RecurrentOptions& o = net_.options();
     const StateNoise noise{.zoneout = o.zoneout, .zoneout_memory = o.zoneout_memory, .training = false};
     Variable<T> y = x;

@@ -1,5 +1,7 @@
 #include "unroll/detail/layers/scan/loop.hpp"
 
+#include "unroll/detail/autograd/base/instantiate.hpp"
+
 #include <algorithm>
 #include <cmath>
 
@@ -115,7 +117,7 @@ class ScanLoop {
   }
 
   Variable<T> run_segments(const Variable<T>& x, Members& state, Members& ended) const {
-    if (!cell_->copies()) fail<UsageError>("scan: recomputation needs a cell that can be copied");
+    if (!cell_->copies()) raise<UsageError>("scan: recomputation needs a cell that can be copied");
     const index_t length = segment_length(x, state);
     if (length >= plan_->steps) return run_steps(x, state, ended, 0, plan_->steps);
     LazyUnbind<T> inputs = segment_inputs(*plan_, x, length);
@@ -182,11 +184,6 @@ AnyScanned<T> scan_any(std::shared_ptr<const AnyCell<T>> cell, SequencePlan plan
       .run(xs, std::move(state));
 }
 
-#define UNROLL_INSTANTIATE(T)                                                                             \
-  template AnyScanned<T> scan_any(std::shared_ptr<const AnyCell<T>>, SequencePlan, const ScanOptions&,    \
-                                  const Variable<T>&, std::vector<Variable<T>>, std::vector<Variable<T>>, \
-                                  const Watched&);
-UNROLL_INSTANTIATE(float)
-UNROLL_INSTANTIATE(double)
+UNROLL_COMPILE_FUNCTIONS(scan_any)
 
 }  // namespace unroll::detail

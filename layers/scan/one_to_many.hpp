@@ -23,7 +23,7 @@ template <class Cell, class T, class S>
 Scanned<T, S> one_to_many(const Cell& cell, const Variable<T>& x, S state, index_t steps,
                           const ScanOptions& options = {}) {
   if (!x) detail::fail_empty("one_to_many", 1);
-  if (steps < 1) fail<UsageError>("one_to_many: need steps ≥ 1; got {}", steps);
+  if (steps < 1) raise<UsageError>("one_to_many: need steps ≥ 1; got {}", steps);
   const Variable<T> projected = detail::projected(cell, x);
   Shape over_time{steps};
   while (over_time.rank() <= projected.rank()) over_time = over_time.inserted(1, 1);

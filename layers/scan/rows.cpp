@@ -1,5 +1,7 @@
 #include "unroll/detail/layers/scan/rows.hpp"
 
+#include "unroll/detail/autograd/base/instantiate.hpp"
+
 #include <algorithm>
 
 #include "unroll/autograd/functions.hpp"
@@ -12,18 +14,18 @@ template <class T>
 SequencePlan plan_scan(const Variable<T>& xs, const ScanOptions& options) {
   if (!xs) fail_empty("scan", 1);
   if (xs.rank() < 1 || xs.shape()[0] == 0)
-    fail<UsageError>("scan: need xs (T, …) with T ≥ 1; got {}", xs.shape().str());
+    raise<UsageError>("scan: need xs (T, …) with T ≥ 1; got {}", xs.shape().str());
   const bool rows_matter = options.lengths.size() > 0 || options.resets.size() > 0;
   if (rows_matter && xs.rank() < 2)
-    fail<ShapeError>("scan: lengths and resets need xs (T, B, …); got {}", xs.shape().str());
+    raise<ShapeError>("scan: lengths and resets need xs (T, B, …); got {}", xs.shape().str());
   const index_t time = xs.shape()[0], batch = xs.rank() < 2 ? 1 : xs.shape()[1];
   if (options.resets.size() > 0 && !(options.resets.shape() == Shape{time, batch})) {
-    fail<ShapeError>("scan: need resets ({}, {}) for xs {}; got {}", time, batch, xs.shape().str(),
-                     options.resets.shape().str());
+    raise<ShapeError>("scan: need resets ({}, {}) for xs {}; got {}", time, batch, xs.shape().str(),
+                      options.resets.shape().str());
   }
   if (options.segment < ScanOptions::square_root)
-    fail<UsageError>("scan: need a segment of 1 or more steps, 0 for none or square_root; got {}",
-                     options.segment);
+    raise<UsageError>("scan: need a segment of 1 or more steps, 0 for none or square_root; got {}",
+                      options.segment);
   check_noise(options.noise);
   return plan_sequences(time, batch, options.reverse, options.lengths);
 }
@@ -51,8 +53,8 @@ template <class T>
 LazyUnbind<T> step_inputs(const SequencePlan& plan, const Variable<T>& x, index_t first, index_t last) {
   const index_t units = plan.units(first, last);
   if (x.rank() < 1 || x.shape()[0] != units) {
-    fail<ShapeError>("scan: project must keep the {} {}; got {}", units, plan.packed ? "rows" : "time steps",
-                     x.shape().str());
+    raise<ShapeError>("scan: project must keep the {} {}; got {}", units, plan.packed ? "rows" : "time steps",
+                      x.shape().str());
   }
   if (!plan.packed) return LazyUnbind<T>(x);
   PoolVector<index_t> bounds;
@@ -73,8 +75,8 @@ template <class T>
 Variable<T> keep_rows(const Variable<T>& member, index_t rows, index_t before,
                       std::vector<Variable<T>>& ended) {
   if (member.rank() < 1 || member.shape()[0] != before) {
-    fail<ShapeError>("scan: with lengths each member of the state needs {} rows; got {}", before,
-                     member.shape().str());
+    raise<ShapeError>("scan: with lengths each member of the state needs {} rows; got {}", before,
+                      member.shape().str());
   }
   const std::vector<Variable<T>> parts = view_parts("scan", member, 0, {0, rows, before}, false);
   ended.push_back(parts[1]);
@@ -93,8 +95,8 @@ Variable<T> all_rows(const SequencePlan& plan, const Variable<T>& member, std::s
 template <class T>
 Variable<T> sorted_rows(const SequencePlan& plan, const Variable<T>& member) {
   if (member.rank() < 1 || member.shape()[0] != plan.batch) {
-    fail<ShapeError>("scan: with lengths or resets each member of the state needs {} rows; got {}",
-                     plan.batch, member.shape().str());
+    raise<ShapeError>("scan: with lengths or resets each member of the state needs {} rows; got {}",
+                      plan.batch, member.shape().str());
   }
   return plan.packed ? gather(member, plan.order) : member;
 }
@@ -109,18 +111,7 @@ Variable<T> begin_rows(const std::vector<char>& begins, const Variable<T>& fresh
   return where(mask, fresh.shape()[0] == rows ? fresh : slice(fresh, 0, 0, rows), member);
 }
 
-#define UNROLL_INSTANTIATE(T)                                                                      \
-  template SequencePlan plan_scan(const Variable<T>&, const ScanOptions&);                         \
-  template Variable<T> packed_rows(const SequencePlan&, const Variable<T>&);                       \
-  template Variable<T> padded(const SequencePlan&, const Variable<T>&);                            \
-  template LazyUnbind<T> step_inputs(const SequencePlan&, const Variable<T>&, index_t, index_t);   \
-  template LazyUnbind<T> segment_inputs(const SequencePlan&, const Variable<T>&, index_t);         \
-  template Variable<T> keep_rows(const Variable<T>&, index_t, index_t, std::vector<Variable<T>>&); \
-  template Variable<T> all_rows(const SequencePlan&, const Variable<T>&, std::size_t, std::size_t, \
-                                const std::vector<Variable<T>>&);                                  \
-  template Variable<T> sorted_rows(const SequencePlan&, const Variable<T>&);                       \
-  template Variable<T> begin_rows(const std::vector<char>&, const Variable<T>&, const Variable<T>&);
-UNROLL_INSTANTIATE(float)
-UNROLL_INSTANTIATE(double)
+UNROLL_COMPILE_FUNCTIONS(plan_scan, packed_rows, padded, step_inputs, segment_inputs, keep_rows, all_rows,
+                         sorted_rows, begin_rows)
 
 }  // namespace unroll::detail

@@ -37,8 +37,8 @@ SequencePlan plan_sequences(index_t time, index_t batch, bool reverse, const Ind
   SequencePlan plan{.time = time, .batch = batch, .steps = time, .reverse = reverse};
   if (lengths.size() == 0) return plan;
   if (!(lengths.shape() == Shape{batch})) {
-    fail<ShapeError>("scan: need a length for each of {} sequences; got lengths {}", batch,
-                     lengths.shape().str());
+    raise<ShapeError>("scan: need a length for each of {} sequences; got lengths {}", batch,
+                      lengths.shape().str());
   }
   check_indices("scan", "length", lengths, time + 1);
   const bool full = std::all_of(lengths.begin(), lengths.end(), [&](auto n) { return n == time; });

@@ -1,5 +1,7 @@
 #include "unroll/detail/layers/scan/shards.hpp"
 
+#include "unroll/detail/autograd/base/instantiate.hpp"
+
 #include <algorithm>
 #include <exception>
 #include <thread>
@@ -171,8 +173,8 @@ class ShardedScan final : public ManyNode<T> {
     if (!retain) shards_.clear();
   }
 
-  std::vector<Variable<T>> emit(const std::vector<Variable<T>>&) override {
-    fail<UsageError>(
+  std::vector<Variable<T>> record_backward(const std::vector<Variable<T>>&) override {
+    raise<UsageError>(
         "grad: a scan divided over threads has no second derivative; call blas::set_num_threads(1) before "
         "the forward pass, or leave create_graph off");
   }
@@ -383,10 +385,6 @@ std::optional<AnyScanned<T>> scan_shards(const AnyCell<T>& cell, int count, cons
   return sharding.run(cell, count);
 }
 
-#define UNROLL_INSTANTIATE(T)                                                                   \
-  template std::optional<AnyScanned<T>> scan_shards(const AnyCell<T>&, int, const ScanOptions&, \
-                                                    const Variable<T>&, const std::vector<Variable<T>>&);
-UNROLL_INSTANTIATE(float)
-UNROLL_INSTANTIATE(double)
+UNROLL_COMPILE_FUNCTIONS(scan_shards)
 
 }  // namespace unroll::detail

@@ -1,5 +1,7 @@
 #include "unroll/detail/layers/scan/stack_output.hpp"
 
+#include "unroll/detail/autograd/base/instantiate.hpp"
+
 #include <algorithm>
 
 #include "unroll/autograd/views.hpp"
@@ -44,7 +46,7 @@ class StackNode final : public ManyNode<T> {
     }
   }
 
-  std::vector<Variable<T>> emit(const std::vector<Variable<T>>& dy) override {
+  std::vector<Variable<T>> record_backward(const std::vector<Variable<T>>& dy) override {
     std::vector<Variable<T>> dx(this->input_count());
     for (std::size_t k = 0; k < dx.size(); ++k) {
       if (!this->wants(k)) continue;
@@ -117,14 +119,14 @@ void StackOutput<T>::move_away() {
 template <class T>
 void StackOutput<T>::start(const Variable<T>& h) {
   if (joined_ && (h.rank() < 1 || h.shape()[0] != count_)) {
-    fail<ShapeError>(
+    raise<ShapeError>(
         "scan: with lengths or recomputation the hidden state must have a row for each of {} sequences; got "
         "{}",
         count_, h.shape().str());
   }
   unit_ = joined_ ? h.shape().without(0) : h.shape();
   if (unit_.rank() == Shape::max_rank)
-    fail<ShapeError>("scan: states have at most rank {}; got {}", Shape::max_rank - 1, unit_.str());
+    raise<ShapeError>("scan: states have at most rank {}; got {}", Shape::max_rank - 1, unit_.str());
   allocate();
   const auto found = std::find(seen_.rbegin(), seen_.rend(), h.tensor());
   if (found != seen_.rend()) chosen_ = static_cast<std::size_t>(seen_.rend() - found) - 1;
@@ -134,13 +136,13 @@ void StackOutput<T>::start(const Variable<T>& h) {
 template <class T>
 void StackOutput<T>::end_step(const Variable<T>& h) {
   Tape<T>::local().placement = before_;
-  if (!h) fail<UsageError>("scan: the step returned an empty state; return one Variable for each member");
+  if (!h) raise<UsageError>("scan: the step returned an empty state; return one Variable for each member");
   Tensor<T>& t = *h.tensor();
   const bool first = outputs_.empty();
   if (first) start(h);
   if (!(t.shape == expected())) {
-    fail<ShapeError>("scan: the hidden state changed its shape from {} to {} after {} steps",
-                     expected().str(), t.shape.str(), outputs_.size());
+    raise<ShapeError>("scan: the hidden state changed its shape from {} to {} after {} steps",
+                      expected().str(), t.shape.str(), outputs_.size());
   }
   if (t.data != slice()) {
     if (occupied_) move_away();
@@ -172,7 +174,6 @@ Variable<T> StackOutput<T>::finish() {
   return Variable<T>(out);
 }
 
-template class StackOutput<float>;
-template class StackOutput<double>;
+UNROLL_COMPILE_TYPES(class StackOutput)
 
 }  // namespace unroll::detail

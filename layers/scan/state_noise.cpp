@@ -1,5 +1,7 @@
 #include "unroll/layers/state_noise.hpp"
 
+#include "unroll/detail/autograd/base/instantiate.hpp"
+
 #include <cmath>
 
 #include "unroll/autograd/functions.hpp"
@@ -25,7 +27,7 @@ Variable<T> mask(RandomKey key, index_t rows, const Shape& shape, double p, T ye
 }
 
 void check(const char* what, double p) {
-  if (!(p >= 0 && p < 1)) fail<UsageError>("scan: need 0 ≤ {} < 1; got {}", what, p);
+  if (!(p >= 0 && p < 1)) raise<UsageError>("scan: need 0 ≤ {} < 1; got {}", what, p);
 }
 
 }  // namespace
@@ -72,12 +74,6 @@ std::vector<Variable<T>> zone_out(const StateNoise& noise, const SequencePlan& p
   return after;
 }
 
-#define UNROLL_INSTANTIATE(T)                                                                           \
-  template Variable<T> dropout_mask(const StateNoise&, const SequencePlan&, const Shape&);              \
-  template std::vector<Variable<T>> zone_out(const StateNoise&, const SequencePlan&, index_t,           \
-                                             const std::vector<Variable<T>>&, std::vector<Variable<T>>, \
-                                             std::size_t);
-UNROLL_INSTANTIATE(float)
-UNROLL_INSTANTIATE(double)
+UNROLL_COMPILE_FUNCTIONS(dropout_mask, zone_out)
 
 }  // namespace unroll::detail

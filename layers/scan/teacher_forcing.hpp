@@ -18,11 +18,11 @@ Variable<T> teacher_forced(const Cell& cell, const Variable<T>& xs, const Variab
                            const Variable<T>& y0) {
   if (!xs || !targets || !y0) detail::fail_empty("teacher_forced", !xs ? 1 : !targets ? 2 : 3);
   const index_t steps = xs.rank() < 1 ? 0 : xs.shape()[0];
-  if (steps == 0) fail<UsageError>("teacher_forced: need at least one time step; got {}", xs.shape().str());
+  if (steps == 0) raise<UsageError>("teacher_forced: need at least one time step; got {}", xs.shape().str());
   const Shape& shape = targets.shape();
   if (shape.rank() < 1 || shape[0] != steps || !(shape.without(0) == y0.shape())) {
-    fail<ShapeError>("teacher_forced: need targets ({}, …) and y0 as one of them; got {} and {}", steps,
-                     shape.str(), y0.shape().str());
+    raise<ShapeError>("teacher_forced: need targets ({}, …) and y0 as one of them; got {} and {}", steps,
+                      shape.str(), y0.shape().str());
   }
   const auto fed_back = concat<T>({reshape(y0, y0.shape().inserted(0, 1)), slice(targets, 0, 0, steps - 1)});
   if constexpr (detail::Projects<Cell, T>) {

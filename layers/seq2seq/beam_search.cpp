@@ -1,5 +1,7 @@
 #include "unroll/layers/beam_search.hpp"
 
+#include "unroll/detail/autograd/base/instantiate.hpp"
+
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -44,8 +46,8 @@ class Search {
   Search(const DecodingOptions& options, const BeamOptions& beam, std::size_t sequences)
       : options_(options), beam_(beam), allowed_(options, sequences), sequences_(sequences) {
     if (beam.beam < 1 || beam.best < 1 || beam.best > beam.beam)
-      fail<UsageError>("beam search: need 1 ≤ best ≤ beam; got {} and {}", beam.best, beam.beam);
-    if (!(beam.alpha >= 0)) fail<UsageError>("beam search: need α ≥ 0; got {}", beam.alpha);
+      raise<UsageError>("beam search: need 1 ≤ best ≤ beam; got {} and {}", beam.best, beam.beam);
+    if (!(beam.alpha >= 0)) raise<UsageError>("beam search: need α ≥ 0; got {}", beam.alpha);
   }
 
   std::vector<std::vector<Hypothesis>> run(const AnyModel<T>& model, std::vector<Variable<T>> state) {
@@ -118,7 +120,7 @@ class Search {
   }
 
   std::vector<Hypothesis> finish(Beam& beam) const {
-    if (beam.ended.empty()) fail<DataError>("decoding: no symbol that is allowed has a probability above 0");
+    if (beam.ended.empty()) raise<DataError>("decoding: no symbol that is allowed has a probability above 0");
     std::stable_sort(beam.ended.begin(), beam.ended.end(),
                      [](const Hypothesis& a, const Hypothesis& b) { return a.score > b.score; });
     if (std::ssize(beam.ended) > beam_.best) beam.ended.resize(static_cast<std::size_t>(beam_.best));
@@ -141,10 +143,6 @@ std::vector<std::vector<Hypothesis>> search(const AnyModel<T>& model, std::vecto
   return Search<T>(options, beam, sequences).run(model, std::move(state));
 }
 
-#define UNROLL_INSTANTIATE(T)                                                                        \
-  template std::vector<std::vector<Hypothesis>> search(const AnyModel<T>&, std::vector<Variable<T>>, \
-                                                       const DecodingOptions&, const BeamOptions&);
-UNROLL_INSTANTIATE(float)
-UNROLL_INSTANTIATE(double)
+UNROLL_COMPILE_FUNCTIONS(search)
 
 }  // namespace unroll::detail

@@ -1,5 +1,7 @@
 #include "unroll/layers/bridge.hpp"
 
+#include "unroll/detail/autograd/base/instantiate.hpp"
+
 #include "unroll/autograd/functions.hpp"
 #include "unroll/autograd/join.hpp"
 #include "unroll/autograd/views.hpp"
@@ -11,7 +13,7 @@ Bridge<T>::Bridge(int layers, int directions, const std::vector<index_t>& from,
                   const std::vector<index_t>& to, Generator& rng)
     : layers_(layers), directions_(directions) {
   if (from.size() != to.size())
-    fail<ShapeError>("bridge: need as many members on both sides; got {} and {}", from.size(), to.size());
+    raise<ShapeError>("bridge: need as many members on both sides; got {} and {}", from.size(), to.size());
   for (int k = 0; k < layers; ++k)
     for (std::size_t m = 0; m < from.size(); ++m)
       maps_.push_back(Linear<T>(directions * from[m], to[m], {}, rng));
@@ -20,9 +22,9 @@ Bridge<T>::Bridge(int layers, int directions, const std::vector<index_t>& from,
 template <class T>
 std::vector<Variable<T>> Bridge<T>::operator()(const std::vector<Variable<T>>& final_members) const {
   if (maps_.size() != final_members.size() * static_cast<std::size_t>(layers_)) {
-    fail<ShapeError>("bridge: need {} members of a state; got {}",
-                     layers_ == 0 ? 0 : maps_.size() / static_cast<std::size_t>(layers_),
-                     final_members.size());
+    raise<ShapeError>("bridge: need {} members of a state; got {}",
+                      layers_ == 0 ? 0 : maps_.size() / static_cast<std::size_t>(layers_),
+                      final_members.size());
   }
   std::vector<Variable<T>> first;
   for (int k = 0; k < layers_; ++k) {
@@ -36,7 +38,6 @@ std::vector<Variable<T>> Bridge<T>::operator()(const std::vector<Variable<T>>& f
   return first;
 }
 
-template class Bridge<float>;
-template class Bridge<double>;
+UNROLL_COMPILE_TYPES(class Bridge)
 
 }  // namespace unroll

@@ -1,5 +1,7 @@
 #include "unroll/layers/decoding.hpp"
 
+#include "unroll/detail/autograd/base/instantiate.hpp"
+
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -12,7 +14,7 @@ namespace {
 
 void check_symbol(std::int64_t symbol, std::size_t count) {
   if (symbol < 0 || symbol >= static_cast<std::int64_t>(count))
-    fail<IndexError>("decoding: symbol {} is outside [0, {})", symbol, count);
+    raise<IndexError>("decoding: symbol {} is outside [0, {})", symbol, count);
 }
 
 }  // namespace
@@ -23,12 +25,12 @@ Said<T> ask(const AnyModel<T>& model, const std::vector<std::int64_t>& symbols,
   auto [log_probs, next] = model(Indices(symbols), state);
   const auto rows = static_cast<index_t>(symbols.size());
   if (!log_probs || log_probs.rank() != 2 || log_probs.shape()[0] != rows) {
-    fail<ShapeError>("decoding: a step must return log probabilities ({}, V); got {}", rows,
-                     log_probs ? log_probs.shape().str() : "none");
+    raise<ShapeError>("decoding: a step must return log probabilities ({}, V); got {}", rows,
+                      log_probs ? log_probs.shape().str() : "none");
   }
   Said<T> said{dense(log_probs), std::move(next)};
   if (std::any_of(said.row(0), said.row(rows), [](T x) { return std::isnan(x); }))
-    fail<DataError>("decoding: the model's output is not finite");
+    raise<DataError>("decoding: the model's output is not finite");
   return said;
 }
 
@@ -42,22 +44,22 @@ std::vector<Variable<T>> choose_rows(std::vector<Variable<T>> state, const std::
 template <class T>
 index_t rows_of(const std::vector<Variable<T>>& state) {
   if (state.empty() || state[0].rank() < 1)
-    fail<UsageError>("decoding: the state needs a row for each sequence");
+    raise<UsageError>("decoding: the state needs a row for each sequence");
   return state[0].shape()[0];
 }
 
 Allowed::Allowed(const DecodingOptions& options, std::size_t sequences) : options_(options) {
-  if (options.max_lengths.empty()) check(options.max_length);
+  if (options.max_lengths.empty()) check_length(options.max_length);
   if (!options.max_lengths.empty() && options.max_lengths.size() != sequences)
-    fail<UsageError>("decoding: need a maximal length for each of {} rows; got {}", sequences,
-                     options.max_lengths.size());
-  for (const index_t longest : options.max_lengths) check(longest);
+    raise<UsageError>("decoding: need a maximal length for each of {} rows; got {}", sequences,
+                      options.max_lengths.size());
+  for (const index_t longest : options.max_lengths) check_length(longest);
 }
 
-void Allowed::check(index_t longest) const {
+void Allowed::check_length(index_t longest) const {
   if (options_.min_length < 0 || longest < std::max<index_t>(options_.min_length, 1)) {
-    fail<UsageError>("decoding: need 0 ≤ min_length ≤ max_length and max_length ≥ 1; got {} and {}",
-                     options_.min_length, longest);
+    raise<UsageError>("decoding: need 0 ≤ min_length ≤ max_length and max_length ≥ 1; got {} and {}",
+                      options_.min_length, longest);
   }
 }
 
@@ -116,8 +118,8 @@ std::vector<double> rescore(const AnyModel<T>& model, std::vector<Variable<T>> s
                             const DecodingOptions& options) {
   const NoGrad off;
   if (rows_of(state) != static_cast<index_t>(sequences.size()))
-    fail<UsageError>("decoding: need a sequence for each of {} rows; got {}", rows_of(state),
-                     sequences.size());
+    raise<UsageError>("decoding: need a sequence for each of {} rows; got {}", rows_of(state),
+                      sequences.size());
   std::vector<double> result(sequences.size());
   std::vector<std::size_t> live;
   const auto expected = [&](std::size_t k, std::size_t n) -> std::optional<std::int64_t> {
@@ -145,18 +147,8 @@ std::vector<double> rescore(const AnyModel<T>& model, std::vector<Variable<T>> s
   return result;
 }
 
-#define UNROLL_INSTANTIATE(T)                                                                                \
-  template Said<T> ask(const AnyModel<T>&, const std::vector<std::int64_t>&,                                 \
-                       const std::vector<Variable<T>>&);                                                     \
-  template std::vector<Variable<T>> choose_rows(std::vector<Variable<T>>, const std::vector<std::int64_t>&); \
-  template index_t rows_of(const std::vector<Variable<T>>&);                                                 \
-  template void Allowed::mask(std::vector<T>&, index_t, std::size_t) const;                                  \
-  template std::vector<Hypothesis> decode(const AnyModel<T>&, std::vector<Variable<T>>,                      \
-                                          const DecodingOptions&, const SamplingOptions&, Generator*);       \
-  template std::vector<double> rescore(const AnyModel<T>&, std::vector<Variable<T>>,                         \
-                                       const std::vector<std::vector<std::int64_t>>&,                        \
-                                       const DecodingOptions&);
-UNROLL_INSTANTIATE(float)
-UNROLL_INSTANTIATE(double)
+UNROLL_COMPILE_FUNCTIONS(ask, choose_rows, rows_of, decode, rescore)
+template void Allowed::mask(std::vector<float>&, index_t, std::size_t) const;
+template void Allowed::mask(std::vector<double>&, index_t, std::size_t) const;
 
 }  // namespace unroll::detail

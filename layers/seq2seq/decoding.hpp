@@ -87,7 +87,7 @@ class Allowed {
   }
 
  private:
-  void check(index_t longest) const;
+  void check_length(index_t longest) const;
   const DecodingOptions& options_;
 };
 

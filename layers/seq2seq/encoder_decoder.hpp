@@ -120,11 +120,11 @@ class EncoderDecoder {
  private:
   static const EncoderDecoderOptions& checked(const EncoderDecoderOptions& o) {
     if (o.bidirectional && o.hidden % 2 != 0)
-      fail<UsageError>("encoder-decoder: two directions share the hidden size, which must be even; got {}",
-                       o.hidden);
+      raise<UsageError>("encoder-decoder: two directions share the hidden size, which must be even; got {}",
+                        o.hidden);
     if (o.tie && o.embedding != o.hidden)
-      fail<UsageError>("encoder-decoder: tied weights need embedding and hidden of one size; got {} and {}",
-                       o.embedding, o.hidden);
+      raise<UsageError>("encoder-decoder: tied weights need embedding and hidden of one size; got {} and {}",
+                        o.embedding, o.hidden);
     return o;
   }
   template <class S>

@@ -14,7 +14,7 @@ template <class T>
 std::int64_t draw(std::span<const T> logits, const SamplingOptions& options, double u) {
   const auto top = std::max_element(logits.begin(), logits.end());
   const bool has_nan = std::any_of(logits.begin(), logits.end(), [](T x) { return std::isnan(x); });
-  if (logits.empty() || has_nan || !std::isfinite(*top)) fail<DataError>("the model's output is not finite");
+  if (logits.empty() || has_nan || !std::isfinite(*top)) raise<DataError>("the model's output is not finite");
   if (options.temperature == 0) return top - logits.begin();
 
   std::vector<double> weight(logits.size());

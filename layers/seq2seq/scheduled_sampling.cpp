@@ -1,5 +1,7 @@
 #include "unroll/layers/scheduled_sampling.hpp"
 
+#include "unroll/detail/autograd/base/instantiate.hpp"
+
 #include "unroll/autograd/views.hpp"
 #include "unroll/layers/sampling.hpp"
 
@@ -9,10 +11,10 @@ template <class T>
 Indices scheduled_inputs(const Indices& truth, const Variable<T>& logits, const ScheduledSampling& sampling,
                          index_t t) {
   if (!(sampling.rate >= 0 && sampling.rate <= 1))
-    fail<UsageError>("scheduled sampling: need a rate from 0 to 1; got {}", sampling.rate);
+    raise<UsageError>("scheduled sampling: need a rate from 0 to 1; got {}", sampling.rate);
   const index_t batch = truth.size();
   if (logits.rank() != 2 || logits.shape()[0] != batch)
-    fail<ShapeError>("scheduled sampling: need logits ({}, V); got {}", batch, logits.shape().str());
+    raise<ShapeError>("scheduled sampling: need logits ({}, V); got {}", batch, logits.shape().str());
   const Variable<T> rows = dense(logits);
   RandomKey key = sampling.key;  // two numbers for each symbol: whether to draw, and which
   key.first = t * 2 * batch;
@@ -28,7 +30,6 @@ Indices scheduled_inputs(const Indices& truth, const Variable<T>& logits, const 
   return symbols;
 }
 
-template Indices scheduled_inputs(const Indices&, const Variable<float>&, const ScheduledSampling&, index_t);
-template Indices scheduled_inputs(const Indices&, const Variable<double>&, const ScheduledSampling&, index_t);
+UNROLL_COMPILE_FUNCTIONS(scheduled_inputs)
 
 }  // namespace unroll

@@ -6,8 +6,8 @@ TargetSymbols target_symbols(const Indices& targets, const Indices& lengths, std
                              std::int64_t end) {
   const Shape& shape = targets.shape();
   if (shape.rank() != 2 || !(lengths.shape() == Shape{shape[1]}))
-    fail<ShapeError>("target_symbols: need targets (T, B) and lengths (B,); got {} and {}", shape.str(),
-                     lengths.shape().str());
+    raise<ShapeError>("target_symbols: need targets (T, B) and lengths (B,); got {} and {}", shape.str(),
+                      lengths.shape().str());
   const index_t time = shape[0], batch = shape[1];
   detail::check_indices("target_symbols", "length", lengths, time + 1);
   std::vector<std::int64_t> inputs, longer, rows, expected;
