@@ -67,7 +67,7 @@ class Writer {
     return ~std::size_t{0};
   }
 
-  void record_backward(Do what, std::vector<std::size_t> in, std::vector<index_t> numbers = {}) {
+  void emit(Do what, std::vector<std::size_t> in, std::vector<index_t> numbers = {}) {
     const Instruction s{what, std::move(in), std::move(numbers)};
     std::vector<Plain> ys = interpret(s, registers_);
     if (ys.empty()) return;
@@ -79,12 +79,12 @@ class Writer {
       for (double v : y.x) large = large || std::abs(v) > 3;
       registers_.push_back(std::move(y));
     }
-    if (large) record_backward(Do::tanh, {registers_.size() - 1});
+    if (large) emit(Do::tanh, {registers_.size() - 1});
   }
 
   void step() {
     const index_t kind = random_.below(10);
-    if (kind < 1) return record_backward(static_cast<Do>(random_.below(6)), {recent()});
+    if (kind < 1) return emit(static_cast<Do>(random_.below(6)), {recent()});
     if (kind < 4) return combine();
     if (kind < 5) return reduce_or_multiply();
     if (kind < 6) return join();
@@ -97,11 +97,10 @@ class Writer {
     const std::size_t b = find(fit), c = find(fit);
     if (b == ~std::size_t{0}) return;
     const index_t what = random_.below(8);
-    if (what == 7) return record_backward(Do::two_results, {a, b});
-    if (what == 6 && c != ~std::size_t{0} && fits(shape(b), shape(c)))
-      return record_backward(Do::gate, {a, b, c});
-    record_backward(static_cast<Do>(static_cast<int>(Do::add) + what % 6),
-                    chance(0.5) ? std::vector{a, b} : std::vector{b, a});
+    if (what == 7) return emit(Do::two_results, {a, b});
+    if (what == 6 && c != ~std::size_t{0} && fits(shape(b), shape(c))) return emit(Do::gate, {a, b, c});
+    emit(static_cast<Do>(static_cast<int>(Do::add) + what % 6),
+         chance(0.5) ? std::vector{a, b} : std::vector{b, a});
   }
 
   void reduce_or_multiply() {
@@ -111,13 +110,13 @@ class Writer {
       std::vector<index_t> numbers = {random_.below(2)};
       for (int axis = 0; axis < shape(a).rank(); ++axis)
         if (chance(0.5)) numbers.push_back(axis);
-      return record_backward(shape(a).size() > 0 && chance(0.5) ? Do::mean : Do::sum, {a}, numbers);
+      return emit(shape(a).size() > 0 && chance(0.5) ? Do::mean : Do::sum, {a}, numbers);
     }
     if (what == 1) {
       if (shape(a).rank() != 2) return;
       const std::size_t b = find([&](const Shape& s) { return s.rank() == 2 && s[0] == shape(a)[1]; });
       if (b == ~std::size_t{0}) return;
-      return record_backward(Do::matmul, {a, b});
+      return emit(Do::matmul, {a, b});
     }
     if (shape(a).rank() < 1 || program.inputs.size() > 5) return;
     const index_t outputs = extent();
@@ -125,11 +124,10 @@ class Writer {
     a += a >= bias;
     const std::size_t w = add_input({outputs, shape(a).back(0)});
     a += a >= w;
-    if (what == 2)
-      return record_backward(Do::linear, chance(0.5) ? std::vector{a, w, bias} : std::vector{a, w});
+    if (what == 2) return emit(Do::linear, chance(0.5) ? std::vector{a, w, bias} : std::vector{a, w});
     const std::size_t b = find([&](const Shape& s) { return s == shape(a); });
     if (b == ~std::size_t{0}) return;
-    record_backward(Do::two_linears, chance(0.5) ? std::vector{a, w, b, w, bias} : std::vector{a, w, b, w});
+    emit(Do::two_linears, chance(0.5) ? std::vector{a, w, b, w, bias} : std::vector{a, w, b, w});
   }
 
   void join() {
@@ -146,38 +144,38 @@ class Writer {
       });
       if (b != ~std::size_t{0}) in.push_back(b);
     }
-    record_backward(stacks ? Do::stack : Do::concat, in, {axis});
+    emit(stacks ? Do::stack : Do::concat, in, {axis});
   }
 
   void view() {
     const std::size_t a = recent();
     const Shape& s = shape(a);
-    if (chance(0.2)) return record_backward(Do::reshape, {a}, cut(s.size()));
+    if (chance(0.2)) return emit(Do::reshape, {a}, cut(s.size()));
     if (s.rank() == 0) return;
     const int axis = static_cast<int>(random_.below(s.rank()));
     const index_t e = s[axis];
     switch (random_.below(6)) {
       case 0: {
         for (index_t parts : {3, 2, 1})
-          if (e % parts == 0) return record_backward(Do::chunk, {a}, {axis, parts});
+          if (e % parts == 0) return emit(Do::chunk, {a}, {axis, parts});
         return;
       }
       case 1:
-        return e > 6 ? void() : record_backward(Do::unbind, {a}, {axis});
+        return e > 6 ? void() : emit(Do::unbind, {a}, {axis});
       case 2:
-        return e == 0 ? void() : record_backward(Do::select, {a}, {axis, random_.below(e)});
+        return e == 0 ? void() : emit(Do::select, {a}, {axis, random_.below(e)});
       case 3: {
         std::vector<index_t> order(static_cast<std::size_t>(s.rank()));
         for (std::size_t k = 0; k < order.size(); ++k) order[k] = static_cast<index_t>(k);
         for (std::size_t k = order.size(); k > 1; --k)
           std::swap(order[k - 1], order[static_cast<std::size_t>(random_.below(static_cast<index_t>(k)))]);
-        return record_backward(Do::permute, {a}, order);
+        return emit(Do::permute, {a}, order);
       }
       default: {
         const index_t begin = random_.below(e + 1), end = begin + random_.below(e - begin + 1);
         if (chance(0.2) && end > begin)
-          return record_backward(Do::strided, {a}, {axis, begin, end, 1 + random_.below(3)});
-        return record_backward(Do::slice, {a}, {axis, begin, end});
+          return emit(Do::strided, {a}, {axis, begin, end, 1 + random_.below(3)});
+        return emit(Do::slice, {a}, {axis, begin, end});
       }
     }
   }
