@@ -4,6 +4,7 @@
 
 #include "arrays.hpp"
 #include "unroll/autograd/losses.hpp"
+#include "unroll/autograd/name_scope.hpp"
 #include "unroll/autograd/reduce.hpp"
 #include "unroll/layers/elman.hpp"
 #include "unroll/layers/gradient_norms.hpp"

@@ -3,6 +3,7 @@
 #include <functional>
 
 #include "arrays.hpp"
+#include "unroll/autograd/name_scope.hpp"
 #include "unroll/autograd/reduce.hpp"
 #include "unroll/layers/lstm.hpp"
 

@@ -7,19 +7,7 @@
 
 #include "unroll/detail/autograd/core/tape.hpp"
 
-namespace unroll {
-
-std::string NameScope::path() {
-  std::string path;
-  for (const NameScope* s = innermost; s; s = s->outer_) {
-    std::string name(s->name_);
-    if (s->number_ >= 0) name += fmt::format(" {}", s->number_);
-    path = name + std::string(s->suffix_) + (path.empty() ? "" : ", ") + path;
-  }
-  return path;
-}
-
-namespace detail {
+namespace unroll::detail {
 
 template <class T>
 Part part_of(const Tensor<T>& t) {
@@ -63,5 +51,4 @@ Part common_part(std::uint64_t inputs, std::span<const Part> parts) {
 
 UNROLL_COMPILE_FUNCTIONS(part_of)
 
-}  // namespace detail
-}  // namespace unroll
+}  // namespace unroll::detail

@@ -11,31 +11,7 @@
 
 #include "unroll/autograd/shape.hpp"
 
-namespace unroll {
-
-/// A name for what this thread computes while it lives, shown by anomaly mode and by measurements:
-/// `const NameScope here("encoder");`. Scopes nest; recurrent layers add their own.
-/// Lifetime: the texts must outlive it.
-class NameScope {
- public:
-  explicit NameScope(std::string_view name, index_t number = -1, std::string_view suffix = "")
-      : name_(name), suffix_(suffix), number_(number), outer_(innermost) {
-    innermost = this;
-  }
-  ~NameScope() { innermost = outer_; }
-  NameScope(const NameScope&) = delete;
-  NameScope& operator=(const NameScope&) = delete;
-  /// All names, outermost first: "encoder, layer 1 reverse".
-  static std::string path();
-
- private:
-  std::string_view name_, suffix_;
-  index_t number_;
-  NameScope* outer_;
-  static inline thread_local constinit NameScope* innermost = nullptr;
-};
-
-namespace detail {
+namespace unroll::detail {
 
 template <class T>
 struct Tensor;
@@ -114,5 +90,4 @@ class Onlooker : public OpVisitor {
   static inline thread_local constinit Onlooker* innermost = nullptr;
 };
 
-}  // namespace detail
-}  // namespace unroll
+}  // namespace unroll::detail

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 
-#include "unroll/detail/autograd/core/inspect.hpp"
 #include "unroll/optim/clip.hpp"
 
 namespace unroll::program {

@@ -7,6 +7,7 @@
 #include "unroll/autograd/dropout.hpp"
 #include "unroll/autograd/functions.hpp"
 #include "unroll/autograd/join.hpp"
+#include "unroll/autograd/name_scope.hpp"
 
 namespace unroll::detail {
 namespace {
