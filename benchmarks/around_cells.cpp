@@ -124,8 +124,8 @@ double fit(const M& model, int steps, double rate, F&& loss) {
   return late;
 }
 
-/// Bits, and the bit `delay` steps before (or, if negative, after) each; 0 where there is none. Shapes: (T,
-/// B, 1).
+/// Bits, and the bit `delay` steps before (or, if negative, after) each; 0 where there is none.
+/// Shapes: (T, B, 1).
 struct Echo {
   V x, y;
 };

@@ -24,7 +24,8 @@ class BucketedBatches {
 
   /// The number of batches in an epoch.
   std::int64_t size() const;
-  /// All batches of an epoch, as numbers of examples. Errors: UsageError if epoch < 0.
+  /// All batches of an epoch, as numbers of examples.
+  /// Errors: UsageError if epoch < 0.
   std::vector<std::vector<std::int64_t>> epoch(std::int64_t number) const;
 
  private:
@@ -40,10 +41,11 @@ struct PaddedTokens {
   std::vector<std::int64_t> lengths;  ///< (batch)
 };
 
-/// The sequences of a batch; `padding` may be the ignore_index of a loss. Errors: UsageError if there are
-/// none.
+/// The sequences of a batch; `padding` may be the ignore_index of a loss.
+/// Errors: UsageError if there are none.
 PaddedTokens pad(std::span<const std::vector<std::int64_t>> sequences, std::int64_t padding);
-/// Those numbered `which`. Errors: IndexError for a number that is out of range; as above.
+/// Those numbered `which`.
+/// Errors: IndexError for a number that is out of range; as above.
 PaddedTokens pad(std::span<const std::vector<std::int64_t>> sequences, std::int64_t padding,
                  std::span<const std::int64_t> which);
 

@@ -26,10 +26,12 @@ struct TextLines {
 /// Errors: DataError `name:line: byte …` if they are not UTF-8.
 TextLines lines_of(std::string_view raw, std::string name);
 
-/// The lines of a file. Errors: DataError if it cannot be read, is empty or is not UTF-8.
+/// The lines of a file.
+/// Errors: DataError if it cannot be read, is empty or is not UTF-8.
 TextLines read_lines(const std::string& path);
 
-/// A text without the spaces and tabs at both ends. Lifetime: it points into `text`.
+/// A text without the spaces and tabs at both ends.
+/// Lifetime: it points into `text`.
 std::string_view trimmed(std::string_view text);
 
 /// Whether a line has nothing but spaces and tabs.

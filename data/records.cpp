@@ -21,7 +21,8 @@ std::pair<std::string, std::string> two_columns(const TextLines& file, std::size
   return {std::string(trimmed(columns[0])), std::string(trimmed(columns[1]))};
 }
 
-/// Calls visit(number) for each line that is not blank. Errors: DataError if there is none.
+/// Calls visit(number) for each line that is not blank.
+/// Errors: DataError if there is none.
 template <class Visit>
 void for_each_line(const TextLines& file, Visit&& visit) {
   bool any = false;

@@ -22,10 +22,11 @@ struct SeriesSet {
   std::vector<Series> series;
 };
 
-/// Blank lines divide the text into sequences; the first line of each is its label, every other one is
-/// a vector: numbers with spaces or tabs between them. Units: as in the file; nothing is scaled.
+/// Blank lines divide the text into sequences; the first line of each is its label, every other one is a
+/// vector: numbers with spaces or tabs between them.
+/// Units:  as in the file; nothing is scaled.
 /// Errors: DataError `file:line: …` for what is no finite number, a vector of another length than the first,
-/// a label without vectors, or a text without sequences.
+///         a label without vectors, or a text without sequences.
 SeriesSet parse_series(const TextLines& text);
 
 /// Errors: as above, and if the file cannot be read, is empty or is not UTF-8.

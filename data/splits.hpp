@@ -23,8 +23,9 @@ IndexSplit split_at_random(std::int64_t n, double valid_fraction, std::uint64_t 
 /// Errors: as above.
 IndexSplit split_by_class(std::span<const std::int64_t> classes, double valid_fraction, std::uint64_t seed);
 
-/// The split with a training example of every class: of a class that has none, the first one that
-/// validates moves over. `classes` are those of all examples. Errors: IndexError if the split has others.
+/// The split with a training example of every class: of a class that has none, the first one that validates
+/// moves over. `classes` are those of all examples.
+/// Errors: IndexError if the split has others.
 IndexSplit with_every_class(IndexSplit split, std::span<const std::int64_t> classes);
 
 }  // namespace unroll

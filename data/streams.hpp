@@ -7,8 +7,9 @@
 
 namespace unroll {
 
-/// One window: element (t, b), at t * batch + b, of `inputs` is a symbol of stream b, and of
-/// `targets` the symbol that follows it. Shapes: both (steps, batch).
+/// One window: element (t, b), at t * batch + b, of `inputs` is a symbol of stream b, and of `targets` the
+/// symbol that follows it.
+/// Shapes: both (steps, batch).
 struct Window {
   std::int64_t steps = 0;
   std::int64_t batch = 0;
@@ -21,8 +22,9 @@ struct Window {
 /// symbols at the end of the sequence remain unused.
 class Streams {
  public:
-  /// `name` stands in the messages. Errors: UsageError if batch or window < 1; DataError with the remedy
-  /// if there are fewer than batch + 1 symbols.
+  /// `name` stands in the messages.
+  /// Errors: UsageError if batch or window < 1; DataError with the remedy if there are fewer than batch + 1
+  ///         symbols.
   Streams(std::vector<std::int64_t> ids, std::int64_t batch, std::int64_t window, std::string_view name);
 
   std::int64_t batch() const { return batch_; }
@@ -32,7 +34,8 @@ class Streams {
   /// Number of targets in all windows together.
   std::int64_t targets() const { return columns_ * batch_; }
 
-  /// Window `index` of every stream. Errors: IndexError if `index` is not in [0, windows()).
+  /// Window `index` of every stream.
+  /// Errors: IndexError if `index` is not in [0, windows()).
   Window window(std::int64_t index) const;
 
  private:
@@ -45,8 +48,8 @@ struct Split {
   std::int64_t train, valid;
 };
 
-/// The first floor(n (1 - valid_fraction)) train, the rest validates: by position, nothing is
-/// shuffled. Errors: UsageError if the fraction is not in [0, 1).
+/// The first floor(n (1 - valid_fraction)) train, the rest validates: by position, nothing is shuffled.
+/// Errors: UsageError if the fraction is not in [0, 1).
 Split split_by_position(std::int64_t n, double valid_fraction);
 
 }  // namespace unroll

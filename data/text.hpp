@@ -33,7 +33,8 @@ Text decode_text(std::string_view raw, std::string_view name, std::optional<Enco
 /// Errors: DataError for a character above U+00FF if the encoding is bytes.
 std::string encode_text(std::string_view characters, Encoding encoding);
 
-/// The bytes of a file, which may be a pipe. Errors: DataError `path: reason`.
+/// The bytes of a file, which may be a pipe.
+/// Errors: DataError `path: reason`.
 std::string read_bytes(const std::string& path);
 
 }  // namespace unroll

@@ -9,10 +9,12 @@
 
 namespace unroll {
 
-/// The words between spaces and tabs; none is empty. Lifetime: they point into `text`.
+/// The words between spaces and tabs; none is empty.
+/// Lifetime: they point into `text`.
 std::vector<std::string_view> split_words(std::string_view text);
 
-/// The code points of a text that is UTF-8. Lifetime: they point into `text`.
+/// The code points of a text that is UTF-8.
+/// Lifetime: they point into `text`.
 std::vector<std::string_view> split_characters(std::string_view text);
 
 /// The number of each token; one that the vocabulary does not know counts as its unknown symbol.

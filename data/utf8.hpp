@@ -17,7 +17,8 @@ struct CodePoint {
   std::string_view fault;
 };
 
-/// The code point that begins at byte `offset`. Errors: IndexError beyond the end of the text.
+/// The code point that begins at byte `offset`.
+/// Errors: IndexError beyond the end of the text.
 CodePoint code_point_at(std::string_view text, std::size_t offset);
 
 /// The first byte at which a text stops being UTF-8; lines count from 1.
@@ -34,7 +35,8 @@ std::optional<Utf8Fault> find_utf8_fault(std::string_view text);
 /// `name:line: byte 0xE9 (offset 17) is not UTF-8: reason`.
 std::string describe(const Utf8Fault& fault, std::string_view name);
 
-/// Appends a code point as UTF-8. Errors: IndexError for a surrogate or a value above U+10FFFF.
+/// Appends a code point as UTF-8.
+/// Errors: IndexError for a surrogate or a value above U+10FFFF.
 void append_utf8(std::string& text, char32_t code_point);
 
 /// Number of code points of a text that is UTF-8.

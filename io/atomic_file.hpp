@@ -13,8 +13,8 @@ namespace unroll::io {
 /// process or the machine stops, `path` is the old file or the new one, never a mixture.
 /// It writes temporary_path(path), syncs it, renames it and syncs the folder. What a killed run leaves
 /// under that name is overwritten by the next write. A symbolic link at `path` is replaced, not followed.
-/// Errors: DataError `file: what failed: the system's reason`; `path` is then unchanged (unless only the
-/// last step, the folder's sync, failed, which the message says) and the temporary file is gone.
+/// Errors: DataError `file: what failed: the system's reason`; `path` is then unchanged (unless only the last
+///         step, the folder's sync, failed, which the message says) and the temporary file is gone.
 /// Threads and processes that write the same path at once take turns.
 void write_file_atomically(const std::filesystem::path& path, std::span<const std::byte> bytes);
 

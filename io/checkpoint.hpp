@@ -21,13 +21,12 @@ struct Checkpoint {
 };
 
 /// Writes a checkpoint durably, whole or not at all; see write_file_atomically.
-/// Errors: DataError if it cannot be written; UsageError if a text is not UTF-8 or a key is the
-/// checkpoint's.
+/// Errors: DataError if it cannot be written; UsageError if a text is not UTF-8 or a key is the checkpoint's.
 void save_checkpoint(const std::filesystem::path& path, Checkpoint checkpoint);
 
 /// Reads a checkpoint back.
 /// Errors: DataError `file: what is wrong`: unreadable, damaged, no checkpoint, another version of the
-/// format, a wrong checksum, or written by another program than `kind`.
+///         format, a wrong checksum, or written by another program than `kind`.
 Checkpoint load_checkpoint(const std::filesystem::path& path, std::string_view kind);
 
 /// The same to and from bytes; `source` stands for the file in messages.

@@ -35,21 +35,23 @@ class TensorFile {
   explicit TensorFile(std::string source) : source_(std::move(source)) {}
 
   /// Copies an array in.
-  /// Errors: ShapeError if `values` does not fit `shape` or an extent is negative; UsageError if the name
-  /// is taken, "__metadata__" or not UTF-8.
+  /// Errors: ShapeError if `values` does not fit `shape` or an extent is negative; UsageError if the name is
+  ///         taken, "__metadata__" or not UTF-8.
   template <Storable T>
   void add(std::string name, std::vector<std::int64_t> shape, std::span<const T> values) {
     const auto bytes = std::as_bytes(values);
     add_bytes(std::move(name), {dtype_of<T>(), std::move(shape), {bytes.begin(), bytes.end()}});
   }
 
-  /// Adds an array of any element type. Errors: as `add`.
+  /// Adds an array of any element type.
+  /// Errors: as `add`.
   void add_bytes(std::string name, StoredTensor tensor);
 
   /// The array of that name, or nullptr.
   const StoredTensor* find(std::string_view name) const;
 
-  /// The array of that name. Errors: DataError naming the file if there is none.
+  /// The array of that name.
+  /// Errors: DataError naming the file if there is none.
   const StoredTensor& at(std::string_view name) const;
 
   /// A copy of an array's elements. float and double can be read from F64, F32, F16 and BF16: widening is

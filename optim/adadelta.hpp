@@ -17,7 +17,8 @@ struct AdadeltaOptions {
 };
 
 /// What:   g += wd θ;  v = ρ v + (1 − ρ) g²;  Δ = √(u + ε) / √(v + ε) · g;  u = ρ u + (1 − ρ) Δ²;  θ −= lr Δ.
-/// Source: Zeiler 2012. State: step, square_avg, acc_delta.
+/// Source: Zeiler 2012.
+/// State:  step, square_avg, acc_delta.
 template <class T = float>
 class Adadelta final : public OptimizerRule<T, AdadeltaOptions> {
  public:

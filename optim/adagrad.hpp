@@ -17,7 +17,8 @@ struct AdagradOptions {
 };
 
 /// What:   g += wd θ;  S += g²;  θ −= lr / (1 + (t − 1) lr_decay) · g / (√S + ε).
-/// Source: Duchi, Hazan, Singer 2011. State: step, sum.
+/// Source: Duchi, Hazan, Singer 2011.
+/// State:  step, sum.
 template <class T = float>
 class Adagrad final : public OptimizerRule<T, AdagradOptions> {
  public:

@@ -19,7 +19,8 @@ struct AdamOptions {
 
 /// What:   g += wd θ;  m = β₁ m + (1 − β₁) g;  v = β₂ v + (1 − β₂) g²;
 ///         θ −= lr / (1 − β₁ᵗ) · m / (√v / √(1 − β₂ᵗ) + ε), with AMSGrad √ of the largest v so far.
-/// Source: Kingma and Ba 2015; Reddi et al. 2018. State: step, exp_avg, exp_avg_sq, max_exp_avg_sq.
+/// Source: Kingma and Ba 2015; Reddi et al. 2018.
+/// State:  step, exp_avg, exp_avg_sq, max_exp_avg_sq.
 template <class T = float>
 class Adam final : public OptimizerRule<T, AdamOptions> {
  public:

@@ -18,7 +18,8 @@ struct AdamWOptions {
 };
 
 /// What:   θ *= 1 − lr wd, then Adam's update with the gradient as it is.
-/// Source: Loshchilov and Hutter 2019. State: as Adam's.
+/// Source: Loshchilov and Hutter 2019.
+/// State:  as Adam's.
 template <class T = float>
 class AdamW final : public OptimizerRule<T, AdamWOptions> {
  public:

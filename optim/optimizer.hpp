@@ -42,15 +42,16 @@ class Optimizer {
   const std::vector<Variable<T>>& parameters() const { return parameters_; }
   std::size_t groups() const { return learning_rates_.size(); }
   /// Errors: IndexError for a group that does not exist; UsageError for a rate that is negative or not
-  /// finite.
+  ///         finite.
   double lr(std::size_t group = 0) const;
   void set_lr(double lr, std::size_t group);
   void set_lr(double lr);  ///< of all groups
 
   /// Lifetime: the arrays share the optimiser's memory: the next step() changes them.
   OptimizerState<T> state() const;
-  /// Copies a state in. Errors: UsageError naming rule and parameter where it belongs to other parameters,
-  /// groups or options; nothing is changed then.
+  /// Copies a state in.
+  /// Errors: UsageError naming rule and parameter where it belongs to other parameters, groups or options;
+  ///         nothing is changed then.
   void load_state(const OptimizerState<T>& state);
 
  protected:
@@ -94,7 +95,7 @@ template <class T, class Options>
 class OptimizerRule : public Optimizer<T> {
  public:
   /// Errors: UsageError for options out of range and for parameters that are none: an empty list, an empty
-  /// Variable, the result of an op, one listed twice.
+  ///         Variable, the result of an op, one listed twice.
   explicit OptimizerRule(std::vector<Variable<T>> parameters, const Options& options = {}) {
     add_group(std::move(parameters), options);
   }
@@ -102,7 +103,8 @@ class OptimizerRule : public Optimizer<T> {
   explicit OptimizerRule(const R& parameters, const Options& options = {})
       : OptimizerRule(variables(parameters), options) {}
 
-  /// Adds parameters with options of their own. Errors: as the constructor.
+  /// Adds parameters with options of their own.
+  /// Errors: as the constructor.
   void add_group(std::vector<Variable<T>> parameters, const Options& options = {}) {
     options.check_options();
     options_.reserve(options_.size() + 1);

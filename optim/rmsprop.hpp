@@ -20,8 +20,8 @@ struct RmsPropOptions {
 
 /// What:   g += wd θ;  v = α v + (1 − α) g²;  d = √v + ε, or centered a = α a + (1 − α) g, d = √(v − a²) + ε;
 ///         θ −= lr g / d, or with momentum b = μ b + g / d, θ −= lr b.
-/// Source: Tieleman and Hinton 2012; Graves 2013 (centered). State: step, square_avg, momentum_buffer,
-/// grad_avg.
+/// Source: Tieleman and Hinton 2012; Graves 2013 (centered).
+/// State:  step, square_avg, momentum_buffer, grad_avg.
 template <class T = float>
 class RmsProp final : public OptimizerRule<T, RmsPropOptions> {
  public:

@@ -21,12 +21,15 @@ Schedule operator*(Schedule a, Schedule b);
 /// `first` for `steps` steps, then `second`, counted from there.
 Schedule sequence(Schedule first, std::uint64_t steps, Schedule second);
 
-/// γ^⌊t / every⌋. Errors: UsageError for every = 0 or γ negative or not finite.
+/// γ^⌊t / every⌋.
+/// Errors: UsageError for every = 0 or γ negative or not finite.
 Schedule step_decay(std::uint64_t every, double gamma = 0.1);
-/// γᵗ. Errors: UsageError for γ negative or not finite.
+/// γᵗ.
+/// Errors: UsageError for γ negative or not finite.
 Schedule exponential_decay(double gamma);
 /// k / (k + exp(t / k)): close to 1 at first, a half after k ln k steps, then ever less.
-/// Errors: UsageError unless k ≥ 1. Source: Bengio et al. 2015, for scheduled sampling.
+/// Errors: UsageError unless k ≥ 1.
+/// Source: Bengio et al. 2015, for scheduled sampling.
 Schedule inverse_sigmoid_decay(double k);
 
 struct CosineOptions {
@@ -39,11 +42,13 @@ struct CosineOptions {
 /// Source: Loshchilov and Hutter 2017.
 Schedule cosine(std::uint64_t period, const CosineOptions& options = {});
 
-/// start + (1 − start) min(1, t / steps). Errors: UsageError for steps = 0 or a start outside [0, 1].
+/// start + (1 − start) min(1, t / steps).
+/// Errors: UsageError for steps = 0 or a start outside [0, 1].
 Schedule linear_warmup(std::uint64_t steps, double start = 0);
 
 /// Sets an optimiser's learning rates, those at construction times the schedule's factor; to be called after
-/// every step (or epoch: whatever it counts). Lifetime: the optimiser outlives it.
+/// every step (or epoch: whatever it counts).
+/// Lifetime: the optimiser outlives it.
 template <class T>
 class Scheduler {
  public:
@@ -74,7 +79,8 @@ struct PlateauOptions {
 };
 
 /// Multiplies the learning rates by a factor when a loss no longer falls.
-/// Source: PyTorch's ReduceLROnPlateau in mode min, threshold relative. Lifetime: the optimiser outlives it.
+/// Source: PyTorch's ReduceLROnPlateau in mode min, threshold relative.
+/// Lifetime: the optimiser outlives it.
 template <class T>
 class ReduceOnPlateau {
  public:

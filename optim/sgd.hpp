@@ -19,7 +19,8 @@ struct SgdOptions {
 
 /// What:   g += wd θ;  b = g at first, then b = μ b + (1 − dampening) g;  d = g + μ b with Nesterov, else b;
 ///         θ −= lr d.
-/// Source: PyTorch's SGD; Sutskever et al. 2013. State: momentum_buffer.
+/// Source: PyTorch's SGD; Sutskever et al. 2013.
+/// State:  momentum_buffer.
 template <class T = float>
 class Sgd final : public OptimizerRule<T, SgdOptions> {
  public:

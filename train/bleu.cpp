@@ -15,7 +15,8 @@ using Counts =
                return std::ranges::lexicographical_compare(a, b);
              })>;
 
-/// How often each n-gram stands in a sentence. Lifetime: they point into it.
+/// How often each n-gram stands in a sentence.
+/// Lifetime: they point into it.
 Counts ngrams(const Bleu::Sentence& sentence, std::size_t n) {
   Counts counts;
   for (std::size_t at = 0; at + n <= sentence.size(); ++at) ++counts[std::span(sentence).subspan(at, n)];

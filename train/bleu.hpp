@@ -20,12 +20,14 @@ class Bleu {
  public:
   using Sentence = std::vector<std::string>;
 
-  /// Counts a translation with its references. Errors: UsageError if there is none.
+  /// Counts a translation with its references.
+  /// Errors: UsageError if there is none.
   void add(const Sentence& translation, std::span<const Sentence> references);
   void add(const Sentence& translation, const Sentence& reference) { add(translation, {&reference, 1}); }
 
   double score() const;
-  /// pₙ, n = 1 … 4; 0 where there are no n-grams. Errors: IndexError for another n.
+  /// pₙ, n = 1 … 4; 0 where there are no n-grams.
+  /// Errors: IndexError for another n.
   double precision(int n) const;
   double brevity_penalty() const;
   /// Words of all translations, and of the references that they are compared with.

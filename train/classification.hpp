@@ -19,7 +19,8 @@ class ConfusionMatrix {
   /// Errors: UsageError if classes < 1.
   explicit ConfusionMatrix(std::int64_t classes);
 
-  /// Counts an example. Errors: IndexError if a class is out of range.
+  /// Counts an example.
+  /// Errors: IndexError if a class is out of range.
   void add(std::int64_t actual, std::int64_t predicted);
 
   std::int64_t classes() const { return classes_; }
@@ -58,7 +59,8 @@ class ConfusionMatrix {
 std::string confusion_table(const ConfusionMatrix& matrix, std::span<const std::string> names);
 
 /// Precision, recall, F1 in per cent and occurrences of each class that occurs or was predicted, and their
-/// means; `-` where a value is not defined. Errors: as above.
+/// means; `-` where a value is not defined.
+/// Errors: as above.
 std::string class_table(const ConfusionMatrix& matrix, std::span<const std::string> names);
 
 }  // namespace unroll

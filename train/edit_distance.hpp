@@ -12,7 +12,8 @@ namespace unroll {
 
 /// What:   the smallest number of insertions, deletions and replacements of single elements that make `a`
 ///         out of `b`. Of words, characters (split_characters) or numbers.
-/// Cost:   |a| · |b| comparisons. Source: Levenshtein 1966; Wagner and Fischer 1974.
+/// Cost:   |a| · |b| comparisons.
+/// Source: Levenshtein 1966; Wagner and Fischer 1974.
 template <std::ranges::random_access_range A, std::ranges::random_access_range B>
 std::int64_t edit_distance(const A& a, const B& b) {
   const auto n = std::ranges::ssize(b);

@@ -14,7 +14,8 @@ namespace unroll {
 /// every locale. Not for several threads.
 class MetricsLog {
  public:
-  /// A new log; an older file is replaced. Errors: DataError `path: reason`.
+  /// A new log; an older file is replaced.
+  /// Errors: DataError `path: reason`.
   static MetricsLog create(const std::string& path, const nlohmann::ordered_json& configuration);
   /// Goes on with the log of a run that continues after `step`: what was written later, or only in
   /// part, is cut off, so that no line stands twice. Without a usable file it begins a new one.
@@ -24,7 +25,8 @@ class MetricsLog {
   /// The configuration at the beginning of a log; null if there is no log, or not even that is whole.
   static nlohmann::ordered_json configuration(const std::string& path);
 
-  /// Appends a line. Errors: DataError `path: reason`, as from a full disk.
+  /// Appends a line.
+  /// Errors: DataError `path: reason`, as from a full disk.
   void write(const nlohmann::ordered_json& line);
   /// Waits until the disk has all lines: to be called before a checkpoint counts on them.
   void sync();

@@ -10,7 +10,8 @@ namespace unroll {
 /// Errors: UsageError if tokens < 1.
 double perplexity(double nats, std::int64_t tokens);
 
-/// What:   nats / (symbols ln 2). Errors: UsageError if symbols < 1.
+/// What:   nats / (symbols ln 2).
+/// Errors: UsageError if symbols < 1.
 double bits_per_symbol(double nats, std::int64_t symbols);
 
 }  // namespace unroll

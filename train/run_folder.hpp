@@ -11,7 +11,7 @@ namespace unroll {
 class FolderLock {
  public:
   /// Errors: DataError if another FolderLock has the folder, in this process or another, or it cannot be
-  /// opened.
+  ///         opened.
   explicit FolderLock(const std::string& folder);
   FolderLock(FolderLock&& other) noexcept : descriptor_(std::exchange(other.descriptor_, -1)) {}
   FolderLock& operator=(FolderLock&& other) noexcept {
@@ -35,11 +35,14 @@ class RunFolder {
   bool holds_run() const { return exists(best()) || exists(last()); }
   bool exists() const { return exists(path_.string()); }
 
-  /// Makes the folder if it is not there. Errors: DataError `path: reason`.
+  /// Makes the folder if it is not there.
+  /// Errors: DataError `path: reason`.
   void create() const;
-  /// Keeps the folder, which is there, for this process. Errors: as FolderLock.
+  /// Keeps the folder, which is there, for this process.
+  /// Errors: as FolderLock.
   FolderLock lock() const { return FolderLock(path_.string()); }
-  /// Removes the files above, if there are any. Errors: DataError.
+  /// Removes the files above, if there are any.
+  /// Errors: DataError.
   void clear() const;
 
  private:

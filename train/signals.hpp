@@ -3,9 +3,10 @@
 
 namespace unroll {
 
-/// While it lives, SIGINT and SIGTERM only ask the run to stop: the loop sees it between two steps,
-/// saves and ends. A SIGINT after such a request exits at once with status 130. The destructor restores what
-/// was there before. Errors: UsageError if there is one already: handlers belong to the process.
+/// While it lives, SIGINT and SIGTERM only ask the run to stop: the loop sees it between two steps, saves and
+/// ends. A SIGINT after such a request exits at once with status 130. The destructor restores what was there
+/// before.
+/// Errors: UsageError if there is one already: handlers belong to the process.
 class StopSignals {
  public:
   StopSignals();

@@ -43,7 +43,7 @@ void save_state(const M& module, io::TensorFile& to, const StateOptions& options
 /// stand there under any of its names, or several with equal values. With a prefix, what is outside is left
 /// alone. Where strict is off, what is missing keeps its value; returns what was missing and unexpected.
 /// Errors: DataError that begins with the file's name and lists names that are missing, names that are
-/// unexpected and shapes that differ; nothing is changed then.
+///         unexpected and shapes that differ; nothing is changed then.
 template <Module M>
 StateMismatch load_state(M& module, const io::TensorFile& from, const StateOptions& options = {}) {
   return detail::load_members(detail::members(module), from, options);

@@ -23,7 +23,8 @@ std::string prefixes(const TensorFile& file) {
   return list.empty() ? "none in this file" : list;
 }
 
-/// A matrix's rows and columns. Errors: DataError for another number of axes, or none of an axis.
+/// A matrix's rows and columns.
+/// Errors: DataError for another number of axes, or none of an axis.
 std::pair<index_t, index_t> matrix(const TensorFile& file, const std::string& name) {
   const StoredTensor& tensor = file.at(name);
   if (tensor.shape.size() != 2 || tensor.shape[0] < 1 || tensor.shape[1] < 1) {

@@ -39,7 +39,7 @@ struct WeightOptions {
 /// Reads the parameters of a module from a file of float64, float32, float16 or bfloat16. Returns the names
 /// in which the two differ: none where strict.
 /// Errors: DataError that begins with the file's name and lists names that are missing, names that are
-/// unexpected and shapes that differ (those also where not strict); nothing is changed then.
+///         unexpected and shapes that differ (those also where not strict); nothing is changed then.
 template <Module M>
 StateMismatch load_weights(M& module, const io::TensorFile& file, const WeightOptions& options = {}) {
   return load_state(module, file,
@@ -64,7 +64,7 @@ struct RecurrentSizes {
 
 /// Reads the sizes off the names and shapes of a file.
 /// Errors: DataError that begins with the file's name where there is no recurrent layer under the prefix, and
-/// lists the prefixes where there is one; or where its shapes are those of none.
+///         lists the prefixes where there is one; or where its shapes are those of none.
 RecurrentSizes recurrent_sizes(const io::TensorFile& file, const std::string& prefix = "");
 
 }  // namespace unroll

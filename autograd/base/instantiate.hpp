@@ -12,8 +12,8 @@
 #define UNROLL_COMPILE_FUNCTIONS(...) UNROLL_FOR_EACH(UNROLL_COMPILE_FUNCTION, __VA_ARGS__)
 #define UNROLL_COMPILE_TYPES(...) UNROLL_FOR_EACH(UNROLL_COMPILE_TYPE, __VA_ARGS__)
 
-#define UNROLL_COMPILE_FUNCTION(name)           \
-  template decltype(name<float>) name<float>;   \
+#define UNROLL_COMPILE_FUNCTION(name)         \
+  template decltype(name<float>) name<float>; \
   template decltype(name<double>) name<double>;
 #define UNROLL_COMPILE_TYPE(name) \
   template name<float>;           \
@@ -21,7 +21,8 @@
 
 // M(a) M(b) …: each expansion of UNROLL_NEXT_ yields one element and, unexpanded, the rest; UNROLL_SCAN rescans it.
 #define UNROLL_FOR_EACH(M, ...) __VA_OPT__(UNROLL_SCAN(UNROLL_NEXT_(M, __VA_ARGS__)))
-#define UNROLL_NEXT_(M, first, ...) M(first) __VA_OPT__(UNROLL_NEXT_AGAIN_ UNROLL_PARENTHESES_()(M, __VA_ARGS__))
+#define UNROLL_NEXT_(M, first, ...) \
+  M(first) __VA_OPT__(UNROLL_NEXT_AGAIN_ UNROLL_PARENTHESES_()(M, __VA_ARGS__))
 #define UNROLL_NEXT_AGAIN_() UNROLL_NEXT_
 #define UNROLL_PARENTHESES_() ()
 #define UNROLL_SCAN(...) UNROLL_SCAN_4_(UNROLL_SCAN_4_(UNROLL_SCAN_4_(__VA_ARGS__)))

@@ -29,7 +29,8 @@ std::array<std::uint32_t, 4> philox(std::array<std::uint32_t, 4> counter, std::a
 void random_words(const RandomKey& key, std::span<std::uint32_t> to);
 
 /// A stream of random numbers for initialisation, shuffling and sampling. Its state is two integers, so that
-/// it can be saved. Thread rule: one thread at a time.
+/// it can be saved.
+/// Thread rule: one thread at a time.
 class Generator {
  public:
   struct State {
@@ -45,7 +46,8 @@ class Generator {
   double uniform(double low, double high) { return low + (high - low) * uniform(); }
   /// Normal, by the cosine of Box and Muller: two uniforms for one number.
   double normal(double mean = 0, double deviation = 1);
-  /// An integer in 0 … n − 1, each with the same probability. Errors: UsageError where n is 0.
+  /// An integer in 0 … n − 1, each with the same probability.
+  /// Errors: UsageError where n is 0.
   std::uint64_t below(std::uint64_t n);
 
   /// The next 32 bits; with min() and max() it serves the standard library's algorithms.

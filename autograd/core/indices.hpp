@@ -38,7 +38,8 @@ class Indices {
   const std::int64_t* begin() const { return data(); }
   const std::int64_t* end() const { return data() + size(); }
 
-  /// The same elements under another shape. Errors: ShapeError where the sizes differ.
+  /// The same elements under another shape.
+  /// Errors: ShapeError where the sizes differ.
   Indices reshaped(const Shape& shape) const;
 
  private:

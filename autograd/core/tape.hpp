@@ -272,7 +272,8 @@ template <class T>
 template <class T>
 std::string name_and_shape(const Tensor<T>& t);
 
-/// What a hook returned, which must have the shape of `t`. Errors: ShapeError.
+/// What a hook returned, which must have the shape of `t`.
+/// Errors: ShapeError.
 template <class T>
 const Variable<T>& with_shape_of(const Tensor<T>& t, const Variable<T>& changed);
 

@@ -53,9 +53,9 @@ concept Lazy = is_lazy<std::decay_t<E>>::value;
 /// A handle to an array of T (float or double), rank 0 to 5, and to how it was computed.
 ///
 /// Copies are cheap and share one value and one gradient. Values are read-only but for update().
-/// Thread rule: a Variable and all that is computed from it belong to one thread at a time; distinct
-/// Variables may be used by distinct threads at once. Exceptions: every check throws before anything is
-/// changed, and leaves the tape usable.
+/// Thread rule: a Variable and all that is computed from it belong to one thread at a time; distinct Variables
+///         may be used by distinct threads at once.
+/// Errors: every check throws before anything is changed, and leaves the tape usable.
 template <class T>
 class Variable {
   static_assert(std::is_same_v<T, float> || std::is_same_v<T, double>);
@@ -99,16 +99,19 @@ class Variable {
     const Tensor& t = readable("value");
     return detail::adapt_strided(static_cast<const T*>(t.data), t.shape, t.run, t.pitch);
   }
-  /// The only element. Errors: UsageError unless the size is 1.
+  /// The only element.
+  /// Errors: UsageError unless the size is 1.
   T item() const;
 
   bool requires_grad() const { return checked("requires_grad").requires_grad; }
-  /// Makes this leaf take part in gradients (a parameter), or freezes it. Errors: UsageError on a result.
+  /// Makes this leaf take part in gradients (a parameter), or freezes it.
+  /// Errors: UsageError on a result.
   Variable& requires_grad(bool on);
   bool is_leaf() const { return checked("is_leaf").is_leaf(); }
   /// Whether a gradient has been written since the last zero_grad().
   bool has_grad() const { return checked("has_grad").grad_state == detail::GradState::full; }
-  /// The gradient as a read-only xtensor adaptor. Errors: UsageError where there is none.
+  /// The gradient as a read-only xtensor adaptor.
+  /// Errors: UsageError where there is none.
   auto grad() const {
     const detail::GradSlot<T> g = readable_grad();
     return detail::adapt_strided(static_cast<const T*>(g.data), shape(), g.run, g.pitch);
@@ -121,9 +124,10 @@ class Variable {
   /// parameter, before it is added to the stored one. A non-empty result replaces the gradient.
   void register_hook(std::function<Variable(const Variable&)> hook);
 
-  /// Adds d(this)/d(leaf) to the gradient of every leaf this was computed from, and releases the tape of
-  /// that computation unless `retain`. Errors: UsageError unless the size is 1, or when a part was
-  /// released already or a parameter changed since.
+  /// Adds d(this)/d(leaf) to the gradient of every leaf this was computed from, and releases the tape of that
+  /// computation unless `retain`.
+  /// Errors: UsageError unless the size is 1, or when a part was released already or a parameter changed
+  ///         since.
   void backward(bool retain = false) const;
   /// The same, for Σ seed ⊙ this; seed has this shape.
   void backward(const Variable& seed, bool retain = false) const;
@@ -133,10 +137,11 @@ class Variable {
   /// A copy of the value in memory of its own, as a constant.
   Variable copy() const;
 
-  /// Changes the value of a leaf in place: f is given a mutable xtensor adaptor (which must keep its
-  /// shape). Results recorded before the change can no longer be run back. What shares the value (detach(), a
-  /// slice of a constant) changes with it. Errors: UsageError on a result, on a slice that is not in one
-  /// piece, and while a backward pass runs; ShapeError for a value of another shape.
+  /// Changes the value of a leaf in place: f is given a mutable xtensor adaptor (which must keep its shape).
+  /// Results recorded before the change can no longer be run back. What shares the value (detach(), a slice
+  /// of a constant) changes with it.
+  /// Errors: UsageError on a result, on a slice that is not in one piece, and while a backward pass runs;
+  ///         ShapeError for a value of another shape.
   template <class F>
   void update(F&& f) {
     Tensor& t = updatable();

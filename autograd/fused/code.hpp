@@ -88,7 +88,8 @@ template <class T>
 const FusedCode<T>& code_of(ScalarOp op);
 
 /// Computes the outputs of an expression over `inputs`, which broadcast to `shape`, and records the node
-/// where a gradient may be asked for. Errors: UsageError.
+/// where a gradient may be asked for.
+/// Errors: UsageError.
 template <class T>
 void run_code(const FusedCode<T>& code, const T* numbers, Tensor<T>* const* inputs, const Shape& shape,
               Variable<T>* outputs);

@@ -97,8 +97,8 @@ class CustomNode final : public FixedNode<T, Inputs> {
 
 }  // namespace detail
 
-/// An op made by custom_op. Copies share its functions. Thread rule: usable by several threads at once if its
-/// functions are.
+/// An op made by custom_op. Copies share its functions.
+/// Thread rule: usable by several threads at once if its functions are.
 template <class T, class Definition>
 class CustomOp {
  public:

@@ -9,7 +9,8 @@ namespace unroll {
 /// What:   each element is 0 with probability p, else x / (1 − p); the mask is a function of `key` and of the
 ///         element's number alone. With p = 0 it is x itself.
 /// Shapes: x → the same.
-/// Range:  p in 0 … 1. Errors: UsageError otherwise.
+/// Range:  p in 0 … 1.
+/// Errors: UsageError otherwise.
 /// Cost:   backward computes the mask again; nothing is stored.
 /// Source: Srivastava et al. 2014, in the inverted form.
 template <class T>

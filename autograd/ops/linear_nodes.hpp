@@ -123,8 +123,8 @@ void add_rows(const T* b, index_t rows, index_t cols, T* y, bool add) {
   }
 }
 
-/// y = [addend +] Σ x_k W_kᵀ [+ b_k]. Inputs: the addend if there is one, then x, W and perhaps b of each
-/// term.
+/// y = [addend +] Σ x_k W_kᵀ [+ b_k].
+/// Inputs: the addend if there is one, then x, W and perhaps b of each term.
 template <class T>
 class AffineNode : public ManyNode<T> {
  public:
@@ -231,8 +231,9 @@ class AffineNode : public ManyNode<T> {
   Way way_;
 };
 
-/// y = x Wᵀ + b where x are rows of an embedding table with much fewer rows than x has: the table's product
-/// E Wᵀ + b is computed once, and its rows are copied. Inputs: x, W, perhaps b, and E last.
+/// y = x Wᵀ + b where x are rows of an embedding table with much fewer rows than x has: the table's product E
+/// Wᵀ + b is computed once, and its rows are copied.
+/// Inputs: x, W, perhaps b, and E last.
 template <class T>
 class LookupNode final : public AffineNode<T> {
  public:

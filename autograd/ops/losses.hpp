@@ -27,8 +27,8 @@ Variable<T> cross_entropy(const Variable<T>& logits, const Indices& targets,
                           const CrossEntropyOptions& options = {});
 
 /// What:   (prediction − target)², reduced.
-/// Shapes: both the same → () or, for none, the same. Errors: ShapeError naming both; UsageError for the mean
-///         of nothing.
+/// Shapes: both the same → () or, for none, the same.
+/// Errors: ShapeError naming both; UsageError for the mean of nothing.
 template <class T>
 Variable<T> mse(const Variable<T>& prediction, const Variable<T>& target,
                 Reduction reduction = Reduction::mean);

@@ -7,7 +7,8 @@ namespace unroll {
 
 /// What:   γ (x − μ) / √(σ² + eps) + β with the mean μ and the biased variance σ² of the last axis.
 /// Shapes: x (…, N), gamma (N,), beta (N,); either may be empty: then 1 or 0.
-/// Range:  eps ≥ 0. Errors: ShapeError naming the operands; UsageError for eps.
+/// Range:  eps ≥ 0.
+/// Errors: ShapeError naming the operands; UsageError for eps.
 /// Source: Ba, Kiros, Hinton 2016.
 template <class T>
 Variable<T> layer_norm(const Variable<T>& x, const Variable<T>& gamma = {}, const Variable<T>& beta = {},

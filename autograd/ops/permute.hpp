@@ -13,11 +13,13 @@ namespace unroll {
 template <class T>
 Variable<T> permute(const Variable<T>& x, const std::vector<int>& order);
 
-/// What:   x with two axes exchanged, a copy. Errors: IndexError.
+/// What:   x with two axes exchanged, a copy.
+/// Errors: IndexError.
 template <class T>
 Variable<T> transpose(const Variable<T>& x, int axis0, int axis1);
 
-/// What:   xᵀ for a matrix, a copy. Errors: ShapeError.
+/// What:   xᵀ for a matrix, a copy.
+/// Errors: ShapeError.
 template <class T>
 Variable<T> transpose(const Variable<T>& x);
 

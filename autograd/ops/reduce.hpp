@@ -16,7 +16,8 @@ using Axes = std::vector<int>;
 template <class T>
 Variable<T> sum(const Variable<T>& x, const Axes& axes = {}, bool keepdims = false);
 
-/// Σ x / n over `axes`. Errors: also UsageError where n is 0.
+/// Σ x / n over `axes`.
+/// Errors: also UsageError where n is 0.
 template <class T>
 Variable<T> mean(const Variable<T>& x, const Axes& axes = {}, bool keepdims = false);
 

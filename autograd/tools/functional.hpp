@@ -83,7 +83,8 @@ Products<T> run_hvp(const VectorFunction<T>& f, const Variables<T>& inputs, cons
 template <class T>
 std::vector<Variables<T>> run_jacobian(const VectorFunction<T>& f, const Variables<T>& inputs,
                                        const DerivativeOptions& options);
-/// The only value and product. Errors: UsageError naming `what` where the function has several values.
+/// The only value and product.
+/// Errors: UsageError naming `what` where the function has several values.
 template <class T>
 Product<T> only(const char* what, Products<T> all);
 
@@ -150,7 +151,8 @@ std::vector<std::vector<Variable<T>>> jacobian(const F& f, const std::vector<Var
                                                const DerivativeOptions& options = {}) {
   return detail::run_jacobian(detail::VectorFunction<T>(f), x, options);
 }
-/// The same for one input and one output. Errors: UsageError, too, where f has several values.
+/// The same for one input and one output.
+/// Errors: UsageError, too, where f has several values.
 template <class F, class T>
 Variable<T> jacobian(const F& f, const Variable<T>& x, const DerivativeOptions& options = {}) {
   auto all = detail::run_jacobian<T>(detail::unary_function<T>(f), {x}, options);

@@ -40,7 +40,8 @@ Values values_of(const Doubles& ys) {
   return values;
 }
 
-// f(inputs). Errors: UsageError naming a result that cannot be compared.
+// f(inputs).
+// Errors: UsageError naming a result that cannot be compared.
 Doubles outputs_of(const CheckedFunction& f, const Doubles& inputs) {
   Doubles outputs = f(inputs);
   for (std::size_t k = 0; k < outputs.size(); ++k) {

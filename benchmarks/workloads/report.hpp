@@ -24,9 +24,11 @@ struct Setting {
   int threads = 1;
   bool use_double = false;
 };
-/// Writes figures as JSON. Errors: DataError.
+/// Writes figures as JSON.
+/// Errors: DataError.
 void write_figures(const std::string& file, const Setting& setting, const std::vector<Measured>& all);
-/// Medians by name. Errors: DataError for a file that cannot be read or is of something else.
+/// Medians by name.
+/// Errors: DataError for a file that cannot be read or is of something else.
 std::map<std::string, double> read_medians(const std::string& file);
 
 }  // namespace bench

@@ -41,7 +41,8 @@ struct TrainOptions : RunOptions {
 using SavedRun = SavedRunOf<TrainOptions, Reading>;
 using Model = EncoderDecoder<LstmCell<float>, LuongDecoder>;
 
-/// The model of a saved run, in evaluation mode. Errors: DataError if its weights do not fit.
+/// The model of a saved run, in evaluation mode.
+/// Errors: DataError if its weights do not fit.
 Model trained_model(const SavedRun& run);
 
 /// What a model that is in evaluation mode says: its answers as they stand, and empty for none.

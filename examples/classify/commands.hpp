@@ -18,7 +18,8 @@ struct PredictOptions {
 };
 
 /// Prints how well a model classifies examples: those of a file or folder, or if none is named those that its
-/// run validated with. Errors: DataError for a class that the model does not know.
+/// run validated with.
+/// Errors: DataError for a class that the model does not know.
 int eval_command(const EvalOptions& options);
 
 /// Reads texts from standard input, one a line, or sequences of vectors, and prints the most probable classes

@@ -59,10 +59,12 @@ struct Example {
 
 /// The tokens of a text, between a start and an end symbol.
 Example number_text(std::string_view text, const Reading& reading);
-/// The scaled vectors of a sequence. Errors: DataError if they have another size than those of training.
+/// The scaled vectors of a sequence.
+/// Errors: DataError if they have another size than those of training.
 Example number_series(const Series& series, std::int64_t features, const Reading& reading);
-/// The examples `which` with their classes. Errors: DataError `file:line: …` for a class that the model does
-/// not know, and for a source of the other kind.
+/// The examples `which` with their classes.
+/// Errors: DataError `file:line: …` for a class that the model does not know, and for a source of the other
+///         kind.
 std::vector<Example> number(const Source& source, std::span<const std::int64_t> which,
                             const Reading& reading);
 

@@ -22,7 +22,8 @@ class NaiveBayes {
   NaiveBayes(std::int64_t classes, double alpha);
 
   void add(const std::vector<std::string>& features, std::int64_t c);
-  /// Of classes that are equally probable the first. Errors: UsageError if nothing was added.
+  /// Of classes that are equally probable the first.
+  /// Errors: UsageError if nothing was added.
   std::int64_t predict(const std::vector<std::string>& features) const;
 
  private:

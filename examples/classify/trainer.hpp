@@ -16,7 +16,8 @@ struct Corpus {
   std::vector<std::int64_t> train_which, valid_which;
   std::string checksum;
 };
-/// Reads and splits. Errors: UsageError for options that do not go together; DataError for bad files.
+/// Reads and splits.
+/// Errors: UsageError for options that do not go together; DataError for bad files.
 Corpus read_corpus(const TrainOptions& options);
 
 /// A model with parameters drawn from the options' seed.

@@ -23,7 +23,7 @@ class Learner {
                     const std::function<Variable<float>()>& again, double lr_factor = 1);
 
   /// Errors: Error with the first cause if a validation loss, or a parameter after `step` updates, is not
-  /// finite.
+  ///         finite.
   void check_valid(double loss, const std::function<void()>& again) const;
   void check_parameters(std::int64_t step) const;
 

@@ -32,7 +32,8 @@ class LineReader {
 /// A note on standard error, after the program's name.
 std::function<void(const std::string&)> note_to_stderr(std::string program);
 
-/// Writes to standard output at once. Errors: DataError if that fails.
+/// Writes to standard output at once.
+/// Errors: DataError if that fails.
 void write_out(std::string_view text);
 
 }  // namespace unroll::program

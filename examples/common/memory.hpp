@@ -15,7 +15,7 @@ double count_weights(const std::string& cell, const CellOptions& options);
 
 /// For `weights` weights, each with its gradient and the optimiser's numbers.
 /// Errors: UsageError that begins with `sizes`, the options that matter, if they need more memory than there
-/// is; or for an optimiser that does not exist.
+///         is; or for an optimiser that does not exist.
 void check_memory(double weights, const std::string& optimizer, std::string_view sizes);
 
 }  // namespace unroll::program

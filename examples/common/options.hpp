@@ -66,7 +66,8 @@ std::string names_of(const Table& table) {
 
 /// In the list's order.
 nlohmann::ordered_json to_json(const OptionList& list);
-/// Reads what to_json wrote. Errors: nlohmann::json::exception where a value is missing or of another kind.
+/// Reads what to_json wrote.
+/// Errors: nlohmann::json::exception where a value is missing or of another kind.
 void from_json(const OptionList& list, const nlohmann::ordered_json& json);
 
 namespace internal {

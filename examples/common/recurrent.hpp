@@ -72,15 +72,18 @@ class Recurrence {
     return *this;
   }
 
-  /// Sequences of any lengths from `state` on. Shapes: x (T, B, I).
+  /// Sequences of any lengths from `state` on.
+  /// Shapes: x (T, B, I).
   RecurrentResult run(const Variable<float>& x, const SequenceOptions& sequences = {},
                       const CarriedState& state = {}) const {
     return layer_->run(x, state, sequences);
   }
   /// One window of a long sequence: reads `state` and replaces it by the state after the last step, cut off
-  /// from the tape. Shapes: x (T, B, I) → (T, B, output_size()).
+  /// from the tape.
+  /// Shapes: x (T, B, I) → (T, B, output_size()).
   Variable<float> operator()(const Variable<float>& x, CarriedState& state) const;
-  /// The last h of the top layer, both directions side by side. Shapes: (B, output_size()).
+  /// The last h of the top layer, both directions side by side.
+  /// Shapes: (B, output_size()).
   Variable<float> last(const CarriedState& state) const { return layer_->last(state); }
   /// Of both directions together, if there are two.
   index_t output_size() const { return layer_->output_size(); }

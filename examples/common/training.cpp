@@ -38,7 +38,8 @@ auto of_out(const std::string& out, Use&& use) {
   }
 }
 
-/// Makes the folder of a run that begins, and keeps it. Errors: DataError.
+/// Makes the folder of a run that begins, and keeps it.
+/// Errors: DataError.
 FolderLock take_new_folder(const RunFolder& folder, const std::string& out) {
   folder.create();
   FolderLock lock = folder.lock();

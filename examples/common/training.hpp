@@ -96,7 +96,7 @@ struct RunPlace {
   std::optional<std::string> checkpoint;  ///< to go on from
 };
 /// Errors: UsageError if the folder holds a run that --out alone, or --resume, must not touch; DataError if
-/// another program is writing there.
+///         another program is writing there.
 RunPlace find_place(const RunOptions& options);
 
 /// Trains to the end of the plan; `list` is that of all the program's options, `earlier` null for a run that
@@ -108,7 +108,7 @@ int train_there(RunPlace place, const RunOptions& options, ProgramTask& task, co
 
 /// The command `train` of a program whose trainer is T. Returns 0, or 128 + the signal that stopped it.
 /// Errors: UsageError for options that do not go together; DataError for files that do not serve; Error if
-/// training diverges.
+///         training diverges.
 template <class T>
 int run_training(typename T::Options options, const Given& given) {
   const StopSignals signals;

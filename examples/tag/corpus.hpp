@@ -16,7 +16,8 @@ struct Reading {
   Vocabulary words, characters, tags;
 
   /// What sentences are made of. Words that occur `min_count` times, and characters that occur twice, are
-  /// known. Errors: UsageError if no word occurs so often.
+  /// known.
+  /// Errors: UsageError if no word occurs so often.
   static Reading of(const std::vector<TaggedSentence>& sentences, std::int64_t min_count);
   void to_json(nlohmann::ordered_json& json) const;
   static Reading from_json(const nlohmann::ordered_json& json, std::string_view name);

@@ -33,7 +33,8 @@ class TagModel {
   /// Errors: UsageError for a cell that does not exist, naming those that do.
   TagModel(const ModelOptions& options, Generator& rng);
 
-  /// The logits of each word's tag. Shapes: (T, B, K).
+  /// The logits of each word's tag.
+  /// Shapes: (T, B, K).
   Variable<float> operator()(const Batch& batch) const;
   /// The mean loss over the words that have a tag, in nats.
   Variable<float> loss(const Batch& batch) const;

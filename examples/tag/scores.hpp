@@ -22,7 +22,8 @@ struct Scores {
   std::optional<double> unknown_accuracy() const;
 };
 
-/// Tags a corpus without dropout. Errors: DataError naming `name` if the model knows none of its tags.
+/// Tags a corpus without dropout.
+/// Errors: DataError naming `name` if the model knows none of its tags.
 Scores score(const TagModel& model, const Corpus& corpus, const Reading& reading, std::string_view name);
 
 }  // namespace unroll::tag

@@ -42,7 +42,7 @@ const std::string& decoder_help();
 class Translator {
  public:
   /// Errors: UsageError for a cell or decoder that does not exist, naming those that do, and as
-  /// EncoderDecoder.
+  ///         EncoderDecoder.
   Translator(const std::string& cell, const std::string& decoder, const EncoderDecoderOptions& options,
              Generator& rng);
   Translator(const Translator& other) : model_(other.model_->copy()) {}

@@ -14,7 +14,8 @@ using SavedRun = SavedRunOf<TrainOptions, Reading>;
 
 /// The model of a run's options, with random weights.
 Translator new_model(const TrainOptions& options, const Reading& reading);
-/// The model of a saved run, in evaluation mode. Errors: DataError if its weights do not fit.
+/// The model of a saved run, in evaluation mode.
+/// Errors: DataError if its weights do not fit.
 Translator trained_model(const SavedRun& run);
 
 /// The pairs that train, and those that validate.

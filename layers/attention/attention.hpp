@@ -29,10 +29,13 @@ struct AttentionMemory {
 };
 
 /// What:   weights = softmax over s of score(query, value_s);  context = Σ_s weights_s value_s.
-///         `auto memory = attention.memory(outputs, lengths); auto [context, weights] = attention(h,
-///         memory);`
-/// Shapes: query (B, Q) → context (B, E), weights (B, S); or N queries each, (B, N, Q) → (B, N, E), (B, N,
-/// S). Range:  weights beyond a sequence's end are 0 and have no gradient; for an empty sequence, context and
+///
+///     auto memory = attention.memory(outputs, lengths);
+///     auto [context, weights] = attention(h, memory);
+///
+/// Shapes: query (B, Q) → context (B, E), weights (B, S);
+///         or N queries each, (B, N, Q) → (B, N, E), (B, N, S).
+/// Range:  weights beyond a sequence's end are 0 and have no gradient; for an empty sequence, context and
 ///         weights are 0.
 /// Errors: ShapeError for sizes below 1 and where shapes do not fit.
 /// Cost:   keys are computed once for each memory, not for each query.
@@ -45,7 +48,8 @@ class Attention {
   Attention(AttentionKind kind, const AttentionSizes& sizes, Generator& rng = default_generator());
 
   /// Shapes: outputs (S, B, E) of an encoder, lengths (B,), or empty where all are S. What stands beyond the
-  /// lengths has no influence. Errors: IndexError for a length outside 0 … S.
+  ///         lengths has no influence.
+  /// Errors: IndexError for a length outside 0 … S.
   AttentionMemory<T> memory(const Variable<T>& outputs, const Indices& lengths = {}) const;
   Attended<T> operator()(const Variable<T>& query, const AttentionMemory<T>& memory) const;
 

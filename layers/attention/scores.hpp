@@ -1,8 +1,9 @@
 #pragma once  // internal
 /// \file How well a query fits each vector of a memory: the score functions of attention.
 ///
-/// Each has `keys(values)`, what it needs of the memory, computed once for a sequence; and a call
-/// (query, keys) → scores. Shapes: values (B, S, E), query (B, N, Q), keys (B, …), scores (B, N, S).
+/// Each has `keys(values)`, what it needs of the memory, computed once for a sequence; and a call (query,
+/// keys) → scores.
+/// Shapes: values (B, S, E), query (B, N, Q), keys (B, …), scores (B, N, S).
 
 #include "unroll/autograd/variable.hpp"
 #include "unroll/layers/default_generator.hpp"
@@ -15,7 +16,9 @@ struct AttentionSizes {
   index_t hidden = 0;     ///< A, of the score functions that have one; 0: Q
 };
 
-/// What:   qᵀ s. Errors: ShapeError unless Q = E. Source: Luong, Pham, Manning 2015, "dot".
+/// What:   qᵀ s.
+/// Errors: ShapeError unless Q = E.
+/// Source: Luong, Pham, Manning 2015, "dot".
 template <class T>
 struct DotScore {
   using value_type = T;
@@ -27,7 +30,9 @@ struct DotScore {
   void visit(V&&) {}
 };
 
-/// What:   qᵀ W s. Shapes: weight (Q, E). Source: Luong, Pham, Manning 2015, "general".
+/// What:   qᵀ W s.
+/// Shapes: weight (Q, E).
+/// Source: Luong, Pham, Manning 2015, "general".
 template <class T>
 struct GeneralScore {
   using value_type = T;
@@ -42,7 +47,8 @@ struct GeneralScore {
   }
 };
 
-/// What:   vᵀ tanh(W q + U s). Shapes: weight_query (A, Q), weight_key (A, E), v (1, A).
+/// What:   vᵀ tanh(W q + U s).
+/// Shapes: weight_query (A, Q), weight_key (A, E), v (1, A).
 /// Source: Bahdanau, Cho, Bengio 2015, appendix A.1.2.
 template <class T>
 struct AdditiveScore {
@@ -60,7 +66,8 @@ struct AdditiveScore {
   }
 };
 
-/// What:   (W q)ᵀ (U s) / √A. Shapes: weight_query (A, Q), weight_key (A, E).
+/// What:   (W q)ᵀ (U s) / √A.
+/// Shapes: weight_query (A, Q), weight_key (A, E).
 /// Source: Vaswani et al. 2017, equation 1, with one head.
 template <class T>
 struct ScaledDotScore {

@@ -7,7 +7,8 @@
 namespace unroll {
 
 /// What:   in training mode each element becomes 0 with probability p, else x / (1 − p); otherwise x itself.
-/// Range:  p in 0 … 1. Errors: UsageError otherwise.
+/// Range:  p in 0 … 1.
+/// Errors: UsageError otherwise.
 /// The mask is a function of the key, whose step counts the calls in training mode: saved with a model's
 /// state, it makes a resumed run continue with the same masks. A copy counts for itself.
 template <class T = float>

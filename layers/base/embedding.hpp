@@ -16,7 +16,7 @@ struct EmbeddingOptions {
 /// Shapes: tokens (N…) → (N…, E); weight (V, E).
 /// Init:   N(0, 1), as PyTorch does.
 /// Errors: ShapeError for sizes below 1, IndexError for a padding_index outside 0 … V − 1, and as
-/// embedding().
+///         embedding().
 template <class T = float>
 class Embedding {
  public:

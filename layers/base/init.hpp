@@ -4,7 +4,7 @@
 /// For a weight of shape (O, I, …): fan_in = I · …, fan_out = O · …. Arrays that stack the weights of G gates
 /// are filled as G blocks of O / G rows where `blocks` says so.
 /// Errors: UsageError for a result of an op, an empty Variable or a number out of range; ShapeError for a
-/// shape that does not fit.
+///         shape that does not fit.
 
 #include "unroll/autograd/variable.hpp"
 #include "unroll/layers/default_generator.hpp"
@@ -23,7 +23,8 @@ Variable<T>& normal(Variable<T>& p, double mean, double deviation, Generator& rn
 template <class T>
 Variable<T>& fan_uniform(Variable<T>& p, index_t n, Generator& rng = default_generator());
 
-/// U(−a, a), a = gain √(6 / (fan_in + fan_out)). Source: Glorot and Bengio 2010.
+/// U(−a, a), a = gain √(6 / (fan_in + fan_out)).
+/// Source: Glorot and Bengio 2010.
 template <class T>
 Variable<T>& xavier_uniform(Variable<T>& p, double gain = 1, Generator& rng = default_generator());
 /// N(0, s²), s = gain √(2 / (fan_in + fan_out)).
@@ -35,7 +36,8 @@ struct KaimingOptions {
   Fan fan = Fan::in;
   double slope = 0;  ///< of the leaky_relu that follows; 0 for relu
 };
-/// U(−a, a), a = √(6 / ((1 + slope²) fan)). Source: He et al. 2015.
+/// U(−a, a), a = √(6 / ((1 + slope²) fan)).
+/// Source: He et al. 2015.
 template <class T>
 Variable<T>& kaiming_uniform(Variable<T>& p, const KaimingOptions& options = {},
                              Generator& rng = default_generator());
@@ -49,16 +51,19 @@ struct BlockOptions {
   int blocks = 1;  ///< blocks of rows, each filled by itself: 4 for weight_hh of an LSTM
 };
 /// Each block with orthonormal rows or, where it has more rows than columns, columns, times gain; uniform
-/// among all such matrices. Source: Saxe et al. 2014.
+/// among all such matrices.
+/// Source: Saxe et al. 2014.
 template <class T>
 Variable<T>& orthogonal(Variable<T>& p, const BlockOptions& options = {},
                         Generator& rng = default_generator());
-/// Each block with gain on its diagonal, else 0. Source: Le, Jaitly, Hinton 2015 (recurrent ReLU networks).
+/// Each block with gain on its diagonal, else 0.
+/// Source: Le, Jaitly, Hinton 2015 (recurrent ReLU networks).
 template <class T>
 Variable<T>& identity(Variable<T>& p, const BlockOptions& options = {});
 
 /// Sets the forget gate's block (the second of i, f, g, o) of an LSTM's bias (4H,). An LSTM adds two biases:
-/// set one of them to the wanted sum and the other to 0. Source: Jozefowicz et al. 2015.
+/// set one of them to the wanted sum and the other to 0.
+/// Source: Jozefowicz et al. 2015.
 template <class T>
 Variable<T>& forget_bias(Variable<T>& bias, double value = 1);
 

@@ -175,7 +175,8 @@ template <Module M>
 auto parameters(const M& module) {
   return detail::parameters_of(detail::members(module));
 }
-/// Those that are called `prefix` or begin with "prefix.". Errors: UsageError listing all names if none does.
+/// Those that are called `prefix` or begin with "prefix.".
+/// Errors: UsageError listing all names if none does.
 template <Module M>
 auto parameters(const M& module, std::string_view prefix) {
   return detail::pick(parameters(module), prefix);
@@ -205,7 +206,8 @@ void eval(M& module) {
 }
 
 /// Excludes parameters from gradients and updates, or includes them again; all of them, or those under a
-/// prefix. Errors: UsageError if there is none under it.
+/// prefix.
+/// Errors: UsageError if there is none under it.
 template <Module M>
 void freeze(M& module, std::string_view prefix = "") {
   detail::set_requires_grad(parameters(module, prefix), false);

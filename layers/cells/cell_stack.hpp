@@ -32,7 +32,8 @@ using CellMaker = std::function<Cell(index_t input, index_t output)>;
 
 namespace detail {
 
-/// `make`, or the maker that an empty one stands for. Lifetime: that of `rng`.
+/// `make`, or the maker that an empty one stands for.
+/// Lifetime: that of `rng`.
 /// Errors: UsageError where the cell has no such constructor.
 template <class Cell>
 CellMaker<Cell> maker_or_default(const CellMaker<Cell>& make, Generator& rng) {

@@ -14,8 +14,7 @@ namespace unroll {
 ///         `Recurrent<DeepTransition<GruCell<float>, 3>> rnn(I, H);`
 /// Shapes: as Cell; the cells after the first have inputs of H.
 /// Source: Pascanu et al. 2014, How to construct deep recurrent neural networks. There the later cells have
-/// no
-///         input; here, so that any cell can serve, it is the hidden state of the cell before.
+///         no input; here, so that any cell can serve, it is the hidden state of the cell before.
 template <class Cell, std::size_t Depth>
 struct DeepTransition {
   static_assert(Depth >= 1);

@@ -10,7 +10,9 @@ namespace unroll {
 ///         r = σ(x_r + h_r);  z = σ(x_z + h_z);
 ///         n = tanh(x_n + W_rh (r ⊙ h));  h' = (1 − z) ⊙ n + z ⊙ h.
 /// Shapes: x (B, I), h (B, H), weight_ih (3H, I), weight_hh (2H, H), weight_rh (H, H), bias_ih (3H,) or
-/// empty. Init:   U(−1/√H, 1/√H) for all of them. Source: Cho et al. 2014, with biases.
+///         empty.
+/// Init:   U(−1/√H, 1/√H) for all of them.
+/// Source: Cho et al. 2014, with biases.
 template <class T>
 struct GruResetBeforeCell {
   using value_type = T;

@@ -7,7 +7,8 @@
 
 namespace unroll {
 
-/// Hidden and cell state. Shapes: h, c (B, H).
+/// Hidden and cell state.
+/// Shapes: h, c (B, H).
 template <class T>
 struct LstmState {
   Variable<T> h, c;
@@ -18,8 +19,10 @@ struct LstmState {
   }
 };
 
-/// What:   i, f, g, o = W_ih x + b_ih + W_hh h + b_hh;  c' = σ(f) ⊙ c + σ(i) ⊙ tanh(g);  h' = σ(o) ⊙
-/// tanh(c'). Shapes: x (B, I), h and c (B, H), weight_ih (4H, I), weight_hh (4H, H), biases (4H,) or empty.
+/// What:   i, f, g, o = W_ih x + b_ih + W_hh h + b_hh;
+///         c' = σ(f) ⊙ c + σ(i) ⊙ tanh(g);
+///         h' = σ(o) ⊙ tanh(c').
+/// Shapes: x (B, I), h and c (B, H), weight_ih (4H, I), weight_hh (4H, H), biases (4H,) or empty.
 /// Source: Hochreiter and Schmidhuber 1997 with the forget gate of Gers et al. 2000, in PyTorch's order of
 ///         gates and with its two biases.
 template <class T>

@@ -11,9 +11,9 @@ namespace unroll {
 /// What:   counts the outcomes of every sigmoid and tanh in the steps that scan makes on this thread while
 ///         this lives, for any cell written with them:
 ///
-///             GateSaturation saturation;
-///             rnn(x);
-///             for (const auto& g : saturation.gates()) show(g.layer, g.name, g.low_share(), g.high_share());
+///     GateSaturation saturation;
+///     rnn(x);
+///     for (const auto& g : saturation.gates()) show(g.layer, g.name, g.low_share(), g.high_share());
 ///
 /// Saturated is a sigmoid below `margin` or above 1 − margin, a tanh below −1 + margin or above 1 − margin.
 /// Errors: UsageError for a margin that is not in 0 … ½.

@@ -10,9 +10,9 @@ namespace unroll {
 
 /// What:   ‖∂L/∂s_t‖ for every state s_t that scan computes on this thread while this lives, for any cell:
 ///
-///             GradientNorms<float> norms;
-///             const Variable<float> loss = mse(answer(rnn(x).output), target);
-///             for (const auto& s : norms.per_step(loss)) plot(s.layer, s.member, s.norms);
+///     GradientNorms<float> norms;
+///     const Variable<float> loss = mse(answer(rnn(x).output), target);
+///     for (const auto& s : norms.per_step(loss)) plot(s.layer, s.member, s.norms);
 ///
 /// Units:  the Euclidean norm over batch and units. What a state passes on within its own step counts as its
 ///         own: an LSTM's c includes the way through the h of the same step.

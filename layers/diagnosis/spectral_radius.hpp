@@ -7,7 +7,8 @@ namespace unroll {
 
 /// What:   ρ(A) = max |λ| over the eigenvalues λ of a square matrix, complex ones included; NaN where A has
 ///         elements that are not finite.
-/// Shapes: a (N, N). Errors: ShapeError.
+/// Shapes: a (N, N).
+/// Errors: ShapeError.
 /// Cost:   32 products (N, N) (N, N); right to about 1e-8.
 /// Source: Gelfand 1941: ρ(A) = lim ‖Aᵏ‖^(1/k), here with k = 2³².
 template <class T>

@@ -7,7 +7,8 @@
 namespace unroll {
 
 /// What:   1 at the steps of each sequence, 0 beyond its end, as a constant.
-/// Shapes: lengths (B,) → (T, B, 1). Errors: IndexError for a length outside 0 … T.
+/// Shapes: lengths (B,) → (T, B, 1).
+/// Errors: IndexError for a length outside 0 … T.
 template <class T>
 Variable<T> length_mask(const Indices& lengths, index_t time);
 
@@ -17,7 +18,8 @@ Variable<T> length_mask(const Indices& lengths, index_t time);
 template <class T>
 Variable<T> mean_over_time(const Variable<T>& y, const Indices& lengths = {});
 
-/// What:   the largest value of each feature over the steps of each sequence. Shapes: as above.
+/// What:   the largest value of each feature over the steps of each sequence.
+/// Shapes: as above.
 /// Errors: UsageError for an empty sequence; as above.
 template <class T>
 Variable<T> max_over_time(const Variable<T>& y, const Indices& lengths = {});

@@ -17,9 +17,9 @@ namespace unroll {
 /// Shapes: x (T, B, I), y (T, B, D·H), each member of the state (D·L, B, H) at index layer · D + direction;
 ///         D = 2 if bidirectional, else 1; with a merge other than concat y is (T, B, H).
 /// `Cell` needs `step(x, state)`, and to be trained visit(), which shows its parameters; what else it may
-/// have and what is assumed otherwise is in cell_traits.hpp. Errors: ShapeError naming what was expected;
-/// UsageError for options out of range. Source: PyTorch's nn.RNN, nn.LSTM and nn.GRU: order of states,
-/// dropout, names of the parameters
+/// have and what is assumed otherwise is in cell_traits.hpp.
+/// Errors: ShapeError naming what was expected; UsageError for options out of range.
+/// Source: PyTorch's nn.RNN, nn.LSTM and nn.GRU: order of states, dropout, names of the parameters
 ///         (weight_ih_l0, …, weight_ih_l0_reverse, …).
 template <class Cell>
 class Recurrent : public detail::RecurrentLayers<detail::cell_number<Cell>> {
@@ -51,7 +51,8 @@ class Recurrent : public detail::RecurrentLayers<detail::cell_number<Cell>> {
   Scanned<T, State> operator()(const Variable<T>& x, const State& state = {},
                                const SequenceOptions& sequences = {}) const;
 
-  /// What a sequence begins with: zeros, or what was learned. Shapes: (D·L, B, H).
+  /// What a sequence begins with: zeros, or what was learned.
+  /// Shapes: (D·L, B, H).
   State initial_state(index_t batch) const;
 
   /// The last hidden state of the top layer over each sequence's true length, directions merged as in the
@@ -61,7 +62,8 @@ class Recurrent : public detail::RecurrentLayers<detail::cell_number<Cell>> {
   index_t hidden_size() const { return cells_.empty() ? 0 : detail::hidden_size_of(cells_.front()); }
   /// What one direction puts out at each step: the hidden size but for projections and fed-back outputs.
   index_t output_size() const { return cells_.empty() ? 0 : output_of(begin(1)).shape().back(0); }
-  /// The cell of a layer and direction. Errors: IndexError.
+  /// The cell of a layer and direction.
+  /// Errors: IndexError.
   Cell& cell(int layer, int direction = 0) { return cells_[this->place(layer, direction, cells_.size())]; }
   const Cell& cell(int layer, int direction = 0) const {
     return cells_[this->place(layer, direction, cells_.size())];

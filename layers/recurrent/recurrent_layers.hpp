@@ -72,7 +72,8 @@ class RecurrentLayers {
     return options_.merge == Merge::concat ? directions() * output : output;
   }
 
-  /// The number of a cell. Errors: IndexError.
+  /// The number of a cell.
+  /// Errors: IndexError.
   std::size_t place(int layer, int direction, std::size_t cells) const;
   /// A cell's parameter as the layer calls it: weight_ih_l0, weight_ih_l0_reverse, weight_ih_l1, …
   std::string name_of(std::string_view parameter, std::size_t cell) const;

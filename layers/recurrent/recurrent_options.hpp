@@ -39,7 +39,8 @@ Variable<T> merge_directions(Merge how, const Variable<T>& forward, const Variab
 /// With resets (T, B) instead of (B, T).
 SequenceOptions time_first(SequenceOptions options);
 
-/// x with zeros beyond the sequences' ends. Shapes: x (T, B, F), lengths (B,) or empty.
+/// x with zeros beyond the sequences' ends.
+/// Shapes: x (T, B, F), lengths (B,) or empty.
 template <class T>
 Variable<T> without_padding(const Variable<T>& x, const Indices& lengths);
 

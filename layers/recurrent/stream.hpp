@@ -9,7 +9,8 @@ namespace unroll {
 ///         h = s.step(x);`. What it returns equals the output of rnn(x) at that step.
 /// Shapes: x (B, I) → (B, H).
 /// Errors: UsageError for a bidirectional stack, whose output needs the whole sequence; ShapeError for x.
-/// Cost:   after the first two steps nothing is asked of the system. Lifetime: shares the parameters of rnn.
+/// Cost:   after the first two steps nothing is asked of the system.
+/// Lifetime: shares the parameters of rnn.
 template <class Net>
 class Stream {
  public:

@@ -6,7 +6,8 @@
 
 namespace unroll::detail {
 
-/// Checks the input and the options against each other. Errors: as scan says.
+/// Checks the input and the options against each other.
+/// Errors: as scan says.
 template <class T>
 SequencePlan plan_scan(const Variable<T>& xs, const ScanOptions& options);
 
@@ -40,7 +41,8 @@ Variable<T> keep_rows(const Variable<T>& member, index_t rows, index_t before,
 template <class T>
 Variable<T> all_rows(const SequencePlan& plan, const Variable<T>& member, std::size_t number,
                      std::size_t members, const std::vector<Variable<T>>& ended);
-/// The rows of a member in the order of the loop. Errors: ShapeError where it does not have B rows.
+/// The rows of a member in the order of the loop.
+/// Errors: ShapeError where it does not have B rows.
 template <class T>
 Variable<T> sorted_rows(const SequencePlan& plan, const Variable<T>& member);
 

@@ -40,7 +40,8 @@ struct SequencePlan {
   }
 };
 
-/// `lengths` is empty, or (B,) with 0 … T. Errors: ShapeError and IndexError, naming scan.
+/// `lengths` is empty, or (B,) with 0 … T.
+/// Errors: ShapeError and IndexError, naming scan.
 SequencePlan plan_sequences(index_t time, index_t batch, bool reverse, const Indices& lengths);
 
 /// The rows (sorted, if the plan is packed) at which a new sequence begins before step k; empty: nowhere.

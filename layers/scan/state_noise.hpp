@@ -28,7 +28,8 @@ namespace detail {
 /// Errors: UsageError where a probability is not in [0, 1).
 void check_noise(const StateNoise& noise);
 
-/// 1 / (1 − dropout) or 0 for each element of h. Shapes: (rows of the first step, …).
+/// 1 / (1 − dropout) or 0 for each element of h.
+/// Shapes: (rows of the first step, …).
 template <class T>
 Variable<T> dropout_mask(const StateNoise& noise, const SequencePlan& plan, const Shape& h);
 

@@ -7,8 +7,7 @@
 namespace unroll {
 
 /// What:   y_t = step(x_t, target_{t−1}) with target_{−1} = y0. No step waits for another, so all are taken
-/// at
-///         once, and no gradient flows through time. `scan` is the same cell running on its own outputs.
+///         at once, and no gradient flows through time. `scan` is the same cell running on its own outputs.
 /// Shapes: xs (T, B, I), targets (T, B, O), y0 (B, O) → (T, B, O). The last target is not read.
 /// `cell` is as for scan: its state is the output, and its ops treat every row (t, b) alike.
 /// Errors: ShapeError where targets or y0 do not fit; UsageError for an empty Variable or T = 0.

@@ -25,8 +25,7 @@ std::vector<std::vector<Hypothesis>> search(const AnyModel<T>& model, std::vecto
 }  // namespace detail
 
 /// What:   for each row of `state` the best hypotheses, best first. Of all continuations of the hypotheses of
-/// a
-///         sequence those with the highest ln p go on, as many as there is room for in the beam; one that
+///         a sequence those with the highest ln p go on, as many as there is room for in the beam; one that
 ///         ends keeps its place. A sequence is done when its beam is full, or when none that lives can come
 ///         into the `best` any more. Equal ones: the earlier hypothesis, then the lower symbol. With beam = 1
 ///         it is greedy().

@@ -116,7 +116,8 @@ struct LuongDecoder : AttendingDecoder<Cell> {
   }
 
   /// The output of scan(*this, xs, state, options), but undefined beyond the lengths: since nothing is fed
-  /// back, all steps attend at once. Shapes: xs (T, B, I) → (T, B, H).
+  /// back, all steps attend at once.
+  /// Shapes: xs (T, B, I) → (T, B, H).
   Variable<T> outputs(const Variable<T>& xs, const State& state, const ScanOptions& options = {}) const {
     const Variable<T> h = scan(this->cell, xs, state.cell, options).output;
     const Variable<T> c = this->attention(permute(h, {1, 0, 2}), state.memory).context;

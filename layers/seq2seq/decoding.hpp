@@ -16,7 +16,8 @@
 
 namespace unroll {
 
-/// What a model says after a symbol. Shapes: log_probs (N, V), ln of the probabilities of the next symbol.
+/// What a model says after a symbol.
+/// Shapes: log_probs (N, V), ln of the probabilities of the next symbol.
 template <class T, class S>
 struct DecodingStep {
   Variable<T> log_probs;
@@ -54,7 +55,8 @@ AnyModel<state_number<S>> any_model(const Step& step, const S& like) {
   };
 }
 
-/// What a model says, as plain numbers, row by row. Errors: ShapeError; DataError where a number is NaN.
+/// What a model says, as plain numbers, row by row.
+/// Errors: ShapeError; DataError where a number is NaN.
 template <class T>
 struct Said {
   Variable<T> log_probs;

@@ -61,7 +61,8 @@ class EncoderDecoder {
 
   const EncoderDecoderOptions& options() const { return options_; }
 
-  /// The decoder's state before its first step. Shapes: source (S, B), lengths (B,).
+  /// The decoder's state before its first step.
+  /// Shapes: source (S, B), lengths (B,).
   State begin(const Indices& source, const Indices& lengths) const {
     const auto [outputs, last] = encoder_(dropout_(source_embedding_(source)), {}, {.lengths = lengths});
     const auto zeros = decoder_.stack().initial_state(outputs.shape()[1]);

@@ -6,9 +6,9 @@
 
 namespace unroll {
 
-/// With probability `rate` a symbol that the model draws takes the place of the true one as the next input.
-/// A schedule makes the rate grow: `.rate = 1 - inverse_sigmoid_decay(1000)(step)`
-/// (unroll/optim/schedule.hpp). Source: Bengio, Vinyals, Jaitly, Shazeer 2015.
+/// With probability `rate` a symbol that the model draws takes the place of the true one as the next input. A
+/// schedule makes the rate grow: `.rate = 1 - inverse_sigmoid_decay(1000)(step)` (unroll/optim/schedule.hpp).
+/// Source: Bengio, Vinyals, Jaitly, Shazeer 2015.
 struct ScheduledSampling {
   double rate = 0;     ///< 0 … 1; 0 is teacher forcing
   RandomKey key = {};  ///< of the choices: its step is to count the steps of training
