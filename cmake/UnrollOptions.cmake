@@ -24,7 +24,7 @@ else()
   target_compile_options(unroll_options INTERFACE $<$<NOT:$<CONFIG:Debug,MinSizeRel,Release>>:-O3>)
 endif()
 
-# For steps, texts and fused expressions, which are as fast so and compile sooner (docs/decisions.md, The build).
+# For steps, texts and fused expressions, which are as fast so and compile sooner (docs/measurements.md, Compile time).
 set(UNROLL_LESS_OPTIMISED $<$<AND:$<CONFIG:Release>,$<CXX_COMPILER_ID:GNU>>:-O1 -finline-functions -ftree-vectorize
                           -fvect-cost-model=dynamic>)
 
