@@ -23,9 +23,9 @@ struct Rest {
 
 /// Where the inputs' rows begin, for one row of the walk after the other.
 template <class T>
-class Rows {
+class LoopRows {
  public:
-  Rows(int inputs, Tensor<T>* const* tensors, const Loop& loop, const Lane* lanes)
+  LoopRows(int inputs, Tensor<T>* const* tensors, const Loop& loop, const Lane* lanes)
       : inputs_(inputs), tensors_(tensors), loop_(loop), lanes_(lanes) {
     for (int k = 0; k < inputs; ++k) masks[k] = lanes[k].mask;
   }
@@ -112,7 +112,7 @@ void forward_walking(const FusedCode<T>& code, const T* numbers, Tensor<T>* cons
   for (int k = 0; k < code.inputs; ++k) layouts[k] = layout_of(*inputs[k]);
   const Loop loop = plan_loop(shape, {layouts, code.inputs}, lanes);
   if (loop.cols == 0) return;  // not even the element that a row repeats need exist
-  Rows<T> rows(code.inputs, inputs, loop, lanes);
+  LoopRows<T> rows(code.inputs, inputs, loop, lanes);
   T* to[max_fused_outputs];
   std::copy_n(out, code.outputs, to);
   for_slabs(loop, [&](const index_t* index) {
@@ -139,7 +139,7 @@ void backward_walking(const FusedCode<T>& code, const T* numbers, Tensor<T>* con
   const Loop loop = plan_loop(shape, {layouts, static_cast<std::size_t>(2 * count)}, lanes);
   if (loop.cols == 0) return;
   const Lane* sink_lanes = lanes + count;
-  Rows<T> rows(count, inputs, loop, lanes);
+  LoopRows<T> rows(count, inputs, loop, lanes);
   const T* from[max_fused_outputs];
   std::copy_n(out_grad, code.outputs, from);
   // Sums over a repeated element are flushed often: one long float sum would drift.
