@@ -8,9 +8,9 @@
 namespace unroll {
 
 struct BucketOptions {
-  std::int64_t batch = 32;
-  std::uint64_t seed = 0;
-  std::int64_t pool = 32;  ///< batches that are sorted by length together; 1: no sorting
+  std::int64_t batch = 32;  ///< examples in a batch; the last may have fewer
+  std::uint64_t seed = 0;   ///< of the order
+  std::int64_t pool = 32;   ///< batches that are sorted by length together; 1: no sorting
 };
 
 /// What:   n examples in ⌈n / batch⌉ batches, new ones in each epoch, in each of which every example stands
@@ -34,9 +34,9 @@ class BucketedBatches {
 };
 
 /// Sequences of tokens side by side, all as long as the longest: token (t, b) is at t * batch + b. Made for
-///     Indices({padded.steps, padded.batch}, padded.tokens) and Indices(padded.lengths)
+/// `Indices({padded.steps, padded.batch}, padded.tokens)` and `Indices(padded.lengths)`.
 struct PaddedTokens {
-  std::int64_t steps = 0, batch = 0;
+  std::int64_t steps = 0, batch = 0;  ///< the length of the longest, and how many sequences
   std::vector<std::int64_t> tokens;   ///< (steps, batch), `padding` beyond each sequence's end
   std::vector<std::int64_t> lengths;  ///< (batch)
 };

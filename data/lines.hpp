@@ -12,8 +12,8 @@ namespace unroll {
 
 /// The lines of a text, without their ends; line i of the file is lines[i - 1].
 struct TextLines {
-  std::string name;  ///< of the file, for messages
-  std::vector<std::string> lines;
+  std::string name;                ///< of the file, for messages
+  std::vector<std::string> lines;  ///< without their ends
 
   /// Throws DataError `name:number: …`, numbers from 1.
   template <class... Args>

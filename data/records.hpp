@@ -15,7 +15,7 @@ namespace unroll {
 
 /// A text of a class. `place` is its `file:line`.
 struct LabelledText {
-  std::string label, text, place;
+  std::string label, text, place;  ///< its class, the text, and where it stands
 };
 
 /// One example a line, `label TAB text`, in the order of the file.
@@ -29,8 +29,8 @@ std::vector<LabelledText> read_labelled_folder(const std::string& folder);
 
 /// A sentence by words, each with its tag. `line` is that of its first word.
 struct TaggedSentence {
-  std::vector<std::string> words, tags;
-  std::size_t line = 0;
+  std::vector<std::string> words, tags;  ///< of the same number
+  std::size_t line = 0;                  ///< of its first word
 };
 
 /// One word a line, `form TAB tag`; a blank line ends a sentence.
@@ -38,8 +38,8 @@ std::vector<TaggedSentence> read_tagged(const std::string& path);
 
 /// Two texts that belong together.
 struct TextPair {
-  std::string source, target;
-  std::size_t line = 0;
+  std::string source, target;  ///< the two texts
+  std::size_t line = 0;        ///< where the pair stands
 };
 
 /// One pair a line, `source TAB target`.

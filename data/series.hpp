@@ -11,15 +11,15 @@ namespace unroll {
 
 /// A sequence of `steps` vectors: value f of step t is values[t * features + f]. `place` is its `file:line`.
 struct Series {
-  std::string label, place;
-  std::int64_t steps = 0;
-  std::vector<float> values;
+  std::string label, place;   ///< its class, and where it stands
+  std::int64_t steps = 0;     ///< its length
+  std::vector<float> values;  ///< steps · features numbers
 };
 
 /// Sequences whose vectors all have `features` numbers.
 struct SeriesSet {
-  std::int64_t features = 0;
-  std::vector<Series> series;
+  std::int64_t features = 0;   ///< the size of a vector
+  std::vector<Series> series;  ///< in the order of the file
 };
 
 /// Blank lines divide the text into sequences; the first line of each is its label, every other one is a

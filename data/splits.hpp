@@ -10,7 +10,7 @@ namespace unroll {
 
 /// The numbers of the examples of each part, rising.
 struct IndexSplit {
-  std::vector<std::int64_t> train, valid;
+  std::vector<std::int64_t> train, valid;  ///< numbers of examples
 };
 
 /// n examples, of which floor(n (1 − valid_fraction)) train; which ones is a function of the seed, the

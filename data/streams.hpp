@@ -11,10 +11,10 @@ namespace unroll {
 /// symbol that follows it.
 /// Shapes: both (steps, batch).
 struct Window {
-  std::int64_t steps = 0;
-  std::int64_t batch = 0;
-  std::vector<std::int64_t> inputs;
-  std::vector<std::int64_t> targets;
+  std::int64_t steps = 0;             ///< T, or fewer in the last window
+  std::int64_t batch = 0;             ///< B, the number of streams
+  std::vector<std::int64_t> inputs;   ///< (steps, batch)
+  std::vector<std::int64_t> targets;  ///< (steps, batch)
 };
 
 /// Symbols, n of them, cut into B streams of C = (n - 1) // B columns; stream b begins at symbol b * C, and
@@ -27,7 +27,9 @@ class Streams {
   ///         symbols.
   Streams(std::vector<std::int64_t> ids, std::int64_t batch, std::int64_t window, std::string_view name);
 
+  /// The number of streams, B.
   std::int64_t batch() const { return batch_; }
+  /// The length of a stream, C.
   std::int64_t columns() const { return columns_; }
   /// Number of windows, at least 1.
   std::int64_t windows() const { return 1 + (columns_ - 1) / window_; }
@@ -45,7 +47,7 @@ class Streams {
 
 /// Where a sequence of n symbols divides: [0, train) trains, [train, n) validates.
 struct Split {
-  std::int64_t train, valid;
+  std::int64_t train, valid;  ///< where each part ends
 };
 
 /// The first floor(n (1 - valid_fraction)) train, the rest validates: by position, nothing is shuffled.

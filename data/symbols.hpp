@@ -10,6 +10,7 @@
 
 namespace unroll {
 
+/// What a symbol of a text is.
 enum class Level { character, word };
 
 /// `char` or `word`, as options and files call them.
@@ -37,7 +38,7 @@ SymbolCounts count_symbols(std::string_view text, Level level);
 
 /// The numbers of a text's symbols, and what of it the vocabulary does not know.
 struct Encoded {
-  std::vector<std::int64_t> ids;
+  std::vector<std::int64_t> ids;             ///< in the order of the text
   std::int64_t characters = 0;               ///< of the symbols in `ids`
   std::int64_t unknown = 0;                  ///< symbols that are not in the vocabulary
   std::vector<std::string> unknown_symbols;  ///< the first few different ones

@@ -11,6 +11,7 @@ namespace unroll {
 /// What one character of a text is: a code point, or a byte (shown as the code point of the same number).
 enum class Encoding { utf8, bytes };
 
+/// `utf8` or `bytes`, as options and files call them.
 std::string_view name_of(Encoding encoding);
 /// Errors: DataError for any other name than `utf8` and `bytes`.
 Encoding encoding_named(std::string_view name);
@@ -18,9 +19,9 @@ Encoding encoding_named(std::string_view name);
 /// A decoded text. `characters` is always sound UTF-8, one code point per character, whatever the file was.
 /// `notes` says in words what was not plain: a mark dropped, line ends changed, bytes that are not UTF-8.
 struct Text {
-  std::string characters;
-  Encoding encoding = Encoding::utf8;
-  std::vector<std::string> notes;
+  std::string characters;              ///< sound UTF-8
+  Encoding encoding = Encoding::utf8;  ///< what the file was
+  std::vector<std::string> notes;      ///< what was not plain
 };
 
 /// The characters of raw bytes. Without a wish for the encoding: UTF-8 if all of it is, else bytes.

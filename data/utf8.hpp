@@ -12,9 +12,9 @@ namespace unroll {
 /// One code point of a text, or why there is none. `length` is its number of bytes, 1 on a fault;
 /// `fault` is empty if the code point is sound.
 struct CodePoint {
-  char32_t value;
-  std::size_t length;
-  std::string_view fault;
+  char32_t value;          ///< its number
+  std::size_t length;      ///< in bytes
+  std::string_view fault;  ///< what is wrong, if anything is
 };
 
 /// The code point that begins at byte `offset`.
@@ -23,10 +23,10 @@ CodePoint code_point_at(std::string_view text, std::size_t offset);
 
 /// The first byte at which a text stops being UTF-8; lines count from 1.
 struct Utf8Fault {
-  std::size_t offset;
-  std::size_t line;
-  unsigned char byte;
-  std::string_view reason;
+  std::size_t offset;       ///< of the byte, from 0
+  std::size_t line;         ///< from 1
+  unsigned char byte;       ///< the byte itself
+  std::string_view reason;  ///< in words
 };
 
 /// The first fault of a text, nothing if all of it is UTF-8.

@@ -14,16 +14,21 @@ namespace unroll {
 
 /// Lets a map of strings be asked with a string_view without a copy.
 struct StringHash {
+  /// Tells the map that it may be asked with what is not a std::string.
   using is_transparent = void;
+  /// The hash of a text.
   std::size_t operator()(std::string_view text) const { return std::hash<std::string_view>{}(text); }
 };
+/// A map of strings that can be asked with a string_view.
 template <class Value>
 using StringMap = std::unordered_map<std::string, Value, StringHash, std::equal_to<>>;
 
 /// How often each symbol occurs.
 class SymbolCounts {
  public:
+  /// Counts a symbol once more.
   void add(std::string_view symbol);
+  /// How often each symbol was added.
   const StringMap<std::int64_t>& counts() const { return counts_; }
 
  private:
@@ -32,7 +37,7 @@ class SymbolCounts {
 
 /// Symbols that stand for no text; an empty name means that the vocabulary has no such symbol.
 struct SpecialSymbols {
-  std::string padding = {}, unknown = {}, start = {}, end = {};
+  std::string padding = {}, unknown = {}, start = {}, end = {};  ///< their names
 };
 
 /// Symbols (characters or words, UTF-8) numbered from 0: first the special ones that are named, in
@@ -46,6 +51,7 @@ class Vocabulary {
   /// Errors: UsageError if a symbol is cut off although no unknown symbol is named, or min_count < 1.
   explicit Vocabulary(const SymbolCounts& symbols, SpecialSymbols special = {}, std::int64_t min_count = 1);
 
+  /// The number of symbols, special ones too.
   std::int64_t size() const { return static_cast<std::int64_t>(symbols_.size()); }
   /// The number of a text's symbol, never that of a special one; nothing if it is not in the vocabulary.
   std::optional<std::int64_t> find(std::string_view symbol) const;
@@ -55,11 +61,16 @@ class Vocabulary {
   /// Errors: IndexError if `id` is not in [0, size()).
   const std::string& symbol(std::int64_t id) const;
 
+  /// The number of the padding symbol, if there is one.
   std::optional<std::int64_t> padding() const { return special_id(special_.padding); }
+  /// The number of the unknown symbol, if there is one.
   std::optional<std::int64_t> unknown() const { return special_id(special_.unknown); }
+  /// The number of the start symbol, if there is one.
   std::optional<std::int64_t> start() const { return special_id(special_.start); }
+  /// The number of the end symbol, if there is one.
   std::optional<std::int64_t> end() const { return special_id(special_.end); }
 
+  /// For a checkpoint; from_json reads it.
   nlohmann::ordered_json to_json() const;
   /// Errors: DataError beginning with `name` if the value is not what to_json wrote.
   static Vocabulary from_json(const nlohmann::ordered_json& json, std::string_view name);

@@ -33,6 +33,7 @@ std::vector<std::byte> read_file(const std::filesystem::path& path, std::uint64_
 /// Errors: every member throws DataError `file: what failed: the system's reason`.
 class InputFile {
  public:
+  /// Opens a file.
   explicit InputFile(const std::filesystem::path& path);
   ~InputFile();
   InputFile(const InputFile&) = delete;

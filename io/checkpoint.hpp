@@ -15,9 +15,9 @@ namespace unroll::io {
 /// The state of a program. Tensors may carry metadata of their own; keys that begin with "unroll." are
 /// the checkpoint's.
 struct Checkpoint {
-  std::string kind;  ///< which program wrote it, such as "char_lm"
-  std::string json;  ///< the program's own state; any UTF-8 text, not interpreted here
-  TensorFile tensors;
+  std::string kind;    ///< which program wrote it, such as "char_lm"
+  std::string json;    ///< the program's own state; any UTF-8 text, not interpreted here
+  TensorFile tensors;  ///< parameters, optimiser states and the like
 };
 
 /// Writes a checkpoint durably, whole or not at all; see write_file_atomically.
@@ -29,8 +29,9 @@ void save_checkpoint(const std::filesystem::path& path, Checkpoint checkpoint);
 ///         format, a wrong checksum, or written by another program than `kind`.
 Checkpoint load_checkpoint(const std::filesystem::path& path, std::string_view kind);
 
-/// The same to and from bytes; `source` stands for the file in messages.
+/// The same to bytes.
 std::vector<std::byte> serialise_checkpoint(Checkpoint checkpoint);
+/// The same from bytes; `source` stands for the file in messages.
 Checkpoint parse_checkpoint(std::span<const std::byte> bytes, std::string_view kind,
                             const std::string& source = "checkpoint in memory");
 

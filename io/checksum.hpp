@@ -12,6 +12,7 @@ namespace unroll::io {
 /// Source: https://github.com/Cyan4973/xxHash/blob/dev/doc/xxhash_spec.md
 class Checksum {
  public:
+  /// Takes more bytes.
   void update(std::span<const std::byte> bytes);
   /// The checksum of the bytes so far; more may follow.
   std::uint64_t value() const;

@@ -34,6 +34,7 @@ struct SafetensorsImage {
   std::string head;                              ///< length and header
   std::vector<std::span<const std::byte>> data;  ///< views of the tensors, in the file's order
 
+  /// The head and the data, in the order in which they are written.
   std::vector<std::span<const std::byte>> pieces() const;
 };
 

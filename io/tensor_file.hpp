@@ -16,9 +16,9 @@ namespace unroll::io {
 
 /// One array: row-major, little-endian bytes, exactly as many as its type and shape need.
 struct StoredTensor {
-  Dtype dtype = Dtype::f32;
-  std::vector<std::int64_t> shape;
-  std::vector<std::byte> bytes;
+  Dtype dtype = Dtype::f32;         ///< the type of an element
+  std::vector<std::int64_t> shape;  ///< the extents
+  std::vector<std::byte> bytes;     ///< of all elements
 
   bool operator==(const StoredTensor&) const = default;
 };
@@ -27,7 +27,9 @@ struct StoredTensor {
 /// Lifetime: a value; distinct objects may be used by distinct threads.
 class TensorFile {
  public:
+  /// Arrays by name.
   using Tensors = std::map<std::string, StoredTensor, std::less<>>;
+  /// Texts by key.
   using Metadata = std::map<std::string, std::string, std::less<>>;
 
   TensorFile() = default;
@@ -61,15 +63,22 @@ class TensorFile {
   template <Storable T>
   std::vector<T> get(std::string_view name) const;
 
+  /// All names, in order.
   std::vector<std::string> names() const;
+  /// The number of arrays.
   std::size_t size() const { return tensors_.size(); }
+  /// Whether there is an array of that name.
   bool contains(std::string_view name) const { return tensors_.contains(name); }
   /// Iterates over pairs of name and StoredTensor.
   Tensors::const_iterator begin() const { return tensors_.begin(); }
+  /// Behind the last pair.
   Tensors::const_iterator end() const { return tensors_.end(); }
 
+  /// The metadata, to be changed.
   Metadata& metadata() { return metadata_; }
+  /// The metadata.
   const Metadata& metadata() const { return metadata_; }
+  /// The name of the file in messages.
   const std::string& source() const { return source_; }
 
  private:

@@ -6,16 +6,17 @@
 namespace unroll {
 
 struct AdadeltaOptions {
-  double lr = 1;
-  double rho = 0.9;
-  double epsilon = 1e-6;
-  double weight_decay = 0;
+  double lr = 1;            ///< the learning rate, a factor on Δ
+  double rho = 0.9;         ///< ρ, how slowly the means of squares forget
+  double epsilon = 1e-6;    ///< ε, added to the means of squares
+  double weight_decay = 0;  ///< wd
 
   static constexpr const char* rule = "adadelta";
   /// Errors: UsageError naming the option that is out of range.
   void check_options() const;
 };
 
+/// Adadelta: steps scaled by the ratio of past updates and gradients.
 /// What:   g += wd θ;  v = ρ v + (1 − ρ) g²;  Δ = √(u + ε) / √(v + ε) · g;  u = ρ u + (1 − ρ) Δ²;  θ −= lr Δ.
 /// Source: Zeiler 2012.
 /// State:  step, square_avg, acc_delta.

@@ -6,16 +6,17 @@
 namespace unroll {
 
 struct AdagradOptions {
-  double lr = 1e-2;
-  double lr_decay = 0;
-  double epsilon = 1e-10;
-  double weight_decay = 0;
+  double lr = 1e-2;         ///< the learning rate
+  double lr_decay = 0;      ///< how fast the rate falls with the steps
+  double epsilon = 1e-10;   ///< ε, added to the divisor
+  double weight_decay = 0;  ///< wd
 
   static constexpr const char* rule = "adagrad";
   /// Errors: UsageError naming the option that is out of range.
   void check_options() const;
 };
 
+/// Adagrad: the rate falls with the sum of squared gradients.
 /// What:   g += wd θ;  S += g²;  θ −= lr / (1 + (t − 1) lr_decay) · g / (√S + ε).
 /// Source: Duchi, Hazan, Singer 2011.
 /// State:  step, sum.

@@ -6,17 +6,18 @@
 namespace unroll {
 
 struct AdamOptions {
-  double lr = 1e-3;
-  double beta1 = 0.9, beta2 = 0.999;
-  double epsilon = 1e-8;
-  double weight_decay = 0;
-  bool amsgrad = false;  ///< divides by the largest v so far
+  double lr = 1e-3;                   ///< the learning rate
+  double beta1 = 0.9, beta2 = 0.999;  ///< β₁ and β₂, how slowly the means forget
+  double epsilon = 1e-8;              ///< ε, added to the divisor
+  double weight_decay = 0;            ///< wd
+  bool amsgrad = false;               ///< divides by the largest v so far
 
   static constexpr const char* rule = "adam";
   /// Errors: UsageError naming the option that is out of range.
   void check_options() const;
 };
 
+/// Adam: means of the gradient and of its square.
 /// What:   g += wd θ;  m = β₁ m + (1 − β₁) g;  v = β₂ v + (1 − β₂) g²;
 ///         θ −= lr / (1 − β₁ᵗ) · m / (√v / √(1 − β₂ᵗ) + ε), with AMSGrad √ of the largest v so far.
 /// Source: Kingma and Ba 2015; Reddi et al. 2018.

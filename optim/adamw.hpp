@@ -6,17 +6,18 @@
 namespace unroll {
 
 struct AdamWOptions {
-  double lr = 1e-3;
-  double beta1 = 0.9, beta2 = 0.999;
-  double epsilon = 1e-8;
-  double weight_decay = 1e-2;
-  bool amsgrad = false;  ///< divides by the largest v so far
+  double lr = 1e-3;                   ///< the learning rate
+  double beta1 = 0.9, beta2 = 0.999;  ///< β₁ and β₂, how slowly the means forget
+  double epsilon = 1e-8;              ///< ε, added to the divisor
+  double weight_decay = 1e-2;         ///< wd
+  bool amsgrad = false;               ///< divides by the largest v so far
 
   static constexpr const char* rule = "adamw";
   /// Errors: UsageError naming the option that is out of range.
   void check_options() const;
 };
 
+/// Adam with decoupled weight decay.
 /// What:   θ *= 1 − lr wd, then Adam's update with the gradient as it is.
 /// Source: Loshchilov and Hutter 2019.
 /// State:  as Adam's.

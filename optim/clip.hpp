@@ -17,6 +17,7 @@ struct ClipOptions {
 template <class T>
 double clip_grad_norm(const std::vector<Variable<T>>& parameters, double max_norm,
                       const ClipOptions& options = {});
+/// The same for parameters(model) and the like.
 template <ParameterList R>
 double clip_grad_norm(const R& parameters, double max_norm, const ClipOptions& options = {}) {
   return clip_grad_norm(variables(parameters), max_norm, options);
@@ -26,6 +27,7 @@ double clip_grad_norm(const R& parameters, double max_norm, const ClipOptions& o
 /// Errors: UsageError for a limit that is negative or NaN, or a parameter that is no leaf.
 template <class T>
 void clip_grad_value(const std::vector<Variable<T>>& parameters, double limit);
+/// The same for parameters(model) and the like.
 template <ParameterList R>
 void clip_grad_value(const R& parameters, double limit) {
   clip_grad_value(variables(parameters), limit);

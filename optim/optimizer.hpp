@@ -16,9 +16,9 @@ namespace unroll {
 /// parameter. A parameter that never had a gradient has no entry.
 template <class T>
 struct OptimizerState {
-  std::map<std::string, Variable<T>> arrays;
-  std::map<std::size_t, std::uint64_t> steps;
-  std::vector<double> learning_rates;  ///< one for each group
+  std::map<std::string, Variable<T>> arrays;   ///< by number and name
+  std::map<std::size_t, std::uint64_t> steps;  ///< updates of each parameter
+  std::vector<double> learning_rates;          ///< one for each group
 };
 
 /// An update rule with its parameters. Rules derive from it; each has options of its own for every group.
@@ -30,8 +30,9 @@ class Optimizer {
  public:
   using value_type = T;
   Optimizer() = default;
+  /// The moved one has no parameters.
   Optimizer(Optimizer&&) = default;
-  Optimizer& operator=(Optimizer&&) = default;
+  Optimizer& operator=(Optimizer&&) = default;  ///< The same
   virtual ~Optimizer() = default;
 
   /// Updates every parameter that has a gradient and is not frozen.
@@ -39,11 +40,14 @@ class Optimizer {
   /// Forgets the gradients of all parameters.
   void zero_grad();
 
+  /// The parameters of all groups, in the order in which they were given.
   const std::vector<Variable<T>>& parameters() const { return parameters_; }
+  /// The number of groups.
   std::size_t groups() const { return learning_rates_.size(); }
   /// Errors: IndexError for a group that does not exist; UsageError for a rate that is negative or not
   ///         finite.
   double lr(std::size_t group = 0) const;
+  /// Sets the learning rate of a group.
   void set_lr(double lr, std::size_t group);
   void set_lr(double lr);  ///< of all groups
 
@@ -55,24 +59,28 @@ class Optimizer {
   void load_state(const OptimizerState<T>& state);
 
  protected:
-  static constexpr std::size_t max_arrays = 3;
+  static constexpr std::size_t max_arrays = 3;             ///< That a rule keeps for a parameter
   using ArrayNames = std::array<const char*, max_arrays>;  ///< null where an array is not used
   /// One parameter during step(): n weights, their gradients, the rule's arrays, and updates made so far
   /// with this one counted.
   struct Update {
-    std::size_t group;
-    double lr;
-    index_t n;
-    T* weight;
-    const T* grad;
-    std::array<T*, max_arrays> array;
-    std::uint64_t step;
+    std::size_t group;                 ///< the parameter's group
+    double lr;                         ///< of the group, now
+    index_t n;                         ///< the number of weights
+    T* weight;                         ///< to be changed
+    const T* grad;                     ///< of the weights
+    std::array<T*, max_arrays> array;  ///< each of n, zeros at first
+    std::uint64_t step;                ///< from 1
   };
 
+  /// Updates one parameter.
   virtual void update(const Update& u) = 0;
+  /// The name of the rule, in files and messages.
   virtual const char* rule() const = 0;
+  /// The names of the arrays that the rule keeps for a parameter.
   virtual ArrayNames array_names(std::size_t group) const = 0;
 
+  /// Adds a group, once its parameters are found to be such.
   void add_parameters(const char* rule, std::vector<Variable<T>> parameters, double lr);
 
  private:
@@ -99,6 +107,7 @@ class OptimizerRule : public Optimizer<T> {
   explicit OptimizerRule(std::vector<Variable<T>> parameters, const Options& options = {}) {
     add_group(std::move(parameters), options);
   }
+  /// For parameters(model) and the like.
   template <ParameterList R>
   explicit OptimizerRule(const R& parameters, const Options& options = {})
       : OptimizerRule(variables(parameters), options) {}
@@ -111,6 +120,7 @@ class OptimizerRule : public Optimizer<T> {
     this->add_parameters(Options::rule, std::move(parameters), options.lr);
     options_.push_back(options);
   }
+  /// The same for parameters(model) and the like.
   template <ParameterList R>
   void add_group(const R& parameters, const Options& options = {}) {
     add_group(variables(parameters), options);

@@ -6,18 +6,19 @@
 namespace unroll {
 
 struct RmsPropOptions {
-  double lr = 1e-2;
-  double alpha = 0.99;
-  double epsilon = 1e-8;
-  double weight_decay = 0;
-  double momentum = 0;
-  bool centered = false;  ///< divides by the standard deviation instead
+  double lr = 1e-2;         ///< the learning rate
+  double alpha = 0.99;      ///< α, how slowly the mean of squares forgets
+  double epsilon = 1e-8;    ///< ε, added to the divisor
+  double weight_decay = 0;  ///< wd
+  double momentum = 0;      ///< μ
+  bool centered = false;    ///< divides by the standard deviation instead
 
   static constexpr const char* rule = "rmsprop";
   /// Errors: UsageError naming the option that is out of range.
   void check_options() const;
 };
 
+/// RMSprop: gradients divided by the root of their mean square.
 /// What:   g += wd θ;  v = α v + (1 − α) g²;  d = √v + ε, or centered a = α a + (1 − α) g, d = √(v − a²) + ε;
 ///         θ −= lr g / d, or with momentum b = μ b + g / d, θ −= lr b.
 /// Source: Tieleman and Hinton 2012; Graves 2013 (centered).

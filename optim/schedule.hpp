@@ -11,12 +11,15 @@ namespace unroll {
 /// no state: a resumed run only needs its step. Products are schedules: `linear_warmup(100) * cosine(5000)`.
 class Schedule {
  public:
+  /// A schedule of your own: the factor after so many steps.
   explicit Schedule(std::function<double(std::uint64_t)> factor) : factor_(std::move(factor)) {}
+  /// The factor after `step` steps.
   double operator()(std::uint64_t step) const { return factor_(step); }
 
  private:
   std::function<double(std::uint64_t)> factor_;
 };
+/// The product of the two factors.
 Schedule operator*(Schedule a, Schedule b);
 /// `first` for `steps` steps, then `second`, counted from there.
 Schedule sequence(Schedule first, std::uint64_t steps, Schedule second);
@@ -53,12 +56,14 @@ template <class T>
 class Scheduler {
  public:
   struct State {
-    std::uint64_t step = 0;
+    std::uint64_t step = 0;    ///< steps done
     std::vector<double> base;  ///< learning rates of the groups at factor 1
   };
   /// Sets the rates of step 0.
   Scheduler(Optimizer<T>& optimizer, Schedule schedule);
+  /// Sets the rates of the next step.
   void step();
+  /// What a checkpoint has to keep.
   const State& state() const { return state_; }
   /// Errors: UsageError for another number of groups.
   void load_state(const State& state);
@@ -85,8 +90,8 @@ template <class T>
 class ReduceOnPlateau {
  public:
   struct State {
-    double best;
-    std::uint64_t stalled = 0, cooldown = 0;
+    double best;                              ///< lowest loss so far
+    std::uint64_t stalled = 0, cooldown = 0;  ///< observations
   };
   /// Errors: UsageError for a factor or threshold outside [0, 1), or a minimum negative or not finite.
   explicit ReduceOnPlateau(Optimizer<T>& optimizer, const PlateauOptions& options = {});

@@ -6,17 +6,18 @@
 namespace unroll {
 
 struct SgdOptions {
-  double lr = 1e-3;
-  double momentum = 0;
-  double dampening = 0;
-  double weight_decay = 0;
-  bool nesterov = false;  ///< needs momentum and no dampening
+  double lr = 1e-3;         ///< the learning rate
+  double momentum = 0;      ///< μ
+  double dampening = 0;     ///< of what is added to the momentum
+  double weight_decay = 0;  ///< wd
+  bool nesterov = false;    ///< needs momentum and no dampening
 
   static constexpr const char* rule = "sgd";
   /// Errors: UsageError naming the option that is out of range.
   void check_options() const;
 };
 
+/// Gradient descent, with momentum where asked for.
 /// What:   g += wd θ;  b = g at first, then b = μ b + (1 − dampening) g;  d = g + μ b with Nesterov, else b;
 ///         θ −= lr d.
 /// Source: PyTorch's SGD; Sutskever et al. 2013.

@@ -18,20 +18,25 @@ namespace unroll {
 /// Source: Papineni et al. 2002; the conventions of multi-bleu.perl, to which the result is equal.
 class Bleu {
  public:
+  /// Its words.
   using Sentence = std::vector<std::string>;
 
   /// Counts a translation with its references.
   /// Errors: UsageError if there is none.
   void add(const Sentence& translation, std::span<const Sentence> references);
+  /// Counts a translation with its only reference.
   void add(const Sentence& translation, const Sentence& reference) { add(translation, {&reference, 1}); }
 
+  /// BLEU, as above.
   double score() const;
   /// pₙ, n = 1 … 4; 0 where there are no n-grams.
   /// Errors: IndexError for another n.
   double precision(int n) const;
+  /// BP.
   double brevity_penalty() const;
   /// Words of all translations, and of the references that they are compared with.
   std::int64_t length() const { return length_; }
+  /// Of the references that they are compared with.
   std::int64_t reference_length() const { return reference_length_; }
 
  private:

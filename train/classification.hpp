@@ -23,12 +23,15 @@ class ConfusionMatrix {
   /// Errors: IndexError if a class is out of range.
   void add(std::int64_t actual, std::int64_t predicted);
 
+  /// The number of classes.
   std::int64_t classes() const { return classes_; }
   /// Errors of this and the following: IndexError if a class is out of range.
   std::int64_t count(std::int64_t actual, std::int64_t predicted) const;
   std::int64_t occurrences(std::int64_t c) const;  ///< examples that are of class c
   std::int64_t predictions(std::int64_t c) const;  ///< examples that were taken for c
+  /// All examples.
   std::int64_t total() const;
+  /// Those taken for what they are.
   std::int64_t correct() const;
 
   /// correct / total.
@@ -42,7 +45,9 @@ class ConfusionMatrix {
 
   /// Means over the classes that occur.
   std::optional<double> macro_precision() const;
+  /// The mean recall.
   std::optional<double> macro_recall() const;
+  /// The mean F1.
   std::optional<double> macro_f1() const;
 
  private:

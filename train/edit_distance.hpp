@@ -32,8 +32,9 @@ std::int64_t edit_distance(const A& a, const B& b) {
 
 /// What:   the share of sequences that are equal to what was wanted, element by element.
 struct ExactMatch {
-  std::int64_t equal = 0, total = 0;
+  std::int64_t equal = 0, total = 0;  ///< sequences
 
+  /// Counts one that was given and what was wanted.
   void add(const std::ranges::random_access_range auto& given,
            const std::ranges::random_access_range auto& wanted) {
     equal += std::ranges::equal(given, wanted);

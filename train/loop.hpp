@@ -16,21 +16,23 @@ namespace unroll {
 
 /// How long to train and how often to do what. Counts are in steps, one step being one update.
 struct LoopPlan {
-  std::int64_t steps_per_epoch = 1;
-  std::int64_t epochs = 1;
-  std::int64_t evaluate_every = 0;  ///< 0: at the end of every epoch; the end of the run always counts
-  std::int64_t log_every = 50;
-  double save_seconds = 300;  ///< a checkpoint at least this often
-  double time_limit = 0;      ///< seconds after which to evaluate, save and end; 0: none
-  std::string unit = "char";  ///< what a step is counted in
-  std::string best_by = "";   ///< the figure that decides which model is best, the larger; empty: the loss
-  bool keep_last = false;  ///< the latest model counts as the best: validation measures and does not choose
+  std::int64_t steps_per_epoch = 1;  ///< updates in an epoch
+  std::int64_t epochs = 1;           ///< passes over the data
+  std::int64_t evaluate_every = 0;   ///< 0: at the end of every epoch; the end of the run always counts
+  std::int64_t log_every = 50;       ///< a line in the log
+  double save_seconds = 300;         ///< a checkpoint at least this often
+  double time_limit = 0;             ///< seconds after which to evaluate, save and end; 0: none
+  std::string unit = "char";         ///< what a step is counted in
+  std::string best_by = "";  ///< the figure that decides which model is best, the larger; empty: the loss
+  bool keep_last = false;    ///< the latest model counts as the best: validation measures and does not choose
 };
 
 /// A mean of losses weighted by the number of symbols each stands for.
 struct WeightedMean {
-  double sum = 0, weight = 0;
+  double sum = 0, weight = 0;  ///< of the losses so far
+  /// Takes a loss and the number of symbols.
   void add(double value, double its_weight) { sum += value * its_weight, weight += its_weight; }
+  /// The mean; 0 of nothing.
   double value() const { return weight > 0 ? sum / weight : 0; }
 };
 
@@ -39,19 +41,21 @@ struct LoopState {
   std::int64_t step = 0;       ///< updates done
   double seconds = 0;          ///< spent in updates
   std::optional<double> best;  ///< lowest validation loss so far, or largest figure of LoopPlan::best_by
-  std::int64_t best_step = 0;
-  std::int64_t stalled = 0;  ///< evaluations since the best one
-  WeightedMean since_log, since_evaluation;
+  std::int64_t best_step = 0;  ///< when the best was met
+  std::int64_t stalled = 0;    ///< evaluations since the best one
+  WeightedMean since_log, since_evaluation;  ///< training losses
 
+  /// For a checkpoint; from_json reads it.
   nlohmann::ordered_json to_json() const;
   /// Errors: DataError beginning with `name` if the value is not what to_json wrote.
   static LoopState from_json(const nlohmann::ordered_json& json, std::string_view name);
 };
 
+/// What an update has measured.
 struct StepResult {
-  double loss;  ///< mean per symbol
-  double gradient_norm;
-  std::int64_t symbols;
+  double loss;           ///< mean per symbol
+  double gradient_norm;  ///< before clipping
+  std::int64_t symbols;  ///< that the loss is a mean of
 };
 
 /// What validation has measured.
@@ -75,6 +79,7 @@ class TrainingTask {
   virtual void save(const LoopState& state, bool best) = 0;
 };
 
+/// Why training ended.
 enum class LoopEnd { complete, stopped, out_of_time };
 
 /// Runs a task to the end of its plan. At each evaluation it prints losses, figures, and `new best` or
@@ -88,6 +93,7 @@ class TrainingLoop {
   /// Trains until the plan is done, its time is up, or `stop()`, asked after every step, is true.
   /// What the task throws passes through; the last checkpoint then stands as it was.
   LoopEnd run(const std::function<bool()>& stop);
+  /// Where the run stands.
   const LoopState& state() const { return state_; }
 
  private:

@@ -11,12 +11,12 @@ namespace unroll {
 
 /// Where a run stands. Epochs count from 1; `epoch_part` is the part of the epoch done, in [0, 1].
 struct ProgressState {
-  std::int64_t epoch = 1, epochs = 1;
-  double epoch_part = 0;
-  double loss = 0, gradient_norm = 0;
-  double per_second = 0;
-  double seconds_left = 0;
-  std::string_view unit = "char";
+  std::int64_t epoch = 1, epochs = 1;  ///< the present one, and how many
+  double epoch_part = 0;               ///< done
+  double loss = 0, gradient_norm = 0;  ///< of training, lately
+  double per_second = 0;               ///< units
+  double seconds_left = 0;             ///< estimated
+  std::string_view unit = "char";      ///< what is counted
 };
 
 /// `epoch 3/10  42.0 %  loss 1.7340  grad norm 0.52  152,000 chars/s  1:23 left`.
@@ -35,6 +35,7 @@ class RateMeter {
  public:
   /// `amount` was done in `seconds`.
   void add(double amount, double seconds);
+  /// The rate; 0 before anything was added.
   double per_second() const { return seconds_ > 0 ? amount_ / seconds_ : 0; }
 
  private:
@@ -47,12 +48,15 @@ class RateMeter {
 /// Lifetime: the stream must outlive it; the destructor takes an unfinished line away.
 class Progress {
  public:
+  /// What the destination is, where it cannot be asked.
   struct Options {
-    std::optional<bool> live;    ///< overrides what the stream is
-    std::optional<int> columns;  ///< overrides the terminal's width
-    double live_interval = 0.1, plain_interval = 10;
+    std::optional<bool> live;                         ///< overrides what the stream is
+    std::optional<int> columns;                       ///< overrides the terminal's width
+    double live_interval = 0.1, plain_interval = 10;  ///< seconds between lines
   };
+  /// Shows it on `out`.
   explicit Progress(std::FILE* out) : Progress(out, Options{}) {}
+  /// The same with options.
   Progress(std::FILE* out, const Options& options);
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
@@ -62,6 +66,7 @@ class Progress {
   void update(const ProgressState& state, double now);
   /// Prints a line of its own; the live line comes back with the next update.
   void print(std::string_view line);
+  /// Whether one line is rewritten.
   bool live() const { return live_; }
 
  private:

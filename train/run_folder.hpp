@@ -13,7 +13,9 @@ class FolderLock {
   /// Errors: DataError if another FolderLock has the folder, in this process or another, or it cannot be
   ///         opened.
   explicit FolderLock(const std::string& folder);
+  /// The folder changes its keeper.
   FolderLock(FolderLock&& other) noexcept : descriptor_(std::exchange(other.descriptor_, -1)) {}
+  /// The same.
   FolderLock& operator=(FolderLock&& other) noexcept {
     std::swap(descriptor_, other.descriptor_);
     return *this;
@@ -27,12 +29,18 @@ class FolderLock {
 /// A folder with the last checkpoint, the best one by validation loss, and the log of metrics.
 class RunFolder {
  public:
+  /// The folder `path`, which need not exist yet.
   explicit RunFolder(std::filesystem::path path) : path_(std::move(path)) {}
 
+  /// The file of the best checkpoint.
   std::string best() const { return (path_ / "best.safetensors").string(); }
+  /// The file of the last checkpoint.
   std::string last() const { return (path_ / "last.safetensors").string(); }
+  /// The file of the metrics.
   std::string log() const { return (path_ / "metrics.jsonl").string(); }
+  /// Whether there is a checkpoint.
   bool holds_run() const { return exists(best()) || exists(last()); }
+  /// Whether there is such a folder.
   bool exists() const { return exists(path_.string()); }
 
   /// Makes the folder if it is not there.

@@ -45,6 +45,7 @@ StateMismatch load_weights(M& module, const io::TensorFile& file, const WeightOp
   return load_state(module, file,
                     {.prefix = options.prefix, .parameters_only = true, .strict = options.strict});
 }
+/// The same from the file of that name.
 template <Module M>
 StateMismatch load_weights(M& module, const std::filesystem::path& path, const WeightOptions& options = {}) {
   return load_weights(module, io::read_safetensors(path), options);
@@ -56,8 +57,8 @@ StateMismatch load_weights(M& module, const std::filesystem::path& path, const W
 ///     Lstm lstm(s.input, s.hidden, s.options);
 ///     load_weights(lstm, file, {.prefix = "encoder.rnn"});
 struct RecurrentSizes {
-  index_t gates = 0;  ///< blocks of rows: 1 for Elman, 3 for Gru, 4 for Lstm and LstmProjection
-  index_t input = 0, hidden = 0;
+  index_t gates = 0;              ///< blocks of rows: 1 for Elman, 3 for Gru, 4 for Lstm and LstmProjection
+  index_t input = 0, hidden = 0;  ///< I and H
   index_t projection = 0;         ///< 0: none
   RecurrentOptions options = {};  ///< layers, bias and bidirectional; a file does not tell the others
 };

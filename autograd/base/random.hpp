@@ -15,7 +15,7 @@ namespace unroll {
 /// depend neither on threads nor on how an array is cut into pieces: a piece that begins at element k of the
 /// whole is given first = k.
 struct RandomKey {
-  std::uint64_t seed = 0;
+  std::uint64_t seed = 0;   ///< what tells one experiment from another
   std::uint64_t step = 0;   ///< of training
   std::uint32_t layer = 0;  ///< or any other number of the place of use; ~0 belongs to Generator
   index_t first = 0;        ///< up to 2³⁴ elements
@@ -34,10 +34,11 @@ void random_words(const RandomKey& key, std::span<std::uint32_t> to);
 class Generator {
  public:
   struct State {
-    std::uint64_t seed = 0;
+    std::uint64_t seed = 0;      ///< which stream
     std::uint64_t position = 0;  ///< words drawn
     bool operator==(const State&) const = default;
   };
+  /// Begins at position 0.
   explicit Generator(std::uint64_t seed) : state_{seed, 0} {}
 
   /// Uniform in [0, 1), with 53 random bits.
@@ -52,20 +53,26 @@ class Generator {
 
   /// The next 32 bits; with min() and max() it serves the standard library's algorithms.
   std::uint32_t operator()();
+  /// For the standard library's algorithms.
   using result_type = std::uint32_t;
+  /// The smallest of the 32 bits' values.
   static constexpr result_type min() { return 0; }
+  /// The largest.
   static constexpr result_type max() { return std::numeric_limits<result_type>::max(); }
 
+  /// Fills an array from U[low, high).
   template <class T>
   void fill_uniform(std::span<T> to, double low, double high) {
     for (T& x : to) x = static_cast<T>(uniform(low, high));
   }
+  /// Fills an array from N(mean, deviation²).
   template <class T>
   void fill_normal(std::span<T> to, double mean, double deviation) {
     for (T& x : to) x = static_cast<T>(normal(mean, deviation));
   }
 
   State state() const { return state_; }
+  /// Goes on from a saved state.
   void set_state(const State& state);
 
  private:

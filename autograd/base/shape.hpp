@@ -11,30 +11,36 @@
 
 namespace unroll {
 
+/// Extents, indices and counts.
 using index_t = std::ptrdiff_t;
 
 /// The extents of a row-major array, rank 0 (a scalar) to 5.
 /// Errors: a negative extent, a rank above 5 or a size that overflows throws ShapeError.
 class Shape {
  public:
-  static constexpr int max_rank = 5;
+  static constexpr int max_rank = 5;  ///< the largest rank
 
   Shape() = default;
+  /// `Shape{3, 4}`.
   Shape(std::initializer_list<index_t> extents) { assign(extents.begin(), extents.end()); }
+  /// The extents of a range.
   template <class Iterator>
   Shape(Iterator first, Iterator last) {
     assign(first, last);
   }
 
+  /// The number of axes.
   int rank() const { return rank_; }
   /// Number of elements; 1 for a scalar.
   index_t size() const { return size_; }
+  /// The extent of an axis, counted from the front; unchecked.
   index_t operator[](int axis) const { return extents_[axis]; }
   /// Extent of axis counted from the end: `back(0)` is the last; 1 where the rank is smaller.
   index_t back(int k) const { return k < rank_ ? extents_[rank_ - 1 - k] : 1; }
   const index_t* begin() const { return extents_.data(); }
   const index_t* end() const { return extents_.data() + rank_; }
 
+  /// Whether ranks and extents are equal.
   bool operator==(const Shape& other) const {
     if (rank_ != other.rank_) return false;
     for (int k = 0; k < rank_; ++k)
@@ -46,7 +52,9 @@ class Shape {
   index_t product(int first, int last) const;
   /// The same shape with one extent replaced, removed, or inserted before `axis`.
   Shape with(int axis, index_t extent) const;
+  /// Without this axis.
   Shape without(int axis) const;
+  /// With one more axis, before `axis`.
   Shape inserted(int axis, index_t extent) const;
   /// "(3, 4)"; "()" for a scalar, "(3,)" for a vector.
   std::string str() const;

@@ -21,6 +21,7 @@ class Indices {
   /// One axis.
   Indices(std::initializer_list<std::int64_t> values)
       : Indices(Shape{static_cast<index_t>(values.size())}, std::vector(values)) {}
+  /// One axis, from a vector.
   Indices(std::vector<std::int64_t> values)  // NOLINT: implicit on purpose
       : Indices{Shape{static_cast<index_t>(values.size())}, std::move(values)} {}  // {}: the size goes first
   /// The values of an xtensor expression of integers.
@@ -31,9 +32,12 @@ class Indices {
                 std::vector<std::int64_t>(expression.template begin<xt::layout_type::row_major>(),
                                           expression.template end<xt::layout_type::row_major>())) {}
 
+  /// The extents.
   const Shape& shape() const { return shape_; }
   index_t size() const { return shape_.size(); }
+  /// The first of the values, which are row-major.
   const std::int64_t* data() const { return values_->data(); }
+  /// The value at a position in row-major order.
   std::int64_t operator[](index_t position) const { return data()[position]; }
   const std::int64_t* begin() const { return data(); }
   const std::int64_t* end() const { return data() + size(); }

@@ -13,6 +13,7 @@ namespace unroll {
 /// Lifetime: the texts must outlive it.
 class NameScope {
  public:
+  /// Opens the scope `name`, or `name number suffix` where the number is not negative.
   explicit NameScope(std::string_view name, index_t number = -1, std::string_view suffix = "")
       : name_(name), suffix_(suffix), number_(number), outer_(innermost) {
     innermost = this;

@@ -62,6 +62,7 @@ class Variable {
 
  public:
   using value_type = T;
+  /// The array with its place on the tape.
   using Tensor = detail::Tensor<T>;
 
   /// The empty handle: every op refuses it with UsageError.
@@ -84,13 +85,18 @@ class Variable {
   template <class E>
   requires detail::Lazy<E> Variable(E&& lazy)  // NOLINT: implicit on purpose
       : Variable(std::forward<E>(lazy).evaluate()) {}
+  /// A handle to an array, for ops.
   explicit Variable(detail::TensorRef<T> tensor) : tensor_(std::move(tensor)) {}
   /// A constant whose elements are undefined: write them through data() before anybody reads.
   static Variable uninitialised(const Shape& shape) { return Variable(Tensor::make(shape)); }
 
+  /// Whether it is a handle to anything.
   explicit operator bool() const { return static_cast<bool>(tensor_); }
+  /// The extents.
   const Shape& shape() const { return checked("shape").shape; }
+  /// The extent of an axis; negative ones count from the end.
   index_t shape(int axis) const { return shape()[normalise_axis("shape", axis, rank())]; }
+  /// The number of axes.
   int rank() const { return shape().rank(); }
   index_t size() const { return shape().size(); }
 
@@ -103,10 +109,12 @@ class Variable {
   /// Errors: UsageError unless the size is 1.
   T item() const;
 
+  /// Whether gradients are computed for it.
   bool requires_grad() const { return checked("requires_grad").requires_grad; }
   /// Makes this leaf take part in gradients (a parameter), or freezes it.
   /// Errors: UsageError on a result.
   Variable& requires_grad(bool on);
+  /// Whether it is not the result of an op.
   bool is_leaf() const { return checked("is_leaf").is_leaf(); }
   /// Whether a gradient has been written since the last zero_grad().
   bool has_grad() const { return checked("has_grad").grad_state == detail::GradState::full; }
@@ -159,16 +167,23 @@ class Variable {
       throw;
     }
   }
+  /// How often the value was changed in place.
   std::uint32_t version() const { return checked("version").version(); }
 
+  /// For messages; empty unless set_name() or parameters() gave one.
   const std::string& name() const;
+  /// Gives it a name.
   Variable& set_name(std::string name);
+  /// Whether both are handles to one array.
   bool same_as(const Variable& other) const { return tensor_.get() == other.tensor_.get(); }
 
   /// Raw access for ops: the first element; the layout is tensor()'s.
   T* data() const { return tensor_->data; }
+  /// The array with its place on the tape, for ops.
   Tensor* tensor() const { return tensor_.get(); }
+  /// The same, counted.
   const detail::TensorRef<T>& ref() const& { return tensor_; }
+  /// The same, given up.
   detail::TensorRef<T> ref() && { return std::move(tensor_); }
 
  private:
@@ -183,12 +198,15 @@ class Variable {
   detail::TensorRef<T> tensor_;
 };
 
+/// The element type is that of the argument.
 template <class E>
 requires detail::XtExpression<E> Variable(const E&)
 ->Variable<typename E::value_type>;
+/// The element type is that of the argument.
 template <class E>
 requires detail::XtExpression<E> Variable(const E&, bool)
 ->Variable<typename E::value_type>;
+/// The element type is that of the argument.
 template <class E>
 requires detail::Lazy<E> Variable(E&&)
 ->Variable<typename std::decay_t<E>::value_type>;
@@ -207,6 +225,7 @@ struct GradOptions {
 template <class T>
 std::vector<Variable<T>> grad(const std::vector<Variable<T>>& outputs, const std::vector<Variable<T>>& inputs,
                               const GradOptions& options = {}, const std::vector<Variable<T>>& seeds = {});
+/// The same for one output and one input.
 template <class T>
 Variable<T> grad(const Variable<T>& output, const Variable<T>& input, const GradOptions& options = {}) {
   return grad(std::vector<Variable<T>>{output}, {input}, options)[0];

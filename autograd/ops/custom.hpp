@@ -102,6 +102,7 @@ class CustomNode final : public FixedNode<T, Inputs> {
 template <class T, class Definition>
 class CustomOp {
  public:
+  /// From its functions; see custom_op.
   explicit CustomOp(Definition definition)
       : definition_(std::make_shared<const Definition>(std::move(definition))) {}
 

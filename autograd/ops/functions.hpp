@@ -16,34 +16,38 @@ namespace unroll {
   template <class A, class B> requires detail::Operands<A, B>        \
   auto f(A&& a, B&& b) { return detail::make_expr<detail::op##_op>(std::forward<A>(a), std::forward<B>(b)); }
 
+/// a + b
 template <class A, class B> requires (detail::Operands<A, B> && !detail::LinearAddition<A, B>)
 auto operator+(A&& a, B&& b) { return detail::make_expr<detail::add_op>(std::forward<A>(a), std::forward<B>(b)); }
-UNROLL_BINARY(operator-, sub)
-UNROLL_BINARY(operator*, mul)
-UNROLL_BINARY(operator/, div)
-UNROLL_BINARY(operator>, greater)
-UNROLL_BINARY(operator>=, greater_equal)
+UNROLL_BINARY(operator-, sub)             ///< a − b
+UNROLL_BINARY(operator*, mul)             ///< a · b, element by element
+UNROLL_BINARY(operator/, div)             ///< a / b, element by element
+UNROLL_BINARY(operator>, greater)         ///< 1 where a > b, else 0; no gradient
+UNROLL_BINARY(operator>=, greater_equal)  ///< 1 where a ≥ b, else 0; no gradient
+/// 1 where a < b, else 0; no gradient
 template <class A, class B> requires detail::Operands<A, B>
 auto operator<(A&& a, B&& b) { return std::forward<B>(b) > std::forward<A>(a); }
+/// 1 where a ≤ b, else 0; no gradient
 template <class A, class B> requires detail::Operands<A, B>
 auto operator<=(A&& a, B&& b) { return std::forward<B>(b) >= std::forward<A>(a); }
+/// −x
 template <detail::Operand X>
 auto operator-(X&& x) { return detail::make_expr<detail::neg_op>(std::forward<X>(x)); }
 
-UNROLL_UNARY(exp)
+UNROLL_UNARY(exp)      ///< eˣ
 UNROLL_UNARY(log)      ///< ln x
-UNROLL_UNARY(sqrt)
+UNROLL_UNARY(sqrt)     ///< √x, slope ∞ at 0
 UNROLL_UNARY(square)   ///< x²
-UNROLL_UNARY(abs)      ///< slope 0 at 0
-UNROLL_UNARY(tanh)
+UNROLL_UNARY(abs)      ///< |x|, slope 0 at 0
+UNROLL_UNARY(tanh)     ///< tanh x
 UNROLL_UNARY(sigmoid)  ///< 1 / (1 + e⁻ˣ)
 UNROLL_UNARY(relu)     ///< max(x, 0), slope 0 at 0
 UNROLL_UNARY(softplus) ///< ln(1 + eˣ)
-UNROLL_UNARY(sin)
-UNROLL_UNARY(cos)
+UNROLL_UNARY(sin)      ///< sin x
+UNROLL_UNARY(cos)      ///< cos x
 UNROLL_BINARY(pow, pow)          ///< aᵇ
-UNROLL_BINARY(minimum, minimum)  ///< a tie shares the gradient by halves
-UNROLL_BINARY(maximum, maximum)  ///< a tie shares the gradient by halves
+UNROLL_BINARY(minimum, minimum)  ///< min(a, b); a tie shares the gradient by halves
+UNROLL_BINARY(maximum, maximum)  ///< max(a, b); a tie shares the gradient by halves
 UNROLL_BINARY(equal, equal)      ///< 1 where a = b, else 0
 #undef UNROLL_UNARY
 #undef UNROLL_BINARY

@@ -16,13 +16,16 @@ template <class T>
 class LinearSum {
  public:
   using value_type = T;
-  static constexpr int max_terms = 3;
+  static constexpr int max_terms = 3;  ///< that one sum takes
+  /// One x Wᵀ + b, and the versions of its operands when it was written down.
   struct Term {
-    Variable<T> x, w, b;  ///< b may be empty
-    std::uint32_t x_version = 0, w_version = 0, b_version = 0;
+    Variable<T> x, w, b;                                        ///< b may be empty
+    std::uint32_t x_version = 0, w_version = 0, b_version = 0;  ///< when it was written down
   };
 
+  /// x Wᵀ + b, to be computed.
   LinearSum(const Variable<T>& x, const Variable<T>& w, const Variable<T>& b);
+  /// Of the result.
   const Shape& shape() const { return shape_; }
   /// Computes the sum, or returns what was computed before.
   const Variable<T>& evaluate() const;
@@ -52,6 +55,7 @@ template <class T>
 LinearSum<T> linear(const Variable<T>& x, const Variable<T>& w, const Variable<T>& b) {
   return LinearSum<T>(x, w, b);
 }
+/// x Wᵀ.
 template <class T>
 LinearSum<T> linear(const Variable<T>& x, const Variable<T>& w) {
   return LinearSum<T>(x, w, {});
@@ -105,6 +109,7 @@ concept LinearAddition = (FreshLinear<A> && (FreshLinear<B> || is_variable<std::
 
 }  // namespace detail
 
+/// a + b, where one of them is a linear: in one array.
 template <class A, class B>
 requires detail::LinearAddition<A, B>
 auto operator+(A&& a, B&& b) {

@@ -9,9 +9,9 @@ namespace unroll {
 enum class Reduction { mean, sum, none };
 
 struct CrossEntropyOptions {
-  std::int64_t ignore_index = -100;  ///< targets that count neither in the loss nor in the mean
-  double label_smoothing = 0;        ///< ε in 0 … 1
-  Reduction reduction = Reduction::mean;
+  std::int64_t ignore_index = -100;       ///< targets that count neither in the loss nor in the mean
+  double label_smoothing = 0;             ///< ε in 0 … 1
+  Reduction reduction = Reduction::mean;  ///< of the losses of all rows
 };
 
 /// What:   (1−ε)·(−ln p_target) + ε·mean_k(−ln p_k) with p = softmax(logits), over the last axis; `mean` is
@@ -44,11 +44,13 @@ template <detail::Lazy E>
 auto cross_entropy(E&& logits, const Indices& targets, const CrossEntropyOptions& options = {}) {
   return cross_entropy(Variable(std::forward<E>(logits)), targets, options);
 }
+/// The same for expressions.
 template <class A, class B>
 requires(detail::Lazy<A> || detail::Lazy<B>) auto mse(A&& prediction, B&& target,
                                                       Reduction reduction = Reduction::mean) {
   return mse(Variable(std::forward<A>(prediction)), Variable(std::forward<B>(target)), reduction);
 }
+/// The same for expressions.
 template <class A, class B>
 requires(detail::Lazy<A> ||
          detail::Lazy<B>) auto binary_cross_entropy_with_logits(A&& logits, B&& targets,

@@ -37,6 +37,7 @@ auto chunk(E&& x, int axis = -1) {
 template <class T>
 std::vector<Variable<T>> unbind(const Variable<T>& x, int axis = 0);
 
+/// For slice: up to the end of the axis.
 inline constexpr index_t to_end = std::numeric_limits<index_t>::max();
 
 /// What:   x[begin, end) along `axis` as a view; with step ≠ 1 a copy. Negative bounds count from the end,
@@ -53,6 +54,7 @@ Variable<T> select(const Variable<T>& x, int axis, index_t index);
 /// Errors: ShapeError where the sizes differ.
 template <class T>
 Variable<T> reshape(const Variable<T>& x, const Shape& shape);
+/// The same: `reshape(x, {3, -1})`.
 template <class T>
 Variable<T> reshape(const Variable<T>& x, std::initializer_list<index_t> extents);
 

@@ -25,11 +25,12 @@ struct DerivativeOptions {
 /// The values of a function and their product with a derivative: `auto [y, g] = vjp(f, x, v);`.
 template <class T>
 struct Product {
-  Variable<T> value, product;
+  Variable<T> value, product;  ///< f(x), and the derivative's product
 };
+/// The same of functions with several values, or of several inputs.
 template <class T>
 struct Products {
-  std::vector<Variable<T>> values, products;
+  std::vector<Variable<T>> values, products;  ///< f(x), and the derivative's products
 };
 
 namespace detail {

@@ -20,11 +20,11 @@ struct GradcheckOptions {
 /// A gradient that disagrees with the differences. The message names everything below.
 struct GradcheckError : Error {
   using Error::Error;
-  std::string op;
-  std::size_t input = 0;         ///< counted from 0
-  std::vector<index_t> element;  ///< its index in that input
-  double analytic = 0, numeric = 0;
-  std::uint64_t seed = 0;
+  std::string op;                    ///< the last op of f
+  std::size_t input = 0;             ///< counted from 0
+  std::vector<index_t> element;      ///< its index in that input
+  double analytic = 0, numeric = 0;  ///< by the tape, by differences
+  std::uint64_t seed = 0;            ///< of the cotangent
 };
 
 namespace detail {
@@ -55,8 +55,10 @@ void jvpcheck(const detail::CheckedFunction& f, const std::vector<Variable<doubl
 /// Whether gradcheck, gradgradcheck or jvpcheck finds nothing wrong.
 bool passes_gradcheck(const detail::CheckedFunction& f, const std::vector<Variable<double>>& inputs,
                       const GradcheckOptions& options = {});
+/// The same for gradgradcheck.
 bool passes_gradgradcheck(const detail::CheckedFunction& f, const std::vector<Variable<double>>& inputs,
                           const GradcheckOptions& options = {});
+/// The same for jvpcheck.
 bool passes_jvpcheck(const detail::CheckedFunction& f, const std::vector<Variable<double>>& inputs,
                      const GradcheckOptions& options = {});
 

@@ -28,6 +28,7 @@ struct AttentionMemory {
   }
 };
 
+/// Reads from a memory what fits a query.
 /// What:   weights = softmax over s of score(query, value_s);  context = Σ_s weights_s value_s.
 ///
 ///     auto memory = attention.memory(outputs, lengths);
@@ -45,6 +46,7 @@ class Attention {
   using value_type = T;
 
   Attention() = default;
+  /// With new parameters, initialised from `rng`.
   Attention(AttentionKind kind, const AttentionSizes& sizes, Generator& rng = default_generator());
 
   /// Shapes: outputs (S, B, E) of an encoder, lengths (B,), or empty where all are S. What stands beyond the

@@ -7,6 +7,7 @@
 
 namespace unroll {
 
+/// One vector for a whole sequence: a learned weighted mean of its outputs.
 /// What:   u_t = tanh(W y_t + b);  α = softmax over t of qᵀ u_t;  context = Σ α_t y_t.
 /// Shapes: y (T, B, F), lengths (B,), or empty where all are T → context (B, F), weights (B, T);
 ///         weight (A, F), bias (A,), query (1, A).
@@ -25,6 +26,7 @@ class AttentionPool {
   /// `size` is A.
   AttentionPool(index_t features, index_t size, Generator& rng = default_generator());
 
+  /// The context of each sequence, and its weights.
   Attended<T> operator()(const Variable<T>& y, const Indices& lengths = {}) const;
 
   template <class V>

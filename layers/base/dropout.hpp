@@ -17,6 +17,7 @@ class Dropout {
   using value_type = T;
 
   Dropout() = default;
+  /// With a key of your own.
   Dropout(double p, const RandomKey& key) : p_(p), key_(key) {
     if (!(p >= 0 && p <= 1)) raise<UsageError>("dropout: p must be in [0, 1]; got {}", p);
   }
@@ -30,8 +31,11 @@ class Dropout {
     ++key_.step;
     return y;
   }
+  /// The probability.
   double p() const { return p_; }
+  /// Whether it drops at all.
   bool training() const { return training_; }
+  /// Of the next mask.
   const RandomKey& key() const { return key_; }
 
   template <class V>

@@ -28,6 +28,7 @@ class Embedding {
             Generator& rng = default_generator());
 
   Variable<T> operator()(const Indices& tokens) const { return embedding(weight, tokens, padding_index_); }
+  /// The symbol whose vector gets no gradient.
   std::optional<std::int64_t> padding_index() const { return padding_index_; }
   /// A look-up multiplies nothing.
   index_t multiply_adds() const { return 0; }

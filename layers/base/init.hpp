@@ -11,11 +11,13 @@
 
 namespace unroll::init {
 
+/// Every element `value`.
 template <class T>
 Variable<T>& constant(Variable<T>& p, double value);
 /// Uniform in [low, high).
 template <class T>
 Variable<T>& uniform(Variable<T>& p, double low, double high, Generator& rng = default_generator());
+/// N(mean, deviation²).
 template <class T>
 Variable<T>& normal(Variable<T>& p, double mean, double deviation, Generator& rng = default_generator());
 
@@ -31,10 +33,11 @@ Variable<T>& xavier_uniform(Variable<T>& p, double gain = 1, Generator& rng = de
 template <class T>
 Variable<T>& xavier_normal(Variable<T>& p, double gain = 1, Generator& rng = default_generator());
 
+/// The number of inputs or outputs of a unit.
 enum class Fan { in, out };
 struct KaimingOptions {
-  Fan fan = Fan::in;
-  double slope = 0;  ///< of the leaky_relu that follows; 0 for relu
+  Fan fan = Fan::in;  ///< whose number keeps the variance
+  double slope = 0;   ///< of the leaky_relu that follows; 0 for relu
 };
 /// U(−a, a), a = √(6 / ((1 + slope²) fan)).
 /// Source: He et al. 2015.
@@ -47,8 +50,8 @@ Variable<T>& kaiming_normal(Variable<T>& p, const KaimingOptions& options = {},
                             Generator& rng = default_generator());
 
 struct BlockOptions {
-  double gain = 1;
-  int blocks = 1;  ///< blocks of rows, each filled by itself: 4 for weight_hh of an LSTM
+  double gain = 1;  ///< a factor on all
+  int blocks = 1;   ///< blocks of rows, each filled by itself: 4 for weight_hh of an LSTM
 };
 /// Each block with orthonormal rows or, where it has more rows than columns, columns, times gain; uniform
 /// among all such matrices.

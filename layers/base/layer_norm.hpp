@@ -6,7 +6,7 @@
 namespace unroll {
 
 struct LayerNormOptions {
-  double eps = 1e-5;
+  double eps = 1e-5;   ///< added to the variance
   bool affine = true;  ///< with γ and β
 };
 

@@ -7,9 +7,10 @@
 namespace unroll {
 
 struct LinearOptions {
-  bool bias = true;
+  bool bias = true;  ///< with b
 };
 
+/// An affine map.
 /// What:   y = x Wᵀ + b.
 /// Shapes: x (…, I) → (…, O); weight (O, I), bias (O,) or empty.
 /// Init:   U(−1/√I, 1/√I) for both, as PyTorch does.

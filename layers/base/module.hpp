@@ -38,10 +38,11 @@ concept Module = std::copy_constructible<M> && requires(M& m, detail::MemberProb
   m.visit(probe);
 };
 
+/// A parameter of a module.
 template <class T>
 struct NamedParameter {
-  std::string name;
-  Variable<T> variable;
+  std::string name;      ///< such as "lstm.weight_ih_l0"
+  Variable<T> variable;  ///< the parameter itself
 };
 
 namespace detail {
@@ -200,6 +201,7 @@ template <Module M>
 void train(M& module, bool on = true) {
   detail::set_training(detail::members(module), on);
 }
+/// Sets evaluation mode.
 template <Module M>
 void eval(M& module) {
   train(module, false);
@@ -212,11 +214,13 @@ template <Module M>
 void freeze(M& module, std::string_view prefix = "") {
   detail::set_requires_grad(parameters(module, prefix), false);
 }
+/// The opposite of freeze.
 template <Module M>
 void unfreeze(M& module, std::string_view prefix = "") {
   detail::set_requires_grad(parameters(module, prefix), true);
 }
 
+/// Forgets the gradients of all parameters.
 template <Module M>
 void zero_grad(const M& module) {
   for (auto& p : parameters(module)) p.variable.zero_grad();

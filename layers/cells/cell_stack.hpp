@@ -15,8 +15,9 @@ namespace unroll {
 /// The states of all layers, from the bottom.
 template <class S>
 struct StackState {
-  std::vector<S> layers;
+  std::vector<S> layers;  ///< from the bottom
 
+  /// The top layer's.
   const auto& output() const { return output_of(layers.back()); }
   template <class V>
   void visit(V&& v) {
@@ -47,6 +48,7 @@ CellMaker<Cell> maker_or_default(const CellMaker<Cell>& make, Generator& rng) {
 
 }  // namespace detail
 
+/// Layers of a cell as one cell.
 /// What:   s¹ = step₁(x, s¹);  s² = step₂(h¹, s²);  …;  its output is that of the top layer.
 /// Shapes: as Cell; the layers above the first have inputs of the size of their outputs. In training,
 ///         dropout is on the input of each layer but the first.
@@ -73,6 +75,7 @@ class CellStack {
     return (dropout_.p() == 0 || !dropout_.training()) &&
            std::all_of(cells_.begin(), cells_.end(), detail::is_row_wise<Cell>);
   }
+  /// The number of cells.
   int layers() const { return static_cast<int>(cells_.size()); }
   index_t hidden_size() const { return detail::hidden_size_of(cells_.back()); }
   State initial_state(index_t batch) const {

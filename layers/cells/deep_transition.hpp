@@ -10,6 +10,7 @@
 
 namespace unroll {
 
+/// Several cells, one after another, as one step.
 /// What:   s¹ = step₁(x, s);  s² = step₂(h¹, s¹);  …;  s' = step_N(h^{N−1}, s^{N−1}), a cell itself:
 ///         `Recurrent<DeepTransition<GruCell<float>, 3>> rnn(I, H);`
 /// Shapes: as Cell; the cells after the first have inputs of H.
@@ -21,7 +22,7 @@ struct DeepTransition {
   using value_type = detail::cell_number<Cell>;
   using State = detail::cell_state<Cell>;
   static constexpr bool row_wise = detail::ConstantlyRowWise<Cell>;
-  std::array<Cell, Depth> cells;
+  std::array<Cell, Depth> cells;  ///< in the order in which they run
 
   DeepTransition() = default;
   DeepTransition(index_t input, index_t hidden, bool bias = true, Generator& rng = default_generator()) {

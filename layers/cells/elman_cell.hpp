@@ -6,6 +6,7 @@
 
 namespace unroll {
 
+/// The simple recurrent cell.
 /// What:   h' = φ(W_ih x + b_ih + W_hh h + b_hh).
 /// Shapes: x (B, I), h (B, H), weight_ih (H, I), weight_hh (H, H), biases (H,) or empty.
 /// Source: Elman 1990; with tanh or relu PyTorch's nn.RNN.

@@ -6,6 +6,7 @@
 
 namespace unroll {
 
+/// The gated recurrent unit, with the reset gate after the product.
 /// What:   x_r, x_z, x_n = W_ih x + b_ih;  h_r, h_z, h_n = W_hh h + b_hh;
 ///         r = σ(x_r + h_r);  z = σ(x_z + h_z);
 ///         n = tanh(x_n + r ⊙ h_n);  h' = (1 − z) ⊙ n + z ⊙ h.

@@ -6,6 +6,7 @@
 
 namespace unroll {
 
+/// The Jordan cell, whose output is fed back.
 /// What:   h = φ(W_ih x + b_h + W_oh y);  y' = W_ho h + b_o.
 /// Shapes: x (B, I), y (B, O), weight_ih (H, I), weight_oh (H, O), weight_ho (O, H), bias_h (H,) and bias_o
 ///         (O,) or empty. The state is the output y.

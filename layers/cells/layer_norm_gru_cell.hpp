@@ -8,6 +8,7 @@
 
 namespace unroll {
 
+/// The layer-normalised gated recurrent unit.
 /// What:   x_rz, x_n = W_ih x;  h_rz, h_n = W_hh h;
 ///         r, z = σ(LN(x_rz) + LN(h_rz));
 ///         n = tanh(LN(x_n) + r ⊙ LN(h_n));  h' = (1 − z) ⊙ n + z ⊙ h.

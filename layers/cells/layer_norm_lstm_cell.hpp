@@ -6,6 +6,7 @@
 
 namespace unroll {
 
+/// The layer-normalised LSTM.
 /// What:   i, f, g, o = LN(W_ih x) + LN(W_hh h);  c' = σ(f) ⊙ c + σ(i) ⊙ tanh(g);  h' = σ(o) ⊙ tanh(LN(c')).
 /// Each LN has its own gain and shift; the shifts of the first two stand for the biases.
 /// Shapes: x (B, I), h and c (B, H), weight_ih (4H, I), weight_hh (4H, H), norm_ih and norm_hh over all 4H,

@@ -19,6 +19,7 @@ struct LstmState {
   }
 };
 
+/// Long short-term memory.
 /// What:   i, f, g, o = W_ih x + b_ih + W_hh h + b_hh;
 ///         c' = σ(f) ⊙ c + σ(i) ⊙ tanh(g);
 ///         h' = σ(o) ⊙ tanh(c').

@@ -5,6 +5,7 @@
 
 namespace unroll {
 
+/// LSTM with peepholes: the gates see the cell state.
 /// What:   i, f, g, o = W_ih x + b_ih + W_hh h + b_hh;
 ///         c' = σ(f + w_cf ⊙ c) ⊙ c + σ(i + w_ci ⊙ c) ⊙ tanh(g);
 ///         h' = σ(o + w_co ⊙ c') ⊙ tanh(c').

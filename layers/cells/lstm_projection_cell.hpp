@@ -5,6 +5,7 @@
 
 namespace unroll {
 
+/// LSTM with a projection: a wide cell state, a narrow output.
 /// What:   i, f, g, o = W_ih x + b_ih + W_hh h + b_hh;  c' = σ(f) ⊙ c + σ(i) ⊙ tanh(g);
 ///         h' = W_hr (σ(o) ⊙ tanh(c')).
 /// Shapes: x (B, I), h (B, P), c (B, H), weight_ih (4H, I), weight_hh (4H, P), weight_hr (P, H), biases (4H,)

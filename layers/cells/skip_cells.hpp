@@ -7,6 +7,7 @@
 
 namespace unroll {
 
+/// A state that is added to.
 /// What:   u = tanh(W_ih x + b_ih + W_hh h + b_hh);  h' = h + u. Gradients reach h undiminished,
 ///         but nothing is ever forgotten.
 /// Shapes: x (B, I), h (B, H), weight_ih (H, I), weight_hh (H, H), biases (H,) or empty.
@@ -23,6 +24,7 @@ struct SkipCell : GateWeights<T, 1> {
   }
 };
 
+/// A state that forgets as it takes in.
 /// What:   f, u = W_ih x + b_ih + W_hh h + b_hh;  h' = σ(f) ⊙ h + (1 − σ(f)) ⊙ tanh(u). What is
 ///         forgotten makes room for what is new: h stays a mean of the tanh(u).
 /// Shapes: x (B, I), h (B, H), weight_ih (2H, I), weight_hh (2H, H), biases (2H,) or empty.
@@ -41,6 +43,7 @@ struct ForgetGateCell : GateWeights<T, 2> {
   }
 };
 
+/// A state with gates for what stays and what comes in.
 /// What:   i, f, u = W_ih x + b_ih + W_hh h + b_hh;  h' = σ(f) ⊙ h + σ(i) ⊙ tanh(u). It can keep all and
 ///         add to it. With a cell apart from what is shown, and a gate on that, it is the LSTM.
 /// Shapes: x (B, I), h (B, H), weight_ih (3H, I), weight_hh (3H, H), biases (3H,) or empty.

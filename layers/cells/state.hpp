@@ -53,6 +53,7 @@ template <class T>
 const Variable<T>& output_of(const Variable<T>& state) {
   return state;
 }
+/// The same of a state with members.
 template <detail::VisitedState S>
 const auto& output_of(const S& state) {
   if constexpr (requires { state.output(); }) {

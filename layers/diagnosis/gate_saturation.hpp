@@ -20,6 +20,7 @@ namespace unroll {
 /// Cost:   expressions are computed again for it. With recomputation a step counts each time it is computed.
 class GateSaturation final : private detail::Onlooker {
  public:
+  /// How often a gate was at its ends.
   struct Gate {
     std::string layer;       ///< "layer 0", "layer 0 reverse"; names of NameScopes come first
     std::string name;        ///< "f"; "2 of 4" where the cell does not name its gates; "tanh 5" for the
@@ -28,10 +29,13 @@ class GateSaturation final : private detail::Onlooker {
     std::int64_t count = 0;  ///< outcomes: steps · batch · units
     std::int64_t low = 0;    ///< saturated at the lower end
     std::int64_t high = 0;   ///< saturated at the upper end
+    /// low / count.
     double low_share() const { return static_cast<double>(low) / static_cast<double>(count); }
+    /// high / count.
     double high_share() const { return static_cast<double>(high) / static_cast<double>(count); }
   };
 
+  /// Counts from now on.
   explicit GateSaturation(double margin = 0.05);
   /// In the order in which they were first computed.
   std::vector<Gate> gates() const;

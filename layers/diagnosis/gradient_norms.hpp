@@ -21,6 +21,7 @@ namespace unroll {
 template <class T>
 class GradientNorms final : private detail::StateWatcher<T> {
  public:
+  /// The norms for a member of a layer's state.
   struct Series {
     std::string layer;          ///< "layer 0", "layer 0 reverse"; names of NameScopes come first
     std::string member;         ///< of the state: "h", "c"

@@ -14,10 +14,11 @@ namespace unroll {
 template <class T>
 double spectral_radius(const Variable<T>& a);
 
+/// The spectral radius of a parameter.
 struct SpectralRadius {
   std::string name;   ///< of the parameter
   index_t block = 0;  ///< number of the gate whose rows these are, in the cell's order
-  double radius = 0;
+  double radius = 0;  ///< the largest |λ|
 };
 
 namespace detail {
@@ -34,6 +35,7 @@ template <Module M>
 std::vector<SpectralRadius> spectral_radii(const M& module) {
   return detail::spectral_radii(parameters(module, detail::is_recurrent_weight));
 }
+/// The same of the parameters whose names fulfil `which`.
 template <Module M, std::predicate<std::string_view> F>
 std::vector<SpectralRadius> spectral_radii(const M& module, F&& which) {
   return detail::spectral_radii(parameters(module, std::forward<F>(which)));

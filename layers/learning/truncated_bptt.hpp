@@ -101,6 +101,7 @@ class TruncatedBptt {
   using value_type = detail::state_number<S>;
   using T = value_type;
 
+  /// Learns from the state `initial` on.
   TruncatedBptt(Cell cell, S initial, const TruncatedBpttOptions& options)
       : cell_(std::move(cell)), state_(std::move(initial)), window_(options) {}
 

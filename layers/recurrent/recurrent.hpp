@@ -65,6 +65,7 @@ class Recurrent : public detail::RecurrentLayers<detail::cell_number<Cell>> {
   /// The cell of a layer and direction.
   /// Errors: IndexError.
   Cell& cell(int layer, int direction = 0) { return cells_[this->place(layer, direction, cells_.size())]; }
+  /// The same to read.
   const Cell& cell(int layer, int direction = 0) const {
     return cells_[this->place(layer, direction, cells_.size())];
   }

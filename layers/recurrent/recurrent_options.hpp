@@ -10,8 +10,8 @@ namespace unroll {
 enum class Merge { concat, sum, mean };
 
 struct RecurrentOptions {
-  int layers = 1;
-  bool bias = true;
+  int layers = 1;              ///< L
+  bool bias = true;            ///< with b_ih and b_hh
   bool bidirectional = false;  ///< a second cell per layer runs from each sequence's end
   bool batch_first = false;    ///< x and output are (B, T, …) instead of (T, B, …)
   double dropout = 0;          ///< on the output of every layer but the last, while training
@@ -25,10 +25,10 @@ struct RecurrentOptions {
 
 /// What may be said of one batch of sequences; see ScanOptions. With batch_first resets are (B, T).
 struct SequenceOptions {
-  Indices lengths = {};
-  Indices resets = {};
-  index_t segment = 0;
-  std::size_t memory = 0;
+  Indices lengths = {};    ///< (B,) or empty
+  Indices resets = {};     ///< (T, B) or empty
+  index_t segment = 0;     ///< recomputation by steps
+  std::size_t memory = 0;  ///< recomputation by bytes
 };
 
 namespace detail {

@@ -17,6 +17,7 @@ class Stream {
   using T = typename Net::value_type;
   using State = typename Net::State;
 
+  /// A stream of `batch` sequences from their beginning.
   explicit Stream(const Net& net, index_t batch = 1) : net_(net), batch_(batch) {
     if (net.directions() != 1)
       raise<UsageError>("stream: a bidirectional layer needs the whole sequence; run it on x (T, B, {})",
@@ -26,6 +27,7 @@ class Stream {
 
   /// Begins anew, from the initial state or from `state` (L, B, H).
   void reset() { reset(net_.initial_state(batch_)); }
+  /// Goes on from `state`.
   void reset(const State& state) {
     const NoGrad off;
     states_.clear();
@@ -35,6 +37,7 @@ class Stream {
     }
   }
 
+  /// One time step. Returns the output.
   Variable<T> step(const Variable<T>& x) {
     const NoGrad off;
     if (!x) detail::fail_empty("stream", 0);

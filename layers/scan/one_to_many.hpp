@@ -15,6 +15,7 @@ struct Projected {
 };
 }  // namespace detail
 
+/// Runs a cell on one input again and again.
 /// What:   state_t = step(x, state_{t−1}) for t = 1 … steps, with the same x at every step.
 /// Shapes: x (B, I), or what the cell takes → output (steps, B, H). Options: as scan.
 /// Errors: UsageError unless steps ≥ 1; as scan.

@@ -53,6 +53,7 @@ Scanned<T, S> scan_from(const Cell& cell, const Variable<T>& xs, S state, const 
 
 }  // namespace detail
 
+/// Runs a cell over whole sequences.
 /// What:   state_t = step(x_t, state_{t−1}) over the first axis of xs.
 /// `cell` is an object with `step(x, state)`, and perhaps `project(xs)`, which is applied once to all time
 /// steps and whose rows step then receives; or a function of (x, state). The state is a Variable or a struct

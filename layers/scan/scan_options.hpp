@@ -25,7 +25,7 @@ struct ScanOptions {
   /// computes the rest again; square_root takes √T. Needs a cell that can be copied, and does the same each
   /// time; what a lambda holds by reference must live until backward.
   index_t segment = 0;
-  static constexpr index_t square_root = -1;
+  static constexpr index_t square_root = -1;  ///< For `segment`: about √T
   /// The same by a budget in bytes for what a segment keeps; 0: none.
   std::size_t memory = 0;
 

@@ -16,10 +16,12 @@ struct StateNoise {
   /// other members of the state. Evaluation takes the mean of both values.
   /// Source: Krueger et al. 2017, Zoneout (their best for an LSTM: 0.05 and 0.5).
   double zoneout = 0, zoneout_memory = 0;
-  RandomKey key = {};
-  bool training = true;
+  RandomKey key = {};    ///< of the masks
+  bool training = true;  ///< else nothing is dropped
 
+  /// Whether anything is dropped.
   bool drops() const { return training && dropout > 0; }
+  /// Whether anything is kept, or mixed.
   bool zones() const { return zoneout > 0 || zoneout_memory > 0; }
 };
 

@@ -6,6 +6,7 @@
 
 namespace unroll {
 
+/// Trains a cell whose output is fed back, with the targets in place of its outputs.
 /// What:   y_t = step(x_t, target_{t−1}) with target_{−1} = y0. No step waits for another, so all are taken
 ///         at once, and no gradient flows through time. `scan` is the same cell running on its own outputs.
 /// Shapes: xs (T, B, I), targets (T, B, O), y0 (B, O) → (T, B, O). The last target is not read.

@@ -12,10 +12,10 @@ enum class LengthPenalty {
 };
 
 struct BeamOptions {
-  index_t beam = 5;
-  index_t best = 1;  ///< how many hypotheses to return, at most `beam`
-  LengthPenalty penalty = LengthPenalty::power;
-  double alpha = 0;  ///< α ≥ 0; 0 ranks by probability
+  index_t beam = 5;                              ///< hypotheses that are followed at a time
+  index_t best = 1;                              ///< how many hypotheses to return, at most `beam`
+  LengthPenalty penalty = LengthPenalty::power;  ///< lp
+  double alpha = 0;                              ///< α ≥ 0; 0 ranks by probability
 };
 
 namespace detail {

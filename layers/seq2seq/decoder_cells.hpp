@@ -15,11 +15,11 @@
 namespace unroll {
 
 struct DecoderOptions {
-  index_t memory = 0;  ///< E, the size of the encoder's outputs
-  AttentionKind attention = AttentionKind::general;
-  index_t attention_size = 0;  ///< A, of additive and scaled_dot; 0: the hidden size
-  int layers = 1;
-  double dropout = 0;  ///< between layers, in training
+  index_t memory = 0;                                ///< E, the size of the encoder's outputs
+  AttentionKind attention = AttentionKind::general;  ///< the score function
+  index_t attention_size = 0;                        ///< A, of additive and scaled_dot; 0: the hidden size
+  int layers = 1;                                    ///< cells, one above the other
+  double dropout = 0;                                ///< between layers, in training
 };
 
 /// What:   a stack of cells without attention: all it knows of the source is the state it begins from.
@@ -32,7 +32,9 @@ struct PlainDecoder : CellStack<Cell> {
   PlainDecoder(index_t input, index_t hidden, const DecoderOptions& options = {},
                Generator& rng = default_generator(), const CellMaker<Cell>& make = {})
       : CellStack<Cell>(input, hidden, options.layers, options.dropout, rng, make) {}
+  /// Its cells.
   const CellStack<Cell>& stack() const { return *this; }
+  /// The state before the first step, from the encoder's last.
   State begin(const State& state, const Variable<T>&, const Indices&) const { return state; }
 };
 
@@ -41,7 +43,7 @@ struct PlainDecoder : CellStack<Cell> {
 template <class T, class S>
 struct AttendingState {
   Variable<T> h;
-  S cell;
+  S cell;                     ///< of the cells
   AttentionMemory<T> memory;  ///< in the state, so that it follows the rows that end or are chosen
   Variable<T> weights;
 
@@ -61,13 +63,15 @@ struct AttendingDecoder {
   using value_type = detail::cell_number<Cell>;
   using T = value_type;
   using State = AttendingState<T, typename CellStack<Cell>::State>;
-  CellStack<Cell> cell;
-  Attention<T> attention;
+  CellStack<Cell> cell;    ///< what is run before the attention
+  Attention<T> attention;  ///< on the encoder's outputs
   Variable<T> weight_context, weight_hidden;
 
   bool row_wise() const requires detail::RowWise<CellStack<Cell>> { return cell.row_wise(); }
   index_t hidden_size() const { return weight_hidden.shape()[0]; }
+  /// Its cells.
   const CellStack<Cell>& stack() const { return cell; }
+  /// The state before the first step, from the encoder's last and what it put out.
   State begin(const typename CellStack<Cell>::State& state, const Variable<T>& outputs,
               const Indices& lengths) const {
     auto memory = attention.memory(outputs, lengths);
@@ -91,11 +95,13 @@ struct AttendingDecoder {
     weight_context = detail::draw<T>({hidden, o.memory}, o.memory + hidden, rng);
     weight_hidden = detail::draw<T>({hidden, hidden}, o.memory + hidden, rng);
   }
+  /// h̃ from the context c and the hidden state h.
   Variable<T> attentional(const Variable<T>& c, const Variable<T>& h) const {
     return tanh(linear(c, weight_context) + linear(h, weight_hidden));
   }
 };
 
+/// A decoder that attends after its step.
 /// What:   h = step(x, h);  c = attend(h);  h̃ = tanh(W_c [c; h]). Nothing of it is fed back.
 /// Source: Luong, Pham, Manning 2015, global attention.
 template <class Cell>
@@ -125,6 +131,7 @@ struct LuongDecoder : AttendingDecoder<Cell> {
   }
 };
 
+/// A decoder that feeds what it attended to back as input.
 /// What:   h = step([x; h̃], h);  c = attend(h);  h̃ = tanh(W_c [c; h]).
 /// Source: Luong, Pham, Manning 2015, section 3.3, the input-feeding approach.
 template <class Cell>
@@ -144,6 +151,7 @@ struct InputFeedingDecoder : AttendingDecoder<Cell> {
   }
 };
 
+/// A decoder that attends before its step.
 /// What:   c = attend(h);  h = step([x; c], h);  h̃ = tanh(W_c [c; h]).
 /// Source: Bahdanau, Cho, Bengio 2015, with h̃ in place of their maxout layer over h, x and c.
 template <class Cell>

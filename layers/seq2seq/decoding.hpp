@@ -20,8 +20,8 @@ namespace unroll {
 /// Shapes: log_probs (N, V), ln of the probabilities of the next symbol.
 template <class T, class S>
 struct DecodingStep {
-  Variable<T> log_probs;
-  S state;
+  Variable<T> log_probs;  ///< (N, V)
+  S state;                ///< after the symbol
 };
 
 struct DecodingOptions {
@@ -32,6 +32,7 @@ struct DecodingOptions {
   std::vector<index_t> max_lengths = {};     ///< in place of max_length, one for each sequence
 };
 
+/// One answer of a search.
 struct Hypothesis {
   std::vector<std::int64_t> symbols;  ///< without start and end
   double log_probability = 0;         ///< by the model, of all symbols and of the end

@@ -31,6 +31,7 @@ class EncoderDecoder {
   using State = typename Decoder<Cell>::State;
 
   EncoderDecoder() = default;
+  /// With new parameters, initialised from `rng`.
   explicit EncoderDecoder(const EncoderDecoderOptions& options, Generator& rng = default_generator(),
                           const CellMaker<Cell>& make = {})
       : options_(checked(options)),
@@ -59,6 +60,7 @@ class EncoderDecoder {
     target_embedding_.weight = output_.weight;
   }
 
+  /// As given.
   const EncoderDecoderOptions& options() const { return options_; }
 
   /// The decoder's state before its first step.

@@ -17,6 +17,7 @@ struct SamplingOptions {
 /// probabilities are logits.
 /// Errors: DataError if the logits are not finite (one may be -inf: that symbol is never drawn).
 std::int64_t draw_symbol(std::span<const float> logits, const SamplingOptions& options, double u);
+/// The same from numbers of type double.
 std::int64_t draw_symbol(std::span<const double> logits, const SamplingOptions& options, double u);
 
 }  // namespace unroll
