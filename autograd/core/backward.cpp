@@ -17,8 +17,8 @@ template <class T>
 Variable<T> copy_grad(const Tensor<T>& t) {
   auto v = Variable<T>::uninitialised(t.shape);
   const GradSlot<T> g = grad_layout(t);
-  for_runs<T>(t.shape.size(), g.run, g.pitch, g.run, g.run,
-              [&](index_t from, index_t to, index_t n) { std::copy_n(t.grad + from, n, v.data() + to); });
+  const index_t size = t.shape.size();
+  write_gradient<T>({v.data(), size, size, false}, size, g.data, g.run, g.pitch);
   return v;
 }
 
@@ -52,11 +52,7 @@ void Tape<T>::seed(std::span<const TensorRef<T>> roots, std::span<const Variable
     Tensor<T>& t = *roots[k];
     if (!wants(t)) continue;
     const Tensor<T>& s = *seeds[k].tensor();
-    const GradSlot<T> g = open_grad(t);
-    for_runs<T>(t.shape.size(), g.run, g.pitch, s.run, s.pitch, [&](index_t to, index_t from, index_t n) {
-      for (index_t i = 0; i < n; ++i)
-        g.data[to + i] = g.add ? g.data[to + i] + s.data[from + i] : s.data[from + i];
-    });
+    write_gradient<T>(open_grad(t), t.shape.size(), s.data, s.run, s.pitch);
   }
 }
 
@@ -69,9 +65,9 @@ inline void Tape<T>::visit(Node<T>& node, const Options& options) {
     if (out->grad_state != GradState::full) continue;
     if (out->has_hooks()) {
       const Variable<T> g = run_hooks(*out, copy_grad(*out));
-      const GradSlot<T> to = open_grad(*out);
-      for_runs<T>(out->shape.size(), to.run, to.pitch, g.tensor()->run, g.tensor()->pitch,
-                  [&](index_t a, index_t b, index_t n) { std::copy_n(g.data() + b, n, to.data + a); });
+      GradSlot<T> to = open_grad(*out);
+      to.add = false;  // what the hooks return takes the place of what they were given
+      write_gradient<T>(to, out->shape.size(), g.data(), g.tensor()->run, g.tensor()->pitch);
     }
   }
   if (!selective_ || node.active_) {
@@ -134,7 +130,8 @@ void Tape<T>::run_leaf_hooks() {
     const GradAside<T>& a = hooked_leaves_.back();
     Tensor<T>& leaf = *a.tensor;
     const Variable<T> g = run_hooks(leaf, copy_grad(leaf));
-    for (index_t i = 0; i < g.size(); ++i) leaf.grad[i] = a.grad ? a.grad[i] + g.data()[i] : g.data()[i];
+    store_or_add<T>(leaf.grad, g.size(), false, g.data());
+    if (a.grad) store_or_add<T>(leaf.grad, g.size(), true, a.grad);
     hooked_leaves_.pop_back();
   }
 }
@@ -150,8 +147,7 @@ template <class T>
 void Tape<T>::put_back(bool add) {
   for (GradAside<T>& a : aside_) {
     Tensor<T>& t = *a.tensor;
-    for (index_t i = 0; add && t.grad_state == GradState::full && i < t.shape.size(); ++i)
-      a.grad[i] += t.grad[i];
+    if (add && t.grad_state == GradState::full) store_or_add<T>(a.grad, t.shape.size(), true, t.grad);
     t.grad = a.grad;
     t.grad_storage = a.storage;
     t.grad_state = GradState::full;

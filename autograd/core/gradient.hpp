@@ -6,6 +6,7 @@
 /// open_grad and finish_grad fill what nobody wrote with zeros, no sooner than it is needed.
 
 #include "unroll/detail/autograd/base/traffic.hpp"
+#include "unroll/detail/autograd/core/runs.hpp"
 #include "unroll/detail/autograd/core/tensor.hpp"
 
 namespace unroll::detail {
@@ -59,6 +60,21 @@ template <class T>
 GradSlot<T> grad_layout(const Tensor<T>& t) {
   if (t.is_view() && !t.grad_storage) return {t.grad, t.grad_run, t.grad_pitch, true};
   return {t.grad, t.shape.size(), t.shape.size(), true};
+}
+/// What:   `to` = or += `from`, as the slot says. `from` has `size` elements in runs of `run`, `pitch` apart.
+template <class T>
+void write_gradient(const GradSlot<T>& to, index_t size, const T* from, index_t run, index_t pitch) {
+  for_runs(size, to.run, to.pitch, run, pitch, [&](index_t at, index_t begin, index_t n) {
+    store_or_add(to.data + at, n, to.add, from + begin);
+  });
+}
+/// What:   grad(x) += `from`, laid out so; the first write stores, which counts as a copy.
+template <class T>
+void write_gradient(Tensor<T>& x, const T* from, index_t run, index_t pitch) {
+  const index_t size = x.shape.size();
+  const GradSlot<T> to = open_grad(x);
+  if (!to.add) current_traffic.copied += bytes_of<T>(size);
+  write_gradient(to, size, from, run, pitch);
 }
 /// Sets all elements.
 template <class T>

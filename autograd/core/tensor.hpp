@@ -130,6 +130,8 @@ struct GradSlot {
   index_t run = 0, pitch = 0;
   bool add = false;
   explicit operator bool() const { return data != nullptr; }
+  /// The factor of what is there, for products.
+  T beta() const { return add ? T{1} : T{0}; }
   /// Behind the last of `size` elements.
   const T* end(index_t size) const {
     return run == size ? data + size : data + (size / run - 1) * pitch + run;

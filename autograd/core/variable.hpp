@@ -237,24 +237,6 @@ namespace detail {
 template <class T>
 void copy_dense(const Tensor<T>& from, T* to);
 
-/// Where the next piece of a layout begins.
-struct Cursor {
-  index_t run, pitch, start = 0, inside = 0;
-  index_t at() const { return start + inside; }
-  void advance(index_t n) {
-    inside += n;
-    if (inside == run) start += pitch, inside = 0;
-  }
-};
-
-/// Runs f(piece of a, piece of b, count) over two layouts of the same size.
-template <class T, class F>
-void for_runs(index_t size, index_t run_a, index_t pitch_a, index_t run_b, index_t pitch_b, F&& f) {
-  const index_t run = run_a < run_b ? run_a : run_b;  // the smaller divides the larger
-  Cursor a{run_a, pitch_a}, b{run_b, pitch_b};
-  for (index_t i = 0; i < size; i += run, a.advance(run), b.advance(run)) f(a.at(), b.at(), run);
-}
-
 }  // namespace detail
 
 extern template class Variable<float>;

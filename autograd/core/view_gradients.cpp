@@ -172,10 +172,7 @@ void ViewNode<T>::backward() {
     const GradSlot<T> to = GradWriter<T>::open_region(*this, k);
     const index_t n = part->shape.size();
     (to.add ? current_traffic.added : current_traffic.copied) += bytes_of<T>(n);
-    for_runs<T>(n, to.run, to.pitch, n, n, [&](index_t i, index_t j, index_t count) {
-      for (index_t c = 0; c < count; ++c)
-        to.data[i + c] = to.add ? to.data[i + c] + part->grad[j + c] : part->grad[j + c];
-    });
+    write_gradient<T>(to, n, part->grad, n, n);
   }
   if (parent.grad_state == GradState::partial && parent.grad_part == this) GradWriter<T>::complete(parent);
 }

@@ -99,8 +99,7 @@ void backward_rest(const FusedCode<T>& code, const T* numbers, const index_t* ma
   for (int k = 0; k < code.inputs; ++k) {  // one after the other: they may overlap
     if (!sinks[k].data) continue;
     T* const sink = sinks[k].data + (begin & sinks[k].mask);
-    for (index_t i = 0; i < end - begin; ++i)
-      sink[i] = sinks[k].add ? sink[i] + to[k].data[i] : to[k].data[i];
+    store_or_add<T>(sink, end - begin, sinks[k].add, to[k].data);
   }
 }
 

@@ -29,11 +29,7 @@ struct Mask {
       const index_t n = std::min(stretch, size - i);
       random_words(at, {words, static_cast<std::size_t>(n)});
       for (index_t j = 0; j < n; ++j) factors[j] = words[j] < threshold ? T{0} : scale;
-      if (add) {
-        for (index_t j = 0; j < n; ++j) to[i + j] += from[i + j] * factors[j];
-      } else {
-        for (index_t j = 0; j < n; ++j) to[i + j] = from[i + j] * factors[j];
-      }
+      store_or_add(to + i, n, add, [&](index_t j) { return from[i + j] * factors[j]; });
     }
   }
 };

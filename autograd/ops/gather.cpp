@@ -23,11 +23,6 @@ struct Plan {
   }
 };
 
-template <class T>
-void add_run(const T* from, index_t n, T* to) {
-  for (index_t i = 0; i < n; ++i) to[i] += from[i];
-}
-
 /// The shape of x with the axes [first, last) replaced by others.
 Shape replaced(const Shape& x, int first, int last, const Shape& by) {
   std::vector<index_t> extents(x.begin(), x.begin() + first);
@@ -51,7 +46,7 @@ class GatherNode final : public FixedNode<T, 1> {
     if (!dy || !this->wants(0)) return;
     const GradSlot<T> g = open_grad_to_add(this->input(0));
     plan_.each(indices_, [&](index_t to, index_t from, index_t n) {
-      if (indices_[n] != padding_) add_run(dy + from, plan_.inner, g.data + to);
+      if (indices_[n] != padding_) store_or_add(g.data + to, plan_.inner, true, dy + from);
     });
   }
   std::vector<Variable<T>> record_backward(const std::vector<Variable<T>>& dy) override {
@@ -89,11 +84,7 @@ class ScatterAddNode final : public FixedNode<T, 1> {
     if (!dy || !this->wants(0)) return;
     const GradSlot<T> g = open_grad(this->input(0));
     plan_.each(indices_, [&](index_t from, index_t to, index_t) {
-      if (g.add) {
-        add_run(dy + from, plan_.inner, g.data + to);
-      } else {
-        std::copy_n(dy + from, plan_.inner, g.data + to);
-      }
+      store_or_add(g.data + to, plan_.inner, g.add, dy + from);
     });
   }
   std::vector<Variable<T>> record_backward(const std::vector<Variable<T>>& dy) override {
@@ -162,8 +153,9 @@ Variable<T> scatter_add(const Variable<T>& x0, const Indices& indices, index_t e
   const TensorRef<T> out = Tape<T>::local().allocate_output(shape);
   std::fill_n(out->data, shape.size(), T{0});
   const Plan plan{from.product(0, first), extent, indices.size(), from.product(first + rank, from.rank())};
-  plan.each(indices,
-            [&](index_t to, index_t at, index_t) { add_run(x.data() + at, plan.inner, out->data + to); });
+  plan.each(indices, [&](index_t to, index_t at, index_t) {
+    store_or_add<T>(out->data + to, plan.inner, true, x.data() + at);
+  });
   return finish_op<ScatterAddNode<T>, T>(recorded, inputs, out, plan, indices, first);
 }
 

@@ -25,22 +25,13 @@ class ConcatNode final : public ManyNode<T> {
     const Shape& shape = this->output()->shape;
     const T* dy = this->output_grad();
     if (!dy) return;
-    const index_t outer = shape.product(0, axis_), inner = shape.product(axis_ + 1, shape.rank());
+    const index_t inner = shape.product(axis_ + 1, shape.rank());
     const index_t pitch = shape[axis_] * inner;
     index_t offset = 0;
     for (std::size_t k = 0; k < this->input_count(); ++k) {
       Tensor<T>& x = this->input(k);
       const index_t run = x.shape[axis_] * inner;
-      if (this->wants(k) && outer * run > 0) {
-        const GradSlot<T> g = open_grad(x);
-        if (!g.add) current_traffic.copied += bytes_of<T>(outer * run);
-        for_runs<T>(outer * run, g.run, g.pitch, run, pitch, [&](index_t to, index_t from, index_t n) {
-          const T* d = dy + offset + from;
-          for (index_t i = 0; i < n; ++i) g.data[to + i] = g.add ? g.data[to + i] + d[i] : d[i];
-        });
-      } else if (this->wants(k)) {
-        open_grad(x);
-      }
+      if (this->wants(k)) write_gradient<T>(x, dy + offset, run, pitch);
       offset += run;
     }
   }
@@ -92,10 +83,10 @@ Variable<T> concat(const std::vector<Variable<T>>& xs, int axis) {
   for (const Tensor<T>* x : inputs) {
     const index_t run = x->shape[axis] * inner;
     if (outer * run > 0) {
-      detail::for_runs<T>(outer * run, x->run, x->pitch, run, shape[axis] * inner,
-                          [&](index_t from, index_t to, index_t n) {
-                            std::copy_n(x->data + from, n, out->data + offset + to);
-                          });
+      detail::for_runs(outer * run, x->run, x->pitch, run, shape[axis] * inner,
+                       [&](index_t from, index_t to, index_t n) {
+                         std::copy_n(x->data + from, n, out->data + offset + to);
+                       });
     }
     offset += run;
   }

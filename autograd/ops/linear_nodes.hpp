@@ -100,7 +100,7 @@ void product(const T* x, const Rows<T>& rows, Tensor<T>& w, T beta, T* y, Way wa
 template <class T>
 void product_back(const T* dy, const Rows<T>& rows, Tensor<T>& w, const GradSlot<T>& dx, Way way) {
   const index_t outputs = w.shape[0];
-  const T beta = dx.add ? T{1} : T{0};
+  const T beta = dx.beta();
   const index_t stride = dx.run == dx.pitch || dx.run > rows.cols ? rows.cols : dx.pitch;
   if (way == Way::packed) {
     auto& pack = packed(w).backward;
@@ -114,13 +114,7 @@ void product_back(const T* dy, const Rows<T>& rows, Tensor<T>& w, const GradSlot
 
 template <class T>
 void add_rows(const T* b, index_t rows, index_t cols, T* y, bool add) {
-  for (index_t r = 0; r < rows; ++r, y += cols) {
-    if (add) {
-      for (index_t j = 0; j < cols; ++j) y[j] += b[j];
-    } else {
-      std::copy_n(b, cols, y);
-    }
-  }
+  for (index_t r = 0; r < rows; ++r) store_or_add(y + r * cols, cols, add, b);
 }
 
 /// y = [addend +] Σ x_k W_kᵀ [+ b_k].
@@ -155,9 +149,9 @@ class AffineNode : public ManyNode<T> {
         if (w.is_leaf()) {
           defer<T>(w, {TensorRef<T>(&x), rows.stride, holder(out), dy, rows.count});
         } else {
-          const GradSlot<T> dw = open_grad_dense(w);
+          const GradSlot<T> dw = open_grad(w);
           blas::gemm<T>(Trans::yes, Trans::no, outputs, rows.cols, rows.count, T{1}, dy, outputs, x.data,
-                        rows.stride, dw.add ? T{1} : T{0}, dw.data, rows.cols);
+                        rows.stride, dw.beta(), dw.data, rows.cols);
         }
       }
       if (!u.b || !this->wants(u.b)) continue;
@@ -165,7 +159,7 @@ class AffineNode : public ManyNode<T> {
       if (b.is_leaf()) {
         defer<T>(b, {{}, 0, holder(out), dy, rows.count});
       } else {
-        const GradSlot<T> db = open_grad_dense(b);
+        const GradSlot<T> db = open_grad(b);
         sum_rows(dy, rows.count, outputs, db.data, db.add);
       }
     }
@@ -212,18 +206,10 @@ class AffineNode : public ManyNode<T> {
     return t->grad_storage;
   }
 
-  static GradSlot<T> open_grad_dense(Tensor<T>& t) { return open_grad(t); }
-
   void pass_on(const Tensor<T>& out, const T* dy) {
     Tensor<T>& addend = this->input(0);
     if (out.shares_grad() && out.grad == addend.grad && addend.grad_state == GradState::full) return;
-    const GradSlot<T> g = open_grad(addend);
-    if (!g.add) current_traffic.copied += bytes_of<T>(out.shape.size());
-    for_runs<T>(out.shape.size(), g.run, g.pitch, out.shape.size(), out.shape.size(),
-                [&](index_t to, index_t from, index_t n) {
-                  for (index_t i = 0; i < n; ++i)
-                    g.data[to + i] = g.add ? g.data[to + i] + dy[from + i] : dy[from + i];
-                });
+    write_gradient(addend, dy, out.shape.size(), out.shape.size());
   }
 
   PoolVector<Use> uses_;
@@ -264,19 +250,17 @@ class LookupNode final : public AffineNode<T> {
     Tensor<T>&w = this->input(1), &e = this->input(last);
     const index_t outputs = w.shape[0], inputs = w.shape[1], count = e.shape[0];
     PoolVector<T> table(static_cast<std::size_t>(count * outputs), T{0});
-    for (index_t n = 0; n < rows_.size(); ++n) {
-      T* to = table.data() + rows_[n] * outputs;
-      for (index_t j = 0; j < outputs; ++j) to[j] += dy[n * outputs + j];
-    }
+    for (index_t n = 0; n < rows_.size(); ++n)
+      store_or_add(table.data() + rows_[n] * outputs, outputs, true, dy + n * outputs);
     if (this->wants(last)) {
       const GradSlot<T> de = open_grad(e);
       blas::gemm<T>(Trans::no, Trans::no, count, inputs, outputs, T{1}, table.data(), outputs, w.data, inputs,
-                    de.add ? T{1} : T{0}, de.data, inputs);
+                    de.beta(), de.data, inputs);
     }
     if (this->wants(1)) {
       const GradSlot<T> dw = open_grad(w);
       blas::gemm<T>(Trans::yes, Trans::no, outputs, inputs, count, T{1}, table.data(), outputs, e.data,
-                    inputs, dw.add ? T{1} : T{0}, dw.data, inputs);
+                    inputs, dw.beta(), dw.data, inputs);
     }
     if (last == 3 && this->wants(2)) {
       const GradSlot<T> db = open_grad(this->input(2));

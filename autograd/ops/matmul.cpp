@@ -69,14 +69,14 @@ class MatmulNode final : public FixedNode<T, 2> {
       const GradSlot<T> g = p.a_repeats ? open_grad_to_add(a) : open_grad(a);
       p.each([&](index_t at_a, index_t at_b, index_t at_y) {
         blas::gemm<T>(Trans::no, Trans::yes, p.m, p.k, p.n, T{1}, dy + at_y, p.row_b(), b.data + at_b,
-                      p.row_b(), g.add ? T{1} : T{0}, g.data + at_a, p.row_a());
+                      p.row_b(), g.beta(), g.data + at_a, p.row_a());
       });
     }
     if (this->wants(1)) {  // dB = Aᵀ dY
       const GradSlot<T> g = p.b_repeats ? open_grad_to_add(b) : open_grad(b);
       p.each([&](index_t at_a, index_t at_b, index_t at_y) {
         blas::gemm<T>(Trans::yes, Trans::no, p.k, p.n, p.m, T{1}, a.data + at_a, p.row_a(), dy + at_y,
-                      p.row_b(), g.add ? T{1} : T{0}, g.data + at_b, p.row_b());
+                      p.row_b(), g.beta(), g.data + at_b, p.row_b());
       });
     }
   }

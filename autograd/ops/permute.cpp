@@ -50,11 +50,6 @@ Walk plan_walk(const Shape& x, const Order& order) {
   return w;
 }
 
-template <class T>
-void copy_run(const T* from, index_t n, T* to, bool add) {
-  for (index_t i = 0; i < n; ++i) to[i] = add ? to[i] + from[i] : from[i];
-}
-
 // to[i · row + j] = from[i + j · step], in tiles, so that both sides stay in the cache.
 template <class T>
 void copy_transposed(const T* from, index_t step, index_t rows, index_t cols, T* to, index_t row, bool add) {
@@ -63,11 +58,10 @@ void copy_transposed(const T* from, index_t step, index_t rows, index_t cols, T*
     const index_t i1 = std::min(rows, i0 + tile);
     for (index_t j0 = 0; j0 < cols; j0 += tile) {
       const index_t j1 = std::min(cols, j0 + tile);
-      for (index_t i = i0; i < i1; ++i)
-        for (index_t j = j0; j < j1; ++j) {
-          T& d = to[i * row + j];
-          d = (add ? d : T{0}) + from[i + j * step];
-        }
+      for (index_t i = i0; i < i1; ++i) {
+        const T* first = from + i + j0 * step;
+        store_or_add(to + i * row + j0, j1 - j0, add, [&](index_t j) { return first[j * step]; });
+      }
     }
   }
 }
@@ -80,7 +74,7 @@ void walk_axes(const Walk& w, int axis, int beside, const T* from, T* to, bool a
   const auto b = static_cast<std::size_t>(beside);
   if (axis == w.rank - 1) {
     if (b == last) {
-      copy_run(from, w.extent[last], to, add);
+      store_or_add(to, w.extent[last], add, from);
     } else {
       copy_transposed(from, w.from[last], w.extent[b], w.extent[last], to, w.to[b], add);
     }
@@ -97,7 +91,7 @@ template <class T>
 void permute_to(const T* x, const Shape& shape, const Order& order, T* to, bool add) {
   if (shape.size() == 0) return;
   const Walk w = plan_walk(shape, order);
-  if (w.rank == 0) return copy_run(x, 1, to, add);
+  if (w.rank == 0) return store_or_add(to, 1, add, x);
   int beside = 0;
   while (w.from[static_cast<std::size_t>(beside)] != 1) ++beside;
   walk_axes(w, 0, beside, x, to, add);

@@ -29,13 +29,10 @@ class SumNode final : public FixedNode<T, 1> {
       for (index_t r = 0; r < loop.rows; ++r) {
         T* to = g.data + outer_offset(loop, lanes[0], index) + r * lanes[0].row;
         const T* from = dy + outer_offset(loop, lanes[1], index) + r * lanes[1].row;
-        if (loop.cols > 0 && lanes[1].mask == 0 && lanes[0].mask != 0) {  // not even *from need exist
-          spread(*from, loop.cols, g.add, to);
-          continue;
-        }
-        for (index_t j = 0; j < loop.cols; ++j) {
-          T& d = to[j & lanes[0].mask];
-          d = (g.add ? d : T{0}) + from[j & lanes[1].mask];
+        if (lanes[1].mask != 0) {
+          store_or_add(to, loop.cols, g.add, from);
+        } else if (loop.cols > 0) {  // else not even *from need exist
+          store_or_add(to, loop.cols, g.add, [value = *from](index_t) { return value; });
         }
       }
     });
@@ -49,14 +46,6 @@ class SumNode final : public FixedNode<T, 1> {
   std::string name() const override { return "sum"; }
 
  private:
-  static void spread(T value, index_t n, bool add, T* to) {
-    if (add) {
-      for (index_t j = 0; j < n; ++j) to[j] += value;
-    } else {
-      std::fill_n(to, n, value);
-    }
-  }
-
   Shape kept_;
 };
 

@@ -214,10 +214,11 @@ class ShardedScan final : public ManyNode<T> {
     const T* from = own.grad_state == GradState::full ? own.grad : nullptr;
     for_rows(shard, this->input(k).shape, is_x ? 1 : 0, to.run, to.pitch,
              [&](index_t at, index_t i, index_t n) {
-               T* d = to.data + at;
-               if (!from && !to.add) std::fill_n(d, n, T{0});
-               if (from && !to.add) std::copy_n(from + i, n, d);
-               for (index_t j = 0; from && to.add && j < n; ++j) d[j] += from[i + j];
+               if (from) {
+                 store_or_add(to.data + at, n, to.add, from + i);
+               } else if (!to.add) {
+                 std::fill_n(to.data + at, n, T{0});
+               }
              });
     clear_grad(own);
   }
@@ -239,12 +240,8 @@ class ShardedScan final : public ManyNode<T> {
 
   void hand_on(Tensor<T>& own, std::size_t k) {
     if (own.grad_state == GradState::full && this->wants(k)) {
-      const GradSlot<T> to = open_grad(this->input(k));
       const index_t size = own.shape.size();
-      for_runs<T>(size, to.run, to.pitch, size, size, [&](index_t at, index_t from, index_t n) {
-        for (index_t i = 0; i < n; ++i)
-          to.data[at + i] = to.add ? to.data[at + i] + own.grad[from + i] : own.grad[from + i];
-      });
+      write_gradient<T>(open_grad(this->input(k)), size, own.grad, size, size);
     }
     clear_grad(own);
   }

@@ -36,13 +36,7 @@ class StackNode final : public ManyNode<T> {
         h.grad_state = GradState::full;
         continue;
       }
-      const GradSlot<T> g = open_grad(h);
-      const index_t n = h.shape.size();
-      if (!g.add) current_traffic.copied += bytes_of<T>(n);
-      for_runs<T>(n, g.run, g.pitch, n, n, [&](index_t to, index_t from, index_t m) {
-        for (index_t i = 0; i < m; ++i)
-          g.data[to + i] = g.add ? g.data[to + i] + part[from + i] : part[from + i];
-      });
+      write_gradient<T>(h, part, h.shape.size(), h.shape.size());
     }
   }
 
