@@ -17,7 +17,7 @@ namespace {
 enum class Wrong { nothing, tenth_of_a_percent, sign, missing_sum, dropped_term, one_element, not_a_number };
 
 // y = a · b + a, b broadcast over rows: by hand, with a chosen mistake in its gradient.
-class WrongNode final : public detail::FixedNode<double, 2> {
+class WrongNode final : public detail::Node<double> {
  public:
   explicit WrongNode(Wrong wrong) : wrong_(wrong) {}
   std::string name() const override { return "wrong"; }
@@ -54,9 +54,7 @@ Variable<double> wrong(const Variable<double>& a, const Variable<double>& b, Wro
   const bool recorded = detail::begin_op<double>("wrong", inputs);
   auto y = Variable<double>::uninitialised(a.shape());
   for (index_t i = 0; i < a.size(); ++i) y.data()[i] = a.data()[i] * b.data()[i % b.size()] + a.data()[i];
-  const detail::TensorRef<double> outputs[] = {y.ref()};
-  if (recorded)
-    detail::record<double>(detail::Ref<detail::Node<double>>(new WrongNode(mistake)), inputs, outputs);
+  if (recorded) detail::record_op<WrongNode>(inputs, {&y, 1}, mistake);
   return y;
 }
 
@@ -149,7 +147,7 @@ TEST_CASE("gradgradcheck: second derivatives pass, and a rule without one is ref
 namespace {
 
 // x³ whose recorded gradient is 3x² but whose further derivative forgets the factor x twice.
-class WrongCube final : public detail::FixedNode<double, 1> {
+class WrongCube final : public detail::Node<double> {
  public:
   std::string name() const override { return "cube"; }
   void backward() override {
@@ -190,8 +188,7 @@ TEST_CASE("gradgradcheck: a recorded gradient that is right in value but not in 
     detail::Tensor<double>* const inputs[] = {a.tensor()};
     auto y = Variable<double>::uninitialised(a.shape());
     for (index_t i = 0; i < a.size(); ++i) y.data()[i] = a.data()[i] * a.data()[i] * a.data()[i];
-    const detail::TensorRef<double> outputs[] = {y.ref()};
-    detail::record<double>(detail::Ref<detail::Node<double>>(new WrongCube), inputs, outputs);
+    detail::record_op<WrongCube>(inputs, {&y, 1});
     return y;
   };
   CHECK(passes_gradcheck(cube, {x}));

@@ -194,6 +194,77 @@ TEST_CASE("versions: a change inside update() that throws still counts") {
 
 // --- constants ------------------------------------------------------------------------------------------
 
+namespace {
+
+// y = a b + c, twice; its backward reads a and b, and a factor that it keeps behind its lists.
+class Fma final : public detail::Node<double> {
+ public:
+  static bool reads(std::size_t k) { return k != 2; }
+  static std::size_t extra_bytes(std::size_t outputs, double) { return outputs * sizeof(double); }
+  explicit Fma(double) {}
+  double* factors() const { return reinterpret_cast<double*>(extra()); }
+  std::string name() const override { return "fma"; }
+  void backward() override {
+    for (std::size_t m = 0; m < output_count(); ++m) {
+      const double* dy = output_grad(m);
+      if (!dy) continue;
+      const double d = *dy * factors()[m];
+      const double by[] = {d * *input(1).data, d * *input(0).data, d};
+      for (std::size_t k = 0; k < 3; ++k) detail::write_gradient<double>(input(k), by + k, 1, 1);
+    }
+  }
+};
+
+detail::Ref<Fma> record_fma(const std::vector<V>& in, const std::vector<V>& out, double factor) {
+  detail::Tensor<double>* const inputs[] = {in[0].tensor(), in[1].tensor(), in[2].tensor()};
+  const auto node = detail::record_op<Fma>(inputs, out, factor);
+  std::fill_n(node->factors(), out.size(), factor);
+  return node;
+}
+
+}  // namespace
+
+TEST_CASE("record_op: an input that the op declares it does not read may change; one that it reads may not") {
+  const std::vector<V> in = {row({2}), row({3}), row({5})};
+  const V first = V({1}, 11.0), second = V({1}, 11.0);
+  record_fma(in, {first}, 1);
+  V(in[2]).update([](auto& c) { c *= 7; });
+  first.backward();
+  CHECK(gradient_list(in[0]) == std::vector{3.0});
+  record_fma(in, {second}, 1);
+  V(in[1]).update([](auto& b) { b *= 7; });
+  CHECK_THROWS_WITH_AS(
+      second.backward(),
+      "backward: fma needs input 2 (1,) as it was, but update() has changed it since; call backward before "
+      "the update, or compute the result again",
+      UsageError);
+}
+
+TEST_CASE("record_op: of several outputs some may be empty, and the node keeps bytes of its own") {
+  const std::vector<V> in = {row({2}), row({3}), row({5})};
+  const V y = V({1}, 11.0);
+  const auto node = record_fma(in, {V(), y, V()}, 10);
+  CHECK(node->output_count() == 3);
+  CHECK(node->output(0) == nullptr);
+  CHECK(node->output(1) == y.tensor());
+  y.backward();
+  CHECK(gradient_list(in[0]) == std::vector{30.0});
+  CHECK(gradient_list(in[1]) == std::vector{20.0});
+  CHECK(gradient_list(in[2]) == std::vector{10.0});
+}
+
+TEST_CASE("write_gradient: the first write stores, the next ones add, and runs are told apart") {
+  const V x = row({0, 0, 0, 0});
+  const double first[] = {1, 2, -1, 3, 4, -1}, second[] = {10, 20, 30, 40};
+  const Traffic before = traffic();
+  detail::write_gradient<double>(*x.tensor(), first, 2, 3);
+  CHECK(traffic().copied == before.copied + 4 * sizeof(double));
+  CHECK(gradient_list(x) == std::vector<double>{1, 2, 3, 4});
+  detail::write_gradient<double>(*x.tensor(), second, 4, 4);
+  CHECK(gradient_list(x) == std::vector<double>{11, 22, 33, 44});
+  CHECK(traffic().added == before.added + 4 * sizeof(double));
+}
+
 TEST_CASE("no_grad: nothing is recorded inside, also when nested, and the scope ends with an exception") {
   const V x = row({1, 2});
   const std::uint64_t before = tape_stats<double>().recorded;

@@ -32,13 +32,11 @@ void Tape<T>::validate(Node<T>& node) const {
                       node.name());
   }
   for (std::size_t k = 0; k < node.input_count_; ++k) {
-    const Tensor<T>& in = *node.inputs_[k];
-    if (node.versions_[k] != ~0u && node.versions_[k] != in.version()) {
-      raise<UsageError>(
-          "backward: {} needs input {} {} as it was, but update() has changed it since; call backward before "
-          "the update, or compute the result again",
-          node.name(), k + 1, name_and_shape(in));
-    }
+    if (node.is_intact(k)) continue;
+    raise<UsageError>(
+        "backward: {} needs input {} {} as it was, but update() has changed it since; call backward before "
+        "the update, or compute the result again",
+        node.name(), k + 1, name_and_shape(node.input(k)));
   }
 }
 
@@ -61,7 +59,7 @@ void Tape<T>::collect(std::span<const TensorRef<T>> roots) {
     bool intact = node->tape_ == this && !node->released_;
     for (std::size_t k = 0; intact && k < node->input_count_; ++k) {
       Tensor<T>& in = *node->inputs_[k];
-      intact = node->versions_[k] == ~0u || node->versions_[k] == in.version();
+      intact = node->is_intact(k);
       if (!in.requires_grad || !in.creator) continue;
       if (in.creator->released_ || in.creator->tape_ != this) validate(*in.creator);
       if (in.creator->slot_ >= floor_) mark(in);

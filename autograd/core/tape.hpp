@@ -152,7 +152,7 @@ class Tape {
     for (std::size_t at = 0; at < bytes; at += 64) __builtin_prefetch(static_cast<const char*>(p) + at, 1);
   }
   static void fetch_node(const Node<T>* node) {
-    if (node) fetch(node, sizeof(FixedNode<T, 2>));
+    if (node) fetch(node, sizeof(Node<T>) + NodeLists<T>{.inputs = 2, .outputs = 1}.bytes());
   }
   static void fetch_tensors(const Node<T>* node) {
     if (!node) return;
@@ -260,12 +260,36 @@ template <class T>
   return record;
 }
 
-/// Ties a new node to its inputs and outputs and puts it on the tape.
-template <class T>
-[[gnu::always_inline]] inline void record(Ref<Node<T>> node, std::span<Tensor<T>* const> inputs,
-                                          std::span<const TensorRef<T>> outputs) {
-  node->connect(inputs, outputs);
-  Tape<T>::local().record(node.get());
+template <class NodeType>
+using NodeInputs = std::span<Tensor<typename NodeType::value_type>* const>;
+template <class NodeType>
+using NodeOutputs = std::span<const Variable<typename NodeType::value_type>>;
+
+/// What:   a new node NodeType(arguments…) over `inputs`, with room for `outputs` results; not on the tape yet.
+template <class NodeType, class... Args>
+[[gnu::always_inline]] inline Ref<NodeType> make_node(NodeInputs<NodeType> inputs, std::size_t outputs,
+                                                      Args&&... arguments) {
+  NodeLists<typename NodeType::value_type> lists{inputs.size(), outputs};
+  if constexpr (requires { NodeType::extra_bytes(outputs, arguments...); })
+    lists.extra = NodeType::extra_bytes(outputs, arguments...);
+  const Ref<NodeType> node(new (lists) NodeType(std::forward<Args>(arguments)...));
+  node->place_lists(reinterpret_cast<std::byte*>(node.get() + 1), lists);
+  for (std::size_t k = 0; k < inputs.size(); ++k) node->connect(k, *inputs[k], node->reads(k));
+  return node;
+}
+
+/// What:   records an op: a new node NodeType(arguments…) over `inputs` goes on the tape, and `outputs` are its
+///         results; an empty one has no gradient.
+/// An op declares by NodeType::reads which inputs its backward reads: where update() changed one of these in
+/// between, backward throws.
+template <class NodeType, class... Args>
+[[gnu::always_inline]] inline Ref<NodeType> record_op(NodeInputs<NodeType> inputs,
+                                                      NodeOutputs<NodeType> outputs, Args&&... arguments) {
+  Ref<NodeType> node = make_node<NodeType>(inputs, outputs.size(), std::forward<Args>(arguments)...);
+  for (std::size_t k = 0; k < outputs.size(); ++k)
+    if (outputs[k]) node->adopt(k, outputs[k].ref());
+  Tape<typename NodeType::value_type>::local().record(node.get());
+  return node;
 }
 
 /// The name, if it has one, and the shape.

@@ -8,6 +8,7 @@
 ///
 /// Gradients are in gradient.hpp.
 
+#include <algorithm>
 #include <cstddef>
 #include <functional>
 #include <memory>
@@ -138,13 +139,43 @@ struct GradSlot {
   }
 };
 
+/// How long the lists of a node are, which lie behind it in one piece of memory: its inputs, its outputs, `extra`
+/// bytes of the derived class, and the versions of the inputs.
+template <class T>
+struct NodeLists {
+  std::size_t inputs, outputs, extra = 0;
+  std::size_t bytes() const {
+    return inputs * (sizeof(TensorRef<T>) + sizeof(std::uint32_t)) + outputs * sizeof(Tensor<T>*) +
+           padded_extra();
+  }
+  std::size_t padded_extra() const {
+    constexpr std::size_t unit = sizeof(std::uint32_t);
+    return (extra + unit - 1) / unit * unit;
+  }
+};
+
 /// One recorded op. The tape holds it weakly; its outputs hold it; it holds its inputs.
+///
+/// Nodes are made by record_op (tape.hpp). The constructor of a derived class does not see inputs and outputs yet. A
+/// class that needs memory behind the lists has
+///
+///     static std::size_t extra_bytes(std::size_t outputs, const Args&... arguments of the constructor);
+///
+/// and fills extra() later.
 template <class T>
 class Node {
  public:
+  using value_type = T;
+
   Node(const Node&) = delete;
   Node& operator=(const Node&) = delete;
-  virtual ~Node() = default;
+  virtual ~Node() {
+    if (!released_) drop_inputs();
+  }
+
+  /// Whether backward reads the value of input k, which then must not change meanwhile. A derived class that does not
+  /// read all of them hides this by its own, perhaps not static.
+  static constexpr bool reads(std::size_t) { return true; }
 
   /// Reads the outputs' gradients and writes those of the inputs that `wants` them.
   virtual void backward() = 0;
@@ -169,20 +200,19 @@ class Node {
   bool released() const { return released_; }
   /// Whether new ops of this thread may build on its outputs.
   bool usable() const;
-  /// Ties the node to its inputs and outputs.
-  [[gnu::always_inline]] void connect(std::span<Tensor<T>* const> inputs,
-                                      std::span<const TensorRef<T>> outputs) {
-    connect_inputs(inputs);
-    for (std::size_t k = 0; k < output_count_; ++k) outputs_[k] = nullptr;
-    for (std::size_t k = 0; k < outputs.size(); ++k)
-      if (outputs[k]) adopt(k, outputs[k]);
+  /// First of all: the memory for the lists. There are no outputs yet.
+  [[gnu::always_inline]] void place_lists(std::byte* memory, const NodeLists<T>& lists) {
+    input_count_ = static_cast<std::uint32_t>(lists.inputs);
+    output_count_ = static_cast<std::uint32_t>(lists.outputs);
+    inputs_ = reinterpret_cast<TensorRef<T>*>(memory);
+    outputs_ = reinterpret_cast<Tensor<T>**>(inputs_ + lists.inputs);
+    versions_ = reinterpret_cast<std::uint32_t*>(extra() + lists.padded_extra());
+    std::fill_n(outputs_, lists.outputs, nullptr);
   }
-  /// The inputs alone; every output is adopted then.
-  [[gnu::always_inline]] void connect_inputs(std::span<Tensor<T>* const> inputs) {
-    for (std::size_t k = 0; k < inputs.size(); ++k) {
-      inputs_[k] = TensorRef<T>(inputs[k]);
-      versions_[k] = inputs[k]->version();
-    }
+  /// Then each input.
+  void connect(std::size_t k, Tensor<T>& in, bool read) {
+    std::construct_at(inputs_ + k, &in);
+    versions_[k] = read ? in.version() : any_version;
   }
   /// Makes `out` output number k.
   void adopt(std::size_t k, const TensorRef<T>& out) {
@@ -196,16 +226,14 @@ class Node {
   void release() {
     if (--refs_ == 0) retire(this);
   }
-  static void* operator new(std::size_t bytes) { return allocate_object(bytes); }
+  static void* operator new(std::size_t bytes, const NodeLists<T>& lists) {
+    return allocate_object(bytes + lists.bytes());
+  }
+  static void operator delete(void* p, const NodeLists<T>&) { free_object(p); }
   static void operator delete(void* p) { free_object(p); }
 
  protected:
   Node() = default;
-  void set_arrays(TensorRef<T>* inputs, std::uint32_t* versions, std::size_t n, Tensor<T>** outputs,
-                  std::size_t m) {
-    inputs_ = inputs, versions_ = versions, input_count_ = static_cast<std::uint32_t>(n);
-    outputs_ = outputs, output_count_ = static_cast<std::uint32_t>(m);
-  }
   /// Whether input k takes part in the backward pass that is running.
   bool wants(std::size_t k) const;
   /// Whether the pass that is running keeps the tape.
@@ -216,8 +244,8 @@ class Node {
     // One that this pass did not reach may still hold what an earlier pass left.
     return t && t->held && t->grad_state == GradState::full ? t->grad : nullptr;
   }
-  /// Backward does not read the value of input k: it may change meanwhile.
-  void forget_version(std::size_t k) { versions_[k] = ~0u; }
+  /// The extra bytes, aligned for T, undefined at first.
+  std::byte* extra() const { return reinterpret_cast<std::byte*>(outputs_ + output_count_); }
 
  private:
   friend class Tape<T>;
@@ -227,7 +255,12 @@ class Node {
   void drop_inputs() {
     for (std::size_t k = 0; k < input_count_; ++k) inputs_[k].reset();
   }
+  /// Whether input k is as it was, where backward reads it.
+  bool is_intact(std::size_t k) const {
+    return versions_[k] == any_version || versions_[k] == inputs_[k]->version();
+  }
 
+  static constexpr std::uint32_t any_version = ~0u;
   TensorRef<T>* inputs_ = nullptr;
   std::uint32_t* versions_ = nullptr;
   Tensor<T>** outputs_ = nullptr;
@@ -237,58 +270,17 @@ class Node {
   bool pending_ = false, released_ = false, active_ = false;
 };
 
-/// A node with fixed numbers of inputs and outputs.
-template <class T, std::size_t Inputs, std::size_t Outputs = 1>
-class FixedNode : public Node<T> {
- protected:
-  FixedNode() { this->set_arrays(in_, versions_, Inputs, out_, Outputs); }
-
- private:
-  TensorRef<T> in_[Inputs > 0 ? Inputs : 1];
-  std::uint32_t versions_[Inputs > 0 ? Inputs : 1];
-  Tensor<T>* out_[Outputs];
-};
-
-/// A node whose numbers of inputs and outputs are known at run time only.
-template <class T>
-class ManyNode : public Node<T> {
- protected:
-  /// With `extra` bytes for the class that is derived, zeros at first.
-  ManyNode(std::size_t inputs, std::size_t outputs, std::size_t extra = 0) {
-    const std::size_t bytes =
-        inputs * (sizeof(TensorRef<T>) + sizeof(std::uint32_t)) + outputs * sizeof(Tensor<T>*) + extra;
-    in_ = reinterpret_cast<TensorRef<T>*>(bytes <= sizeof near_ ? near_ : allocate_object(bytes));
-    std::uninitialized_value_construct_n(in_, inputs);
-    auto** const out = reinterpret_cast<Tensor<T>**>(in_ + inputs);
-    auto* const versions = reinterpret_cast<std::uint32_t*>(out + outputs);
-    extra_ = reinterpret_cast<std::byte*>(versions + inputs);
-    std::fill_n(extra_, extra, std::byte{0});
-    this->set_arrays(in_, versions, inputs, out, outputs);
-  }
-  ~ManyNode() override {
-    std::destroy_n(in_, this->input_count());
-    if (static_cast<void*>(in_) != near_) free_object(in_);
-  }
-  std::byte* extra() const { return extra_; }
-
- private:
-  TensorRef<T>* in_;  // the inputs, and then the outputs, the versions of the inputs, and what is extra
-  std::byte* extra_;
-  // Where they lie if they are few: four inputs and an output, say.
-  alignas(TensorRef<T>) std::byte near_[64];
-};
-
 /// Slices of one parent along one axis that together cover it without overlap. Its outputs are views of
 /// value and gradient. A part that nobody asked for has no output but is still accounted for.
 template <class T>
-class ViewNode final : public ManyNode<T> {
+class ViewNode final : public Node<T> {
  public:
+  static std::size_t extra_bytes(std::size_t outputs, const auto&...) { return outputs; }
+  static constexpr bool reads(std::size_t) { return false; }
   /// Part k is [bounds[k], bounds[k + 1]) of `axis`.
   ViewNode(const char* op, const Shape& parent, int axis, PoolVector<index_t> bounds, bool squeeze);
   /// The whole parent in another shape.
   ViewNode(const Shape& parent, const Shape& reshaped);
-  /// After record(): views need no values of their parent.
-  void start() { this->forget_version(0); }
   void backward() override;
   std::vector<Variable<T>> record_backward(const std::vector<Variable<T>>& dy) override;
   std::string name() const override { return op_; }
@@ -306,13 +298,15 @@ class ViewNode final : public ManyNode<T> {
  private:
   template <class>
   friend struct GradWriter;
+  /// Of each part whether a gradient was written, where grad_part of the parent is this.
+  std::byte* written() const { return this->extra(); }
+
   const char* op_;
   int axis_;
   bool squeeze_, reshapes_ = false;
   Shape reshaped_;
   PoolVector<index_t> bounds_;
   index_t outer_, inner_;  ///< how many rows and elements lie before and behind the axis
-  std::byte* written_;     ///< of each part whether a gradient was
 };
 
 /// Gives a consumed view of an op's result a value again.

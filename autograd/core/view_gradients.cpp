@@ -69,14 +69,14 @@ struct GradWriter {
       } else {
         parent.grad_state = GradState::partial;
         parent.grad_part = &op;
-        std::fill_n(op.written_, op.parts(), std::byte{0});
+        std::fill_n(op.written(), op.parts(), std::byte{0});
       }
     } else if (parent.grad_state == GradState::partial && parent.grad_part != &op) {
       complete(parent);
     }
     GradSlot<T> slot = op.region(k, grad_layout(parent));
     slot.add =
-        parent.grad_state == GradState::full || std::exchange(op.written_[k], std::byte{1}) != std::byte{0};
+        parent.grad_state == GradState::full || std::exchange(op.written()[k], std::byte{1}) != std::byte{0};
     slot.add = slot.add && !mutate_store(op.op_);
     return slot;
   }
@@ -86,7 +86,7 @@ struct GradWriter {
     ViewNode<T>& op = *t.grad_part;
     for (std::size_t k = 0; k < op.parts(); ++k) {
       Tensor<T>* member = op.output(k);
-      if (op.written_[k] == std::byte{0}) {
+      if (op.written()[k] == std::byte{0}) {
         fill_runs(op.region(k, grad_layout(t)), op.part_size(k), T{0});
       } else if (member && member->grad_state == GradState::partial) {
         complete(*member);
@@ -147,14 +147,12 @@ void fill_runs(const GradSlot<T>& to, index_t size, T value) {
 
 template <class T>
 ViewNode<T>::ViewNode(const char* op, const Shape& parent, int axis, PoolVector<index_t> bounds, bool squeeze)
-    : ManyNode<T>(1, bounds.size() - 1, bounds.size() - 1),
-      op_(op),
+    : op_(op),
       axis_(axis),
       squeeze_(squeeze),
       bounds_(std::move(bounds)),
       outer_(parent.product(0, axis)),
-      inner_(parent.product(axis + 1, parent.rank())),
-      written_(this->extra()) {}
+      inner_(parent.product(axis + 1, parent.rank())) {}
 
 template <class T>
 ViewNode<T>::ViewNode(const Shape& parent, const Shape& reshaped)

@@ -35,30 +35,18 @@ struct Counts {
   std::size_t outputs() const { return L > 0 ? 1 : code.outputs; }
 };
 
-/// A fused expression, its inputs and outputs, and its numbers. These lie behind the node, in one piece of
-/// memory.
+/// A fused expression and its numbers, which lie behind the node's lists.
 template <class T, std::size_t L>
 class FusedNode final : public Node<T> {
  public:
   /// `plain`: all inputs have the shape of the outputs, and lie in one piece.
-  FusedNode(const FusedCode<T>& code, const T* numbers, bool plain) : count_{code}, plain_(plain) {
-    TensorRef<T>* const in = first_input();
-    for (std::size_t k = 0; k < count_.inputs(); ++k) std::construct_at(in + k);
-    auto** const out = reinterpret_cast<Tensor<T>**>(in + count_.inputs());
-    numbers_ = reinterpret_cast<T*>(out + count_.outputs());
-    std::copy_n(numbers, code.numbers, numbers_);
-    this->set_arrays(in, reinterpret_cast<std::uint32_t*>(numbers_ + code.numbers), count_.inputs(), out,
-                     count_.outputs());
+  FusedNode(const FusedCode<T>& code, bool plain) : count_{code}, plain_(plain) {}
+  static std::size_t extra_bytes(std::size_t, const FusedCode<T>& code, bool) {
+    return code.numbers * sizeof(T);
   }
-  ~FusedNode() override {
-    for (std::size_t k = 0; k < count_.inputs(); ++k) std::destroy_at(first_input() + k);
+  void set_numbers(const T* numbers) {
+    std::copy_n(numbers, count_.code.numbers, reinterpret_cast<T*>(this->extra()));
   }
-  static void* operator new(std::size_t bytes, const FusedCode<T>& code) {
-    return allocate_object(bytes + code.inputs * (sizeof(TensorRef<T>) + sizeof(std::uint32_t)) +
-                           code.outputs * sizeof(Tensor<T>*) + code.numbers * sizeof(T));
-  }
-  static void operator delete(void* p, const FusedCode<T>&) { free_object(p); }
-  static void operator delete(void* p) { free_object(p); }
 
   void backward() override {
     const T* out_grad[Count::most_outputs];
@@ -85,13 +73,13 @@ class FusedNode final : public Node<T> {
     }
     if (L != 1 && stores && entangled) add_where_shared(sinks);
     if (!plain) return backward_anywhere(shape, out_grad, sinks);
-    backward_columns<T>(count_.code, numbers_, all_along.data(), row, shape.size(), out_grad, sinks);
+    backward_columns<T>(count_.code, numbers(), all_along.data(), row, shape.size(), out_grad, sinks);
   }
 
   std::vector<Variable<T>> record_backward(const std::vector<Variable<T>>& dy) override {
     std::vector<Variable<T>> in;
     for (std::size_t k = 0; k < count_.inputs(); ++k) in.emplace_back(TensorRef<T>(&this->input(k)));
-    std::vector<Variable<T>> dx = record_code_backward<T>(count_.code, numbers_, in, dy);
+    std::vector<Variable<T>> dx = record_code_backward<T>(count_.code, numbers(), in, dy);
     for (std::size_t k = 0; k < count_.inputs(); ++k)
       dx[k] = dx[k] && this->wants(k) ? fit_to(dx[k], in[k].shape()) : Variable<T>();
     return dx;
@@ -150,13 +138,12 @@ class FusedNode final : public Node<T> {
                                            const Sink<T>* sinks) {
     Tensor<T>* inputs[Count::most_inputs];
     for (std::size_t k = 0; k < count_.inputs(); ++k) inputs[k] = &this->input(k);
-    backward_walking<T>(count_.code, numbers_, inputs, shape, out_grad, sinks);
+    backward_walking<T>(count_.code, numbers(), inputs, shape, out_grad, sinks);
   }
 
-  TensorRef<T>* first_input() { return reinterpret_cast<TensorRef<T>*>(this + 1); }
+  const T* numbers() const { return reinterpret_cast<const T*>(this->extra()); }
 
   Count count_;
-  T* numbers_;
   bool plain_;
 };
 
@@ -167,10 +154,9 @@ void run(const FusedCode<T>& code, const T* numbers, Tensor<T>* const* inputs, c
   const Count count{code};
   const std::span<Tensor<T>* const> all(inputs, count.inputs());
   const bool recorded = begin_op<T>(code.op_name, all);
-  Tape<T>& tape = Tape<T>::local();
   T* data[Count::most_outputs];
   for (std::size_t m = 0; m < count.outputs(); ++m) {
-    outputs[m] = Variable<T>(tape.allocate_output(shape));
+    outputs[m] = Variable<T>(Tape<T>::local().allocate_output(shape));
     data[m] = outputs[m].tensor()->data;
   }
   const T* row[Count::most_inputs];
@@ -184,12 +170,10 @@ void run(const FusedCode<T>& code, const T* numbers, Tensor<T>* const* inputs, c
   } else {
     forward_walking<T>(code, numbers, inputs, shape, data);
   }
-  Ref<Node<T>> node;
+  Ref<FusedNode<T, L>> node;
   if (recorded) {
-    node = Ref<Node<T>>(new (code) FusedNode<T, L>(code, numbers, plain));
-    node->connect_inputs(all);
-    for (std::size_t m = 0; m < count.outputs(); ++m) node->adopt(m, outputs[m].ref());
-    tape.record(node.get());
+    node = record_op<FusedNode<T, L>>(all, {outputs, count.outputs()}, code, plain);
+    node->set_numbers(numbers);
   }
   if (AnomalyMode::active() || Onlooker::active()) inspect_fused<T>(node.get(), code, numbers, inputs, shape);
 }

@@ -36,7 +36,7 @@ auto as_tuple(X&& x) {
 }
 
 template <class T, std::size_t Inputs, class Definition>
-class CustomNode final : public FixedNode<T, Inputs> {
+class CustomNode final : public Node<T> {
  public:
   explicit CustomNode(std::shared_ptr<const Definition> definition) : definition_(std::move(definition)) {}
 
@@ -127,7 +127,7 @@ class CustomOp {
     const auto out = detail::Tape<T>::local().allocate_output(Shape(y.shape().begin(), y.shape().end()));
     auto to = detail::adapt_dense(out->data, out->shape);
     xt::noalias(to) = xt::cast<T>(y);
-    return detail::finish_op<detail::CustomNode<T, n, Definition>, T>(recorded, inputs, out, definition_);
+    return detail::finish_op<detail::CustomNode<T, n, Definition>>(recorded, inputs, out, definition_);
   }
 
  private:

@@ -35,10 +35,10 @@ struct Mask {
 };
 
 template <class T>
-class DropoutNode final : public FixedNode<T, 1> {
+class DropoutNode final : public Node<T> {
  public:
   explicit DropoutNode(const Mask<T>& mask) : mask_(mask) {}
-  void start() { this->forget_version(0); }
+  static constexpr bool reads(std::size_t) { return false; }
 
   void backward() override {
     const T* dy = this->output_grad();
@@ -72,7 +72,7 @@ Variable<T> dropout(const Variable<T>& x, double p, const RandomKey& key) {
   const TensorRef<T> out = Tape<T>::local().allocate_output(x.shape());
   const Mask<T> mask{key, p};
   mask.apply(from.data(), x.size(), out->data, false);
-  return finish_op<DropoutNode<T>, T>(recorded, inputs, out, mask);
+  return finish_op<DropoutNode<T>>(recorded, inputs, out, mask);
 }
 
 UNROLL_COMPILE_FUNCTIONS(dropout)

@@ -47,7 +47,7 @@ void row_max_back(const T* x, T y, T dy, index_t cols, T* dx, bool add) {
 
 /// y = max of each row of x.
 template <class T>
-class MaxNode final : public FixedNode<T, 1> {
+class MaxNode final : public Node<T> {
  public:
   explicit MaxNode(const RowMatrix<T>& m) : kept_(m.kept), cols_(m.cols) {}
 
@@ -79,7 +79,7 @@ class MaxNode final : public FixedNode<T, 1> {
 
 /// y = ln Σ eˣ of each row of x.
 template <class T>
-class LogSumExpNode final : public FixedNode<T, 1> {
+class LogSumExpNode final : public Node<T> {
  public:
   /// `stats`: for each row what was subtracted before exp, and 1 / Σ (0 where Σ is).
   LogSumExpNode(const RowMatrix<T>& m, TensorRef<T> stats)
@@ -133,7 +133,7 @@ Variable<T> max(const Variable<T>& x, const Axes& axes, bool keepdims) {
   const bool recorded = begin_op<T>("max", inputs);
   const TensorRef<T> out = Tape<T>::local().allocate_output(result_shape(x, axes, keepdims, "max"));
   for (index_t r = 0; r < m.count; ++r) out->data[r] = row_max(m.x.data() + r * m.cols, m.cols);
-  return finish_op<MaxNode<T>, T>(recorded, inputs, out, m);
+  return finish_op<MaxNode<T>>(recorded, inputs, out, m);
 }
 
 template <class T>
@@ -163,7 +163,7 @@ Variable<T> logsumexp(const Variable<T>& x, const Axes& axes, bool keepdims) {
     stats->data[2 * r] = shift;
     stats->data[2 * r + 1] = total == T{0} ? T{0} : T{1} / total;
   }
-  return finish_op<LogSumExpNode<T>, T>(recorded, inputs, out, m, stats);
+  return finish_op<LogSumExpNode<T>>(recorded, inputs, out, m, stats);
 }
 
 UNROLL_COMPILE_FUNCTIONS(max, min, logsumexp)

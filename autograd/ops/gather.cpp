@@ -32,14 +32,17 @@ Shape replaced(const Shape& x, int first, int last, const Shape& by) {
 }
 
 template <class T>
-class GatherNode final : public FixedNode<T, 1> {
+class GatherNode final : public Node<T> {
  public:
-  GatherNode(const char* op, const Plan& plan, Indices indices, int axis, std::int64_t padding)
-      : op_(op), plan_(plan), indices_(std::move(indices)), axis_(axis), padding_(padding) {}
-  void start() {
-    version_ = this->input(0).version();
-    this->forget_version(0);
-  }
+  GatherNode(const char* op, const Plan& plan, Indices indices, int axis, std::int64_t padding,
+             std::uint32_t version)
+      : op_(op),
+        plan_(plan),
+        indices_(std::move(indices)),
+        axis_(axis),
+        padding_(padding),
+        version_(version) {}
+  static constexpr bool reads(std::size_t) { return false; }
 
   void backward() override {
     const T* dy = this->output_grad();
@@ -68,16 +71,16 @@ class GatherNode final : public FixedNode<T, 1> {
   Plan plan_;
   Indices indices_;
   int axis_;
-  std::int64_t padding_;  ///< the slice without gradient; −1: none
-  std::uint32_t version_ = 0;
+  std::int64_t padding_;   ///< the slice without gradient; −1: none
+  std::uint32_t version_;  ///< of x when its slices were copied
 };
 
 template <class T>
-class ScatterAddNode final : public FixedNode<T, 1> {
+class ScatterAddNode final : public Node<T> {
  public:
   ScatterAddNode(const Plan& plan, Indices indices, int axis)
       : plan_(plan), indices_(std::move(indices)), axis_(axis) {}
-  void start() { this->forget_version(0); }
+  static constexpr bool reads(std::size_t) { return false; }
 
   void backward() override {
     const T* dy = this->output_grad();
@@ -110,7 +113,7 @@ Variable<T> gather_slices(const char* op, const Variable<T>& x0, const Indices& 
   const Plan plan{from.product(0, axis), from[axis], indices.size(), from.product(axis + 1, from.rank())};
   plan.each(indices,
             [&](index_t at, index_t to, index_t) { std::copy_n(x.data() + at, plan.inner, out->data + to); });
-  return finish_op<GatherNode<T>, T>(recorded, inputs, out, op, plan, indices, axis, padding);
+  return finish_op<GatherNode<T>>(recorded, inputs, out, op, plan, indices, axis, padding, x.version());
 }
 
 }  // namespace
@@ -156,7 +159,7 @@ Variable<T> scatter_add(const Variable<T>& x0, const Indices& indices, index_t e
   plan.each(indices, [&](index_t to, index_t at, index_t) {
     store_or_add<T>(out->data + to, plan.inner, true, x.data() + at);
   });
-  return finish_op<ScatterAddNode<T>, T>(recorded, inputs, out, plan, indices, first);
+  return finish_op<ScatterAddNode<T>>(recorded, inputs, out, plan, indices, first);
 }
 
 template <class T>

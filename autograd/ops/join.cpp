@@ -6,6 +6,7 @@
 
 #include "unroll/autograd/views.hpp"
 #include "unroll/detail/autograd/base/traffic.hpp"
+#include "unroll/detail/autograd/ops/op.hpp"
 
 namespace unroll {
 namespace detail {
@@ -13,13 +14,10 @@ namespace {
 
 /// y = concat(x_1, x_2, …): seen as `outer` blocks, each the inputs' blocks in turn.
 template <class T>
-class ConcatNode final : public ManyNode<T> {
+class ConcatNode final : public Node<T> {
  public:
-  ConcatNode(std::size_t inputs, int axis) : ManyNode<T>(inputs, 1), axis_(axis) {}
-
-  void start() {
-    for (std::size_t k = 0; k < this->input_count(); ++k) this->forget_version(k);
-  }
+  explicit ConcatNode(int axis) : axis_(axis) {}
+  static constexpr bool reads(std::size_t) { return false; }
 
   void backward() override {
     const Shape& shape = this->output()->shape;
@@ -90,13 +88,7 @@ Variable<T> concat(const std::vector<Variable<T>>& xs, int axis) {
     }
     offset += run;
   }
-  if (recorded) {
-    auto* node = new detail::ConcatNode<T>(inputs.size(), axis);
-    const detail::TensorRef<T> outs[] = {out};
-    detail::record<T>(detail::Ref<detail::Node<T>>(node), inputs, outs);
-    node->start();
-  }
-  return Variable<T>(out);
+  return detail::finish_op<detail::ConcatNode<T>>(recorded, inputs, out, axis);
 }
 
 template <class T>

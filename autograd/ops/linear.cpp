@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "unroll/detail/autograd/ops/linear_nodes.hpp"
+#include "unroll/detail/autograd/ops/op.hpp"
 
 namespace unroll {
 namespace detail {
@@ -17,12 +18,113 @@ Variable<T> with_even_rows(const Variable<T>& x) {
   return t.dense() || t.run == t.shape.back(0) ? x : dense(x);
 }
 
-// The addend may be overwritten: nobody but its creator's scan knows it, and neither a hook nor anomaly mode,
-// which compares it with the result, watches.
+// An addend that may be overwritten is held by the scan that offers it and by the sum, and by nobody else.
+constexpr std::uint32_t holders_of_offer = 2;
+
+// Neither a hook nor anomaly mode, which compares the addend with the result, may want to see it later.
 template <class T>
-bool may_take(const Tensor<T>& addend, std::uint32_t own_refs) {
-  return addend.donatable && addend.refs == own_refs && addend.is_view() && !addend.extras &&
+bool may_overwrite(const Tensor<T>& addend) {
+  return addend.donatable && addend.refs == holders_of_offer && addend.is_view() && !addend.extras &&
          addend.dense() && !NoGrad::active() && !AnomalyMode::active();
+}
+
+template <class T>
+using Term = typename LinearSum<T>::Term;
+
+template <class T>
+void check_unchanged(const Term<T>& term) {
+  const auto changed = [](const Variable<T>& v, std::uint32_t version) {
+    return v && v.version() != version;
+  };
+  if (changed(term.x, term.x_version) || changed(term.w, term.w_version) || changed(term.b, term.b_version)) {
+    raise<UsageError>(
+        "linear: an operand was changed by update() before the result was used; make it a Variable first");
+  }
+}
+
+// Weight and bias in one piece, the rows of x evenly spaced.
+template <class T>
+void lay_out(Term<T>& term) {
+  term.x = with_even_rows(term.x);
+  if (!term.w.tensor()->dense()) term.w = dense(term.w);
+  if (term.b && !term.b.tensor()->dense()) term.b = dense(term.b);
+}
+
+/// The inputs of the node, and which of them belong together.
+template <class T>
+struct Operands {
+  PoolVector<Tensor<T>*> inputs;
+  PoolVector<typename AffineNode<T>::Use> uses;
+
+  Operands(const Variable<T>& addend, std::span<const Term<T>> terms) {
+    inputs.reserve(1 + 3 * LinearSum<T>::max_terms);
+    uses.reserve(LinearSum<T>::max_terms);
+    if (addend) number(addend);
+    for (const Term<T>& term : terms) {
+      const std::size_t x = number(term.x), w = number(term.w);
+      uses.push_back({x, w, term.b ? number(term.b) : 0});
+    }
+  }
+
+ private:
+  std::size_t number(const Variable<T>& v) {
+    inputs.push_back(v.tensor());
+    return inputs.size() - 1;
+  }
+};
+
+// The memory of the addend, with its values.
+template <class T>
+TensorRef<T> over(const Tensor<T>& addend) {
+  const index_t size = addend.shape.size();
+  const TensorRef<T> out = Tensor<T>::alias(addend.storage, addend.data, addend.shape, size, size);
+  out->grad_place = GradPlace::in_addend;
+  return out;
+}
+
+// y [+]= Σ b_k + Σ x_k W_kᵀ
+template <class T>
+void accumulate(std::span<const Term<T>> terms, bool add, Tensor<T>& y, Way way) {
+  const MatrixLayout<T> rows(y);
+  for (const Term<T>& term : terms) {
+    if (!term.b) continue;
+    add_rows(term.b.data(), rows.count, rows.cols, y.data, add);
+    add = true;
+  }
+  for (const Term<T>& term : terms) {
+    product(term.x.data(), MatrixLayout<T>(*term.x.tensor()), *term.w.tensor(), add ? T{1} : T{0}, y.data,
+            way);
+    add = true;
+  }
+}
+
+// x W + b where x are rows of a small table, such as an embedding of characters; else nothing.
+template <class T>
+Variable<T> look_up(const Term<T>& term, PoolVector<Tensor<T>*> inputs, const Shape& shape) {
+  const Node<T>* creator = term.x.tensor()->creator.get();
+  const Indices* rows = creator ? creator->lookup() : nullptr;
+  if (!rows || !LookupNode<T>::pays(creator->input(0).shape[0], rows->size())) return {};
+  inputs.push_back(&creator->input(0));
+  const TensorRef<T> out = Tape<T>::local().allocate_output(shape);
+  LookupNode<T>::forward(creator->input(0), *rows, *term.w.tensor(), term.b.tensor(), out->data);
+  return finish_op<LookupNode<T>>(true, inputs, out, static_cast<bool>(term.b), *rows);
+}
+
+template <class T>
+Variable<T> sum_up(const Variable<T>& addend, std::span<const Term<T>> terms, const Shape& shape) {
+  Operands<T> operands(addend, terms);
+  const bool recorded = begin_op<T>("linear", operands.inputs);
+  if (recorded && terms.size() == 1 && !addend)
+    if (const Variable<T> result = look_up<T>(terms[0], operands.inputs, shape)) return result;
+  const bool overwrite = recorded && addend && may_overwrite(*addend.tensor());
+  const TensorRef<T> out = overwrite ? over(*addend.tensor()) : Tape<T>::local().allocate_output(shape);
+  if (addend && !overwrite) copy_dense(*addend.tensor(), out->data);
+  const Way way = way_of<T>(MatrixLayout<T>(*out).count);
+  accumulate<T>(terms, static_cast<bool>(addend), *out, way);
+  const Variable<T> result = finish_op<AffineNode<T>>(
+      recorded, operands.inputs, out, static_cast<bool>(addend), std::move(operands.uses), way);
+  if (overwrite) addend.tensor()->consumed = true;
+  return result;
 }
 
 }  // namespace
@@ -78,98 +180,14 @@ LinearSum<T> LinearSum<T>::plus(Variable<T> x) && {
 
 template <class T>
 void LinearSum<T>::compute() const {
-  using detail::Tensor;
-  const auto changed = [](const Variable<T>& v, std::uint32_t version) {
-    return v && v.version() != version;
-  };
-  bool has_bias = false;
-  for (int k = 0; k < count_; ++k) {
-    Term& term = terms_[static_cast<std::size_t>(k)];
-    if (changed(term.x, term.x_version) || changed(term.w, term.w_version) ||
-        changed(term.b, term.b_version)) {
-      raise<UsageError>(
-          "linear: an operand was changed by update() before the result was used; make it a Variable first");
-    }
-    term.x = detail::with_even_rows(term.x);
-    if (!term.w.tensor()->dense()) term.w = dense(term.w);
-    if (term.b && !term.b.tensor()->dense()) term.b = dense(term.b);
-    has_bias = has_bias || term.b;
+  const std::span<Term> terms(terms_.data(), static_cast<std::size_t>(count_));
+  for (Term& term : terms) {
+    detail::check_unchanged<T>(term);
+    detail::lay_out<T>(term);
   }
-  detail::PoolVector<Tensor<T>*> inputs;
-  detail::PoolVector<typename detail::AffineNode<T>::Use> uses;
-  inputs.reserve(10);
-  uses.reserve(3);
-  if (addend_) inputs.push_back(addend_.tensor());
-  for (int k = 0; k < count_; ++k) {
-    const Term& term = terms_[static_cast<std::size_t>(k)];
-    inputs.push_back(term.x.tensor());
-    inputs.push_back(term.w.tensor());
-    if (term.b) inputs.push_back(term.b.tensor());
-    uses.push_back(
-        {inputs.size() - (term.b ? 3 : 2), inputs.size() - (term.b ? 2 : 1), term.b ? inputs.size() - 1 : 0});
-  }
-  const bool recorded = detail::begin_op<T>("linear", inputs);
-  const bool take = recorded && addend_ && detail::may_take(*addend_.tensor(), 2);
-
-  detail::TensorRef<T> out;
-  if (recorded && count_ == 1 && !addend_ && look_up(inputs)) return;
-  if (take) {
-    Tensor<T>& a = *addend_.tensor();
-    out = Tensor<T>::alias(a.storage, a.data, shape_, shape_.size(), shape_.size());
-    out->grad_place = detail::GradPlace::in_addend;
-  } else {
-    out = detail::Tape<T>::local().allocate_output(shape_);
-    if (addend_) detail::copy_dense(*addend_.tensor(), out->data);
-  }
-  bool holds = static_cast<bool>(addend_);
-  const index_t outputs = shape_.back(0), rows = outputs == 0 ? 0 : shape_.size() / outputs;
-  const detail::Way way = detail::way_of<T>(rows);
-  for (int k = 0; has_bias && k < count_; ++k) {
-    const Term& term = terms_[static_cast<std::size_t>(k)];
-    if (!term.b) continue;
-    detail::add_rows(term.b.data(), rows, outputs, out->data, holds);
-    holds = true;
-  }
-  for (int k = 0; k < count_; ++k) {
-    const Term& term = terms_[static_cast<std::size_t>(k)];
-    detail::product(term.x.data(), detail::Rows<T>(*term.x.tensor()), *term.w.tensor(), holds ? T{1} : T{0},
-                    out->data, way);
-    holds = true;
-  }
-  if (recorded) {
-    const bool has_addend = static_cast<bool>(addend_);
-    auto* node = new detail::AffineNode<T>(inputs.size(), has_addend, std::move(uses), way);
-    const detail::TensorRef<T> outs[] = {out};
-    detail::record<T>(detail::Ref<detail::Node<T>>(node), inputs, outs);
-    node->start();
-    if (AnomalyMode::active()) detail::check_anomaly<T>(*node, *out);
-  }
-  if (take) addend_.tensor()->consumed = true;
-  result_ = Variable<T>(std::move(out));
-  for (Term& term : terms_) term = {};
+  result_ = detail::sum_up<T>(addend_, terms, shape_);
+  for (Term& term : terms) term = {};
   addend_ = {};
-}
-
-// x may be rows of a small table, such as an embedding of characters.
-template <class T>
-bool LinearSum<T>::look_up(std::span<detail::Tensor<T>* const> affine_inputs) const {
-  const Term& term = terms_[0];
-  const detail::Node<T>* creator = term.x.tensor()->creator.get();
-  const Indices* rows = creator ? creator->lookup() : nullptr;
-  if (!rows || !detail::LookupNode<T>::pays(creator->input(0).shape[0], rows->size())) return false;
-  detail::Tensor<T>& e = creator->input(0);
-  detail::PoolVector<detail::Tensor<T>*> inputs(affine_inputs.begin(), affine_inputs.end());
-  inputs.push_back(&e);
-  const detail::TensorRef<T> out = detail::Tape<T>::local().allocate_output(shape_);
-  detail::LookupNode<T>::forward(e, *rows, *term.w.tensor(), term.b.tensor(), out->data);
-  auto* node = new detail::LookupNode<T>(static_cast<bool>(term.b), *rows);
-  const detail::TensorRef<T> outs[] = {out};
-  detail::record<T>(detail::Ref<detail::Node<T>>(node), inputs, outs);
-  node->start();
-  if (AnomalyMode::active()) detail::check_anomaly<T>(*node, *out);
-  result_ = Variable<T>(out);
-  terms_[0] = {};
-  return true;
 }
 
 UNROLL_COMPILE_TYPES(class LinearSum)

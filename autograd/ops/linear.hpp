@@ -38,7 +38,6 @@ class LinearSum {
  private:
   LinearSum() = default;
   void compute() const;
-  bool look_up(std::span<detail::Tensor<T>* const> affine_inputs) const;
 
   mutable std::array<Term, max_terms> terms_;
   mutable Variable<T> addend_;

@@ -54,9 +54,9 @@ PackedWeight<T>& packed(Tensor<T>& w) {
 
 /// x as a matrix: rows of the last extent, `stride` apart.
 template <class T>
-struct Rows {
+struct MatrixLayout {
   index_t count, cols, stride;
-  explicit Rows(const Tensor<T>& x)
+  explicit MatrixLayout(const Tensor<T>& x)
       : count(x.shape.size() == 0 ? x.shape.product(0, x.shape.rank() - 1)
                                   : x.shape.size() / x.shape.back(0)),
         cols(x.shape.back(0)),
@@ -84,7 +84,7 @@ void plain_product(Trans tw, index_t rows, index_t cols, index_t inner, const T*
 
 // y = x Wᵀ + beta y.
 template <class T>
-void product(const T* x, const Rows<T>& rows, Tensor<T>& w, T beta, T* y, Way way) {
+void product(const T* x, const MatrixLayout<T>& rows, Tensor<T>& w, T beta, T* y, Way way) {
   const index_t outputs = w.shape[0];
   if (way == Way::packed) {
     auto& pack = packed(w).forward;
@@ -98,7 +98,7 @@ void product(const T* x, const Rows<T>& rows, Tensor<T>& w, T beta, T* y, Way wa
 
 // dx (+)= dy W.
 template <class T>
-void product_back(const T* dy, const Rows<T>& rows, Tensor<T>& w, const GradSlot<T>& dx, Way way) {
+void product_back(const T* dy, const MatrixLayout<T>& rows, Tensor<T>& w, const GradSlot<T>& dx, Way way) {
   const index_t outputs = w.shape[0];
   const T beta = dx.beta();
   const index_t stride = dx.run == dx.pitch || dx.run > rows.cols ? rows.cols : dx.pitch;
@@ -120,19 +120,18 @@ void add_rows(const T* b, index_t rows, index_t cols, T* y, bool add) {
 /// y = [addend +] Σ x_k W_kᵀ [+ b_k].
 /// Inputs: the addend if there is one, then x, W and perhaps b of each term.
 template <class T>
-class AffineNode : public ManyNode<T> {
+class AffineNode : public Node<T> {
  public:
   struct Use {
     std::size_t x, w, b;  ///< input numbers; b is 0 where there is none (input 0 is never a bias)
   };
 
-  AffineNode(std::size_t inputs, bool has_addend, PoolVector<Use> uses, Way way)
-      : ManyNode<T>(inputs, 1), uses_(std::move(uses)), has_addend_(has_addend), way_(way) {}
-
-  void start() {
-    if (has_addend_) this->forget_version(0);
-    for (const Use& u : uses_)
-      if (u.b) this->forget_version(u.b);
+  AffineNode(bool has_addend, PoolVector<Use> uses, Way way)
+      : uses_(std::move(uses)), has_addend_(has_addend), way_(way) {}
+  /// Neither the addend nor the biases.
+  bool reads(std::size_t k) const {
+    if (k == 0) return !has_addend_;
+    return std::none_of(uses_.begin(), uses_.end(), [k](const Use& u) { return u.b == k; });
   }
 
   void backward() override {
@@ -143,7 +142,7 @@ class AffineNode : public ManyNode<T> {
     if (has_addend_ && this->wants(0)) pass_on(out, dy);
     for (const Use& u : uses_) {
       Tensor<T>&x = this->input(u.x), &w = this->input(u.w);
-      const Rows<T> rows(x);
+      const MatrixLayout<T> rows(x);
       if (this->wants(u.x)) product_back(dy, rows, w, open_grad(x), way_);
       if (this->wants(u.w)) {
         if (w.is_leaf()) {
@@ -170,7 +169,7 @@ class AffineNode : public ManyNode<T> {
     const auto in = [&](std::size_t k) { return Variable<T>(TensorRef<T>(&this->input(k))); };
     const Variable<T>& d = dy[0];
     if (has_addend_ && this->wants(0)) dx[0] = d;
-    const Variable<T> d2 = reshape(d, Shape{Rows<T>(*d.tensor()).count, d.shape().back(0)});
+    const Variable<T> d2 = reshape(d, Shape{MatrixLayout<T>(*d.tensor()).count, d.shape().back(0)});
     const auto add_to = [&](std::size_t k, const Variable<T>& g) {
       dx[k] = dx[k] ? apply_compiled(ScalarOp::add, {dx[k], g}) : g;
     };
@@ -191,7 +190,7 @@ class AffineNode : public ManyNode<T> {
   void recompute(index_t first, index_t count, T* to) override {
     if (!recomputable()) return Node<T>::recompute(first, count, to);
     const Use& u = uses_[0];
-    Rows<T> rows(this->input(u.x));
+    MatrixLayout<T> rows(this->input(u.x));
     rows.count = count;
     const index_t outputs = this->input(u.w).shape[0];
     if (u.b) add_rows(this->input(u.b).data, count, outputs, to, false);
@@ -224,9 +223,7 @@ template <class T>
 class LookupNode final : public AffineNode<T> {
  public:
   LookupNode(bool has_bias, const Indices& rows)
-      : AffineNode<T>(has_bias ? 4 : 3, false, {{0, 1, has_bias ? std::size_t{2} : 0}},
-                      way_of<T>(rows.size())),
-        rows_(rows) {}
+      : AffineNode<T>(false, {{0, 1, has_bias ? std::size_t{2} : 0}}, way_of<T>(rows.size())), rows_(rows) {}
 
   /// Whether it pays: the product of the table and the copies of its rows against the product of x.
   static bool pays(index_t table_rows, index_t rows) { return 2 * table_rows <= rows; }
@@ -235,7 +232,7 @@ class LookupNode final : public AffineNode<T> {
     const index_t outputs = w.shape[0], count = e.shape[0];
     PoolVector<T> table(static_cast<std::size_t>(count * outputs));
     if (b) add_rows(b->data, count, outputs, table.data(), false);
-    product(e.data, Rows<T>(e), w, b ? T{1} : T{0}, table.data(), way_of<T>(count));
+    product(e.data, MatrixLayout<T>(e), w, b ? T{1} : T{0}, table.data(), way_of<T>(count));
     for (index_t n = 0; n < rows.size(); ++n)
       std::copy_n(table.data() + rows[n] * outputs, outputs, y + n * outputs);
   }

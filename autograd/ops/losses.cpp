@@ -51,7 +51,7 @@ void row_loss_back(const T* x, index_t cols, index_t target, T smoothing, RowSta
 }
 
 template <class T>
-class CrossEntropyNode final : public FixedNode<T, 1> {
+class CrossEntropyNode final : public Node<T> {
  public:
   CrossEntropyNode(Indices targets, const CrossEntropyOptions& options, T divisor, TensorRef<T> stats)
       : targets_(std::move(targets)), options_(options), divisor_(divisor), stats_(std::move(stats)) {}
@@ -168,8 +168,8 @@ Variable<T> cross_entropy(const Variable<T>& logits, const Indices& targets,
   }
   const double divisor = options.reduction == Reduction::mean ? static_cast<double>(used) : 1;
   if (!each) out->data[0] = static_cast<T>(total / divisor);
-  return finish_op<CrossEntropyNode<T>, T>(recorded, inputs, out, targets, options, static_cast<T>(divisor),
-                                           stats);
+  return finish_op<CrossEntropyNode<T>>(recorded, inputs, out, targets, options, static_cast<T>(divisor),
+                                        stats);
 }
 
 template <class T>

@@ -58,7 +58,7 @@ struct Pairs {
 };
 
 template <class T>
-class MatmulNode final : public FixedNode<T, 2> {
+class MatmulNode final : public Node<T> {
  public:
   void backward() override {
     const T* dy = this->output_grad();
@@ -114,7 +114,7 @@ Variable<T> matmul(const Variable<T>& a0, const Variable<T>& b0) {
     blas::gemm<T>(Trans::no, Trans::no, p.m, p.n, p.k, T{1}, a.data() + at_a, p.row_a(), b.data() + at_b,
                   p.row_b(), T{0}, out->data + at_y, p.row_b());
   });
-  return finish_op<MatmulNode<T>, T>(recorded, inputs, out);
+  return finish_op<MatmulNode<T>>(recorded, inputs, out);
 }
 
 UNROLL_COMPILE_FUNCTIONS(matmul)

@@ -11,7 +11,7 @@ namespace {
 
 // dx = x dy / y, and 0 where y is
 template <class T>
-class NormNode final : public FixedNode<T, 1> {
+class NormNode final : public Node<T> {
  public:
   explicit NormNode(const RowMatrix<T>& m) : kept_(m.kept), cols_(m.cols) {}
 
@@ -64,7 +64,7 @@ Variable<T> norm(const Variable<T>& x, const Axes& axes, bool keepdims) {
           return v * v;
         }));
   }
-  return finish_op<NormNode<T>, T>(recorded, inputs, out, m);
+  return finish_op<NormNode<T>>(recorded, inputs, out, m);
 }
 
 UNROLL_COMPILE_FUNCTIONS(norm)

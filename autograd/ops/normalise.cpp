@@ -73,17 +73,14 @@ void row_norm_back(const T* x, const T* dy, const T* gamma, Moments<T> m, index_
 
 /// Inputs: x, then γ and β where there are any.
 template <class T>
-class LayerNormNode final : public ManyNode<T> {
+class LayerNormNode final : public Node<T> {
  public:
-  LayerNormNode(std::size_t inputs, bool has_gamma, bool has_beta, double eps, TensorRef<T> moments)
-      : ManyNode<T>(inputs, 1),
-        gamma_(has_gamma ? 1 : 0),
+  LayerNormNode(bool has_gamma, bool has_beta, double eps, TensorRef<T> moments)
+      : gamma_(has_gamma ? 1 : 0),
         beta_(has_beta ? gamma_ + 1 : 0),
         eps_(eps),
         moments_(std::move(moments)) {}
-  void start() {
-    if (beta_) this->forget_version(beta_);
-  }
+  bool reads(std::size_t k) const { return k == 0 || k != beta_; }
 
   void backward() override {
     const T* dy = this->output_grad();
@@ -176,8 +173,8 @@ Variable<T> layer_norm(const Variable<T>& x0, const Variable<T>& gamma0, const V
                       hat * load_or(scales, j, n, T{1}) + load_or(shifts, j, n, T{0}), n);
         });
   }
-  return finish_op<LayerNormNode<T>, T>(recorded, inputs, out, inputs.size(), static_cast<bool>(gamma),
-                                        static_cast<bool>(beta), eps, moments);
+  return finish_op<LayerNormNode<T>>(recorded, inputs, out, static_cast<bool>(gamma), static_cast<bool>(beta),
+                                     eps, moments);
 }
 
 UNROLL_COMPILE_FUNCTIONS(layer_norm)

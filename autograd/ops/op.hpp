@@ -5,18 +5,16 @@
 
 namespace unroll::detail {
 
-/// The result of an op: `out`, tied to a new node NodeType(args…) over `inputs` where it is to be recorded.
+/// What:   the result of an op, `out`; where it is to be recorded, that of a new node NodeType(arguments…) over
+///         `inputs`.
 template <class NodeType, class T, class... Args>
-Variable<T> finish_op(bool recorded, std::span<Tensor<T>* const> inputs, const TensorRef<T>& out,
-                      Args&&... args) {
+Variable<T> finish_op(bool recorded, NodeInputs<NodeType> inputs, TensorRef<T> out, Args&&... arguments) {
+  const Variable<T> result(std::move(out));
   if (recorded) {
-    auto* node = new NodeType(std::forward<Args>(args)...);
-    const TensorRef<T> outputs[] = {out};
-    record<T>(Ref<Node<T>>(node), inputs, outputs);
-    if constexpr (requires { node->start(); }) node->start();
-    if (AnomalyMode::active()) check_anomaly<T>(*node, *out);
+    const auto node = record_op<NodeType>(inputs, {&result, 1}, std::forward<Args>(arguments)...);
+    if (AnomalyMode::active()) check_anomaly<T>(*node, *result.tensor());
   }
-  return Variable<T>(out);
+  return result;
 }
 
 /// Scalar ops as nodes of their own.

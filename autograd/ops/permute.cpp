@@ -98,11 +98,11 @@ void permute_to(const T* x, const Shape& shape, const Order& order, T* to, bool 
 }
 
 template <class T>
-class PermuteNode final : public FixedNode<T, 1> {
+class PermuteNode final : public Node<T> {
  public:
   /// inverse: where each axis of the input went.
   explicit PermuteNode(const Order& inverse) : inverse_(inverse) {}
-  void start() { this->forget_version(0); }
+  static constexpr bool reads(std::size_t) { return false; }
 
   void backward() override {
     const T* dy = this->output_grad();
@@ -144,7 +144,7 @@ Variable<T> permute(const Variable<T>& x, const std::vector<int>& order) {
   const bool recorded = begin_op<T>("permute", inputs);
   const TensorRef<T> out = Tape<T>::local().allocate_output(Shape(extents.begin(), extents.end()));
   permute_to(a.data(), a.shape(), from, out->data, false);
-  return finish_op<PermuteNode<T>, T>(recorded, inputs, out, inverse);
+  return finish_op<PermuteNode<T>>(recorded, inputs, out, inverse);
 }
 
 template <class T>

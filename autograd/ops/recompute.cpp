@@ -13,10 +13,9 @@ using Function = std::function<std::vector<Variable<T>>()>;
 
 /// Inputs: all that f read from outside; outputs: copies of what it returned.
 template <class T>
-class RecomputeNode final : public ManyNode<T> {
+class RecomputeNode final : public Node<T> {
  public:
-  RecomputeNode(std::size_t inputs, std::size_t outputs, Function<T> f)
-      : ManyNode<T>(inputs, outputs), f_(std::move(f)) {}
+  explicit RecomputeNode(Function<T> f) : f_(std::move(f)) {}
 
   void backward() override {
     std::vector<TensorRef<T>> roots;
@@ -60,8 +59,7 @@ std::vector<Variable<T>> recompute(std::function<std::vector<Variable<T>>()> f) 
   if (!f) raise<UsageError>("recompute: the function is empty");
   if (NoGrad::active()) return f();
   std::vector<TensorRef<T>> outside;
-  std::vector<Variable<T>> results, copies;
-  PoolVector<TensorRef<T>> outputs;
+  std::vector<Variable<T>> results, copies, outputs;
   bool recorded = false;
   {
     const Subpass<T> pass;
@@ -77,16 +75,16 @@ std::vector<Variable<T>> recompute(std::function<std::vector<Variable<T>>()> f) 
     }
   }
   for (Variable<T>& r : results) {  // an outer scan may know where they belong
-    const TensorRef<T> copy = Tape<T>::local().allocate_output(r.shape());
-    copy_dense(*r.tensor(), copy->data);
-    outputs.push_back(r.requires_grad() ? copy : TensorRef<T>());
-    copies.push_back(Variable<T>(copy));
+    const Variable<T> copy(Tape<T>::local().allocate_output(r.shape()));
+    copy_dense(*r.tensor(), copy.data());
+    outputs.push_back(r.requires_grad() ? copy : Variable<T>());
+    copies.push_back(copy);
     r = {};
   }
   if (!recorded) return copies;
   PoolVector<Tensor<T>*> inputs;
   for (const TensorRef<T>& t : outside) inputs.push_back(t.get());
-  record<T>(Ref<Node<T>>(new RecomputeNode<T>(inputs.size(), outputs.size(), std::move(f))), inputs, outputs);
+  record_op<RecomputeNode<T>>(inputs, outputs, std::move(f));
   return copies;
 }
 

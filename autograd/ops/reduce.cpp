@@ -5,6 +5,7 @@
 #include "unroll/autograd/functions.hpp"
 #include "unroll/autograd/views.hpp"
 #include "unroll/detail/autograd/core/loop.hpp"
+#include "unroll/detail/autograd/ops/op.hpp"
 
 namespace unroll {
 namespace detail {
@@ -12,10 +13,10 @@ namespace {
 
 /// y = Σ x over the axes along which `kept` broadcasts; y may have lost those axes.
 template <class T>
-class SumNode final : public FixedNode<T, 1> {
+class SumNode final : public Node<T> {
  public:
   explicit SumNode(const Shape& kept) : kept_(kept) {}
-  void start() { this->forget_version(0); }
+  static constexpr bool reads(std::size_t) { return false; }
 
   void backward() override {
     const T* dy = this->output_grad();
@@ -86,14 +87,7 @@ Variable<T> sum_to(const Variable<T>& x, const Shape& kept, const Shape& shape) 
       }
     }
   });
-  if (recorded) {
-    auto* node = new SumNode<T>(kept);
-    const TensorRef<T> outs[] = {out};
-    record<T>(Ref<Node<T>>(node), inputs, outs);
-    node->start();
-    if (AnomalyMode::active()) check_anomaly<T>(*node, *out);
-  }
-  return Variable<T>(out);
+  return finish_op<SumNode<T>>(recorded, inputs, out, kept);
 }
 
 template <class T>

@@ -69,9 +69,9 @@ void log_softmax_row_back(const T* y, const T* dy, index_t cols, T* dx, bool add
 
 /// softmax or its logarithm over the last axis.
 template <class T, bool logarithm>
-class SoftmaxNode final : public FixedNode<T, 1> {
+class SoftmaxNode final : public Node<T> {
  public:
-  void start() { this->forget_version(0); }
+  static constexpr bool reads(std::size_t) { return false; }
 
   void backward() override {
     const T* dy = this->output_grad();
@@ -111,7 +111,7 @@ Variable<T> softmax_along(const char* op, const Variable<T>& x, int axis) {
   const index_t cols = x.shape().back(0);
   constexpr auto row = logarithm ? &log_softmax_row<T> : &softmax_row<T>;
   for (index_t i = 0; i < x.size(); i += cols) row(from.data() + i, cols, out->data + i);
-  return finish_op<SoftmaxNode<T, logarithm>, T>(recorded, inputs, out);
+  return finish_op<SoftmaxNode<T, logarithm>>(recorded, inputs, out);
 }
 
 }  // namespace

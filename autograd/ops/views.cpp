@@ -26,6 +26,18 @@ TensorRef<T> make_part(ViewNode<T>& op, Tensor<T>& parent, std::size_t k, const 
   return Tensor<T>::alias(parent.storage, region.data, shape, region.run, region.pitch);
 }
 
+// The op that cuts x at `bounds`, on the tape if it is to be recorded. It adopts its parts as they are made.
+template <class T>
+Ref<ViewNode<T>> make_cut(bool recorded, const char* op, const Variable<T>& x, int axis,
+                          PoolVector<index_t> bounds, bool squeeze) {
+  Tensor<T>* const inputs[] = {x.tensor()};
+  const std::size_t parts = bounds.size() - 1;
+  Ref<ViewNode<T>> node =
+      make_node<ViewNode<T>>(inputs, parts, op, x.shape(), axis, std::move(bounds), squeeze);
+  if (recorded) Tape<T>::local().record(node.get());
+  return node;
+}
+
 // Gives the slices of x along `axis` at `bounds` to take(k, slice); only number `only` where that is ≥ 0.
 template <class T, class F>
 void cut(const char* op, const Variable<T>& x, int axis, PoolVector<index_t> bounds, bool squeeze,
@@ -33,13 +45,7 @@ void cut(const char* op, const Variable<T>& x, int axis, PoolVector<index_t> bou
   const Variable<T> parent = sliceable(*x.tensor(), axis) ? x : dense(x);
   Tensor<T>* const inputs[] = {parent.tensor()};
   const bool recorded = begin_op<T>(op, inputs);
-  const Ref<ViewNode<T>> node(new ViewNode<T>(op, parent.shape(), axis, std::move(bounds), squeeze));
-  if (recorded) {
-    record<T>(Ref<Node<T>>(node.get()), inputs, {});
-    node->start();
-  } else {
-    node->connect(inputs, {});
-  }
+  const Ref<ViewNode<T>> node = make_cut(recorded, op, parent, axis, std::move(bounds), squeeze);
   Shape shape;
   index_t extent = -1;  // that `shape` is for: equal parts have one
   for (std::size_t k = 0; k < node->parts(); ++k) {
@@ -86,14 +92,8 @@ LazyUnbind<T>::LazyUnbind(Variable<T> x, PoolVector<index_t> bounds, bool squeez
     : count_(static_cast<index_t>(bounds.size()) - 1) {
   Tensor<T>* const inputs[] = {x.tensor()};
   const bool recorded = begin_op<T>("unbind", inputs);
-  node_ = Ref<ViewNode<T>>(new ViewNode<T>("unbind", x.shape(), 0, std::move(bounds), squeeze));
-  if (recorded) {
-    record<T>(Ref<Node<T>>(node_.get()), inputs, {});
-    node_->start();
-  } else {
-    node_->connect(inputs, {});
-    x_ = std::move(x);
-  }
+  node_ = make_cut(recorded, "unbind", x, 0, std::move(bounds), squeeze);
+  if (!recorded) x_ = std::move(x);
 }
 
 template <class T>
@@ -209,15 +209,12 @@ Variable<T> reshape(const Variable<T>& x, const Shape& shape) {
   Tensor<T>* const inputs[] = {parent.tensor()};
   const bool recorded = detail::begin_op<T>("reshape", inputs);
   const Tensor<T>& t = *parent.tensor();
-  detail::TensorRef<T> part = Tensor<T>::alias(t.storage, t.data, shape, shape.size(), shape.size());
+  const Variable<T> whole(Tensor<T>::alias(t.storage, t.data, shape, shape.size(), shape.size()));
   if (recorded) {
-    part->grad_place = detail::GradPlace::in_parent;
-    const detail::TensorRef<T> outputs[] = {part};
-    auto* node = new detail::ViewNode<T>(t.shape, shape);
-    detail::record<T>(detail::Ref<detail::Node<T>>(node), inputs, outputs);
-    node->start();
+    whole.tensor()->grad_place = detail::GradPlace::in_parent;
+    detail::record_op<detail::ViewNode<T>>(inputs, {&whole, 1}, t.shape, shape);
   }
-  return Variable<T>(std::move(part));
+  return whole;
 }
 
 template <class T>

@@ -149,10 +149,9 @@ Variable<T> leaf_over(const Tensor<T>& t, bool requires_grad) {
 
 /// Inputs: parameters, then the table of an embedding or x, then the members of the state.
 template <class T>
-class ShardedScan final : public ManyNode<T> {
+class ShardedScan final : public Node<T> {
  public:
-  ShardedScan(std::size_t inputs, std::size_t outputs, Shards<T> shards)
-      : ManyNode<T>(inputs, outputs), shards_(std::move(shards)) {}
+  explicit ShardedScan(Shards<T> shards) : shards_(std::move(shards)) {}
 
   void backward() override {
     std::vector<GradSlot<T>> slots(this->input_count());
@@ -286,11 +285,9 @@ class Sharding {
 
     AnyScanned<T> result = joined(shards, recorded);
     if (!recorded) return result;
-    PoolVector<TensorRef<T>> outputs;
-    outputs.push_back(result.output.ref());
-    for (const Variable<T>& v : result.state) outputs.push_back(v.ref());
-    record<T>(Ref<Node<T>>(new ShardedScan<T>(inputs.size(), outputs.size(), std::move(shards))), inputs,
-              outputs);
+    Members outputs = result.state;
+    outputs.insert(outputs.begin(), result.output);
+    record_op<ShardedScan<T>>(inputs, outputs, std::move(shards));
     return result;
   }
 

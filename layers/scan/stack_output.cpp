@@ -12,14 +12,11 @@ namespace {
 
 /// y = (h_1, …, h_T): the value is already in place; the gradients of the h_t become slices of y's.
 template <class T>
-class StackNode final : public ManyNode<T> {
+class StackNode final : public Node<T> {
  public:
   StackNode(PoolVector<index_t> places, index_t unit, bool joined)
-      : ManyNode<T>(places.size(), 1), places_(std::move(places)), unit_(unit), joined_(joined) {}
-
-  void start() {
-    for (std::size_t k = 0; k < this->input_count(); ++k) this->forget_version(k);
-  }
+      : places_(std::move(places)), unit_(unit), joined_(joined) {}
+  static constexpr bool reads(std::size_t) { return false; }
 
   void backward() override {
     Tensor<T>& y = *this->output();
@@ -158,14 +155,9 @@ Variable<T> StackOutput<T>::finish() {
   inputs.reserve(outputs_.size());
   for (const TensorRef<T>& h : outputs_) inputs.push_back(h.get());
   const bool recorded = begin_op<T>("scan", inputs);
-  const TensorRef<T> out = Tensor<T>::alias(storage_, data_, shape, shape.size(), shape.size());
-  if (recorded) {
-    auto* node = new StackNode<T>(std::move(places_), unit_.size(), joined_);
-    const TensorRef<T> outs[] = {out};
-    record<T>(Ref<Node<T>>(node), inputs, outs);
-    node->start();
-  }
-  return Variable<T>(out);
+  const Variable<T> out(Tensor<T>::alias(storage_, data_, shape, shape.size(), shape.size()));
+  if (recorded) record_op<StackNode<T>>(inputs, {&out, 1}, std::move(places_), unit_.size(), joined_);
+  return out;
 }
 
 UNROLL_COMPILE_TYPES(class StackOutput)
