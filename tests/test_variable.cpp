@@ -212,6 +212,14 @@ TEST_CASE(
   CHECK(gradient_list(x) == std::vector{2.0, 4.0});
   CHECK_THROWS_WITH_AS(x.update([](auto& a) { a = xt::ones<double>({3}); }),
                        "update: the new value must keep the shape (2,)", ShapeError);
+  CHECK_THROWS_WITH_AS(x.update([](auto& a) {
+    a = xt::ones<double>({2, 1});
+  }),
+                       "update: the new value must keep the shape (2,)", ShapeError);
+  V other = values({2}, {3, 4});
+  other.update([&](auto& b) { CHECK_THROWS_AS(x.update([&](auto& a) { a = std::move(b); }), ShapeError); });
+  CHECK_THROWS_WITH_AS(x.update([](auto&) { throw std::runtime_error("not resizable"); }), "not resizable",
+                       std::runtime_error);
   const V z = sum(x * x);
   x.update([&](auto&) { CHECK_THROWS_AS(z.backward(), UsageError); });
   CHECK_THROWS_AS(x.register_hook(nullptr), UsageError);

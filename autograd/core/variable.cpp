@@ -27,11 +27,6 @@ xt::svector<std::ptrdiff_t> xt_strides(const Shape& shape, index_t run, index_t 
   return strides;
 }
 
-void check_resize(const std::runtime_error& e, const Shape& shape) {
-  if (std::string_view(e.what()).find("not resizable") != std::string_view::npos)
-    raise<ShapeError>("update: the new value must keep the shape {}", shape.str());
-}
-
 template <class T>
 void copy_dense(const Tensor<T>& from, T* to) {
   current_traffic.copied += bytes_of<T>(from.shape.size());

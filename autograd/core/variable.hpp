@@ -1,10 +1,10 @@
 #pragma once
 /// \file Variable: the handle through which users see values, gradients and the tape.
 
+#include <algorithm>
 #include <concepts>
 #include <functional>
 #include <optional>
-#include <stdexcept>
 
 #include "unroll/detail/autograd/base/xsimd.hpp"
 //
@@ -36,8 +36,14 @@ auto adapt_dense(P data, const Shape& shape) {
                                                xt::no_ownership(), xt_shape(shape));
 }
 
-/// Throws ShapeError if `e` is what xtensor says where an assignment would change the shape.
-void check_resize(const std::runtime_error& e, const Shape& shape);
+/// After update() of an array with this shape, whose values are at `data`. Errors: ShapeError where the function has
+/// given the adaptor another shape, or made it refer to something else.
+template <class A>
+void check_kept(const A& adaptor, const Shape& shape, const void* data) {
+  const bool same_shape = std::ranges::equal(adaptor.shape(), xt_shape(shape));
+  if (!same_shape || adaptor.data() != data)
+    raise<ShapeError>("update: the new value must keep the shape {}", shape.str());
+}
 
 template <class E>
 concept XtExpression = xt::is_xexpression<std::decay_t<E>>::value;
@@ -162,10 +168,11 @@ class Variable {
     auto adaptor = detail::adapt_dense(data, t.shape);
     try {
       f(adaptor);
-    } catch (const std::runtime_error& e) {
-      detail::check_resize(e, t.shape);
+    } catch (...) {  // xtensor's own words for a new shape lose the shapes
+      detail::check_kept(adaptor, t.shape, t.data);
       throw;
     }
+    detail::check_kept(adaptor, t.shape, t.data);
   }
   /// How often the value was changed in place.
   std::uint32_t version() const { return checked("version").version(); }
