@@ -5,6 +5,7 @@
 
 #include "unroll/autograd/variable.hpp"
 
+#include "unroll/detail/autograd/base/instantiate.hpp"
 #include "unroll/detail/autograd/core/deferred.hpp"
 #include "unroll/detail/autograd/core/falsify.hpp"
 #include "unroll/detail/autograd/core/tape.hpp"
@@ -31,7 +32,30 @@ Variable<T> run_hooks(Tensor<T>& t, Variable<T> g) {
   return g;
 }
 
+/// Does all queued products and empties the queue.
+template <class T>
+void flush_deferred(std::vector<DeferredProduct<T>>& queue) {
+  DeferredBuffers<T> buffers;
+  for (DeferredProduct<T>& product : queue) {
+    [[maybe_unused]] const Falsifier<T> falsifier(to_falsify(product));
+    flush_product(product, buffers);
+  }
+  queue.clear();
+}
+
 }  // namespace
+
+template <class T>
+void defer(Tensor<T>& parameter, DeferredUse<T> use) {
+  auto& queue = Tape<T>::local().deferred;
+  for (DeferredProduct<T>& product : queue) {
+    if (product.parameter.get() != &parameter) continue;
+    product.uses.push_back(std::move(use));
+    return;
+  }
+  queue.push_back({TensorRef<T>(&parameter), {}});
+  queue.back().uses.push_back(std::move(use));
+}
 
 template <class T>
 void Tape<T>::let_go(Node<T>& node) {
@@ -97,7 +121,7 @@ void Tape<T>::sweep(const Options& options) {
   if (options.waiting)
     *options.waiting = std::exchange(deferred, {});
   else
-    flush_deferred(*this);
+    flush_deferred(deferred);
 }
 
 // A pass inside a pass: it has its own list of nodes and its own waiting products, and shares everything
@@ -256,6 +280,7 @@ template void Tape<float>::backward_above_floor(std::span<const TensorRef<float>
                                                 std::span<const Variable<float>>);
 template void Tape<double>::backward_above_floor(std::span<const TensorRef<double>>,
                                                  std::span<const Variable<double>>);
+UNROLL_COMPILE_FUNCTIONS(defer)
 template void Tape<float>::touch_hooked(Tensor<float>&);
 template void Tape<double>::touch_hooked(Tensor<double>&);
 template void Tape<float>::let_go(Node<float>&);

@@ -7,7 +7,6 @@
 #include <utility>
 
 #include "unroll/detail/autograd/base/traffic.hpp"
-#include "unroll/detail/autograd/core/falsify.hpp"
 #include "unroll/detail/autograd/gemm/gemm.hpp"
 
 namespace unroll::detail {
@@ -164,29 +163,7 @@ void sum_rows(const T* dy, index_t rows, index_t cols, T* to, bool add) {
   }
 }
 
-template <class T>
-void defer(Tensor<T>& parameter, DeferredUse<T> use) {
-  auto& queue = Tape<T>::local().deferred;
-  for (DeferredProduct<T>& product : queue) {
-    if (product.parameter.get() != &parameter) continue;
-    product.uses.push_back(std::move(use));
-    return;
-  }
-  queue.push_back({TensorRef<T>(&parameter), {}});
-  queue.back().uses.push_back(std::move(use));
-}
-
-template <class T>
-void flush_deferred(Tape<T>& tape) {
-  DeferredBuffers<T> buffers;
-  for (DeferredProduct<T>& product : tape.deferred) {
-    [[maybe_unused]] const Falsifier<T> falsifier(to_falsify(product));
-    flush_product(product, buffers);
-  }
-  tape.deferred.clear();
-}
-
 UNROLL_COMPILE_TYPES(class DeferredBuffers)
-UNROLL_COMPILE_FUNCTIONS(defer, flush_product, flush_deferred, sum_rows)
+UNROLL_COMPILE_FUNCTIONS(flush_product, sum_rows)
 
 }  // namespace unroll::detail

@@ -1,7 +1,7 @@
 #pragma once  // internal
 /// \file Weight gradients that wait for the end of backward, so that all time steps make one product.
 
-#include "unroll/detail/autograd/core/tape.hpp"
+#include "unroll/detail/autograd/core/gradient.hpp"
 
 namespace unroll::detail {
 
@@ -23,10 +23,6 @@ struct DeferredProduct {
   PoolVector<DeferredUse<T>> uses;
 };
 
-/// Queues a use of the leaf `parameter` for the end of the backward pass that is running.
-template <class T>
-void defer(Tensor<T>& parameter, DeferredUse<T> use);
-
 /// Room for rows that do not lie in one piece.
 template <class T>
 class DeferredBuffers {
@@ -44,10 +40,6 @@ class DeferredBuffers {
 /// Does one product: adds to the parameter's gradient. Of one DeferredBuffers no use may go in between.
 template <class T>
 void flush_product(DeferredProduct<T>& product, DeferredBuffers<T>& buffers);
-
-/// Does all queued products and empties the queue.
-template <class T>
-void flush_deferred(Tape<T>& tape);
 
 /// to[j] (+)= Σ_r dy[r, j].
 template <class T>

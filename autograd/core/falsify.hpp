@@ -3,6 +3,7 @@
 
 #include "unroll/detail/autograd/base/mutants.hpp"
 #include "unroll/detail/autograd/core/deferred.hpp"
+#include "unroll/detail/autograd/core/tape.hpp"
 
 namespace unroll::detail {
 

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <bit>
 
-#include "unroll/detail/autograd/core/tape.hpp"
+#include "unroll/detail/autograd/core/tensor.hpp"
 
 namespace unroll::detail {
 

@@ -2,7 +2,6 @@
 
 #include "unroll/detail/autograd/base/instantiate.hpp"
 
-#include "unroll/autograd/variable.hpp"
 #include "unroll/detail/autograd/core/deferred.hpp"
 
 namespace unroll {
@@ -34,17 +33,6 @@ void fail_unusable(std::string_view op, std::size_t k, const Tensor<T>& t) {
   }
   raise<UsageError>("{}: argument {} {} was recorded by another thread; detach() it there first", op, k + 1,
                     name_and_shape(t));
-}
-
-template <class T>
-std::vector<Variable<T>> Node<T>::record_backward(const std::vector<Variable<T>>&) {
-  raise<UsageError>("grad: {} has no second derivative; leave create_graph off, or write it with other ops",
-                    name());
-}
-
-template <class T>
-void Node<T>::recompute(index_t, index_t, T*) {
-  raise<UsageError>("{}: a value was overwritten that cannot be computed again; copy() it first", name());
 }
 
 template <class T>
@@ -97,10 +85,6 @@ std::vector<Node<T>*> Tape<T>::live_nodes() const {
 }
 
 UNROLL_COMPILE_TYPES(class Tape)
-template std::vector<Variable<float>> Node<float>::record_backward(const std::vector<Variable<float>>&);
-template std::vector<Variable<double>> Node<double>::record_backward(const std::vector<Variable<double>>&);
-template void Node<float>::recompute(index_t, index_t, float*);
-template void Node<double>::recompute(index_t, index_t, double*);
 UNROLL_COMPILE_FUNCTIONS(name_and_shape, fail_unusable)
 
 }  // namespace detail

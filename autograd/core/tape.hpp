@@ -58,7 +58,9 @@ TapeStats tape_stats();
 
 namespace detail {
 
-/// A product that waits for the end of backward: W.grad += dyᵀ x (see linear.cpp).
+// See deferred.hpp.
+template <class T>
+struct DeferredUse;
 template <class T>
 struct DeferredProduct;
 
@@ -291,6 +293,10 @@ template <class NodeType, class... Args>
   Tape<typename NodeType::value_type>::local().record(node.get());
   return node;
 }
+
+/// Queues a use of the leaf `parameter` for the end of the backward pass that is running.
+template <class T>
+void defer(Tensor<T>& parameter, DeferredUse<T> use);
 
 /// The name, if it has one, and the shape.
 template <class T>

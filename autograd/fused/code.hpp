@@ -8,7 +8,8 @@
 #include <string>
 #include <vector>
 
-#include "unroll/detail/autograd/fused/compiled.hpp"
+#include "unroll/autograd/variable.hpp"
+#include "unroll/detail/autograd/fused/scalar_op_list.hpp"
 
 namespace unroll::detail {
 
@@ -58,14 +59,6 @@ struct FusedCode {
   /// The whole expression: "tanh(add(x, x))".
   std::string name() const;
 };
-
-inline constexpr int max_op_arity = 3;
-/// What there is to know of an op beside its rules.
-struct OpFacts {
-  std::string_view name;
-  std::uint8_t arity;
-};
-const OpFacts& facts_of(ScalarOp op);
 
 /// Runs over the steps of an expression: f(step number, results of its arguments) gives the result of a step.
 /// Returns those of the outputs.

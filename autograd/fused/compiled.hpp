@@ -1,27 +1,14 @@
 #pragma once  // internal
-/// \file Scalar ops by number: for code that does not want to instantiate expressions, above all the
+/// \file Scalar ops by number, on Variables: for code that does not want to instantiate expressions, above all the
 /// recorded backward passes of higher derivatives.
 
 #include <initializer_list>
 #include <span>
 
 #include "unroll/autograd/variable.hpp"
-
-/// All scalar ops. To add one: its struct in scalar_ops.hpp, its name here, its row in the tests' table.
-// clang-format off
-#define UNROLL_SCALAR_OPS(X)                                                              \
-  X(add) X(sub) X(mul) X(div) X(neg) X(pow) X(exp) X(log) X(sqrt) X(square) X(abs)        \
-  X(tanh) X(sigmoid) X(relu) X(leaky_relu) X(elu) X(softplus) X(sin) X(cos)               \
-  X(minimum) X(maximum) X(clamp) X(where) X(lerp) X(greater) X(greater_equal) X(equal)
-// clang-format on
+#include "unroll/detail/autograd/fused/scalar_op_list.hpp"
 
 namespace unroll::detail {
-
-enum class ScalarOp : std::uint8_t {
-#define UNROLL_ENUMERATE(name) name,
-  UNROLL_SCALAR_OPS(UNROLL_ENUMERATE)
-#undef UNROLL_ENUMERATE
-};
 
 /// One scalar op on Variables as a node of its own, with broadcasting.
 template <class T>

@@ -1,7 +1,7 @@
 #pragma once  // internal
 /// \file What gemm() and PackedMatrix share, and the libraries behind gemm().
 
-#include "unroll/detail/autograd/gemm/gemm.hpp"
+#include "unroll/detail/autograd/gemm/product.hpp"
 
 namespace unroll::blas::backend {
 

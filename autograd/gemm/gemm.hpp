@@ -1,23 +1,17 @@
 #pragma once  // internal
 /// \file Matrix products on raw row-major memory. No array type stands here: layers above check shapes.
 
-#include <compare>
-#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <vector>
 
+#include "unroll/detail/autograd/gemm/product.hpp"
+
 namespace unroll::blas {
 
-using index_t = std::ptrdiff_t;
-
-struct Product;
 namespace backend {
 void count_product(const Product& product);
 }
-
-/// Whether an operand is used as stored or transposed.
-enum class Trans : char { no = 'N', yes = 'T' };
 
 inline constexpr index_t same_bits_rows = 64;
 
@@ -80,14 +74,6 @@ struct Counters {
   std::uint64_t packings = 0;  ///< calls of PackedMatrix::pack
 };
 Counters& counters();
-
-/// One product C (m, n) = op(A) (m, k) op(B) (k, n), or the same added to C.
-struct Product {
-  index_t m = 0, n = 0, k = 0;
-  bool packed = false;  ///< by PackedMatrix, else by gemm()
-  bool adds = false;
-  auto operator<=>(const Product&) const = default;
-};
 
 /// While it lives, notes the products of this thread in order; shows where the time of a cell of one's own
 /// goes. Logs nest: the outer one sees the products of the inner one as well.

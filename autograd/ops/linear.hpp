@@ -81,24 +81,6 @@ struct is_variable : std::false_type {};
 template <class T>
 struct is_variable<Variable<T>> : std::true_type {};
 
-/// While it lives, products of this thread are parts of larger ones: `part` rows of `whole`. They are
-/// computed as the whole would be, to the bit.
-class PartOfProduct {
- public:
-  PartOfProduct(index_t part, index_t whole) : before_(std::exchange(current, {part, whole})) {}
-  ~PartOfProduct() { current = before_; }
-  PartOfProduct(const PartOfProduct&) = delete;
-  PartOfProduct& operator=(const PartOfProduct&) = delete;
-
-  struct Ratio {
-    index_t part, whole;
-  };
-  static inline thread_local constinit Ratio current = {1, 1};
-
- private:
-  Ratio before_;
-};
-
 /// A linear() that nobody has named may be merged into a sum.
 template <class X>
 concept FreshLinear = !std::is_reference_v<X> && is_linear<std::decay_t<X>>::value;

@@ -4,13 +4,13 @@
 #include <algorithm>
 
 #include "unroll/autograd/indices.hpp"
-#include "unroll/autograd/linear.hpp"
 #include "unroll/autograd/matmul.hpp"
 #include "unroll/autograd/views.hpp"
 #include "unroll/detail/autograd/base/traffic.hpp"
 #include "unroll/detail/autograd/core/deferred.hpp"
 #include "unroll/detail/autograd/fused/compiled.hpp"
 #include "unroll/detail/autograd/gemm/gemm.hpp"
+#include "unroll/detail/autograd/ops/part_of_product.hpp"
 
 namespace unroll::detail {
 

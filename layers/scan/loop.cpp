@@ -7,6 +7,7 @@
 
 #include "unroll/autograd/functions.hpp"
 #include "unroll/autograd/recompute.hpp"
+#include "unroll/detail/autograd/ops/part_of_product.hpp"
 #include "unroll/detail/layers/scan/stack_output.hpp"
 
 namespace unroll::detail {

@@ -1,8 +1,8 @@
-#include "unroll/detail/autograd/core/tensor.hpp"
-
-#include "unroll/detail/autograd/base/instantiate.hpp"
+/// \file What nodes do unless they know better, and how nodes and tensors go.
 
 #include "unroll/autograd/variable.hpp"
+
+#include "unroll/detail/autograd/base/instantiate.hpp"
 #include "unroll/detail/autograd/core/tape.hpp"
 
 namespace unroll::detail {
@@ -54,6 +54,17 @@ template <class T>
 void Node<T>::retire(Node* node) {
   if (node->tape_) node->tape_->forget(node);
   destroy_without_recursion(node, &Node::slot_);
+}
+
+template <class T>
+std::vector<Variable<T>> Node<T>::record_backward(const std::vector<Variable<T>>&) {
+  raise<UsageError>("grad: {} has no second derivative; leave create_graph off, or write it with other ops",
+                    name());
+}
+
+template <class T>
+void Node<T>::recompute(index_t, index_t, T*) {
+  raise<UsageError>("{}: a value was overwritten that cannot be computed again; copy() it first", name());
 }
 
 UNROLL_COMPILE_TYPES(struct Tensor, class Node)

@@ -1,0 +1,32 @@
+#pragma once  // internal
+/// \file Which scalar ops there are, by number.
+
+#include <cstdint>
+#include <string_view>
+
+/// All scalar ops. To add one: its struct in scalar_ops.hpp, its name here, its row in the tests' table.
+// clang-format off
+#define UNROLL_SCALAR_OPS(X)                                                              \
+  X(add) X(sub) X(mul) X(div) X(neg) X(pow) X(exp) X(log) X(sqrt) X(square) X(abs)        \
+  X(tanh) X(sigmoid) X(relu) X(leaky_relu) X(elu) X(softplus) X(sin) X(cos)               \
+  X(minimum) X(maximum) X(clamp) X(where) X(lerp) X(greater) X(greater_equal) X(equal)
+// clang-format on
+
+namespace unroll::detail {
+
+enum class ScalarOp : std::uint8_t {
+#define UNROLL_ENUMERATE(name) name,
+  UNROLL_SCALAR_OPS(UNROLL_ENUMERATE)
+#undef UNROLL_ENUMERATE
+};
+
+inline constexpr int max_op_arity = 3;
+/// What there is to know of an op beside its rules.
+struct OpFacts {
+  std::string_view name;
+  std::uint8_t arity;
+};
+/// scalar_ops.cpp has it.
+const OpFacts& facts_of(ScalarOp op);
+
+}  // namespace unroll::detail
