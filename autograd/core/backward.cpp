@@ -58,7 +58,7 @@ void defer(Tensor<T>& parameter, DeferredUse<T> use) {
 }
 
 template <class T>
-void Tape<T>::let_go(Node<T>& node) {
+void Tape<T>::finish_node(Node<T>& node) {
   node.pending_ = node.active_ = false;
   for (std::size_t k = 0; k < node.output_count_; ++k) {
     Tensor<T>* out = node.outputs_[k];
@@ -115,7 +115,7 @@ void Tape<T>::sweep(const Options& options) {
     Node<T>& node = *order_[i];
     visit(node, options);
     order_[i] = nullptr;
-    let_go(node);
+    finish_node(node);
   }
   order_.clear();
   if (options.waiting)
@@ -168,7 +168,7 @@ void Tape<T>::set_aside(Tensor<T>& t) {
 
 // What was set aside becomes the gradient again, with what the pass found added if it is to be kept.
 template <class T>
-void Tape<T>::put_back(bool add) {
+void Tape<T>::restore_gradients(bool add) {
   for (GradAside<T>& a : aside_) {
     Tensor<T>& t = *a.tensor;
     if (add && t.grad_state == GradState::full) store_or_add<T>(a.grad, t.shape.size(), true, t.grad);
@@ -189,7 +189,7 @@ void Tape<T>::abandon_nodes() {
       }
       for (std::size_t k = 0; k < node->output_count_; ++k)
         if (node->outputs_[k]) clear_grad(*node->outputs_[k]);
-      let_go(*node);
+      finish_node(*node);
     }
   }
   order_.clear();
@@ -198,7 +198,7 @@ void Tape<T>::abandon_nodes() {
     Node<T>* node = i < slots_.size() ? slots_[i] : nullptr;
     if (node && node->pending_) {
       --open_;
-      let_go(*node);
+      finish_node(*node);
     }
   }
   deferred.clear();
@@ -228,7 +228,7 @@ struct Tape<T>::Guard {
       t->wanted = false;
       clear_grad(*t);
     }
-    tape.put_back(done && !tape.selective_);
+    tape.restore_gradients(done && !tape.selective_);
     tape.running_ = tape.selective_ = tape.retaining_ = false;
   }
 };
@@ -283,8 +283,8 @@ template void Tape<double>::backward_above_floor(std::span<const TensorRef<doubl
 UNROLL_COMPILE_FUNCTIONS(defer)
 template void Tape<float>::touch_hooked(Tensor<float>&);
 template void Tape<double>::touch_hooked(Tensor<double>&);
-template void Tape<float>::let_go(Node<float>&);
-template void Tape<double>::let_go(Node<double>&);
+template void Tape<float>::finish_node(Node<float>&);
+template void Tape<double>::finish_node(Node<double>&);
 template void Tape<float>::set_aside(Tensor<float>&);
 template void Tape<double>::set_aside(Tensor<double>&);
 

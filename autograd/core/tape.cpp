@@ -57,16 +57,15 @@ void Tape<T>::forget(Node<T>* node) {
   slots_[node->slot_] = nullptr;
   --live_;
   while (slots_.size() > floor_ && !slots_.back()) slots_.pop_back();
+  if (!places_.empty()) [[unlikely]]
+    places_.erase(node);
   const bool mostly_gaps = slots_.size() >= 4096 && live_ * 4 <= slots_.size() && floor_ == 0;
-  if (!places_.empty() || mostly_gaps) [[unlikely]]
-    tidy(node, mostly_gaps);
+  if (mostly_gaps) [[unlikely]]
+    close_gaps();
 }
 
-// What seldom is to do when a node goes.
 template <class T>
-void Tape<T>::tidy(Node<T>* gone, bool mostly_gaps) {
-  places_.erase(gone);
-  if (!mostly_gaps) return;
+void Tape<T>::close_gaps() {
   std::size_t to = 0;
   for (Node<T>* n : slots_) {
     if (!n) continue;

@@ -136,7 +136,7 @@ class Tape {
   friend class UseTape<T>;
   struct Guard;
   static Tape& start();
-  void tidy(Node<T>* gone, bool mostly_gaps);
+  void close_gaps();
   void collect(std::span<const TensorRef<T>> roots);
   void backward_above_floor(std::span<const TensorRef<T>> roots, std::span<const Variable<T>> seeds);
   void mark(Tensor<T>& t);
@@ -147,7 +147,7 @@ class Tape {
   std::vector<Variable<T>> sweep_graph(std::span<const TensorRef<T>> roots,
                                        std::span<const Variable<T>> seeds, const Options& options);
   void visit(Node<T>& node, const Options& options);
-  void let_go(Node<T>& node);
+  void finish_node(Node<T>& node);  ///< the pass needs it no more
   // A long tape is larger than the cache: what is needed a few nodes later is on its way meanwhile.
   static constexpr std::size_t long_tape = 2048;
   static void fetch(const void* p, std::size_t bytes) {
@@ -166,7 +166,7 @@ class Tape {
   void abandon();
   void abandon_nodes();
   void set_aside(Tensor<T>& t);
-  void put_back(bool add);
+  void restore_gradients(bool add);
   void run_leaf_hooks();
 
   static inline thread_local constinit Tape* current = nullptr;

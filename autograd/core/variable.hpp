@@ -36,8 +36,8 @@ auto adapt_dense(P data, const Shape& shape) {
                                                xt::no_ownership(), xt_shape(shape));
 }
 
-/// After update() of an array with this shape, whose values are at `data`. Errors: ShapeError where the function has
-/// given the adaptor another shape, or made it refer to something else.
+/// What:   checks, after update() of an array with this shape and its values at `data`, that it still has both.
+/// Errors: ShapeError where the function gave the adaptor another shape, or made it refer to something else.
 template <class A>
 void check_kept(const A& adaptor, const Shape& shape, const void* data) {
   const bool same_shape = std::ranges::equal(adaptor.shape(), xt_shape(shape));

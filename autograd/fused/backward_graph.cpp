@@ -52,7 +52,7 @@ std::vector<Variable<T>> Tape<T>::sweep_graph(std::span<const TensorRef<T>> root
     for (std::size_t k = 0; k < node->input_count_; ++k)
       if (dx[k] && wants(*node->inputs_[k])) add(*node->inputs_[k], dx[k]);
   }
-  for (Node<T>* node : order_) let_go(*node);
+  for (Node<T>* node : order_) finish_node(*node);
   order_.clear();
   std::vector<Variable<T>> result;
   for (const TensorRef<T>& t : options.wanted) {
