@@ -72,6 +72,14 @@ double Optimizer<T>::lr(std::size_t group) const {
 }
 
 template <class T>
+int Optimizer<T>::numbers_per_weight(std::size_t group) const {
+  check_group(group);
+  int count = 0;
+  for (const char* name : array_names(group)) count += name != nullptr;
+  return count;
+}
+
+template <class T>
 void Optimizer<T>::set_lr(double lr, std::size_t group) {
   check_group(group);
   detail::check_option(rule(), "lr", lr);

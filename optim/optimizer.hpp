@@ -51,6 +51,9 @@ class Optimizer {
   void set_lr(double lr, std::size_t group);
   void set_lr(double lr);  ///< of all groups
 
+  /// How many numbers the rule keeps for each weight of a group. Errors: IndexError.
+  int numbers_per_weight(std::size_t group = 0) const;
+
   /// Lifetime: the arrays share the optimiser's memory: the next step() changes them.
   OptimizerState<T> state() const;
   /// Copies a state in.

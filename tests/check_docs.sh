@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # A block of a document that is fenced by ```cpp FILE is that file's text: lines of it, in one piece. And what a
-# document links to is there.
+# document links to is there. And some document names every update rule.
 # usage: check_docs.sh   (in the source tree)
 set -euo pipefail
 
@@ -31,6 +31,15 @@ links() {
   done
 }
 
+# rules FILE DOCUMENT...: prints the update rules of the list in FILE that no document names.
+rules() {
+  local list=$1
+  shift
+  sed -n '/define UNROLL_OPTIMIZERS/p' "$list" | grep -oE 'X\([A-Za-z]+\)' | sed 's/X(//; s/)//' | while read -r rule; do
+    grep -qw "$rule" "$@" || echo "$list: no document names $rule"
+  done
+}
+
 # The check itself is checked.
 self_test() {
   local folder fence='```' found
@@ -38,12 +47,15 @@ self_test() {
   printf 'int a;\nint b;\n' >"$folder/x.hpp"
   printf '%s\nint b;\n%s\n[y](x.hpp#z)\n' "${fence}cpp x.hpp" "$fence" >"$folder/good.md"
   printf '%s\nint c;\n%s\n[y](no.md)\n' "${fence}cpp x.hpp" "$fence" >"$folder/bad.md"
-  found=$(cd "$folder" && for document in good.md bad.md; do quotes $document; links $document; done)
+  echo '#define UNROLL_OPTIMIZERS(X) X(int) X(Long)' >"$folder/list"
+  found=$(cd "$folder" && for document in good.md bad.md; do quotes $document; links $document; done; rules list *.md)
   rm -r "$folder"
   [ "$found" = "bad.md:1: x.hpp does not say so
-bad.md: there is no no.md" ]
+bad.md: there is no no.md
+list: no document names Long" ]
 }
 
 self_test || { echo "check_docs.sh no longer finds what it must find" >&2; exit 1; }
-found=$(for document in README.md docs/*.md; do quotes "$document"; links "$document"; done)
+found=$(for document in README.md docs/*.md; do quotes "$document"; links "$document"; done
+        rules optim/rules.hpp docs/*.md)
 [ -z "$found" ] || { echo "$found" >&2; exit 1; }

@@ -8,12 +8,7 @@
 #include <memory>
 #include <vector>
 
-#include "unroll/optim/adadelta.hpp"
-#include "unroll/optim/adagrad.hpp"
-#include "unroll/optim/adam.hpp"
-#include "unroll/optim/adamw.hpp"
-#include "unroll/optim/rmsprop.hpp"
-#include "unroll/optim/sgd.hpp"
+#include "unroll/optim/rules.hpp"
 
 namespace unroll::tests {
 
@@ -76,21 +71,23 @@ inline Formula adadelta(const AdadeltaOptions& o) {
   };
 }
 
-/// A rule of the library beside its formula.
+/// A rule of the library beside its formula. The name is the rule, or begins with the rule and a comma.
 struct RuleCase {
   const char* name;
   std::function<std::unique_ptr<Optimizer<double>>(const Variable<double>&)> make;
   std::function<Formula()> formula;
+  bool in_pytorch = true;  ///< has a golden of the same name, by tools/make_goldens.py
 };
 
 template <class Rule, class Options>
-RuleCase case_of(const char* name, Formula (*formula)(const Options&), const Options& options) {
+RuleCase case_of(const char* name, Formula (*formula)(const Options&), const Options& options,
+                 bool in_pytorch = true) {
   return {name,
           [options](const Variable<double>& p) { return std::make_unique<Rule>(std::vector{p}, options); },
-          [=] { return formula(options); }};
+          [=] { return formula(options); }, in_pytorch};
 }
 
-/// Every rule with its options at work, in the order of golden_optimisers.
+/// Every rule with its options at work.
 inline const std::vector<RuleCase>& cases() {
   constexpr double wd = 0.1;
   static const std::vector<RuleCase> all = {

@@ -95,7 +95,7 @@ TEST_CASE("program: a continued run keeps its options but for those that may cha
 
 TEST_CASE("program: an optimiser that does not exist is refused, and those that do are named") {
   CHECK_THROWS_WITH_AS(make_optimizer("newton", 0.1, {}),
-                       "--optimizer: there is no 'newton'; there are adagrad, adam, adamw, rmsprop, sgd",
+                       "--optimizer: there is no 'newton'; there are adadelta, adagrad, adam, adamw, rmsprop, sgd",
                        UsageError);
 }
 

@@ -7,6 +7,7 @@ Needs PyTorch (Debian: python3-torch) and clang-format.
 import math
 import pathlib
 import subprocess
+import re
 import sys
 
 import torch
@@ -33,6 +34,15 @@ def header(what, includes, body):
 {body}"""
 
 
+NOT_IN_PYTORCH = set()  # update rules that have nothing to be compared with
+
+
+def rule_names():
+    """The names of all update rules, from the one list of them."""
+    text = (pathlib.Path(__file__).parent.parent / "optim/rules.hpp").read_text(encoding="utf-8")
+    return {name.lower() for name in re.findall(r"\bX\((\w+)\)", text)}
+
+
 def optimisers():
     """Four weights, 60 steps with the gradient θ/2 + sin(0.3 t + i), t from 1."""
     o = torch.optim
@@ -55,6 +65,9 @@ def optimisers():
         "adadelta": lambda p: o.Adadelta(p),
         "adadelta, weight decay": lambda p: o.Adadelta(p, lr=0.5, rho=0.8, eps=1e-3, weight_decay=0.1),
     }
+    missing = rule_names() - {name.split(",")[0] for name in rules} - NOT_IN_PYTORCH
+    if missing:
+        sys.exit(f"no golden for {', '.join(sorted(missing))}: add them to `rules`, or to NOT_IN_PYTORCH")
     rows = []
     for name, make in rules.items():
         weights = torch.tensor([0.5, -1.0, 2.0, 0.1], requires_grad=True)

@@ -1,46 +1,28 @@
 #include "common/optimizers.hpp"
 
-#include "common/options.hpp"
-#include "unroll/optim/adagrad.hpp"
-#include "unroll/optim/adam.hpp"
-#include "unroll/optim/adamw.hpp"
-#include "unroll/optim/rmsprop.hpp"
-#include "unroll/optim/sgd.hpp"
+#include <fmt/ranges.h>
+
+#include <algorithm>
+
+#include "unroll/optim/rules.hpp"
 
 namespace unroll::program {
-namespace {
 
-using Parameters = std::vector<Variable<float>>;
-using OptimizerPointer = std::unique_ptr<Optimizer<float>>;
-
-struct Kind {
-  OptimizerPointer (*make)(const Parameters&, double lr);
-  int numbers;  // kept for each weight
-};
-
-template <class Rule, class Options>
-OptimizerPointer make_rule(const Parameters& parameters, double lr) {
-  return std::make_unique<Rule>(parameters, Options{.lr = lr});
+const std::string& optimizer_help() {
+  static const std::string help = fmt::format("update rule: {}", fmt::join(optimizer_names(), ", "));
+  return help;
 }
 
-const std::map<std::string, Kind> kinds = {{"sgd", {make_rule<Sgd<float>, SgdOptions>, 0}},
-                                           {"adagrad", {make_rule<Adagrad<float>, AdagradOptions>, 1}},
-                                           {"rmsprop", {make_rule<RmsProp<float>, RmsPropOptions>, 1}},
-                                           {"adam", {make_rule<Adam<float>, AdamOptions>, 2}},
-                                           {"adamw", {make_rule<AdamW<float>, AdamWOptions>, 2}}};
-
-const Kind& kind(const std::string& name) {
-  const auto found = kinds.find(name);
-  if (found != kinds.end()) return found->second;
-  raise<UsageError>("--optimizer: there is no '{}'; there are {}", name, names_of(kinds));
+std::unique_ptr<Optimizer<float>> make_optimizer(const std::string& name, double lr,
+                                                 const std::vector<Variable<float>>& parameters) {
+  if (std::ranges::count(optimizer_names(), name) == 0)
+    raise<UsageError>("--optimizer: there is no '{}'; there are {}", name,
+                      fmt::join(optimizer_names(), ", "));
+  return unroll::make_optimizer(name, parameters, lr);
 }
 
-}  // namespace
-
-OptimizerPointer make_optimizer(const std::string& name, double lr, const Parameters& parameters) {
-  return kind(name).make(parameters, lr);
+int optimizer_numbers(const std::string& name) {
+  return make_optimizer(name, 1, {Variable<float>({1}, 0.F)})->numbers_per_weight();
 }
-
-int optimizer_numbers(const std::string& name) { return kind(name).numbers; }
 
 }  // namespace unroll::program

@@ -8,6 +8,9 @@
 
 namespace unroll::program {
 
+/// The help of --optimizer, which names all rules.
+const std::string& optimizer_help();
+
 /// Errors: UsageError for a name that does not exist, naming those that do.
 std::unique_ptr<Optimizer<float>> make_optimizer(const std::string& name, double lr,
                                                  const std::vector<Variable<float>>& parameters);

@@ -20,6 +20,7 @@
 
 #include <nlohmann/json_fwd.hpp>
 
+#include "common/optimizers.hpp"
 #include "common/option.hpp"
 
 namespace unroll::program {
@@ -35,23 +36,23 @@ struct RunOptions {
 
   template <class Self, class Visit>
   static void visit_learning(Self& o, Visit&& visit) {
-    visit("optimizer", o.optimizer, "sgd, adagrad, rmsprop, adam or adamw", Allowed{});
-    visit("lr", o.lr, "learning rate (sgd wants about 1)", at_least(0));
-    visit("clip", o.clip, "longest gradient, all parameters together; 0: any", at_least(0));
-    visit("seed", o.seed, "of all random numbers", at_least(0));
+    visit("optimizer", o.optimizer, optimizer_help().c_str(), Allowed{});
+    visit("lr", o.lr, "learning rate (sgd needs about 1)", at_least(0));
+    visit("clip", o.clip, "largest norm of the gradient of all parameters; 0: no limit", at_least(0));
+    visit("seed", o.seed, "seed of all random numbers", at_least(0));
   }
   /// Apart, because not every program has it.
   template <class Self, class Visit>
   static void visit_lr_decay(Self& o, Visit&& visit) {
-    visit("lr-decay", o.lr_decay, "factor on the learning rate after every epoch",
+    visit("lr-decay", o.lr_decay, "factor on the learning rate after each epoch",
           Allowed{.low = 0, .high = 1});
   }
   template <class Self, class Visit>
   static void visit_duration(Self& o, Visit&& visit, const char* epochs = "times to read the whole text") {
     visit("epochs", o.epochs, epochs, size_from(1));
-    visit("eval-every", o.eval_every, "steps between evaluations; 0: once an epoch", count_from(0));
+    visit("eval-every", o.eval_every, "steps between evaluations; 0: once per epoch", count_from(0));
     visit("time-limit", o.time_limit, "stop cleanly after this many seconds; 0: never", at_least(0));
-    visit("threads", o.threads, "threads; 0: one for each core (another number changes the last digits)",
+    visit("threads", o.threads, "threads; 0: one per core (another number changes the last digits)",
           Allowed{.low = 0, .high = 1024});
   }
 };

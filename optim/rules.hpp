@@ -1,0 +1,38 @@
+#pragma once
+/// \file The list of all update rules, and optimisers chosen by name at run time.
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "unroll/optim/adadelta.hpp"
+#include "unroll/optim/adagrad.hpp"
+#include "unroll/optim/adam.hpp"
+#include "unroll/optim/adamw.hpp"
+#include "unroll/optim/rmsprop.hpp"
+#include "unroll/optim/sgd.hpp"
+
+/// All update rules, in the order of their names. Programs, tests, documents and goldens read this list; to add
+/// one, see docs/contributing.md.
+#define UNROLL_OPTIMIZERS(X) X(Adadelta) X(Adagrad) X(Adam) X(AdamW) X(RmsProp) X(Sgd)
+
+namespace unroll {
+
+/// What:   the names of all rules: "adadelta", "adagrad", …
+const std::vector<std::string>& optimizer_names();
+
+namespace detail {
+template <class T>
+std::unique_ptr<Optimizer<T>> optimizer_named(std::string_view rule, std::vector<Variable<T>> parameters,
+                                              double lr);
+}  // namespace detail
+
+/// What:   an optimiser by the name of its rule, with the rule's defaults for all options but lr.
+/// Errors: UsageError for a rule that does not exist, naming those that do; otherwise as the constructors.
+template <ParameterList R>
+auto make_optimizer(std::string_view rule, const R& parameters, double lr) {
+  return detail::optimizer_named(rule, variables(parameters), lr);
+}
+
+}  // namespace unroll
