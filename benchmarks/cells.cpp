@@ -189,12 +189,12 @@ void table(const Task& task, const Options& o) {
 
 int main(int argc, char** argv) {
   Options o;
-  program::CommandLine line("Every recurrent cell, trained alike");
+  program::CommandLine line("Every recurrent cell, trained in the same way");
   line.add("task", o.task, "adding or copy", {.words = {"adding", "copy"}});
   line.add("only", o.only, "one row of the table, by its name");
   line.add("length", o.length, "length of a sequence, or number of blanks", {.low = 2, .high = 10000});
-  line.add("batch", o.batch, "sequences in a step", program::at_least(1));
-  line.add("parameters", o.parameters, "parameters of a model, at most");
+  line.add("batch", o.batch, "sequences per step", program::at_least(1));
+  line.add("parameters", o.parameters, "largest number of parameters of a model");
   line.add("steps", o.steps, "training steps", program::at_least(1));
   line.add("rates", o.rates, "learning rates of Adam to choose from");
   line.add("clip", o.clip, "largest norm of the gradient");

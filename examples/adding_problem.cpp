@@ -86,14 +86,15 @@ int main(int argc, char** argv) {
   const std::map<std::string, void (*)(const Options&)> cells = {
       {"gru", run<Gru<>>}, {"lstm", run<Lstm<>>}, {"tanh", run<Elman<>>}, {"irnn", run<Irnn<>>}};
   program::CommandLine line("The adding problem: remember two of T numbers and add them.");
-  line.add("cell", o.cell, "irnn: ReLU, from the identity", {.words = {"gru", "irnn", "lstm", "tanh"}});
+  line.add("cell", o.cell, "irnn: ReLU, initialised to the identity",
+           {.words = {"gru", "irnn", "lstm", "tanh"}});
   line.add("length", o.length, "T", {.low = 2, .high = 100000});
   line.add("steps", o.steps, "updates", program::at_least(0));
-  line.add("batch", o.batch, "sequences in each", program::at_least(1));
+  line.add("batch", o.batch, "sequences per update", program::at_least(1));
   line.add("hidden", o.hidden, "units", program::at_least(1));
   line.add("lr", o.lr, "Adam's learning rate", program::at_least(0));
   line.add("clip", o.clip, "largest norm of the gradient", program::at_least(0));
-  line.add("seed", o.seed, "of weights and data");
+  line.add("seed", o.seed, "seed of weights and data");
   if (const auto status = line.read(argc, argv)) return *status;
   cells.at(o.cell)(o);
 }

@@ -1,7 +1,7 @@
-// Copy memory (Hochreiter and Schmidhuber 1997, as in Arjovsky, Shah, Bengio 2016): ten of eight symbols are
-// shown, then T blanks, the last of them a signal, and then the ten are to be repeated. Who knows when to
-// answer but not what has a loss of 10 ln 8 / (T + 20) nats; who does better remembers something over T
-// steps.
+// Copy memory (Hochreiter and Schmidhuber 1997, as in Arjovsky, Shah, Bengio 2016): ten symbols out of eight are
+// shown, then T blanks, the last of which is a signal; then the ten symbols must be repeated. A network that knows
+// when to answer but not what has a loss of 10 ln 8 / (T + 20) nats. One that does better remembers something over
+// T steps.
 
 #include <fmt/core.h>
 
@@ -38,10 +38,14 @@ struct Batch {
 
 Batch draw(index_t blanks, index_t batch, Generator& rng) {
   const index_t steps = blanks + 2 * shown;
-  xt::xtensor<std::int64_t, 2> x = xt::ones<std::int64_t>({steps, batch}) * blank, target = x;
+  xt::xtensor<std::int64_t, 2> x = xt::ones<std::int64_t>({steps, batch}) * blank;
+  xt::xtensor<std::int64_t, 2> target = x;
   for (index_t b = 0; b < batch; ++b) {
-    for (index_t k = 0; k < shown; ++k)
-      x(k, b) = target(steps - shown + k, b) = static_cast<index_t>(rng.below(symbols));
+    for (index_t k = 0; k < shown; ++k) {
+      const auto symbol = static_cast<std::int64_t>(rng.below(symbols));
+      x(k, b) = symbol;
+      target(steps - shown + k, b) = symbol;
+    }
     x(steps - shown - 1, b) = signal;
   }
   return {one_hot<float>(x, classes), target};
@@ -65,11 +69,14 @@ void run(const Options& o) {
     const Variable<float> loss = loss_of(draw(o.blanks, o.batch, data));
     loss.backward();
     clip_grad_norm(weights, o.clip);
-    adam.step(), adam.zero_grad();
+    adam.step();
+    adam.zero_grad();
     mean += loss.item() / report;
-    if (step % report != 0) continue;
-    fmt::print("step {:6}  loss {:.5f}\n", step, std::exchange(mean, 0));
-    std::fflush(stdout);
+    if (step % report == 0) {
+      fmt::print("step {:6}  loss {:.5f}\n", step, mean);
+      std::fflush(stdout);
+      mean = 0;
+    }
   }
   const NoGrad off;
   const double loss = loss_of(draw(o.blanks, 1000, data)).item();
@@ -86,14 +93,15 @@ int main(int argc, char** argv) {
   const std::map<std::string, void (*)(const Options&)> cells = {
       {"lstm", run<Lstm<>>}, {"gru", run<Gru<>>}, {"tanh", run<Elman<>>}, {"irnn", run<Irnn<>>}};
   program::CommandLine line("Copy memory: repeat ten symbols after T blanks.");
-  line.add("cell", o.cell, "irnn: ReLU, from the identity", {.words = {"gru", "irnn", "lstm", "tanh"}});
+  line.add("cell", o.cell, "irnn: ReLU, initialised to the identity",
+           {.words = {"gru", "irnn", "lstm", "tanh"}});
   line.add("length", o.blanks, "T", program::at_least(1));
   line.add("steps", o.steps, "updates", program::at_least(0));
-  line.add("batch", o.batch, "sequences in each", program::at_least(1));
+  line.add("batch", o.batch, "sequences per update", program::at_least(1));
   line.add("hidden", o.hidden, "units", program::at_least(1));
   line.add("lr", o.lr, "Adam's learning rate", program::at_least(0));
   line.add("clip", o.clip, "largest norm of the gradient", program::at_least(0));
-  line.add("seed", o.seed, "of weights and data");
+  line.add("seed", o.seed, "seed of weights and data");
   if (const auto status = line.read(argc, argv)) return *status;
   cells.at(o.cell)(o);
 }

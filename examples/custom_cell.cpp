@@ -1,6 +1,6 @@
-// A cell of one's own, the minimal gated unit (Zhou et al. 2016), in a bidirectional stack over sequences
-// that differ in length. It is its equation, says how wide its state is, and shows what is to be trained. The
-// task: tell for each number of a sequence whether those before it have a greater sum than those after it.
+// A custom cell, the minimal gated unit (Zhou et al. 2016), in a bidirectional stack over sequences of different
+// lengths. The cell is its equations, the size of its state, and the list of its parameters. The task: for each
+// number of a sequence, is the sum of the numbers before it greater than the sum of those after it?
 
 #include <fmt/core.h>
 
@@ -27,7 +27,10 @@ struct MinimalGatedCell {
   index_t hidden_size() const { return u.shape(0); }
   template <class V>
   void visit(V&& v) {
-    v("w_f", w_f), v("u_f", u_f), v("w", w), v("u", u);
+    v("w_f", w_f);
+    v("u_f", u_f);
+    v("w", w);
+    v("u", u);
   }
 };
 
@@ -44,8 +47,9 @@ auto make_layer(index_t hidden) {
 }
 
 struct Batch {
-  Variable<float> x;        // (T, B, 1)
-  Indices lengths, target;  // (B,), (T, B): −100 where there is padding
+  Variable<float> x;  // (T, B, 1)
+  Indices lengths;    // (B,)
+  Indices target;     // (T, B): 1 for greater, else 0; −100, which the loss ignores, where there is padding
 };
 
 Batch draw(index_t time, index_t batch, Generator& rng) {
@@ -53,19 +57,26 @@ Batch draw(index_t time, index_t batch, Generator& rng) {
   xt::xtensor<std::int64_t, 2> target = xt::ones<std::int64_t>({time, batch}) * -100;
   std::vector<std::int64_t> lengths;
   for (index_t b = 0; b < batch; ++b) {
-    lengths.push_back(3 + static_cast<std::int64_t>(rng.below(static_cast<std::uint64_t>(time - 2))));
-    float after = 0, before = 0;
-    for (index_t t = 0; t < lengths.back(); ++t) after += x(t, b, 0) = static_cast<float>(rng.normal());
-    for (index_t t = 0; t < lengths.back(); before += x(t++, b, 0))
-      target(t, b) = before > (after -= x(t, b, 0));
+    const index_t length = 3 + static_cast<index_t>(rng.below(static_cast<std::uint64_t>(time - 2)));
+    lengths.push_back(length);
+    float after = 0;
+    for (index_t t = 0; t < length; ++t) {
+      x(t, b, 0) = static_cast<float>(rng.normal());
+      after += x(t, b, 0);
+    }
+    float before = 0;
+    for (index_t t = 0; t < length; ++t) {
+      after -= x(t, b, 0);
+      target(t, b) = before > after ? 1 : 0;
+      before += x(t, b, 0);
+    }
   }
   return {x, lengths, target};
 }
 
 int main(int argc, char** argv) {
   int steps = 600;
-  program::CommandLine line(
-      "A cell of one's own in a bidirectional stack, on sequences that differ in length.");
+  program::CommandLine line("A custom cell in a bidirectional stack, on sequences of different lengths.");
   line.add("steps", steps, "updates", program::at_least(0));
   if (const auto status = line.read(argc, argv)) return *status;
   manual_seed(1);
@@ -82,18 +93,22 @@ int main(int argc, char** argv) {
   for (const auto& p : parameters(answer)) weights.push_back(p);
   Adam adam(weights, {.lr = 5e-3});
   const auto logits = [&](const Batch& b) { return answer(rnn(b.x, {}, {.lengths = b.lengths}).output); };
-  for (int step = 1; step <= steps; ++step, adam.step(), adam.zero_grad()) {
+  for (int step = 1; step <= steps; ++step) {
     const Batch batch = draw(20, 50, data);
     const Variable<float> loss = cross_entropy(logits(batch), batch.target);
-    if (step % 100 == 0) fmt::print("step {:4}  loss {:.4f}\n", step, loss.item());
     loss.backward();
+    adam.step();
+    adam.zero_grad();
+    if (step % 100 == 0) fmt::print("step {:4}  loss {:.4f}\n", step, loss.item());
   }
   const Batch batch = draw(20, 1000, data);
   const Variable<float> p = logits(batch);
   double right = 0, asked = 0;
   for (index_t k = 0; k < batch.target.size(); ++k) {
-    asked += batch.target[k] >= 0;
-    right += batch.target[k] == (p.data()[2 * k + 1] > p.data()[2 * k]);
+    if (batch.target[k] < 0) continue;  // padding
+    const bool says_greater = p.data()[2 * k + 1] > p.data()[2 * k];
+    asked += 1;
+    right += says_greater == (batch.target[k] == 1);
   }
   fmt::print("right for {:.1f} % of the numbers of new sequences (by chance: 50 %)\n", 100 * right / asked);
 }

@@ -62,11 +62,11 @@ void follow(const char* name, const Predictor& model, const Options& o, F&& lear
 
 int main(int argc, char** argv) {
   Options o;
-  program::CommandLine line("Online learning of a signal, an update after every step");
+  program::CommandLine line("Online learning of a signal, with an update after every step");
   line.add("steps", o.steps, "length of the signal");
-  line.add("report", o.report, "steps from one line to the next", program::at_least(1));
+  line.add("report", o.report, "steps between lines of output", program::at_least(1));
   line.add("hidden", o.hidden, "size of the LSTM");
-  line.add("k2", o.k2, "steps back of the second truncated BPTT");
+  line.add("k2", o.k2, "k2 of the second truncated BPTT: steps that gradients flow back");
   line.add("rate", o.rate, "learning rate of Adam");
   if (const auto status = line.read(argc, argv)) return *status;
 

@@ -91,12 +91,12 @@ int main(int argc, char** argv) {
   index_t size = 128, batch = 32, length = 100;
   double seconds = 1;
   bool straight = false;
-  program::CommandLine line("Where the time of a cell of one's own goes");
+  program::CommandLine line("Where the time of a custom cell goes");
   line.add("size", size, "inputs and hidden size", program::at_least(1));
   line.add("batch", batch, "sequences", program::at_least(1));
   line.add("length", length, "time steps", program::at_least(1));
   line.add("seconds", seconds, "how long to repeat the step");
-  line.add("straight", straight, "the cell as it was written first");
+  line.add("straight", straight, "profile the first version of the cell");
   if (const auto status = line.read(argc, argv)) return *status;
 
   Generator rng(1);

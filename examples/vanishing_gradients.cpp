@@ -82,7 +82,7 @@ int main(int argc, char** argv) {
   std::string plot;
   program::CommandLine line("How gradients vanish and explode in recurrent networks before training.");
   line.add("length", length, "time steps", {.low = 2, .high = 100000});
-  line.add("plot", plot, "write a script for gnuplot there, which draws the same to FILE.svg");
+  line.add("plot", plot, "write a gnuplot script to this file; it draws the table to FILE.svg");
   if (const auto status = line.read(argc, argv)) return *status;
   manual_seed(1);
   const std::vector<Curve> curves = measure_all(8, 64, length);

@@ -77,11 +77,11 @@ int main(int argc, char** argv) {
   unroll::program::CommandLine line("Times the reference workloads and prints one line for each.");
   line.footer(list_of_workloads());
   line.add_words("workloads", options.names, "names as listed below; all by default");
-  line.add("threads", options.setting.threads, "threads that a product may use", {.low = 1, .high = 1024});
+  line.add("threads", options.setting.threads, "threads for a product", {.low = 1, .high = 1024});
   line.add("double,!--float", options.setting.use_double, "float64 instead of float32");
   line.add("seconds", options.seconds, "how long to repeat each workload", {.low = 1e-9});
   line.add("json", options.json, "file to write the figures to");
-  line.add("compare", options.compare, "file of --json; each line then ends with the ratio to it");
+  line.add("compare", options.compare, "file written by --json; each line then ends with the ratio to it");
   if (const auto status = line.read(argc, argv)) return *status;
   try {
     options.setting.use_double ? run<double>(options) : run<float>(options);

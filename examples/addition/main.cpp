@@ -73,7 +73,7 @@ int main(int argc, char** argv) {
   Options options;
   frame.train("Learn to add; the model goes to the folder --out", train_options,
               [&](const Given& given) { return program::run_training<Trainer>(train_options, given); });
-  CLI::App& eval = frame.command("eval", "Tell how many sums that it has not seen the model gets right",
+  CLI::App& eval = frame.command("eval", "Measure how many unseen sums the model gets right",
                                  [&] { return eval_command(options); });
   program::AddOption{eval}("tests", options.tests, "sums to try", size_from(1));
   CLI::App& predict = frame.command("predict", "Answer the lines of standard input",

@@ -12,28 +12,30 @@ namespace {
 
 void add_sample(program::Program& program, SampleOptions& options) {
   CLI::App& sample =
-      program.command("sample", "Write text as the model does", [&] { return sample_command(options); });
+      program.command("sample", "Write text of the model's own", [&] { return sample_command(options); });
   const program::AddOption add{sample};
   program::add_model(sample, options.model);
   add("length", options.length, "characters or words to write", count_from(0));
-  add("temperature", options.drawing.temperature, "below 1 safer, above 1 wilder; 0: no chance", at_least(0));
-  add("top-k", options.drawing.top_k, "draw from the k most probable only; 0: from all", count_from(0));
-  add("top-p", options.drawing.top_p, "draw from the fewest that have this probability together",
+  add("temperature", options.drawing.temperature,
+      "below 1: safer; above 1: wilder; 0: always the most probable", at_least(0));
+  add("top-k", options.drawing.top_k, "draw only from the k most probable symbols; 0: from all",
+      count_from(0));
+  add("top-p", options.drawing.top_p, "draw from the fewest symbols that together have this probability",
       {.low = 0, .high = 1});
-  add("prime", options.prime, "text to begin with; it is written too");
-  add("seed", options.seed, "of the random numbers; without it, every call differs", at_least(0));
+  add("prime", options.prime, "text to start from; it is printed too");
+  add("seed", options.seed, "seed of the random numbers; without it, every call differs", at_least(0));
   program::add_threads(sample, options.threads);
 }
 
 void add_eval(program::Program& program, EvalOptions& options) {
-  CLI::App& eval = program.command("eval", "Tell how well the model predicts a text",
+  CLI::App& eval = program.command("eval", "Measure how well the model predicts a text",
                                    [&] { return eval_command(options); });
   const program::AddOption add{eval};
   program::add_model(eval, options.model);
-  add("text", options.text, "file to predict; without one, the project's own sources");
+  add("text", options.text, "file to predict; the project's own sources by default");
   add("valid-fraction", options.valid_fraction,
       "predict only this share at the end, as training does; 0: all of it", share());
-  add("batch", options.batch, "streams that the text is cut into; 0: as in training", size_from(0));
+  add("batch", options.batch, "streams to cut the text into; 0: as in training", size_from(0));
   program::add_threads(eval, options.threads);
 }
 

@@ -20,29 +20,30 @@ struct TrainOptions : program::RunOptions {
   template <class Self, class Visit>
   static void visit_fixed(Self& o, Visit&& visit) {
     visit("level", o.level, "what a symbol is: char or word", Allowed{.words = {"char", "word"}});
-    visit("min-count", o.min_count, "rarer symbols count as unknown; 0: 1 for characters, 2 for words",
-          count_from(0));
+    visit("min-count", o.min_count,
+          "symbols that occur less often count as unknown; 0: 1 for characters, 2 for words", count_from(0));
     visit("cell", o.cell, cell_help().c_str(), Allowed{});
-    visit("embedding", o.embedding, "size of the embedding; 0: that of the vocabulary, at most --hidden",
+    visit("embedding", o.embedding, "size of the embedding; 0: the size of the vocabulary, at most --hidden",
           size_from(0));
     visit("hidden", o.hidden, "size of the hidden state", size_from(1));
     visit("layers", o.layers, "recurrent layers", Allowed{.low = 1, .high = 1000});
-    visit("dropout", o.dropout, "share of each layer's outputs that is dropped in training", share());
-    visit("variational", o.variational, "between layers, drop the same at every step of a window", Allowed{});
-    visit("recurrent-dropout", o.recurrent_dropout, "share of the state dropped, the same at every step",
+    visit("dropout", o.dropout, "share of each layer's outputs to drop in training", share());
+    visit("variational", o.variational, "between layers, drop the same elements at every step of a window",
+          Allowed{});
+    visit("recurrent-dropout", o.recurrent_dropout,
+          "share of the state to drop, the same elements at every step", share());
+    visit("zoneout", o.zoneout, "share of the state h that keeps its value from the previous step", share());
+    visit("zoneout-memory", o.zoneout_memory, "the same for the rest of the state, such as the c of an LSTM",
           share());
-    visit("zoneout", o.zoneout, "share of the state h that keeps its value from the step before", share());
-    visit("zoneout-memory", o.zoneout_memory, "the same for the rest of the state, as the c of an LSTM",
-          share());
-    visit("seq-length", o.seq_length, "steps that gradients go back", size_from(1));
-    visit("batch", o.batch, "streams that are read in parallel", size_from(1));
-    visit("valid-fraction", o.valid_fraction, "share of the text, at its end, that validates", share());
+    visit("seq-length", o.seq_length, "steps that gradients flow back", size_from(1));
+    visit("batch", o.batch, "streams to read in parallel", size_from(1));
+    visit("valid-fraction", o.valid_fraction, "share of the text, at its end, for validation", share());
     visit_learning(o, visit);
   }
 
   template <class Self, class Visit>
   static void visit_changeable(Self& o, Visit&& visit) {
-    visit("text", o.text, "file to learn; without one, the project's own sources", Allowed{});
+    visit("text", o.text, "file to learn; the project's own sources by default", Allowed{});
     visit_duration(o, visit);
   }
 };

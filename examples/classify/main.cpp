@@ -15,13 +15,13 @@ int main(int argc, char** argv) {
               [&](const Given& given) { return program::run_training<Trainer>(train_options, given); });
 
   EvalOptions eval_options;
-  CLI::App& eval = frame.command("eval", "Tell how well the model classifies examples",
+  CLI::App& eval = frame.command("eval", "Measure how well the model classifies examples",
                                  [&] { return eval_command(eval_options); });
   program::add_model(eval, eval_options.model);
   const program::AddOption add_to_eval{eval};
   add_to_eval("text", eval_options.text,
               "a folder or file as for train; without, what the run validated with");
-  add_to_eval("series", eval_options.series, "instead: a file of sequences of real vectors");
+  add_to_eval("series", eval_options.series, "instead of --text: a file of sequences of real vectors");
   program::add_threads(eval, eval_options.threads);
 
   PredictOptions predict_options;

@@ -26,25 +26,27 @@ struct TrainOptions : program::RunOptions {
   template <class Self, class Visit>
   static void visit_fixed(Self& o, Visit&& visit) {
     visit("level", o.level, "what a text is made of: char or word", Allowed{.words = {"char", "word"}});
-    visit("min-count", o.min_count, "rarer characters or words count as unknown", count_from(1));
+    visit("min-count", o.min_count, "characters or words that occur less often count as unknown",
+          count_from(1));
     visit("cell", o.cell, cell_help().c_str(), Allowed{});
     visit("embedding", o.embedding, "size of the embedding of a character or word", size_from(1));
     visit("hidden", o.hidden, "size of the hidden state, in each direction", size_from(1));
     visit("layers", o.layers, "recurrent layers", Allowed{.low = 1, .high = 1000});
-    visit("forward", o.forward, "read forwards only, not in both directions", Allowed{});
-    visit("pool", o.pool, "one vector of all steps: last, mean, max or attention",
+    visit("forward", o.forward, "read forward only, not in both directions", Allowed{});
+    visit("pool", o.pool, "how one vector is made of all steps: last, mean, max or attention",
           Allowed{.words = {"last", "mean", "max", "attention"}});
-    visit("embedding-dropout", o.embedding_dropout, "share of the embedding's outputs dropped in training",
+    visit("embedding-dropout", o.embedding_dropout, "share of the embedding's outputs to drop in training",
           share());
     visit("dropout", o.dropout, "the same for the outputs of each layer", share());
-    visit("recurrent-dropout", o.recurrent_dropout, "share of the state dropped, the same at every step",
+    visit("recurrent-dropout", o.recurrent_dropout,
+          "share of the state to drop, the same elements at every step", share());
+    visit("label-smoothing", o.label_smoothing, "share of the probability to spread over all classes",
           share());
-    visit("label-smoothing", o.label_smoothing, "share of the probability that goes to all classes", share());
-    visit("batch", o.batch, "examples in an update", size_from(1));
-    visit("valid-fraction", o.valid_fraction, "share of the examples that validates, without --valid",
+    visit("batch", o.batch, "examples per update", size_from(1));
+    visit("valid-fraction", o.valid_fraction, "share of the examples for validation, without --valid",
           share());
-    visit("split-seed", o.split_seed, "which examples those are", at_least(0));
-    visit("keep", o.keep, "the model to keep: the last, or the best one by its accuracy in validation",
+    visit("split-seed", o.split_seed, "chooses the examples for validation", at_least(0));
+    visit("keep", o.keep, "the model to keep: the last, or the best by validation accuracy",
           Allowed{.words = {"last", "best"}});
     visit_learning(o, visit);
     visit("schedule", o.schedule, "cosine: the learning rate falls to 0 over all epochs; or constant",
@@ -55,8 +57,8 @@ struct TrainOptions : program::RunOptions {
   static void visit_changeable(Self& o, Visit&& visit) {
     visit("text", o.text, "a folder with a file for each class, or a file of lines `label TAB text`",
           Allowed{});
-    visit("series", o.series, "instead: a file of sequences of real vectors", Allowed{});
-    visit("valid", o.valid, "a file or folder of the same kind, all of which validates", Allowed{});
+    visit("series", o.series, "instead of --text: a file of sequences of real vectors", Allowed{});
+    visit("valid", o.valid, "a file or folder of the same kind, all of it for validation", Allowed{});
     visit_duration(o, visit);
   }
 };

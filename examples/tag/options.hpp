@@ -21,9 +21,10 @@ struct TrainOptions : program::RunOptions {
 
   template <class Self, class Visit>
   static void visit_fixed(Self& o, Visit&& visit) {
-    visit("features", o.features, "what a word is known by: itself (words), its spelling (chars) or both",
+    visit("features", o.features,
+          "what represents a word: its embedding (words), its spelling (chars) or both",
           Allowed{.words = {"both", "words", "chars"}});
-    visit("min-count", o.min_count, "rarer words count as unknown", count_from(1));
+    visit("min-count", o.min_count, "words that occur less often count as unknown", count_from(1));
     visit("cell", o.cell, cell_help().c_str(), Allowed{});
     visit("embedding", o.embedding, "size of a word's embedding", size_from(1));
     visit("hidden", o.hidden, "size of the hidden state, in each direction", size_from(1));
@@ -31,10 +32,10 @@ struct TrainOptions : program::RunOptions {
     visit("char-embedding", o.char_embedding, "size of a character's embedding", size_from(1));
     visit("char-hidden", o.char_hidden, "size of the hidden state over characters, in each direction",
           size_from(1));
-    visit("dropout", o.dropout, "share dropped of the layers' inputs and outputs in training", share());
-    visit("word-dropout", o.word_dropout, "share of the words seen once that count as unknown in training",
+    visit("dropout", o.dropout, "share of the layers' inputs and outputs to drop in training", share());
+    visit("word-dropout", o.word_dropout, "share of the words seen once to count as unknown in training",
           Allowed{.low = 0, .high = 1});
-    visit("batch", o.batch, "sentences in a batch", size_from(1));
+    visit("batch", o.batch, "sentences per batch", size_from(1));
     visit_learning(o, visit);
     visit_lr_decay(o, visit);
   }
@@ -44,7 +45,8 @@ struct TrainOptions : program::RunOptions {
     visit("text", o.text,
           "file to learn: a line for each word, WORD TAB TAG, and a blank line after each sentence",
           Allowed{});
-    visit("valid", o.valid, "file that chooses the best model; without one, it is the last", Allowed{});
+    visit("valid", o.valid, "file for choosing the best model; without it, the last model is the best",
+          Allowed{});
     visit_duration(o, visit);
   }
 };

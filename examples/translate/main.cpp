@@ -12,15 +12,14 @@ namespace {
 
 void add_search(CLI::App& app, SearchOptions& options) {
   const program::AddOption add{app};
-  add("beam", options.beam, "hypotheses that beam search keeps; 1: always the most probable word",
-      {.low = 1, .high = 1000});
-  add("length-penalty", options.alpha, "α: hypotheses of n words are ranked by ln p / n^α",
+  add("beam", options.beam, "hypotheses that beam search keeps; 1: greedy", {.low = 1, .high = 1000});
+  add("length-penalty", options.alpha, "α: a hypothesis of n words is ranked by ln p / n^α",
       {.low = 0, .high = 10});
   add("max-length", options.max_length, "longest translation, in words", size_from(1));
 }
 
 void add_eval(program::Program& program, EvalOptions& options) {
-  CLI::App& eval = program.command("eval", "Tell how well the model translates the pairs of a file",
+  CLI::App& eval = program.command("eval", "Measure how well the model translates the pairs of a file",
                                    [&] { return eval_command(options); });
   program::add_model(eval, options.model);
   program::AddOption{eval}("text", options.text, "file of pairs, SOURCE TAB TARGET",
@@ -35,7 +34,7 @@ void add_predict(program::Program& program, PredictOptions& options) {
   program::add_model(predict, options.model);
   add_search(predict, options.search);
   const program::AddOption add{predict};
-  add("best", options.search.best, "translations of each line, best first, after their ln p; at most --beam",
+  add("best", options.search.best, "translations per line, best first, each after its ln p; at most --beam",
       {.low = 1, .high = 1000});
   add("attention-plot", options.plot,
       "SVG file: what the first translation was read from; not for models without attention",

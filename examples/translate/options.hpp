@@ -29,9 +29,9 @@ struct TrainOptions : program::RunOptions {
 
   template <class Self, class Visit>
   static void visit_fixed(Self& o, Visit&& visit) {
-    visit("lowercase", o.lowercase, "read capitals as small letters", Allowed{});
-    visit("min-count", o.min_count, "rarer words count as unknown", size_from(1));
-    visit("max-length", o.max_length, "leave out pairs with more words on a side", size_from(1));
+    visit("lowercase", o.lowercase, "convert capitals to small letters", Allowed{});
+    visit("min-count", o.min_count, "words that occur less often count as unknown", size_from(1));
+    visit("max-length", o.max_length, "leave out pairs with more words on either side", size_from(1));
     visit("cell", o.cell, cell_help().c_str(), Allowed{});
     visit("decoder", o.decoder, decoder_help().c_str(), Allowed{});
     visit(
@@ -42,17 +42,16 @@ struct TrainOptions : program::RunOptions {
     visit("hidden", o.hidden, "size of the hidden state; even: the encoder's two directions share it",
           size_from(2));
     visit("layers", o.layers, "recurrent layers of encoder and decoder", Allowed{.low = 1, .high = 100});
-    visit("dropout", o.dropout, "share of embeddings and outputs that is dropped in training", share());
+    visit("dropout", o.dropout, "share of embeddings and outputs to drop in training", share());
     visit("tie", o.tie, "one matrix for the target embedding and the output; needs equal sizes", Allowed{});
-    visit("label-smoothing", o.label_smoothing, "share of the truth that is spread over all words", share());
+    visit("label-smoothing", o.label_smoothing, "share of the probability to spread over all words", share());
     visit("sampling", o.sampling,
           "k of scheduled sampling: after n steps the decoder hears its own words with probability 1 − k / "
           "(k + "
           "exp(n / k)); 0: the true ones only",
           at_least(0));
-    visit("batch", o.batch, "pairs in a batch", size_from(1));
-    visit("valid-fraction", o.valid_fraction, "share of the pairs that validates, where there is no --valid",
-          share());
+    visit("batch", o.batch, "pairs per batch", size_from(1));
+    visit("valid-fraction", o.valid_fraction, "share of the pairs for validation, without --valid", share());
     visit_learning(o, visit);
     visit_lr_decay(o, visit);
   }
@@ -60,7 +59,7 @@ struct TrainOptions : program::RunOptions {
   template <class Self, class Visit>
   static void visit_changeable(Self& o, Visit&& visit) {
     visit("text", o.text, "file of pairs to learn, SOURCE TAB TARGET", Allowed{});
-    visit("valid", o.valid, "file of pairs to validate with", Allowed{});
+    visit("valid", o.valid, "file of pairs for validation", Allowed{});
     visit_duration(o, visit);
   }
 };
