@@ -1,7 +1,7 @@
 #pragma once
 /// \file One list of all ops, with what is to be checked of each. The tests and the mutants walk over it.
 ///
-/// To add an op: its name in UNROLL_SCALAR_OPS (autograd/fused/compiled.hpp) or UNROLL_ARRAY_OPS below, and
+/// To add an op: its name in UNROLL_SCALAR_OPS (autograd/fused/scalar_op_list.hpp) or UNROLL_ARRAY_OPS below, and
 /// its row; without the row the tests do not compile.
 
 #include <functional>
