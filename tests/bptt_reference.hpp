@@ -6,7 +6,7 @@
 
 #include "arrays.hpp"
 #include "unroll/autograd/losses.hpp"
-#include "unroll/detail/layers/learning/online_step.hpp"
+#include "unroll/detail/layers/learning/leaf_state.hpp"
 #include "unroll/layers/linear_layer.hpp"
 #include "unroll/layers/module.hpp"
 
@@ -63,7 +63,7 @@ class Reference {
     const NoGrad off;
     cells_.push_back(clone(model_.cell));
     xs_.push_back(x), targets_.push_back(target);
-    states_.push_back(detail::online_step(model_.cell, x, states_.back()));
+    states_.push_back(detail::whole_step(model_.cell, x, states_.back()));
   }
 
   /// The gradients of the losses of the last `losses` steps, back over at most k2.
@@ -75,7 +75,7 @@ class Reference {
       total = total + loss(fresh, t, output_of(states_[at(t + 1)]));
     S s = states_[at(start)];
     for (index_t t = start; t < end; ++t) {
-      s = detail::online_step(cells_[at(t)], xs_[at(t)], s);
+      s = detail::whole_step(cells_[at(t)], xs_[at(t)], s);
       if (t >= end - losses) total = total + loss(fresh, t, output_of(s));
     }
     total.backward();

@@ -129,7 +129,7 @@ void gradients_pass(const Cell& cell) {
   inputs.push_back(x);
   for (const V& v : members(start)) inputs.push_back(v);
   const auto projected = [&](const V& xt) -> V {
-    if constexpr (detail::Projects<Cell, double>) {
+    if constexpr (HasProject<Cell, double>) {
       return cell.project(xt);
     } else {
       return xt;

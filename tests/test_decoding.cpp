@@ -37,8 +37,8 @@ S random_state(const S& zeros) {
 /// each row reads a memory of its own, of its own length.
 template <class Cell>
 struct Model {
-  using T = detail::cell_number<Cell>;
-  using State = detail::cell_state<Cell>;
+  using T = CellNumber<Cell>;
+  using State = CellState<Cell>;
   static constexpr bool decodes = requires(const Cell& cell) { cell.stack(); };
   Cell cell;
   Variable<T> embedded = random_parameter<T>({V, H}, 1, -2, 2),
@@ -52,7 +52,7 @@ struct Model {
     }
   }
   DecodingStep<T, State> operator()(const Indices& symbols, const State& s) const {
-    State next = detail::step_of(cell, detail::projected(cell, embedding(embedded, symbols)), s);
+    State next = detail::whole_step(cell, embedding(embedded, symbols), s);
     return {log_softmax(linear(output_of(next), output)), next};
   }
   State begin(index_t rows) const {

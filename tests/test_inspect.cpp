@@ -21,6 +21,7 @@ struct LogCell {
   V w = values({2, 1}, {1, 1}), u = values({2, 1}, {0, 0});
 
   index_t hidden_size() const { return 1; }
+  void visit(auto&& v) { v("w", w), v("u", u); }
   State step(const V& x, const State& h) const {
     const auto [a, b] = chunk<2>(V(linear(x, w) + linear(h, u)));
     return a + log(b + shift) * 0.0;

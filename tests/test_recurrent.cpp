@@ -36,6 +36,14 @@ struct OwnCell {
   void visit(auto&& v) { v("w", w), v("u", u); }
 };
 
+/// Puts out its input, so that the layer above shows what a mask let through.
+struct Constant {
+  using State = V;
+  index_t hidden_size() const { return 8; }
+  V step(const V& x, const V&) const { return x * 1.0; }
+  void visit(auto&&) {}
+};
+
 Recurrent<OwnCell> own(const RecurrentOptions& options) {
   std::uint64_t seed = 1;
   return {3, [&](index_t input) { return OwnCell(input, seed++); }, options};
@@ -143,11 +151,6 @@ TEST_CASE("recurrent: a learned initial state is a parameter and is what resets 
 }
 
 TEST_CASE("recurrent: variational dropout drops the same elements at every step") {
-  struct Constant {  // puts out its input, so that the second layer shows what the mask let through
-    using State = V;
-    index_t hidden_size() const { return 8; }
-    V step(const V& x, const V&) const { return x * 1.0; }
-  };
   const Recurrent net(8, [](index_t) { return Constant(); },
                       {.layers = 2, .dropout = 0.5, .variational = true});
   const auto y = list(net(V({steps, batch, 8}, 1.0)).output);

@@ -60,7 +60,7 @@ template <class Cell, class S>
 std::vector<std::vector<double>> by_bptt(const Task& task, const Cell& cell, S s, const Vs& ps) {
   V total(0.0);
   for (index_t t = 0; t < task.xs.shape(0); ++t) {
-    s = detail::online_step(cell, select(task.xs, 0, t), s);
+    s = detail::whole_step(cell, select(task.xs, 0, t), s);
     total = total + task.loss(output_of(s), t);
   }
   total.backward();
@@ -110,7 +110,7 @@ TEST_CASE("rtrl: the gradient at every single step is that of this step's loss")
   for (index_t t = 0; t < 5; ++t) {
     rtrl.backward(task.loss(rtrl.step(select(task.xs, 0, t)), t));
     const auto mine = take_gradients(ps);
-    s = detail::online_step(cell, select(task.xs, 0, t), s);
+    s = detail::whole_step(cell, select(task.xs, 0, t), s);
     task.loss(s.h, t).backward(true);
     check_equal(mine, take_gradients(ps));
     CHECK(distance(list(rtrl.state().c), list(s.c)) < 1e-14);  // the same steps
@@ -129,7 +129,7 @@ TEST_CASE("rtrl: a loss of any member of the state, several losses, and steps wi
   rtrl.backward(sum(rtrl.state().h * rtrl.state().c));
   rtrl.backward(sum(square(rtrl.state().c)));
   const auto mine = take_gradients(ps);
-  const auto s = detail::online_step(cell, x, detail::online_step(cell, x, s0));
+  const auto s = detail::whole_step(cell, x, detail::whole_step(cell, x, s0));
   V(sum(s.h * s.c) + sum(square(s.c))).backward();
   check_equal(mine, take_gradients(ps));
 }
@@ -145,7 +145,7 @@ TEST_CASE("rtrl: parameters below the cell and a learnt initial state, when they
   V h = h0, total(0.0);
   for (int t = 0; t < 6; ++t) {
     rtrl.backward(sum(square(rtrl.step(input(t)))));
-    h = detail::online_step(cell, input(t), h);
+    h = detail::whole_step(cell, input(t), h);
     total = total + sum(square(h));
   }
   const auto mine = take_gradients(ps);
@@ -211,7 +211,7 @@ TEST_CASE("rtrl: frozen parameters get no gradient, hooks see the whole of it on
   CHECK(calls == 1);
   const std::vector<double> doubled = gradient_list(cell.weight_hh);
   cell.weight_hh.zero_grad();
-  sum(detail::online_step(cell, x, state(1))).backward();
+  sum(detail::whole_step(cell, x, state(1))).backward();
   CHECK(distance(doubled, gradient_list(cell.weight_hh)) < 1e-14);  // the same hook; a few roundings
 }
 
@@ -237,7 +237,7 @@ TEST_CASE("rtrl: float, too") {
   rtrl.backward(sum(rtrl.step(x)));
   const auto mine = gradient_list(cell.weight_hh);
   Variable<float>(cell.weight_hh).zero_grad();
-  const auto s = detail::online_step(cell, x, detail::online_step(cell, x, cell.initial_state(1)));
+  const auto s = detail::whole_step(cell, x, detail::whole_step(cell, x, cell.initial_state(1)));
   sum(s.h).backward();
   CHECK(distance(mine, gradient_list(cell.weight_hh)) < 1e-6);  // roundings of float
 }

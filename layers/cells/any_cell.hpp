@@ -1,79 +1,13 @@
 #pragma once  // internal
-/// \file Cells as scan sees them, and any cell behind one type, so that what scan does beside a plain loop is
-/// compiled once.
+/// \file Any cell behind one type, so that what scan does beside a plain loop is compiled once.
 
 #include <functional>
 #include <memory>
 #include <vector>
 
-#include "unroll/layers/module.hpp"
-#include "unroll/layers/state.hpp"
+#include "unroll/detail/layers/cells/cell_calls.hpp"
 
 namespace unroll::detail {
-
-template <class Cell, class T>
-concept Projects = requires(const Cell& cell, const Variable<T>& xs) {
-  { cell.project(xs) } -> std::convertible_to<Variable<T>>;
-};
-template <class Cell, class T, class S>
-concept Steps = requires(const Cell& cell, const Variable<T>& x, const S& s) {
-  cell.step(x, s);
-};
-template <class Cell, class S>
-concept BeginsItself = requires(const Cell& cell) {
-  { cell.initial_state(index_t{1}) } -> std::convertible_to<S>;
-};
-
-/// Cells that give their word, `static constexpr bool row_wise = true;` or, where it depends on what they
-/// hold, `bool row_wise() const`: no row of a batch depends on another, and every Variable they hold is shown
-/// by visit(). A cell derived from one that says so says so as well.
-template <class Cell>
-concept ConstantlyRowWise = requires {
-  requires Cell::row_wise;
-};
-template <class Cell>
-concept SometimesRowWise = requires(const Cell& cell) {
-  { cell.row_wise() } -> std::same_as<bool>;
-};
-template <class Cell>
-concept RowWise = Module<Cell> &&(ConstantlyRowWise<Cell> || SometimesRowWise<Cell>);
-
-template <RowWise Cell>
-bool is_row_wise(const Cell& cell) {
-  if constexpr (SometimesRowWise<Cell>) {
-    return cell.row_wise();
-  } else {
-    return true;
-  }
-}
-
-template <class Cell, class T, class S>
-S step_of(const Cell& cell, const Variable<T>& x, const S& state) {
-  if constexpr (Steps<Cell, T, S>) {
-    return cell.step(x, state);
-  } else {
-    return cell(x, state);
-  }
-}
-
-template <class Cell, class T>
-Variable<T> projected(const Cell& cell, const Variable<T>& x) {
-  if constexpr (Projects<Cell, T>) {
-    return cell.project(x);
-  } else {
-    return x;
-  }
-}
-
-/// The state that a sequence begins with, for as many rows as `state` has.
-template <class Cell, class S>
-S fresh_state(const Cell& cell, const S& state) {
-  if constexpr (BeginsItself<Cell, S>) {
-    return cell.initial_state(output_of(state).shape(0));
-  } else {
-    return map_state(state, [](const auto& v) { return std::decay_t<decltype(v)>(v.shape(), 0); });
-  }
-}
 
 /// A cell whose state is a list of its members.
 template <class T>
@@ -111,7 +45,7 @@ class CellView : public AnyCell<T> {
 
   CellView(const Cell& cell, const S& like) : AnyCell<T>(output_number(like)), cell_(cell), like_(like) {}
 
-  bool projects() const final { return Projects<Cell, T>; }
+  bool projects() const final { return HasProject<Cell, T>; }
   Variable<T> project(const Variable<T>& xs) const final { return projected(cell_, xs); }
   Members step(const Variable<T>& x, const Members& state) const final {
     return members_of(step_of(cell_, x, with_members(like_, state)));

@@ -6,8 +6,7 @@
 #include <type_traits>
 
 #include "unroll/autograd/functions.hpp"
-#include "unroll/detail/layers/cells/any_cell.hpp"
-#include "unroll/detail/layers/cells/cell_traits.hpp"
+#include "unroll/detail/layers/cells/cell_calls.hpp"
 #include "unroll/layers/dropout.hpp"
 
 namespace unroll {
@@ -57,9 +56,9 @@ CellMaker<Cell> maker_or_default(const CellMaker<Cell>& make, Generator& rng) {
 template <class Cell>
 class CellStack {
  public:
-  using value_type = detail::cell_number<Cell>;
+  using value_type = CellNumber<Cell>;
   using T = value_type;
-  using State = StackState<detail::cell_state<Cell>>;
+  using State = StackState<CellState<Cell>>;
 
   CellStack() = default;
   CellStack(index_t input, index_t hidden, int layers, double dropout = 0,
@@ -71,7 +70,7 @@ class CellStack {
   }
 
   /// Masks of dropout differ from row to row.
-  bool row_wise() const requires detail::RowWise<Cell> {
+  bool row_wise() const requires RowWise<Cell> {
     return (dropout_.p() == 0 || !dropout_.training()) &&
            std::all_of(cells_.begin(), cells_.end(), detail::is_row_wise<Cell>);
   }
@@ -91,7 +90,7 @@ class CellStack {
     s.layers[0] = detail::step_of(cells_[0], x, before.layers[0]);
     for (std::size_t k = 1; k < cells_.size(); ++k) {
       const Variable<T> below = dropout_(output_of(s.layers[k - 1]));
-      s.layers[k] = detail::step_of(cells_[k], detail::projected(cells_[k], below), before.layers[k]);
+      s.layers[k] = detail::whole_step(cells_[k], below, before.layers[k]);
     }
     return s;
   }

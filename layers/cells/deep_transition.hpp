@@ -4,8 +4,7 @@
 #include <array>
 
 #include "unroll/autograd/functions.hpp"
-#include "unroll/detail/layers/cells/any_cell.hpp"
-#include "unroll/detail/layers/cells/cell_traits.hpp"
+#include "unroll/detail/layers/cells/cell_calls.hpp"
 #include "unroll/layers/default_generator.hpp"
 
 namespace unroll {
@@ -19,9 +18,9 @@ namespace unroll {
 template <class Cell, std::size_t Depth>
 struct DeepTransition {
   static_assert(Depth >= 1);
-  using value_type = detail::cell_number<Cell>;
-  using State = detail::cell_state<Cell>;
-  static constexpr bool row_wise = detail::ConstantlyRowWise<Cell>;
+  using value_type = CellNumber<Cell>;
+  using State = CellState<Cell>;
+  static constexpr bool row_wise = AlwaysRowWise<Cell>;
   std::array<Cell, Depth> cells;  ///< in the order in which they run
 
   DeepTransition() = default;
@@ -35,8 +34,7 @@ struct DeepTransition {
 
   State step(const Variable<value_type>& x, const State& before) const {
     State s = detail::step_of(cells[0], x, before);
-    for (std::size_t k = 1; k < Depth; ++k)
-      s = detail::step_of(cells[k], detail::projected(cells[k], output_of(s)), s);
+    for (std::size_t k = 1; k < Depth; ++k) s = detail::whole_step(cells[k], output_of(s), s);
     return s;
   }
 

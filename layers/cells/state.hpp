@@ -18,13 +18,39 @@ template <class S>
 concept VisitedState = requires(S& s, AnyVisitor v) {
   s.visit(v);
 };
+template <class S>
+concept StateWithOutput = requires(const S& s) {
+  s.output();
+}
+|| requires(const S& s) { s.h; };
+
+// Classes, so that each mistake is reported once.
+template <class S>
+struct CheckVisit {
+  static constexpr bool passed = VisitedState<S>;
+  static_assert(passed,
+                "a state is a Variable, or a struct whose `template <class V> void visit(V&& v)` names its "
+                "Variables: v(\"h\", h), v(\"c\", c);");
+};
+template <class S>
+struct CheckOutput {
+  static constexpr bool passed = StateWithOutput<S>;
+  static_assert(passed, "a state has a member h, the output of its cell, or output(), which returns it");
+};
+template <class T>
+struct CheckVisit<Variable<T>> {
+  static constexpr bool passed = true;
+};
+template <class T>
+struct CheckOutput<Variable<T>> : CheckVisit<Variable<T>> {};
+
 template <class T>
 void visit_state(Variable<T>& state, auto&& f) {
   f("h", state);
 }
-template <VisitedState S>
+template <class S>
 void visit_state(S& state, auto&& f) {
-  state.visit(f);
+  if constexpr (CheckVisit<S>::passed) state.visit(f);
 }
 }  // namespace detail
 
@@ -54,12 +80,15 @@ const Variable<T>& output_of(const Variable<T>& state) {
   return state;
 }
 /// The same of a state with members.
-template <detail::VisitedState S>
+template <class S>
 const auto& output_of(const S& state) {
   if constexpr (requires { state.output(); }) {
     return state.output();
-  } else {
+  } else if constexpr (detail::CheckOutput<S>::passed) {
     return state.h;
+  } else {
+    static const Variable<float> none;
+    return none;
   }
 }
 

@@ -1,7 +1,8 @@
 #pragma once
 /// \file Real-time recurrent learning: the exact gradient at every step, carried forward in time.
 
-#include "unroll/detail/layers/learning/online_step.hpp"
+#include "unroll/detail/layers/cells/cell_calls.hpp"
+#include "unroll/detail/layers/learning/leaf_state.hpp"
 #include "unroll/layers/module.hpp"
 
 namespace unroll {
@@ -81,7 +82,7 @@ class Rtrl {
   /// s_t = step(x_t, s_{t−1}). Returns h_t, a leaf: what is computed from it ends there.
   Variable<T> step(const Variable<T>& x) {
     if (NoGrad::active()) raise<UsageError>("rtrl: nothing is recorded inside NoGrad; step outside it");
-    const S next = detail::online_step(cell_, x, state_);
+    const S next = detail::whole_step(cell_, x, state_);
     influence_.advance(detail::members_of(state_), detail::members_of(next));
     state_ = detail::leaf_state(next);
     return output_of(state_);

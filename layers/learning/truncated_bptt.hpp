@@ -7,7 +7,8 @@
 #include <optional>
 
 #include "unroll/autograd/join.hpp"
-#include "unroll/detail/layers/learning/online_step.hpp"
+#include "unroll/detail/layers/learning/leaf_state.hpp"
+#include "unroll/layers/scan.hpp"
 
 namespace unroll {
 
@@ -109,7 +110,7 @@ class TruncatedBptt {
   Variable<T> step(const Variable<T>& x) {
     check_steps(1);
     return advance(1, [&](const S& from) {
-      S next = detail::online_step(cell_, x, from);
+      S next = detail::whole_step(cell_, x, from);
       Variable<T> h = output_of(next);
       return Scanned<T, S>{std::move(h), std::move(next)};
     });

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "unroll/detail/layers/cells/cell_traits.hpp"
+#include "unroll/detail/layers/cells/cell_calls.hpp"
 #include "unroll/detail/layers/recurrent/recurrent_layers.hpp"
 #include "unroll/layers/scan.hpp"
 
@@ -16,17 +16,18 @@ namespace unroll {
 ///         `rnn(x, {}, {.lengths = lengths})` for sequences that differ in length.
 /// Shapes: x (T, B, I), y (T, B, D·H), each member of the state (D·L, B, H) at index layer · D + direction;
 ///         D = 2 if bidirectional, else 1; with a merge other than concat y is (T, B, H).
-/// `Cell` needs `step(x, state)`, and to be trained visit(), which shows its parameters; what else it may
-/// have and what is assumed otherwise is in cell_traits.hpp.
+/// What `Cell` needs, what else it may have and what is assumed otherwise: see cell.hpp.
 /// Errors: ShapeError naming what was expected; UsageError for options out of range.
 /// Source: PyTorch's nn.RNN, nn.LSTM and nn.GRU: order of states, dropout, names of the parameters
 ///         (weight_ih_l0, …, weight_ih_l0_reverse, …).
 template <class Cell>
-class Recurrent : public detail::RecurrentLayers<detail::cell_number<Cell>> {
+class Recurrent : public detail::RecurrentLayers<CellNumber<Cell>> {
+  static_assert(sizeof(detail::CheckCell<Cell>) > 0);
+
  public:
-  using value_type = detail::cell_number<Cell>;
+  using value_type = CellNumber<Cell>;
   using T = value_type;
-  using State = detail::cell_state<Cell>;
+  using State = CellState<Cell>;
 
   Recurrent() = default;
   /// For cells made from (input, hidden, bias, rng).

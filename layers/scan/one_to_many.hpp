@@ -11,7 +11,7 @@ template <class Cell, class T, class S>
 struct Projected {
   Cell cell;
   S step(const Variable<T>& x, const S& s) const { return step_of(cell, x, s); }
-  S initial_state(index_t batch) const requires BeginsItself<Cell, S> { return cell.initial_state(batch); }
+  S initial_state(index_t batch) const requires HasInitialState<Cell, S> { return cell.initial_state(batch); }
 };
 }  // namespace detail
 

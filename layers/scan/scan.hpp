@@ -22,7 +22,7 @@ Scanned<T, S> scan_plainly(const Cell& cell, const Variable<T>& xs, S state, con
   StackOutput<T> stacked(plan.steps, false);
   for (index_t k = 0; k < plan.steps; ++k) {
     const index_t t = plan.begin(k, k + 1);
-    const Variable<T> x = inputs(t, Projects<Cell, T>);
+    const Variable<T> x = inputs(t, HasProject<Cell, T>);
     const StepScope here(watched, k);
     stacked.begin_step(t);
     state = step_of(cell, x, state);
@@ -65,7 +65,11 @@ Scanned<T, S> scan_from(const Cell& cell, const Variable<T>& xs, S state, const 
 /// Cost:   with lengths the rows multiplied are Σ lengths: padding is never computed.
 template <class Cell, class T, class S>
 Scanned<T, S> scan(const Cell& cell, const Variable<T>& xs, S state, const ScanOptions& options = {}) {
-  return detail::scan_from<Cell, T, S>(cell, xs, std::move(state), options);
+  if constexpr (detail::CheckVisit<S>::passed && detail::CheckOutput<S>::passed) {
+    return detail::scan_from<Cell, T, S>(cell, xs, std::move(state), options);
+  } else {
+    return {{}, std::move(state)};
+  }
 }
 
 }  // namespace unroll

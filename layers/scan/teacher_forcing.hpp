@@ -25,11 +25,7 @@ Variable<T> teacher_forced(const Cell& cell, const Variable<T>& xs, const Variab
                       shape.str(), y0.shape().str());
   }
   const auto fed_back = concat<T>({reshape(y0, y0.shape().inserted(0, 1)), slice(targets, 0, 0, steps - 1)});
-  if constexpr (detail::Projects<Cell, T>) {
-    return detail::step_of(cell, Variable<T>(cell.project(xs)), fed_back);
-  } else {
-    return detail::step_of(cell, xs, fed_back);
-  }
+  return detail::whole_step(cell, xs, fed_back);
 }
 
 }  // namespace unroll

@@ -60,14 +60,14 @@ struct AttendingState {
 /// Shapes: weight_context (H, E) and weight_hidden (H, H) are the columns of W_c.
 template <class Cell>
 struct AttendingDecoder {
-  using value_type = detail::cell_number<Cell>;
+  using value_type = CellNumber<Cell>;
   using T = value_type;
   using State = AttendingState<T, typename CellStack<Cell>::State>;
   CellStack<Cell> cell;    ///< what is run before the attention
   Attention<T> attention;  ///< on the encoder's outputs
   Variable<T> weight_context, weight_hidden;
 
-  bool row_wise() const requires detail::RowWise<CellStack<Cell>> { return cell.row_wise(); }
+  bool row_wise() const requires RowWise<CellStack<Cell>> { return cell.row_wise(); }
   index_t hidden_size() const { return weight_hidden.shape()[0]; }
   /// Its cells.
   const CellStack<Cell>& stack() const { return cell; }

@@ -26,7 +26,7 @@ namespace unroll {
 template <class Cell, template <class> class Decoder = InputFeedingDecoder>
 class EncoderDecoder {
  public:
-  using value_type = detail::cell_number<Cell>;
+  using value_type = CellNumber<Cell>;
   using T = value_type;
   using State = typename Decoder<Cell>::State;
 
@@ -139,7 +139,7 @@ class EncoderDecoder {
 
   Variable<T> embedded(const Indices& symbols) const { return dropout_(target_embedding_(symbols)); }
   State step(const Indices& symbols, const State& state) const {
-    return detail::step_of(decoder_, detail::projected(decoder_, embedded(symbols)), state);
+    return detail::whole_step(decoder_, embedded(symbols), state);
   }
   static Indices inputs_at(const TargetSymbols& target, index_t t) {
     const index_t batch = target.inputs.shape()[1];

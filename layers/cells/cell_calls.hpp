@@ -1,0 +1,100 @@
+#pragma once  // internal
+/// \file How the layers call a cell, with the defaults for what it does not have; see cell.hpp.
+
+#include "unroll/layers/cell.hpp"
+
+namespace unroll::detail {
+
+/// What a layer's cell must have; a class, so that each mistake is reported once.
+template <class Cell>
+struct CheckCell {
+  static constexpr bool visits = requires(Cell & cell, MemberProbe probe) { cell.visit(probe); };
+  static constexpr bool begins = HasInitialState<Cell> || HasHiddenSize<Cell>;
+  static constexpr bool steps =
+      HasStep<Cell> || std::invocable<const Cell&, const Variable<CellNumber<Cell>>&, const CellState<Cell>&>;
+  static_assert(
+      visits,
+      "the cell of a layer needs `template <class V> void visit(V&& v)`, which names its parameters: "
+      "v(\"w\", w); for a cell without parameters it is empty");
+  static_assert(
+      steps,
+      "a cell needs `State step(const Variable<T>& x, const State& state) const`; State is what the "
+      "cell names so, or else Variable<float>");
+  static_assert(begins, "the cell of a layer needs hidden_size() or initial_state(batch)");
+};
+
+template <class Cell>
+CellState<Cell> initial_state_of(const Cell& cell, index_t batch) {
+  CellState<Cell> state;
+  if constexpr (HasInitialState<Cell>) {
+    state = cell.initial_state(batch);
+  } else if constexpr (CheckCell<Cell>::begins) {
+    using T = CellNumber<Cell>;
+    visit_state(state, [&](std::string_view, Variable<T>& v) {
+      v = Variable<T>({batch, cell.hidden_size()}, T{0});
+    });
+  }
+  return state;
+}
+
+/// The state that a sequence begins with, for as many rows as `state` has.
+template <class Cell, class S>
+S fresh_state(const Cell& cell, const S& state) {
+  if constexpr (HasInitialState<Cell, S>) {
+    return cell.initial_state(output_of(state).shape(0));
+  } else {
+    return map_state(state, [](const auto& v) { return std::decay_t<decltype(v)>(v.shape(), 0); });
+  }
+}
+
+template <class Cell>
+index_t hidden_size_of(const Cell& cell) {
+  if constexpr (HasHiddenSize<Cell>) {
+    return cell.hidden_size();
+  } else {
+    return output_of(initial_state_of(cell, 1)).shape().back(0);
+  }
+}
+
+/// What the cell does to inputs before the loop.
+template <class Cell, class T>
+Variable<T> projected(const Cell& cell, const Variable<T>& xs) {
+  if constexpr (HasProject<Cell, T>) {
+    return cell.project(xs);
+  } else {
+    return xs;
+  }
+}
+
+/// One step on an input that has been projected.
+template <class Cell, class T, class S>
+S step_of(const Cell& cell, const Variable<T>& x, const S& state) {
+  if constexpr (HasStep<Cell, T, S>) {
+    return cell.step(x, state);
+  } else {
+    return cell(x, state);
+  }
+}
+
+/// One step by itself: the projection, if the cell has one, and the step.
+template <class Cell, class T, class S>
+S whole_step(const Cell& cell, const Variable<T>& x, const S& state) {
+  return step_of(cell, projected(cell, x), state);
+}
+
+template <RowWise Cell>
+bool is_row_wise(const Cell& cell) {
+  if constexpr (SometimesRowWise<Cell>) {
+    return cell.row_wise();
+  } else {
+    return true;
+  }
+}
+
+/// Shows the parameters of a layer's cell.
+template <class Cell, class V>
+void visit_cell(Cell& cell, V&& v) {
+  if constexpr (CheckCell<Cell>::visits) cell.visit(v);
+}
+
+}  // namespace unroll::detail
