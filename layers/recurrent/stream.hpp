@@ -48,14 +48,8 @@ class Stream {
     Variable<T> y = x;
     for (int k = 0; k < net_.layers(); ++k) {
       State& s = states_[static_cast<std::size_t>(k)];
-      const auto& cell = net_.cell(k);
-      State next = detail::step_of(cell, detail::projected(cell, y), s);
-      if (noise.zones()) {
-        next = detail::with_members(
-            next, detail::zone_out<T>(noise, {}, 0, detail::members_of(s), detail::members_of(next),
-                                      detail::output_number(s)));
-      }
-      s = std::move(next);
+      const State next = detail::whole_step(net_.cell(k), y, s);
+      s = noise.zones() ? detail::zone_out_state(noise, {}, 0, s, next) : next;
       const Variable<T>& h = output_of(s);
       y = o.residual && h.shape() == y.shape() ? Variable<T>(h + y) : h;
     }

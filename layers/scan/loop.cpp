@@ -7,8 +7,7 @@
 
 #include "unroll/autograd/functions.hpp"
 #include "unroll/autograd/recompute.hpp"
-#include "unroll/detail/autograd/ops/part_of_product.hpp"
-#include "unroll/detail/layers/scan/stack_output.hpp"
+#include "unroll/detail/layers/scan/time_loop.hpp"
 
 namespace unroll::detail {
 namespace {
@@ -55,31 +54,23 @@ class ScanLoop {
   // Steps [first, last), whose inputs x holds. `state` is replaced by the state after them.
   Variable<T> run_steps(const Variable<T>& x, Members& state, Members& ended, index_t first,
                         index_t last) const {
-    const SequencePlan& plan = *plan_;
-    LazyUnbind<T> inputs = step_inputs(plan, projected_part(x, first, last), first, last);
-    StackOutput<T> stacked(plan.units(first, last), plan.packed);
-    for (index_t k = first; k < last; ++k) {
-      const index_t at = plan.begin(k, k + 1) - plan.begin(first, last);
-      const Variable<T> x_k = inputs(plan.packed ? k - first : at, cell_->projects());
-      prepare(state, ended, k);
-      const StepScope here(watched_, k);
-      stacked.begin_step(at, plan.units(k, k + 1));
-      Members next = cell_->step(x_k, mask_ ? masked(state, k) : state);
-      if (options_.noise.zones())
-        next = zone_out(options_.noise, plan, k, state, std::move(next), cell_->output);
-      stacked.end_step(next[cell_->output]);
-      here.done(next);
-      state = std::move(next);
-    }
-    return stacked.finish();
+    Run run{*this, state, ended, cell_->projects()};
+    return time_loop(run, x, *plan_, first, last, watched_);
   }
 
-  Variable<T> projected_part(const Variable<T>& x, index_t first, index_t last) const {
-    if (!cell_->projects()) return x;
-    const PartOfProduct part(plan_->units(first, last), plan_->units(0, plan_->steps));
-    const StepScope here(watched_, plan_->begin(first, last), true);
-    return cell_->project(x);
-  }
+  /// The cell and its state as the time loop sees them.
+  struct Run {
+    const ScanLoop& loop;
+    Members& state;
+    Members& ended;
+    bool projects;
+
+    Variable<T> project(const Variable<T>& x) const { return loop.cell_->project(x); }
+    void prepare(index_t k) { loop.prepare(state, ended, k); }
+    void step(index_t k, const Variable<T>& x) { state = loop.step(x, state, k); }
+    const Variable<T>& output() const { return state[loop.cell_->output]; }
+    const Members& members() const { return state; }
+  };
 
   // Before step k: rows whose sequences have ended leave the state; those that begin start afresh.
   void prepare(Members& state, Members& ended, index_t k) const {
@@ -90,6 +81,12 @@ class ScanLoop {
     const std::vector<char> begins = rows_that_begin(*plan_, options_.resets, k);
     if (begins.empty()) return;
     for (std::size_t m = 0; m < state.size(); ++m) state[m] = begin_rows(begins, fresh_[m], state[m]);
+  }
+
+  Members step(const Variable<T>& x, const Members& state, index_t k) const {
+    Members next = cell_->step(x, mask_ ? masked(state, k) : state);
+    if (!options_.noise.zones()) return next;
+    return zone_out(options_.noise, *plan_, k, state, std::move(next), cell_->output);
   }
 
   Members masked(Members state, index_t k) const {

@@ -1,36 +1,28 @@
 #pragma once
-/// \file scan: the time loop, once, for any cell.
+/// \file scan: any cell over the time steps of a sequence.
 
 #include "unroll/autograd/functions.hpp"
 #include "unroll/detail/layers/scan/loop.hpp"
 #include "unroll/detail/layers/scan/shards.hpp"
-#include "unroll/detail/layers/scan/stack_output.hpp"
+#include "unroll/detail/layers/scan/time_loop.hpp"
 
 namespace unroll {
 
 namespace detail {
 
-/// The loop without lengths, resets, noise or recomputation.
+/// A cell and its state, for the loop without lengths, resets, noise or recomputation: its steps are inlined.
 template <class Cell, class T, class S>
-Scanned<T, S> scan_plainly(const Cell& cell, const Variable<T>& xs, S state, const SequencePlan& plan,
-                           const Watched& watched) {
-  const auto project = [&] {
-    const StepScope here(watched, 0, true);
-    return projected(cell, dense(xs));
-  };
-  LazyUnbind<T> inputs = step_inputs(plan, project(), 0, plan.steps);
-  StackOutput<T> stacked(plan.steps, false);
-  for (index_t k = 0; k < plan.steps; ++k) {
-    const index_t t = plan.begin(k, k + 1);
-    const Variable<T> x = inputs(t, HasProject<Cell, T>);
-    const StepScope here(watched, k);
-    stacked.begin_step(t);
-    state = step_of(cell, x, state);
-    stacked.end_step(output_of(state));
-    if (watched) here.done(members_of(state));
-  }
-  return {stacked.finish(), std::move(state)};
-}
+struct PlainRun {
+  static constexpr bool projects = HasProject<Cell, T>;
+  const Cell& cell;
+  S state;
+
+  Variable<T> project(const Variable<T>& xs) const { return projected(cell, xs); }
+  void prepare(index_t) {}
+  void step(index_t, const Variable<T>& x) { state = step_of(cell, x, state); }
+  const Variable<T>& output() const { return output_of(state); }
+  std::vector<Variable<T>> members() const { return members_of(state); }
+};
 
 /// scan; `fresh` has the members of what resets go back to, none for what the cell says.
 template <class Cell, class T, class S>
@@ -44,7 +36,11 @@ Scanned<T, S> scan_from(const Cell& cell, const Variable<T>& xs, S state, const 
         return {std::move(run->output), with_members(std::move(state), run->state)};
     }
   }
-  if (is_plain(plan, options)) return scan_plainly(cell, xs, std::move(state), plan, watched);
+  if (is_plain(plan, options)) {
+    PlainRun<Cell, T, S> run{cell, std::move(state)};
+    Variable<T> output = time_loop(run, dense(xs), plan, 0, plan.steps, watched);
+    return {std::move(output), std::move(run.state)};
+  }
   if (options.resets.size() > 0 && fresh.empty()) fresh = members_of(fresh_state(cell, state));
   auto run = scan_any<T>(any_cell<T>(cell, state), std::move(plan), options, xs, members_of(state),
                          std::move(fresh), watched);

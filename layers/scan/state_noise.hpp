@@ -3,6 +3,7 @@
 
 #include "unroll/autograd/random.hpp"
 #include "unroll/detail/layers/scan/sequence_plan.hpp"
+#include "unroll/layers/state.hpp"
 
 namespace unroll {
 
@@ -40,6 +41,12 @@ template <class T>
 std::vector<Variable<T>> zone_out(const StateNoise& noise, const SequencePlan& plan, index_t k,
                                   const std::vector<Variable<T>>& before, std::vector<Variable<T>> after,
                                   std::size_t output);
+/// The same for a state as the cell has it.
+template <class S>
+S zone_out_state(const StateNoise& noise, const SequencePlan& plan, index_t k, const S& before, S after) {
+  return with_members(after,
+                      zone_out(noise, plan, k, members_of(before), members_of(after), output_number(before)));
+}
 
 }  // namespace detail
 }  // namespace unroll
