@@ -9,7 +9,7 @@
 #include <string>
 
 #include "common/command_line.hpp"
-#include "common/recurrent_of.hpp"
+#include "common/recurrent.hpp"
 #include "measure.hpp"
 #include "unroll/autograd/functions.hpp"
 #include "unroll/autograd/gather.hpp"
@@ -37,7 +37,7 @@ struct Options {
 
 /// A class of its own for each cell would take minutes to compile.
 struct Model {
-  program::Recurrence net;
+  AnyRecurrent<float> net;
   Linear<float> readout;
   template <class F>
   void visit(F&& f) {
@@ -62,7 +62,7 @@ struct Adding {
         sums.data()[b] += x.data()[(t * batch + b) * 2];
       }
     }
-    return mse(model.readout(model.net.last(model.net.run(x).state)), sums);
+    return mse(model.readout(model.net.last(model.net(x))), sums);
   }
 };
 
@@ -82,7 +82,7 @@ struct Copy {
       in[at(symbols + length - 1)] = 9;
     }
     const V x = one_hot<float>(Indices({steps, batch}, in), inputs);
-    return cross_entropy(model.readout(model.net.run(x).output), Indices({steps, batch}, out));
+    return cross_entropy(model.readout(model.net(x).output), Indices({steps, batch}, out));
   }
 };
 
@@ -123,12 +123,12 @@ Outcome train(const Model& model, const Task& task, const Options& o, double rat
 /// `make(h, rng)` gives a network of hidden size h; the largest within the budget, up to 128, is trained.
 template <class Task>
 void row(const char* name, const Task& task, const Options& o,
-         const std::function<program::Recurrence(index_t h, Generator& rng)>& make) {
+         const std::function<AnyRecurrent<float>(index_t h, Generator& rng)>& make) {
   if (!o.only.empty() && o.only != name) return;
   const auto model_of = [&](index_t h) {
     Generator rng(1);
-    program::Recurrence net = make(h, rng);
-    return Model{net, Linear<float>(net.output_size(), Task::outputs, {}, rng)};
+    const AnyRecurrent<float> net = make(h, rng);
+    return Model{net, Linear<float>(program::output_size(net), Task::outputs, {}, rng)};
   };
   index_t h = 2;
   while (h < 128 && count_parameters(model_of(h + 1)) <= o.parameters) ++h;
@@ -150,16 +150,13 @@ void table(const Task& task, const Options& o) {
       "| cell | H | parameters | rate | loss | solved at step | ms/step |\n|---|---|---|---|---|---|---|\n");
   static constexpr index_t I = Task::inputs, O = Task::outputs;
   const auto add = [&](const char* name, auto make) {
-    row(name, task, o, [&](index_t h, Generator& rng) {
-      auto net = make(h, rng);
-      return program::Recurrence(std::make_unique<program::RecurrentOf<decltype(net)>>(std::move(net)));
-    });
+    row(name, task, o, [&](index_t h, Generator& rng) -> AnyRecurrent<float> { return make(h, rng); });
   };
   const auto kind = [&](const char* name, const char* cell) {
     row(name, task, o, [&](index_t h, Generator& rng) {
       program::CellOptions options{};
       options.input = I, options.hidden = h, options.layers = 1;
-      return program::Recurrence(program::cell_kind(cell).make(options, rng));
+      return program::cell_kind(cell).make(options, rng);
     });
   };
   kind("Elman, tanh", "elman");

@@ -13,7 +13,7 @@
 #include <unroll/autograd/reduce.hpp>
 #include <unroll/detail/autograd/base/traffic.hpp>
 #include <unroll/detail/autograd/gemm/gemm.hpp>
-#include <unroll/layers/gate_weights.hpp>
+#include <unroll/layers/init.hpp>
 #include <unroll/layers/scan.hpp>
 #include "common/command_line.hpp"
 
@@ -100,7 +100,10 @@ int main(int argc, char** argv) {
   if (const auto status = line.read(argc, argv)) return *status;
 
   Generator rng(1);
-  const auto draw = [&](const Shape& shape) { return detail::draw<float>(shape, size, rng); };
+  const auto draw = [&](const Shape& shape) {
+    V p(shape, 0.0F);
+    return init::fan_uniform(p, size, rng).requires_grad(true);
+  };
   if (straight) {
     const StraightCell cell{draw({size, 2 * size}), draw({size, 2 * size}), draw({size}), draw({size})};
     profile(cell, size, batch, length, seconds);

@@ -154,14 +154,15 @@ TEST_CASE(
   for (const auto& kind : cell_kinds()) {
     CAPTURE(kind.first);
     Generator rng(1);
-    const Recurrence layer(kind.second.make(sizes(true), rng));
+    const AnyRecurrent<float> layer = kind.second.make(sizes(true), rng);
     Variable<float> x({5, 2, 3}, 0.F);
     for (index_t k = 0; k < x.size(); ++k) x.data()[k] = static_cast<float>(rng.uniform()) - 0.5F;
-    const auto [padded, state] = layer.run(x, {.lengths = Indices({2}, {3, 5})});
-    const auto [brief, brief_state] = layer.run(slice(x, 0, 0, 3));
-    const index_t size = layer.output_size(), half = size / 2;
+    const auto read = layer(x, {}, {.lengths = Indices({2}, {3, 5})});
+    const Variable<float>& padded = read.output;
+    const Variable<float> brief = layer(slice(x, 0, 0, 3)).output;
+    const index_t size = output_size(layer), half = size / 2;
     CHECK(padded.shape() == Shape{5, 2, size});
-    const Variable<float> last = layer.last(state);
+    const Variable<float> last = layer.last(read);
     for (index_t f = 0; f < size; ++f) {
       // The same numbers through products of other shapes: a few roundings of values below 1.
       for (index_t t = 0; t < 3; ++t) CHECK(std::abs(at(padded, t, 0, f) - at(brief, t, 0, f)) <= 1e-6F);

@@ -9,10 +9,12 @@ LanguageModel::LanguageModel(const ModelOptions& options, Generator& rng)
       embedding_(options.vocabulary, options.recurrent.input, {}, rng),
       recurrent_(cell_kind(options.cell).make(options.recurrent, rng)),
       dropout_(options.recurrent.dropout, rng),
-      output_(recurrent_.output_size(), options.vocabulary, {}, rng) {}
+      output_(output_size(recurrent_), options.vocabulary, {}, rng) {}
 
 Variable<float> LanguageModel::operator()(const Indices& symbols, CarriedState& state) const {
-  return output_(dropout_(recurrent_(embedding_(symbols), state)));
+  const auto [y, after] = recurrent_(embedding_(symbols), state);
+  state = detach_state(after);
+  return output_(dropout_(y));
 }
 
 Variable<float> LanguageModel::loss(const Window& window, CarriedState& state) const {

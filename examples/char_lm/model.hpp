@@ -12,6 +12,9 @@ namespace unroll::char_lm {
 
 using namespace program;
 
+/// The state of the recurrent layer; none for zeros.
+using CarriedState = AnyState<float>;
+
 struct ModelOptions {
   std::string cell;
   index_t vocabulary;
@@ -42,7 +45,7 @@ class LanguageModel {
  private:
   std::string cell_;
   Embedding<float> embedding_;
-  Recurrence recurrent_;
+  AnyRecurrent<float> recurrent_;
   Dropout<float> dropout_;
   Linear<float> output_;
 };

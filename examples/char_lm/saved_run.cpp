@@ -36,7 +36,7 @@ LanguageModel trained_model(const SavedRun& run) {
 }
 
 void save_carried(const CarriedState& state, io::TensorFile& to) {
-  for (const auto& [name, variable] : state) {
+  for (const auto& [name, variable] : state.members) {
     const Variable<float> values = variable.copy();  // dense
     to.add("state." + name, {values.shape().begin(), values.shape().end()},
            std::span<const float>(values.data(), static_cast<std::size_t>(values.size())));
@@ -50,7 +50,7 @@ CarriedState load_carried(const io::TensorFile& from) {
     if (!name.starts_with(prefix)) continue;
     auto variable = Variable<float>::uninitialised(Shape(tensor.shape.begin(), tensor.shape.end()));
     std::ranges::copy(from.get<float>(name), variable.data());
-    state[name.substr(prefix.size())] = variable;
+    state.members.push_back({name.substr(prefix.size()), variable});
   }
   return state;
 }

@@ -81,7 +81,7 @@ nlohmann::ordered_json Trainer::configuration() const {
 }
 
 StepResult Trainer::train_step(std::int64_t epoch, std::int64_t index) {
-  if (index == 0) state_.clear();
+  if (index == 0) state_ = {};
   const LanguageModel before = model_;  // shares the parameters; its masks are those of this step
   CarriedState start = state_;
   const Window window = train_.window(index);

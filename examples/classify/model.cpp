@@ -36,15 +36,16 @@ Classifier::Classifier(const TrainOptions& o, const Reading& reading, Generator&
       recurrent_(cell_kind(o.cell).make(
           cell_options(o, reading.is_series() ? std::ssize(reading.mean) : o.embedding), rng)),
       attention_(pool_ == "attention"
-                     ? AttentionPool<float>(recurrent_.output_size(), recurrent_.output_size(), rng)
+                     ? AttentionPool<float>(output_size(recurrent_), output_size(recurrent_), rng)
                      : AttentionPool<float>()),
       dropout_(o.dropout, rng),
-      output_(recurrent_.output_size(), reading.class_count(), {}, rng) {}
+      output_(output_size(recurrent_), reading.class_count(), {}, rng) {}
 
 Variable<float> Classifier::operator()(const Batch& batch) const {
   const Variable<float> x = batch.values ? batch.values : embedding_(batch.tokens);
-  const auto [y, state] = recurrent_.run(embedding_dropout_(x), {.lengths = batch.lengths});
-  const Variable<float> pooled = pool_ == "last"   ? recurrent_.last(state)
+  const auto read = recurrent_(embedding_dropout_(x), {}, {.lengths = batch.lengths});
+  const Variable<float>& y = read.output;
+  const Variable<float> pooled = pool_ == "last"   ? recurrent_.last(read)
                                  : pool_ == "mean" ? mean_over_time(y, batch.lengths)
                                  : pool_ == "max"  ? max_over_time(y, batch.lengths)
                                                    : attention_(y, batch.lengths).context;

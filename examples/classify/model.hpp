@@ -35,7 +35,7 @@ class Classifier {
   std::string cell_, pool_;
   Embedding<float> embedding_;  // of texts; empty for series
   Dropout<float> embedding_dropout_;
-  Recurrence recurrent_;
+  AnyRecurrent<float> recurrent_;
   AttentionPool<float> attention_;  // empty without
   Dropout<float> dropout_;
   Linear<float> output_;

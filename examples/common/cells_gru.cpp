@@ -1,4 +1,4 @@
-#include "common/recurrent_of.hpp"
+#include "common/make_recurrent.hpp"
 #include "unroll/layers/gru.hpp"
 #include "unroll/layers/gru_reset_before.hpp"
 #include "unroll/layers/layer_norm_gru.hpp"

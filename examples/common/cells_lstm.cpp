@@ -1,4 +1,4 @@
-#include "common/recurrent_of.hpp"
+#include "common/make_recurrent.hpp"
 #include "unroll/layers/layer_norm_lstm.hpp"
 #include "unroll/layers/lstm.hpp"
 #include "unroll/layers/lstm_peephole.hpp"

@@ -1,4 +1,4 @@
-#include "common/recurrent_of.hpp"
+#include "common/make_recurrent.hpp"
 #include "unroll/layers/elman.hpp"
 #include "unroll/layers/jordan.hpp"
 #include "unroll/layers/skip_rnn.hpp"

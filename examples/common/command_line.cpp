@@ -5,11 +5,16 @@
 #include <CLI/CLI.hpp>
 #include <charconv>
 #include <concepts>
+#include <cstdlib>
 
 namespace unroll::program {
 namespace {
 
-bool read_number(const std::string& text, double& value) { return CLI::detail::lexical_cast(text, value); }
+bool read_number(const std::string& text, double& value) {
+  char* end = nullptr;
+  value = std::strtod(text.c_str(), &end);
+  return !text.empty() && end == text.c_str() + text.size();
+}
 /// CLI11 takes a whole number that is too large for the largest there is.
 template <std::integral Value>
 bool read_number(const std::string& text, Value& value) {

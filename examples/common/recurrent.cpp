@@ -25,10 +25,4 @@ const std::string& cell_help() {
   return help;
 }
 
-Variable<float> Recurrence::operator()(const Variable<float>& x, CarriedState& state) const {
-  RecurrentResult result = run(x, {}, state);
-  for (auto& [name, variable] : result.state) state[name] = variable.detach();
-  return result.output;
-}
-
 }  // namespace unroll::program

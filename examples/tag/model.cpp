@@ -54,12 +54,11 @@ TagModel::TagModel(const ModelOptions& o, Generator& rng) : cell_(o.cell), dropo
   }
   if (o.characters > 0) {
     characters_ = small_embedding(o.characters, o.character_embedding, rng);
-    spelling_ = Recurrence(
-        cell_kind(o.cell).make(both_directions(o.character_embedding, o.character_hidden, 1, 0), rng));
-    size += spelling_->output_size();
+    spelling_ = cell_kind(o.cell).make(both_directions(o.character_embedding, o.character_hidden, 1, 0), rng);
+    size += output_size(spelling_);
   }
-  recurrent_ = Recurrence(cell_kind(o.cell).make(both_directions(size, o.hidden, o.layers, o.dropout), rng));
-  output_ = Linear<float>(recurrent_->output_size(), o.tags, {}, rng);
+  recurrent_ = cell_kind(o.cell).make(both_directions(size, o.hidden, o.layers, o.dropout), rng);
+  output_ = Linear<float>(output_size(recurrent_), o.tags, {}, rng);
 }
 
 Variable<float> TagModel::features(const Batch& batch) const {
@@ -67,14 +66,14 @@ Variable<float> TagModel::features(const Batch& batch) const {
   if (words_) parts.push_back((*words_)(batch.words));
   if (characters_) {  // each of the U words is spelled once
     const auto spelled =
-        spelling_->run((*characters_)(batch.characters), {.lengths = batch.character_lengths});
-    parts.push_back(embedding(spelling_->last(spelled.state), batch.spelling));
+        spelling_((*characters_)(batch.characters), {}, {.lengths = batch.character_lengths});
+    parts.push_back(embedding(spelling_.last(spelled), batch.spelling));
   }
   return parts.size() == 1 ? parts[0] : concat(parts, 2);
 }
 
 Variable<float> TagModel::operator()(const Batch& batch) const {
-  const auto read = recurrent_->run(dropout_(features(batch)), {.lengths = batch.lengths});
+  const auto read = recurrent_(dropout_(features(batch)), {}, {.lengths = batch.lengths});
   return output_(dropout_(read.output));
 }
 

@@ -42,8 +42,8 @@ class TagModel {
   template <class V>
   void visit(V&& v) {
     if (words_) v("words", *words_);
-    if (characters_) v("characters", *characters_), v("spelling", *spelling_);
-    v(cell_, *recurrent_);
+    if (characters_) v("characters", *characters_), v("spelling", spelling_);
+    v(cell_, recurrent_);
     v("dropout", dropout_);
     v("output", output_);
   }
@@ -54,7 +54,7 @@ class TagModel {
 
   std::string cell_;
   std::optional<Embedding<float>> words_, characters_;
-  std::optional<Recurrence> spelling_, recurrent_;
+  AnyRecurrent<float> spelling_, recurrent_;
   Dropout<float> dropout_;
   Linear<float> output_;
 };

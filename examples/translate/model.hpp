@@ -7,7 +7,7 @@
 
 #include "unroll/layers/beam_search.hpp"
 #include "unroll/layers/encoder_decoder_options.hpp"
-#include "unroll/layers/module.hpp"
+#include "unroll/layers/member_list.hpp"
 
 namespace unroll::translate {
 
@@ -23,7 +23,7 @@ class AnyModel {
                                                       const BeamOptions& beam) const = 0;
   /// Empty where the decoder does not attend.
   virtual Variable<float> alignment(const SequencePairs& batch) const = 0;
-  virtual detail::Members<float> members() = 0;
+  virtual MemberList<float> members() = 0;
   /// What summary() says of it.
   virtual std::string table() const = 0;
 };
@@ -55,12 +55,7 @@ class Translator {
 
   template <class V>
   void visit(V&& v) {
-    for (auto& member : model_->members())
-      std::visit(
-          [&](auto& at) {
-            if constexpr (std::is_pointer_v<std::decay_t<decltype(at)>>) v(member.name, *at);
-          },
-          member.at);
+    model_->members().visit(v);
   }
 
  private:

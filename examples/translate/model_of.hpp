@@ -31,7 +31,7 @@ class ModelOf final : public AnyModel {
       return model_.alignment(batch);
     }
   }
-  detail::Members<float> members() override { return detail::members(model_); }
+  MemberList<float> members() override { return MemberList<float>(model_); }
   std::string table() const override { return summary(model_); }
 
  private:
