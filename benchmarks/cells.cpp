@@ -15,7 +15,7 @@
 #include "unroll/autograd/gather.hpp"
 #include "unroll/autograd/losses.hpp"
 #include "unroll/layers/deep_transition.hpp"
-#include "unroll/layers/gru_cell.hpp"
+#include "unroll/layers/gru.hpp"
 #include "unroll/layers/jordan.hpp"
 #include "unroll/layers/linear_layer.hpp"
 #include "unroll/layers/lstm.hpp"

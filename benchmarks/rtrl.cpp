@@ -7,7 +7,7 @@
 #include "unroll/autograd/functions.hpp"
 #include "unroll/autograd/reduce.hpp"
 #include "unroll/layers/gate_weights.hpp"
-#include "unroll/layers/lstm_cell.hpp"
+#include "unroll/layers/lstm.hpp"
 #include "unroll/layers/rtrl.hpp"
 
 using namespace unroll;

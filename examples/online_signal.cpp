@@ -11,7 +11,7 @@
 #include <unroll/autograd/functions.hpp>
 #include <unroll/autograd/losses.hpp>
 #include <unroll/layers/linear_layer.hpp>
-#include <unroll/layers/lstm_cell.hpp>
+#include <unroll/layers/lstm.hpp>
 #include <unroll/layers/rtrl.hpp>
 #include <unroll/layers/truncated_bptt.hpp>
 #include <unroll/optim/adam.hpp>

@@ -1,7 +1,7 @@
 #include "unroll/layers/bridge.hpp"
 
 #include "cell_checks.hpp"
-#include "unroll/layers/lstm_cell.hpp"
+#include "unroll/layers/lstm.hpp"
 
 using namespace unroll;
 using namespace unroll::tests;

@@ -5,8 +5,8 @@
 #include <doctest/doctest.h>
 
 #include "counts.hpp"
-#include "unroll/layers/elman_cell.hpp"
-#include "unroll/layers/gru_cell.hpp"
+#include "unroll/layers/elman.hpp"
+#include "unroll/layers/gru.hpp"
 #include "workloads/character_model.hpp"
 #include "workloads/layer.hpp"
 #include "workloads/translation.hpp"

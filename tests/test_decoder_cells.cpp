@@ -1,8 +1,8 @@
 #include "cell_checks.hpp"
 #include "unroll/autograd/reduce.hpp"
 #include "unroll/layers/decoder_cells.hpp"
-#include "unroll/layers/gru_cell.hpp"
-#include "unroll/layers/lstm_cell.hpp"
+#include "unroll/layers/gru.hpp"
+#include "unroll/layers/lstm.hpp"
 
 using namespace unroll;
 using namespace unroll::tests;

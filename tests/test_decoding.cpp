@@ -10,8 +10,8 @@
 #include "unroll/autograd/softmax.hpp"
 #include "unroll/layers/beam_search.hpp"
 #include "unroll/layers/decoder_cells.hpp"
-#include "unroll/layers/gru_cell.hpp"
-#include "unroll/layers/lstm_cell.hpp"
+#include "unroll/layers/gru.hpp"
+#include "unroll/layers/lstm.hpp"
 
 using namespace unroll;
 using namespace unroll::tests;

@@ -1,6 +1,6 @@
 #include "cell_checks.hpp"
 #include "unroll/layers/elman.hpp"
-#include "unroll/layers/lstm_cell.hpp"
+#include "unroll/layers/lstm.hpp"
 
 using namespace unroll;
 using namespace unroll::tests;

@@ -2,8 +2,8 @@
 #include "unroll/autograd/join.hpp"
 #include "unroll/layers/beam_search.hpp"
 #include "unroll/layers/encoder_decoder.hpp"
-#include "unroll/layers/gru_cell.hpp"
-#include "unroll/layers/lstm_cell.hpp"
+#include "unroll/layers/gru.hpp"
+#include "unroll/layers/lstm.hpp"
 
 using namespace unroll;
 using namespace unroll::tests;

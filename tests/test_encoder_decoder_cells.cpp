@@ -1,11 +1,11 @@
 #include "cell_checks.hpp"
-#include "unroll/layers/elman_cell.hpp"
+#include "unroll/layers/elman.hpp"
 #include "unroll/layers/encoder_decoder.hpp"
-#include "unroll/layers/gru_reset_before_cell.hpp"
-#include "unroll/layers/jordan_cell.hpp"
-#include "unroll/layers/layer_norm_lstm_cell.hpp"
-#include "unroll/layers/lstm_peephole_cell.hpp"
-#include "unroll/layers/lstm_projection_cell.hpp"
+#include "unroll/layers/gru_reset_before.hpp"
+#include "unroll/layers/jordan.hpp"
+#include "unroll/layers/layer_norm_lstm.hpp"
+#include "unroll/layers/lstm_peephole.hpp"
+#include "unroll/layers/lstm_projection.hpp"
 
 using namespace unroll;
 using namespace unroll::tests;

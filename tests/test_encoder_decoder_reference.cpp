@@ -2,7 +2,7 @@
 
 #include "cell_checks.hpp"
 #include "unroll/layers/encoder_decoder.hpp"
-#include "unroll/layers/lstm_cell.hpp"
+#include "unroll/layers/lstm.hpp"
 
 // A whole encoder–decoder, computed once more by loops over plain numbers, one pair of sequences after the
 // other. Nothing of the library takes part but the values of the parameters.

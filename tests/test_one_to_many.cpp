@@ -1,7 +1,7 @@
 #include "cell_checks.hpp"
 #include "unroll/autograd/reduce.hpp"
-#include "unroll/layers/gru_cell.hpp"
-#include "unroll/layers/lstm_cell.hpp"
+#include "unroll/layers/gru.hpp"
+#include "unroll/layers/lstm.hpp"
 #include "unroll/layers/one_to_many.hpp"
 
 using namespace unroll;

@@ -8,7 +8,7 @@
 #include "unroll/autograd/reduce.hpp"
 #include "unroll/layers/cell_stack.hpp"
 #include "unroll/layers/deep_transition.hpp"
-#include "unroll/layers/elman_cell.hpp"
+#include "unroll/layers/elman.hpp"
 #include "unroll/layers/gru.hpp"
 #include "unroll/layers/lstm.hpp"
 #include "unroll/layers/pooling.hpp"

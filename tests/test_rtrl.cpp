@@ -9,7 +9,7 @@
 #include "unroll/autograd/join.hpp"
 #include "unroll/autograd/losses.hpp"
 #include "unroll/layers/linear_layer.hpp"
-#include "unroll/layers/lstm_cell.hpp"
+#include "unroll/layers/lstm.hpp"
 
 using namespace unroll;
 using namespace unroll::tests;

@@ -8,7 +8,7 @@
 #include "unroll/layers/elman.hpp"
 #include "unroll/layers/gru.hpp"
 #include "unroll/layers/gru_reset_before.hpp"
-#include "unroll/layers/jordan_cell.hpp"
+#include "unroll/layers/jordan.hpp"
 #include "unroll/layers/layer_norm_gru.hpp"
 #include "unroll/layers/layer_norm_lstm.hpp"
 #include "unroll/layers/lstm.hpp"

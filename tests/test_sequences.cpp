@@ -6,7 +6,7 @@
 #include "unroll/autograd/gradcheck.hpp"
 #include "unroll/autograd/join.hpp"
 #include "unroll/autograd/reduce.hpp"
-#include "unroll/layers/lstm_cell.hpp"
+#include "unroll/layers/lstm.hpp"
 #include "unroll/layers/scan.hpp"
 
 // Ragged batches, resets, recomputation and noise, for cells that know nothing of them.

@@ -4,7 +4,7 @@
 
 #include "bptt_reference.hpp"
 #include "small_cells.hpp"
-#include "unroll/layers/lstm_cell.hpp"
+#include "unroll/layers/lstm.hpp"
 
 using namespace unroll;
 using namespace unroll::tests;

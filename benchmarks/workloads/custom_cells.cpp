@@ -1,7 +1,7 @@
 /// \file W8: cells nobody tuned for, of the size of W4.
 
-#include "unroll/layers/layer_norm_lstm_cell.hpp"
-#include "unroll/layers/lstm_peephole_cell.hpp"
+#include "unroll/layers/layer_norm_lstm.hpp"
+#include "unroll/layers/lstm_peephole.hpp"
 #include "workloads/layer.hpp"
 #include "workloads/workload.hpp"
 

@@ -2,7 +2,7 @@
 /// \file One recurrent layer of any cell, forward and backward (W2, W3, W4, W8, W9), and cells for it.
 
 #include "unroll/autograd/reduce.hpp"
-#include "unroll/layers/lstm_cell.hpp"
+#include "unroll/layers/lstm.hpp"
 #include "unroll/layers/module.hpp"
 #include "unroll/layers/scan.hpp"
 #include "workloads/inputs.hpp"

@@ -1,7 +1,7 @@
 /// \file W2, W3 and W4: one layer, forward and backward.
 
-#include "unroll/layers/elman_cell.hpp"
-#include "unroll/layers/gru_cell.hpp"
+#include "unroll/layers/elman.hpp"
+#include "unroll/layers/gru.hpp"
 #include "workloads/layer.hpp"
 #include "workloads/workload.hpp"
 

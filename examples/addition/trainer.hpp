@@ -6,7 +6,7 @@
 #include "addition/problem.hpp"
 #include "common/training.hpp"
 #include "unroll/layers/encoder_decoder.hpp"
-#include "unroll/layers/lstm_cell.hpp"
+#include "unroll/layers/lstm.hpp"
 
 namespace unroll::addition {
 

@@ -3,7 +3,7 @@
 /// precompiled header includes this; without it, each file compiles what it uses itself.
 
 #include "unroll/layers/encoder_decoder.hpp"
-#include "unroll/layers/lstm_cell.hpp"
+#include "unroll/layers/lstm.hpp"
 
 namespace unroll {
 

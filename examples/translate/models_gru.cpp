@@ -1,5 +1,5 @@
 #include "translate/model_of.hpp"
-#include "unroll/layers/gru_cell.hpp"
+#include "unroll/layers/gru.hpp"
 
 namespace unroll::translate {
 

@@ -1,5 +1,5 @@
 #include "translate/model_of.hpp"
-#include "unroll/layers/lstm_cell.hpp"
+#include "unroll/layers/lstm.hpp"
 
 namespace unroll::translate {
 

@@ -38,40 +38,45 @@ struct StateOfCell<Cell> {
 };
 }  // namespace detail
 
-/// The state that a cell carries from step to step, and its number type.
+/// The state that a cell carries from step to step.
 template <class Cell>
 using CellState = typename detail::StateOfCell<Cell>::type;
+/// The number type of a cell's state.
 template <class Cell>
 using CellNumber = detail::state_number<CellState<Cell>>;
 
-/// A cell with `step`; where that has another name, it is called: `cell(x, state)`.
+/// A cell with `step`. Where there is none, the cell is called: `cell(x, state)`.
 template <class Cell, class T = CellNumber<Cell>, class S = CellState<Cell>>
 concept HasStep = requires(const Cell& cell, const Variable<T>& x, const S& state) {
   cell.step(x, state);
 };
+/// A cell that does something to all inputs before the loop.
 template <class Cell, class T = CellNumber<Cell>>
 concept HasProject = requires(const Cell& cell, const Variable<T>& xs) {
   { cell.project(xs) } -> std::convertible_to<Variable<T>>;
 };
+/// A cell that says what a sequence begins with.
 template <class Cell, class S = CellState<Cell>>
 concept HasInitialState = requires(const Cell& cell) {
   { cell.initial_state(index_t{1}) } -> std::convertible_to<S>;
 };
+/// A cell that says how large its state is.
 template <class Cell>
 concept HasHiddenSize = requires(const Cell& cell) {
   { cell.hidden_size() } -> std::convertible_to<index_t>;
 };
 
-/// Cells whose rows are independent, always or depending on what they hold. A cell derived from one that says so
-/// says so as well.
+/// A cell whose rows are independent whatever it holds; so is one derived from it, unless that says otherwise.
 template <class Cell>
 concept AlwaysRowWise = requires {
   requires Cell::row_wise;
 };
+/// A cell whose rows are independent depending on what it holds.
 template <class Cell>
 concept SometimesRowWise = requires(const Cell& cell) {
   { cell.row_wise() } -> std::same_as<bool>;
 };
+/// A cell of either kind, whose parameters visit() shows.
 template <class Cell>
 concept RowWise = Module<Cell> &&(AlwaysRowWise<Cell> || SometimesRowWise<Cell>);
 

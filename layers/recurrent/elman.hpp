@@ -1,10 +1,35 @@
 #pragma once
-/// \file The layers of Elman cells: `Elman rnn(I, H, {.layers = 2});`, `Elman rnn(I, H, Relu{});`, `Irnn`.
+/// \file The simple recurrent network: the Elman cell, and its layers `Elman rnn(I, H, {.layers = 2});`,
+/// `Elman rnn(I, H, Relu{});` and `Irnn`.
 
-#include "unroll/layers/elman_cell.hpp"
-#include "unroll/layers/recurrent.hpp"
+#include "unroll/detail/layers/recurrent/library_layer.hpp"
+#include "unroll/layers/activations.hpp"
+#include "unroll/layers/gate_weights.hpp"
 
 namespace unroll {
+
+/// The simple recurrent cell.
+/// What:   h' = φ(W_ih x + b_ih + W_hh h + b_hh).
+/// Shapes: x (B, I), h (B, H), weight_ih (H, I), weight_hh (H, H), biases (H,) or empty.
+/// Source: Elman 1990; with tanh or relu PyTorch's nn.RNN.
+template <class T, Activation<T> F = Tanh>
+struct ElmanCell : GateWeights<T, 1> {
+  using State = Variable<T>;
+  static constexpr bool row_wise = true;
+  F activation;  ///< φ
+
+  ElmanCell() = default;
+  ElmanCell(index_t input, index_t hidden, bool bias = true,
+            Generator& rng = default_generator()) requires std::constructible_from<F>
+      : ElmanCell(input, hidden, bias, rng, F{}) {}
+  ElmanCell(index_t input, index_t hidden, bool bias, Generator& rng, F phi)
+      : GateWeights<T, 1>(input, hidden, bias, rng), activation(std::move(phi)) {}
+
+  State step(const Variable<T>& x, const State& h) const {  // x is projected: W_ih x + b_ih + b_hh
+    const Variable<T> a = x + linear(h, this->weight_hh);
+    return activation(a);
+  }
+};
 
 /// See Recurrent and ElmanCell. `auto [y, h] = rnn(x);`
 template <class T = float, Activation<T> F = Tanh>
@@ -46,9 +71,7 @@ class Irnn : public Elman<T, Relu> {
   }
 };
 
-extern template class Recurrent<ElmanCell<float, Tanh>>;
-extern template class Recurrent<ElmanCell<float, Relu>>;
-extern template class Recurrent<ElmanCell<double, Tanh>>;
-extern template class Recurrent<ElmanCell<double, Relu>>;
+UNROLL_COMPILED_CELL(ElmanCell, Tanh)
+UNROLL_COMPILED_CELL(ElmanCell, Relu)
 
 }  // namespace unroll

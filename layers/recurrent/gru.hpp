@@ -1,22 +1,38 @@
 #pragma once
-/// \file The GRU layer: `Gru gru(I, H, {.layers = 2});`.
+/// \file The GRU with the reset gate after the product: its cell, and the layer `Gru gru(I, H, {.layers = 2});`.
 
-#include "unroll/layers/gru_cell.hpp"
-#include "unroll/layers/recurrent.hpp"
+#include "unroll/autograd/views.hpp"
+#include "unroll/detail/layers/recurrent/library_layer.hpp"
+#include "unroll/layers/gate_weights.hpp"
 
 namespace unroll {
 
-/// See Recurrent and GruCell. `auto [y, h] = gru(x);`
-template <class T = float>
-class Gru : public Recurrent<GruCell<T>> {
- public:
-  Gru() = default;
-  Gru(index_t input, index_t hidden, const RecurrentOptions& options = {},
-      Generator& rng = default_generator())
-      : Recurrent<GruCell<T>>(input, hidden, options, rng) {}
+/// The gated recurrent unit, with the reset gate after the product.
+/// What:   x_r, x_z, x_n = W_ih x + b_ih;  h_r, h_z, h_n = W_hh h + b_hh;
+///         r = σ(x_r + h_r);  z = σ(x_z + h_z);
+///         n = tanh(x_n + r ⊙ h_n);  h' = (1 − z) ⊙ n + z ⊙ h.
+/// Shapes: x (B, I), h (B, H), weight_ih (3H, I), weight_hh (3H, H), biases (3H,) or empty.
+/// Source: Cho et al. 2014 with the reset after the product, in PyTorch's and cuDNN's order of gates.
+template <class T>
+struct GruCell : GateWeights<T, 3> {
+  using State = Variable<T>;
+  static constexpr bool row_wise = true;
+  static constexpr const char* gate_names = "r z n";
+  using GateWeights<T, 3>::GateWeights;
+
+  Variable<T> project(const Variable<T>& x) const { return linear(x, this->weight_ih, this->bias_ih); }
+
+  State step(const Variable<T>& x, const State& h) const {  // x is projected: W_ih x + b_ih
+    auto [x_r, x_z, x_n] = chunk<3>(x);
+    auto [h_r, h_z, h_n] = chunk<3>(linear(h, this->weight_hh, this->bias_hh));
+    auto r = sigmoid(x_r + h_r);
+    auto z = sigmoid(x_z + h_z);
+    auto n = tanh(x_n + r * h_n);
+    return lerp(n, h, z);  // (1 − z) n + z h
+  }
 };
 
-extern template class Recurrent<GruCell<float>>;
-extern template class Recurrent<GruCell<double>>;
+/// See Recurrent and GruCell. `auto [y, h] = gru(x);`
+UNROLL_LAYER(Gru, GruCell)
 
 }  // namespace unroll
