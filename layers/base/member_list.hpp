@@ -9,7 +9,7 @@ namespace unroll {
 ///         modules of several types behind a virtual function shows them by it:
 ///
 ///     struct Base { virtual MemberList<float> members() = 0; … };
-///     template <class M> struct Holder : Base { MemberList<float> members() override { return MemberList(m); } … };
+///     template <class M> struct Holder : Base { MemberList<float> members() override { return MemberList<float>(m); } … };
 ///     template <class V> void visit(V&& v) { base->members().visit(v); }
 ///
 /// Lifetime: points into the module.
@@ -18,9 +18,11 @@ class MemberList {
  public:
   using value_type = T;
 
+  /// The members of `module`.
   template <Module M>
   explicit MemberList(M& module) : members_(detail::members(module)) {}
 
+  /// Shows them, by their full names.
   template <class V>
   void visit(V&& v) {
     for (auto& member : members_)
@@ -34,8 +36,5 @@ class MemberList {
  private:
   detail::Members<T> members_;
 };
-
-template <Module M>
-explicit MemberList(M&) -> MemberList<detail::module_number<M>>;
 
 }  // namespace unroll

@@ -3,25 +3,9 @@
 
 #include <memory>
 
-#include "unroll/layers/member_list.hpp"
-#include "unroll/layers/recurrent.hpp"
+#include "unroll/detail/layers/recurrent/erased_recurrent.hpp"
 
 namespace unroll {
-
-/// The state of an AnyRecurrent: what the state of its layer visits, by name, and which of it is the output.
-/// Without members it stands for initial_state(B).
-template <class T>
-struct AnyState {
-  std::vector<NamedParameter<T>> members = {};
-  std::size_t output_number = 0;
-
-  /// Errors: UsageError where there are no members.
-  const Variable<T>& output() const;
-  template <class V>
-  void visit(V&& v) {
-    for (auto& member : members) v(member.name.c_str(), member.variable);
-  }
-};
 
 /// What:   a Recurrent<Cell> of any cell as one type; each does what that of the layer does.
 /// A copy shares the parameters, as that of any module. Without a layer it is empty, and cannot run.
@@ -32,12 +16,17 @@ class AnyRecurrent {
   using value_type = T;
   using State = AnyState<T>;
 
+  /// Without a layer.
   AnyRecurrent() = default;
+  /// With a layer, which it shares the parameters of.
   template <class Cell>
   requires std::same_as<CellNumber<Cell>, T> AnyRecurrent(Recurrent<Cell> layer)
-      : layer_(std::make_unique<LayerOf<Cell>>(std::move(layer))) {}
+      : layer_(std::make_unique<detail::ErasedRecurrentOf<Cell>>(std::move(layer))) {}
+  /// A copy that shares the parameters.
   AnyRecurrent(const AnyRecurrent& other) : layer_(other.layer_ ? other.layer_->copy() : nullptr) {}
-  AnyRecurrent(AnyRecurrent&&) noexcept = default;
+  /// Leaves `other` without a layer.
+  AnyRecurrent(AnyRecurrent&& other) noexcept = default;
+  /// Shares the parameters of `other`, or takes its layer.
   AnyRecurrent& operator=(AnyRecurrent other) noexcept {
     layer_ = std::move(other.layer_);
     return *this;
@@ -50,28 +39,40 @@ class AnyRecurrent {
                                const SequenceOptions& sequences = {}) const {
     return layer().run(x, state, sequences);
   }
+  /// What a sequence begins with: zeros, or what was learned.
+  /// Shapes: (D·L, B, H).
   State initial_state(index_t batch) const { return layer().initial_state(batch); }
+  /// The last hidden state of the top layer over each sequence's true length, directions merged.
+  /// Shapes: (B, D·H).
   Variable<T> last(const Scanned<T, State>& result) const { return layer().last(result.state); }
 
+  /// The options that the layer was made with.
   const RecurrentOptions& options() const { return layer().base().options(); }
+  /// D: 2 if bidirectional, else 1.
   int directions() const { return layer().base().directions(); }
+  /// L, the number of layers.
   int layers() const { return layer().base().layers(); }
+  /// Whether the layer is in training mode.
   bool training() const { return layer().base().training(); }
+  /// The size of x.
   index_t input_size() const { return layer().base().input_size(); }
+  /// H.
   index_t hidden_size() const { return layer().hidden_size(); }
+  /// What one direction puts out at each step.
   index_t output_size() const { return layer().output_size(); }
+  /// The numbers that one sequence carries from step to step; 0 without a layer.
   index_t state_size() const { return layer_ ? layer_->state_size() : 0; }
+  /// Whether there is a layer.
   explicit operator bool() const { return layer_ != nullptr; }
 
+  /// Shows the members of the layer, if there is one.
   template <class V>
   void visit(V&& v) {
     if (layer_) layer_->members().visit(v);
   }
 
  private:
-  struct Layer;
-  template <class Cell>
-  struct LayerOf;
+  using Layer = detail::ErasedRecurrent<T>;
 
   const Layer& layer() const {
     if (!layer_) raise<UsageError>("any recurrent: there is no layer; assign one first");
@@ -81,79 +82,8 @@ class AnyRecurrent {
   std::unique_ptr<Layer> layer_;
 };
 
+/// The number type is that of the layer.
 template <class Cell>
 AnyRecurrent(Recurrent<Cell>) -> AnyRecurrent<CellNumber<Cell>>;
-
-template <class T>
-struct AnyRecurrent<T>::Layer {
-  virtual ~Layer() = default;
-  virtual std::unique_ptr<Layer> copy() const = 0;
-  virtual Scanned<T, State> run(const Variable<T>& x, const State& state, const SequenceOptions& o) const = 0;
-  virtual State initial_state(index_t batch) const = 0;
-  virtual Variable<T> last(const State& state) const = 0;
-  virtual MemberList<T> members() = 0;
-  virtual const detail::RecurrentLayers<T>& base() const = 0;
-  virtual index_t hidden_size() const = 0;
-  virtual index_t output_size() const = 0;
-  virtual index_t state_size() const = 0;
-};
-
-namespace detail {
-
-template <class S>
-AnyState<state_number<S>> any_state(S state) {
-  AnyState<state_number<S>> any;
-  const auto* const output = &output_of(state);
-  visit_state(state, [&](const char* name, auto& v) {
-    if (&v == output) any.output_number = any.members.size();
-    any.members.push_back({name, std::move(v)});
-  });
-  return any;
-}
-
-/// The members of `given` in the order of `expected`, found by name; those of one name in their order.
-/// Errors: UsageError naming both.
-template <class T>
-std::vector<Variable<T>> members_like(const std::vector<NamedParameter<T>>& expected,
-                                      const AnyState<T>& given);
-
-}  // namespace detail
-
-extern template struct AnyState<float>;
-extern template struct AnyState<double>;
-
-template <class T>
-template <class Cell>
-struct AnyRecurrent<T>::LayerOf final : Layer {
-  using Own = typename Recurrent<Cell>::State;
-  explicit LayerOf(Recurrent<Cell> r) : recurrent(std::move(r)) {}
-
-  std::unique_ptr<Layer> copy() const final { return std::make_unique<LayerOf>(recurrent); }
-  Scanned<T, State> run(const Variable<T>& x, const State& state, const SequenceOptions& o) const final {
-    auto result = recurrent(x, own(state), o);
-    return {std::move(result.output), detail::any_state(std::move(result.state))};
-  }
-  State initial_state(index_t batch) const final { return detail::any_state(recurrent.initial_state(batch)); }
-  Variable<T> last(const State& state) const final {
-    return recurrent.last({.output = {}, .state = own(state)});
-  }
-  MemberList<T> members() final { return MemberList<T>(recurrent); }
-  const detail::RecurrentLayers<T>& base() const final { return recurrent; }
-  index_t hidden_size() const final { return recurrent.hidden_size(); }
-  index_t output_size() const final { return recurrent.output_size(); }
-  index_t state_size() const final { return recurrent.state_size(); }
-
- private:
-  Own own(const State& given) const {
-    if (given.members.empty()) return {};
-    Own state = detail::initial_state_of(recurrent.cell(0), 1);
-    const auto members = detail::members_like(detail::named_members(state), given);
-    std::size_t k = 0;
-    detail::visit_state(state, [&](const char*, Variable<T>& v) { v = members[k++]; });
-    return state;
-  }
-
-  Recurrent<Cell> recurrent;
-};
 
 }  // namespace unroll

@@ -173,8 +173,20 @@ function one_by_one(line,   said, type, n, name, k, out, first) {
   return out
 }
 
+# UNROLL_LAYER(Layer, Cell) as the class that it is.
+function layer_class(line,   name) {
+  gsub(/^UNROLL_LAYER\(|\)$/, "", line)
+  split(line, name, ", ")
+  return "template <class T = float> class " name[1] " : public Recurrent<" name[2] "<T>> { public: " \
+         "/** Without parameters. */ " name[1] "() = default; " \
+         "/** With new parameters, initialised from `rng` as the cell says. */ " name[1] \
+         "(index_t input, index_t hidden, const RecurrentOptions& options = {}, " \
+         "Generator& rng = default_generator()); };"
+}
+
 # A declaration may begin with lines for its template; what is said of it stands before them.
 function declare(line,   said) {
+  if (line ~ /^UNROLL_LAYER/) line = layer_class(line)
   if (line ~ /^ *(template <.*>|requires [^;{]*)$/) { head = head line "\n"; return }
   line = one_by_one(line)
   said = commented != "" ? "" : is_guide(line) ? "Deduces the arguments of the template." : by_convention(line)
@@ -183,7 +195,7 @@ function declare(line,   said) {
 }
 
 NR == 1 { print "/// @file"; next }
-/^extern template / { print ""; next }
+/^(extern template |UNROLL_COMPILED_CELL)/ { print ""; next }
 /^namespace unroll(::(init|io|blas))? \{$/ { print $0 " /** @room{" room "} */"; next }
 /^\}  \/\/ namespace unroll(::(init|io|blas))?$/ && !lines { print "/** @} */ " $0; next }
 {

@@ -1,8 +1,10 @@
-#include "unroll/layers/any_recurrent.hpp"
+#include "unroll/layers/any_state.hpp"
+
+#include "unroll/detail/autograd/base/instantiate.hpp"
 
 #include <algorithm>
 
-#include "unroll/detail/autograd/base/instantiate.hpp"
+#include "unroll/detail/layers/recurrent/erased_recurrent.hpp"
 
 namespace unroll {
 namespace {
