@@ -119,5 +119,5 @@ TEST_CASE("any recurrent: without a layer it has no parameters and says that it 
           none(V({4, 3, 3}, 0.0));
         }) == "any recurrent: there is no layer; assign one first");
   CHECK(message_of<UsageError>([] { output_of(AnyState<double>()); }) ==
-        "any recurrent: this state has no output; it holds nothing");
+        "any recurrent: the output of a state without members; run the layer, or use initial_state()");
 }

@@ -2,49 +2,14 @@
 
 #include "unroll/detail/autograd/base/instantiate.hpp"
 
-#include <algorithm>
-
-#include "unroll/detail/layers/recurrent/erased_recurrent.hpp"
-
 namespace unroll {
-namespace {
-
-template <class T>
-std::string member_names(const std::vector<NamedParameter<T>>& members) {
-  std::string text;
-  for (const auto& member : members) text += (text.empty() ? "" : ", ") + member.name;
-  return text.empty() ? "nothing" : text;
-}
-
-}  // namespace
 
 template <class T>
 const Variable<T>& AnyState<T>::output() const {
   if (output_number < members.size()) return members[output_number].variable;
-  raise<UsageError>("any recurrent: this state has no output; it holds {}", member_names(members));
+  raise<UsageError>(
+      "any recurrent: the output of a state without members; run the layer, or use initial_state()");
 }
-
-namespace detail {
-
-template <class T>
-std::vector<Variable<T>> members_like(const std::vector<NamedParameter<T>>& expected,
-                                      const AnyState<T>& given) {
-  std::vector<NamedParameter<T>> left = given.members;
-  std::vector<Variable<T>> found;
-  for (const auto& want : expected) {
-    const auto at = std::ranges::find(left, want.name, &NamedParameter<T>::name);
-    if (at == left.end()) break;
-    found.push_back(std::move(at->variable));
-    left.erase(at);
-  }
-  if (found.size() == expected.size() && left.empty()) return found;
-  raise<UsageError>("any recurrent: need a state of {}; got {}", member_names(expected),
-                    member_names(given.members));
-}
-
-UNROLL_COMPILE_FUNCTIONS(members_like)
-
-}  // namespace detail
 
 UNROLL_COMPILE_TYPES(struct AnyState)
 
