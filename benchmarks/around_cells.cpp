@@ -212,7 +212,8 @@ void depth(int steps) {
     fmt::print("| {} |", layers);
     for (bool residual : {false, true}) {
       Generator rng(1), data(2);
-      const auto model = with_readout(Elman<>(16, 16, {.layers = layers, .residual = residual}, rng), 16, 1);
+      const auto model =
+          with_readout(Elman<>(16, 16, {.num_layers = layers, .residual = residual}, rng), 16, 1);
       const V spread = random({16, 1}, rng);
       const double loss = fit(model, steps / 10, 1e-3, [&] {
         const Echo e = echo(20, 32, 3, data);
@@ -258,11 +259,11 @@ void noise(int steps) {
                binary_cross_entropy_with_logits(known_logits, known.y).item(),
                binary_cross_entropy_with_logits(fresh_logits, fresh.y).item(), wrong / 20.0);
   };
-  row("nothing", {.layers = 2});
-  row("dropout 0.5", {.layers = 2, .dropout = 0.5});
-  row("the same, variational", {.layers = 2, .dropout = 0.5, .variational = true});
-  row("recurrent dropout 0.5", {.layers = 2, .recurrent_dropout = 0.5});
-  row("zoneout 0.05, of the memory 0.5", {.layers = 2, .zoneout = 0.05, .zoneout_memory = 0.5});
+  row("nothing", {.num_layers = 2});
+  row("dropout 0.5", {.num_layers = 2, .dropout = 0.5});
+  row("the same, variational", {.num_layers = 2, .dropout = 0.5, .variational = true});
+  row("recurrent dropout 0.5", {.num_layers = 2, .recurrent_dropout = 0.5});
+  row("zoneout 0.05, of the memory 0.5", {.num_layers = 2, .zoneout = 0.05, .zoneout_memory = 0.5});
 }
 
 }  // namespace

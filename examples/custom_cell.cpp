@@ -43,7 +43,7 @@ auto make_layer(index_t hidden) {
   const auto cell = [&](index_t input) {
     return MinimalGatedCell<T>{weight(input), weight(hidden), weight(input), weight(hidden)};
   };
-  return Recurrent(1, cell, {.layers = 2, .bidirectional = true});
+  return Recurrent(1, cell, {.num_layers = 2, .bidirectional = true});
 }
 
 struct Batch {
@@ -82,7 +82,7 @@ int main(int argc, char** argv) {
   manual_seed(1);
   const auto small = make_layer<double>(2);
   const Variable<double> xs(xt::xtensor<double, 3>{{{0.1}, {-0.4}}, {{0.3}, {0.9}}, {{-0.7}, {0.2}}});
-  const auto run = [&](const auto&) { return small(xs, {}, {.lengths = {3, 2}}).output; };
+  const auto run = [&](const auto&) { return small(xs, {.lengths = {3, 2}}).output; };
   gradcheck(run, variables(parameters(small)));
   fmt::print("the gradient agrees with finite differences\n");
 
@@ -92,7 +92,7 @@ int main(int argc, char** argv) {
   auto weights = parameters(rnn);
   for (const auto& p : parameters(answer)) weights.push_back(p);
   Adam adam(weights, {.lr = 5e-3});
-  const auto logits = [&](const Batch& b) { return answer(rnn(b.x, {}, {.lengths = b.lengths}).output); };
+  const auto logits = [&](const Batch& b) { return answer(rnn(b.x, {.lengths = b.lengths}).output); };
   for (int step = 1; step <= steps; ++step) {
     const Batch batch = draw(20, 50, data);
     const Variable<float> loss = cross_entropy(logits(batch), batch.target);

@@ -15,7 +15,7 @@ struct Model {
   Linear<> readout;
 
   Model(index_t symbols, index_t hidden)
-      : embedding(symbols, hidden), lstm(hidden, hidden, {.layers = 2}), readout(hidden, symbols) {}
+      : embedding(symbols, hidden), lstm(hidden, hidden, {.num_layers = 2}), readout(hidden, symbols) {}
 
   template <class V>
   void visit(V&& v) {

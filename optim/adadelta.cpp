@@ -9,7 +9,7 @@ namespace unroll {
 void AdadeltaOptions::check_options() const {
   detail::check_option(rule, "lr", lr);
   detail::check_option(rule, "rho", rho, 0, 1);
-  detail::check_option(rule, "epsilon", epsilon);
+  detail::check_option(rule, "eps", eps);
   detail::check_option(rule, "weight_decay", weight_decay);
 }
 
@@ -17,7 +17,7 @@ template <class T>
 void Adadelta<T>::update(const typename Optimizer<T>::Update& u) {
   const AdadeltaOptions& o = this->options(u.group);
   const T lr = static_cast<T>(u.lr), decay = static_cast<T>(o.weight_decay);
-  const T rho = static_cast<T>(o.rho), take = static_cast<T>(1 - o.rho), epsilon = static_cast<T>(o.epsilon);
+  const T rho = static_cast<T>(o.rho), take = static_cast<T>(1 - o.rho), epsilon = static_cast<T>(o.eps);
   T* __restrict w = u.weight, * __restrict squares = u.array[0], * __restrict deltas = u.array[1];
   const T* __restrict g = u.grad;
 #pragma omp simd

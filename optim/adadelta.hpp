@@ -8,7 +8,7 @@ namespace unroll {
 struct AdadeltaOptions {
   double lr = 1;            ///< the learning rate, a factor on Δ
   double rho = 0.9;         ///< ρ, how slowly the means of squares forget
-  double epsilon = 1e-6;    ///< ε, added to the means of squares
+  double eps = 1e-6;        ///< ε, added to the means of squares
   double weight_decay = 0;  ///< wd
 
   static constexpr const char* rule = "adadelta";

@@ -9,7 +9,7 @@ namespace unroll {
 void AdagradOptions::check_options() const {
   detail::check_option(rule, "lr", lr);
   detail::check_option(rule, "lr_decay", lr_decay);
-  detail::check_option(rule, "epsilon", epsilon);
+  detail::check_option(rule, "eps", eps);
   detail::check_option(rule, "weight_decay", weight_decay);
 }
 
@@ -17,7 +17,7 @@ template <class T>
 void Adagrad<T>::update(const typename Optimizer<T>::Update& u) {
   const AdagradOptions& o = this->options(u.group);
   const T rate = static_cast<T>(u.lr / (1 + static_cast<double>(u.step - 1) * o.lr_decay));
-  const T decay = static_cast<T>(o.weight_decay), epsilon = static_cast<T>(o.epsilon);
+  const T decay = static_cast<T>(o.weight_decay), epsilon = static_cast<T>(o.eps);
   T* __restrict w = u.weight, * __restrict sum = u.array[0];
   const T* __restrict g = u.grad;
 #pragma omp simd

@@ -8,8 +8,8 @@ namespace unroll {
 struct AdagradOptions {
   double lr = 1e-2;         ///< the learning rate
   double lr_decay = 0;      ///< how fast the rate falls with the steps
-  double epsilon = 1e-10;   ///< ε, added to the divisor
   double weight_decay = 0;  ///< wd
+  double eps = 1e-10;       ///< ε, added to the divisor
 
   static constexpr const char* rule = "adagrad";
   /// Errors: UsageError naming the option that is out of range.

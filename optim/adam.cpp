@@ -10,14 +10,14 @@ void AdamOptions::check_options() const {
   detail::check_option(rule, "lr", lr);
   detail::check_option(rule, "beta1", beta1, 0, 1);
   detail::check_option(rule, "beta2", beta2, 0, 1);
-  detail::check_option(rule, "epsilon", epsilon);
+  detail::check_option(rule, "eps", eps);
   detail::check_option(rule, "weight_decay", weight_decay);
 }
 
 template <class T>
 void Adam<T>::update(const typename Optimizer<T>::Update& u) {
   const AdamOptions& o = this->options(u.group);
-  const detail::AdamFactors<T> f(u.lr, o.beta1, o.beta2, o.epsilon, u.step, o.weight_decay, 1);
+  const detail::AdamFactors<T> f(u.lr, o.beta1, o.beta2, o.eps, u.step, o.weight_decay, 1);
   detail::adam_pass(f, u.n, u.weight, u.grad, u.array[0], u.array[1], u.array[2]);
 }
 

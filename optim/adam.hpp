@@ -8,7 +8,7 @@ namespace unroll {
 struct AdamOptions {
   double lr = 1e-3;                   ///< the learning rate
   double beta1 = 0.9, beta2 = 0.999;  ///< β₁ and β₂, how slowly the means forget
-  double epsilon = 1e-8;              ///< ε, added to the divisor
+  double eps = 1e-8;                  ///< ε, added to the divisor
   double weight_decay = 0;            ///< wd
   bool amsgrad = false;               ///< divides by the largest v so far
 

@@ -9,7 +9,7 @@ namespace unroll {
 void RmsPropOptions::check_options() const {
   detail::check_option(rule, "lr", lr);
   detail::check_option(rule, "alpha", alpha, 0, 1);
-  detail::check_option(rule, "epsilon", epsilon);
+  detail::check_option(rule, "eps", eps);
   detail::check_option(rule, "weight_decay", weight_decay);
   detail::check_option(rule, "momentum", momentum);
 }
@@ -17,7 +17,7 @@ void RmsPropOptions::check_options() const {
 namespace {
 
 struct Factors {
-  double lr, alpha, epsilon, decay, momentum;
+  double lr, alpha, eps, decay, momentum;
 };
 
 template <bool centered, bool momentum, class T>
@@ -25,7 +25,7 @@ void pass(const Factors& factors, index_t n, T* __restrict w, const T* __restric
           T* __restrict b, T* __restrict a) {
   const T lr = static_cast<T>(factors.lr), decay = static_cast<T>(factors.decay);
   const T alpha = static_cast<T>(factors.alpha), take = static_cast<T>(1 - factors.alpha);
-  const T epsilon = static_cast<T>(factors.epsilon), mu = static_cast<T>(factors.momentum);
+  const T epsilon = static_cast<T>(factors.eps), mu = static_cast<T>(factors.momentum);
 #pragma omp simd
   for (index_t i = 0; i < n; ++i) {
     const T d = g[i] + decay * w[i];
@@ -51,7 +51,7 @@ void pass(const Factors& factors, index_t n, T* __restrict w, const T* __restric
 template <class T>
 void RmsProp<T>::update(const typename Optimizer<T>::Update& u) {
   const RmsPropOptions& o = this->options(u.group);
-  const Factors f{u.lr, o.alpha, o.epsilon, o.weight_decay, o.momentum};
+  const Factors f{u.lr, o.alpha, o.eps, o.weight_decay, o.momentum};
   const auto chosen = o.centered ? (o.momentum > 0 ? pass<true, true, T> : pass<true, false, T>)
                                  : (o.momentum > 0 ? pass<false, true, T> : pass<false, false, T>);
   chosen(f, u.n, u.weight, u.grad, u.array[0], u.array[1], u.array[2]);

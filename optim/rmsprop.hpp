@@ -8,7 +8,7 @@ namespace unroll {
 struct RmsPropOptions {
   double lr = 1e-2;         ///< the learning rate
   double alpha = 0.99;      ///< α, how slowly the mean of squares forgets
-  double epsilon = 1e-8;    ///< ε, added to the divisor
+  double eps = 1e-8;        ///< ε, added to the divisor
   double weight_decay = 0;  ///< wd
   double momentum = 0;      ///< μ
   bool centered = false;    ///< divides by the standard deviation instead

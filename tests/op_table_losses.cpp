@@ -43,7 +43,7 @@ Row row_of(Tag<ArrayOp::cross_entropy>) {
   };
   const Use uses[] = {
       {"mean", {3, 5}, {0, 4, 2}, {}},
-      {"sum, smooth", {3, 5}, {0, 4, 2}, {.label_smoothing = 0.1, .reduction = Reduction::sum}},
+      {"sum, smooth", {3, 5}, {0, 4, 2}, {.reduction = Reduction::sum, .label_smoothing = 0.1}},
       {"none, one ignored", {3, 5}, {0, -100, 2}, {.reduction = Reduction::none}},
       {"mean, smooth, one ignored", {4, 3}, {1, 7, 2, 0}, {.ignore_index = 7, .label_smoothing = 0.2}},
       {"rank 3", {2, 2, 4}, Indices(Shape{2, 2}, {0, 1, 2, 3}), {}},

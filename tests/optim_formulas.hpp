@@ -36,10 +36,10 @@ inline Formula adam(double lr, double b1, double b2, double eps, double l2, doub
   };
 }
 inline Formula adam(const AdamOptions& o) {
-  return adam(o.lr, o.beta1, o.beta2, o.epsilon, o.weight_decay, 0, o.amsgrad);
+  return adam(o.lr, o.beta1, o.beta2, o.eps, o.weight_decay, 0, o.amsgrad);
 }
 inline Formula adamw(const AdamWOptions& o) {
-  return adam(o.lr, o.beta1, o.beta2, o.epsilon, 0, o.weight_decay, o.amsgrad);
+  return adam(o.lr, o.beta1, o.beta2, o.eps, 0, o.weight_decay, o.amsgrad);
 }
 
 inline Formula rmsprop(const RmsPropOptions& o) {
@@ -47,7 +47,7 @@ inline Formula rmsprop(const RmsPropOptions& o) {
     g += o.weight_decay * theta;
     v = o.alpha * v + (1 - o.alpha) * g * g;
     a = o.alpha * a + (1 - o.alpha) * g;
-    const double d = std::sqrt(o.centered ? v - a * a : v) + o.epsilon;
+    const double d = std::sqrt(o.centered ? v - a * a : v) + o.eps;
     b = o.momentum * b + g / d;
     return theta - o.lr * b;
   };
@@ -57,7 +57,7 @@ inline Formula adagrad(const AdagradOptions& o) {
   return [o, sum = 0.0](double theta, double g, double t) mutable {
     g += o.weight_decay * theta;
     sum += g * g;
-    return theta - o.lr / (1 + (t - 1) * o.lr_decay) * g / (std::sqrt(sum) + o.epsilon);
+    return theta - o.lr / (1 + (t - 1) * o.lr_decay) * g / (std::sqrt(sum) + o.eps);
   };
 }
 
@@ -65,7 +65,7 @@ inline Formula adadelta(const AdadeltaOptions& o) {
   return [o, v = 0.0, u = 0.0](double theta, double g, double) mutable {
     g += o.weight_decay * theta;
     v = o.rho * v + (1 - o.rho) * g * g;
-    const double delta = std::sqrt(u + o.epsilon) / std::sqrt(v + o.epsilon) * g;
+    const double delta = std::sqrt(u + o.eps) / std::sqrt(v + o.eps) * g;
     u = o.rho * u + (1 - o.rho) * delta * delta;
     return theta - o.lr * delta;
   };
@@ -99,7 +99,7 @@ inline const std::vector<RuleCase>& cases() {
                            {.lr = 0.1, .momentum = 0.9, .weight_decay = wd, .nesterov = true}),
       case_of<Adam<double>>("adam", adam, {.lr = 0.05}),
       case_of<Adam<double>>("adam, weight decay", adam,
-                            {.lr = 0.05, .beta1 = 0.8, .beta2 = 0.95, .epsilon = 1e-3, .weight_decay = wd}),
+                            {.lr = 0.05, .beta1 = 0.8, .beta2 = 0.95, .eps = 1e-3, .weight_decay = wd}),
       case_of<Adam<double>>("adam, amsgrad", adam,
                             {.lr = 0.05, .beta1 = 0.8, .beta2 = 0.9, .weight_decay = wd, .amsgrad = true}),
       case_of<AdamW<double>>("adamw", adamw, {.lr = 0.05}),
@@ -107,17 +107,17 @@ inline const std::vector<RuleCase>& cases() {
                              {.lr = 0.05, .beta1 = 0.8, .beta2 = 0.9, .weight_decay = 0.2, .amsgrad = true}),
       case_of<RmsProp<double>>("rmsprop", rmsprop, {}),
       case_of<RmsProp<double>>("rmsprop, weight decay", rmsprop,
-                               {.lr = 0.02, .alpha = 0.9, .epsilon = 1e-3, .weight_decay = wd}),
+                               {.lr = 0.02, .alpha = 0.9, .eps = 1e-3, .weight_decay = wd}),
       case_of<RmsProp<double>>("rmsprop, centered", rmsprop,
                                {.alpha = 0.9, .weight_decay = wd, .centered = true}),
       case_of<RmsProp<double>>("rmsprop, momentum", rmsprop,
                                {.alpha = 0.9, .momentum = 0.7, .centered = true}),
       case_of<Adagrad<double>>("adagrad", adagrad, {}),
       case_of<Adagrad<double>>("adagrad, decay", adagrad,
-                               {.lr = 0.1, .lr_decay = 0.05, .epsilon = 1e-3, .weight_decay = wd}),
+                               {.lr = 0.1, .lr_decay = 0.05, .weight_decay = wd, .eps = 1e-3}),
       case_of<Adadelta<double>>("adadelta", adadelta, {}),
       case_of<Adadelta<double>>("adadelta, weight decay", adadelta,
-                                {.lr = 0.5, .rho = 0.8, .epsilon = 1e-3, .weight_decay = wd}),
+                                {.lr = 0.5, .rho = 0.8, .eps = 1e-3, .weight_decay = wd}),
   };
   return all;
 }

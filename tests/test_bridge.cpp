@@ -52,12 +52,12 @@ TEST_CASE("bridge: each member of each layer is tanh(W [forward; backward] + b),
 
 TEST_CASE("bridge: of sequences of several lengths it takes each one's own final states h and c") {
   Generator rng(1);
-  const Recurrent<LstmCell<double>> encoder(2, 3, {.layers = layers, .bidirectional = true}, rng);
+  const Recurrent<LstmCell<double>> encoder(2, 3, {.num_layers = layers, .bidirectional = true}, rng);
   const Bridge<double> bridge(layers, directions, {3, 3}, {4, 4}, rng);
   scatter(encoder, 2), scatter(bridge, 3);
   const V x = random_parameter({4, B, 2}, 5);
   const Indices lengths = {2, 4, 1};
-  const std::vector<V> ragged = members(encoder(x, {}, {.lengths = lengths}).state);
+  const std::vector<V> ragged = members(encoder(x, {.lengths = lengths}).state);
   equals_plain(bridge, ragged);
   const std::vector<V> together = bridge(ragged);
   for (index_t b = 0; b < B; ++b) {

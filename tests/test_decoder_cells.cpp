@@ -21,7 +21,7 @@ struct Case {
   explicit Case(AttentionKind kind, int layers = 1) {
     Generator rng(7);
     decoder =
-        Decoder<Cell>(I, H, {.memory = E, .attention = kind, .attention_size = 4, .layers = layers}, rng);
+        Decoder<Cell>(I, H, {.memory = E, .attention = kind, .attention_size = 4, .num_layers = layers}, rng);
     scatter(decoder, 8);
     start = random_state(CellStack<Cell>(I, H, layers, 0, rng).initial_state(B), 33);
   }
@@ -155,7 +155,7 @@ TEST_CASE("decoders: with lengths, each sequence is as if it were alone") {
 TEST_CASE("cell stack: equals a recurrent layer with the same weights, values and gradients") {
   Generator rng(3);
   const CellStack<LstmCell<double>> stack(I, H, 3, 0, rng);
-  Recurrent<LstmCell<double>> layer(I, H, {.layers = 3}, rng);
+  Recurrent<LstmCell<double>> layer(I, H, {.num_layers = 3}, rng);
   auto from = parameters(stack), to = parameters(layer);
   REQUIRE(names(stack) == names(layer));
   for (std::size_t k = 0; k < from.size(); ++k)
@@ -180,5 +180,5 @@ TEST_CASE("cell stack: dropout is between layers, and in training only") {
   eval(stack);
   CHECK(list(stack.step(in, zero).layers[1]) == list(stack.step(in, zero).layers[1]));
   CHECK(message_of<UsageError>([] { CellStack<GruCell<double>>(I, H, 0); }) ==
-        "cell stack: need layers ≥ 1; got 0");
+        "cell stack: need num_layers ≥ 1; got 0");
 }

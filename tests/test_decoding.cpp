@@ -46,7 +46,7 @@ struct Model {
   Model() {
     Generator rng(4);
     if constexpr (decodes) {
-      cell = Cell(H, H, {.memory = E, .attention = AttentionKind::additive, .layers = 2}, rng);
+      cell = Cell(H, H, {.memory = E, .attention = AttentionKind::additive, .num_layers = 2}, rng);
     } else {
       cell = Cell(H, H, true, rng);
     }

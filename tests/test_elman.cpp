@@ -41,7 +41,7 @@ TEST_CASE("elman: any function of a Variable may be the activation, with values 
   const auto cell = elman(swish);
   equals_plain(cell, plain_elman(cell, [](double x) { return x * sigma(0.7 * x); }));
   gradients_pass(cell);
-  Elman<double, decltype(swish)> layer(3, 4, swish, {.layers = 2});
+  Elman<double, decltype(swish)> layer(3, 4, swish, {.num_layers = 2});
   stack_passes(layer, 3);
   const std::function<V(const V&)> chosen = [](const V& x) -> V { return sin(x); };
   equals_plain(elman(chosen), [&, cell = elman(chosen)](const Vec& x, std::vector<Vec>& s) {
@@ -59,16 +59,16 @@ TEST_CASE("elman: gradients of a step and of scans pass the check, element by el
 TEST_CASE("elman: second-order gradients pass the check") { second_order_passes(elman(Tanh{})); }
 
 TEST_CASE("elman: gradients of three layers pass the check, in both directions too") {
-  stack_passes(Elman<double>(2, 3, {.layers = 3}), 2);
-  stack_passes(Elman<double, LeakyRelu>(2, 3, {.layers = 3, .bidirectional = true}), 2);
+  stack_passes(Elman<double>(2, 3, {.num_layers = 3}), 2);
+  stack_passes(Elman<double, LeakyRelu>(2, 3, {.num_layers = 3, .bidirectional = true}), 2);
 }
 
 TEST_CASE("elman: the parameters are PyTorch's, and the layer without template arguments is float") {
   CHECK(names(ElmanCell<double>(3, 4)) == "weight_ih(4, 3) weight_hh(4, 4) bias_ih(4,) bias_hh(4,)");
   CHECK(names(Elman<double>(3, 4, {.bias = false, .bidirectional = true})) ==
         "weight_ih_l0(4, 3) weight_hh_l0(4, 4) weight_ih_l0_reverse(4, 3) weight_hh_l0_reverse(4, 4)");
-  Elman plain(3, 4, {.layers = 2});
-  Elman leaky(3, 4, LeakyRelu{0.1}, {.layers = 2});
+  Elman plain(3, 4, {.num_layers = 2});
+  Elman leaky(3, 4, LeakyRelu{0.1}, {.num_layers = 2});
   static_assert(std::is_same_v<decltype(plain), Elman<float, Tanh>>);
   static_assert(std::is_same_v<decltype(leaky), Elman<float, LeakyRelu>>);
   CHECK(leaky.cell(1).activation.slope == 0.1);
@@ -84,7 +84,7 @@ TEST_CASE("elman: wrong shapes and sizes are named") {
 TEST_CASE(
     "irnn: begins as the identity, with small input weights and no bias, in every layer and direction") {
   Generator rng(5);
-  Irnn<double> irnn(40, 30, {.layers = 2, .bidirectional = true}, rng);
+  Irnn<double> irnn(40, 30, {.num_layers = 2, .bidirectional = true}, rng);
   for (int k = 0; k < 4; ++k) {
     const auto& cell = irnn.cell(k / 2, k % 2);
     CHECK(xt::allclose(cell.weight_hh.value(), xt::eye<double>(30), 0, 0));
@@ -100,12 +100,12 @@ TEST_CASE(
 }
 
 TEST_CASE("irnn: gradients of three layers pass the check") {
-  stack_passes(Irnn<double>(2, 3, {.layers = 3}), 2);
+  stack_passes(Irnn<double>(2, 3, {.num_layers = 3}), 2);
 }
 
 TEST_CASE("recurrent: a function that makes cells gives a layer of any cell") {
   Recurrent net(3, [](index_t input) { return LstmCell<double>(input, 4, false); },
-                {.layers = 2, .bidirectional = true});
+                {.num_layers = 2, .bidirectional = true});
   static_assert(std::is_same_v<decltype(net), Recurrent<LstmCell<double>>>);
   CHECK(net.output_size() == 4);
   CHECK(parameters(net).size() == 8);

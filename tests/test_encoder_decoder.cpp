@@ -30,7 +30,7 @@ EncoderDecoderOptions options(AttentionKind kind, int layers = 1, bool tie = fal
           .end = end,
           .embedding = tie ? 4 : 3,
           .hidden = 4,
-          .layers = layers,
+          .num_layers = layers,
           .attention = kind,
           .attention_size = 3,
           .tie = tie};

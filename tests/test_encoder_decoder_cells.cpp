@@ -27,7 +27,7 @@ EncoderDecoderOptions options(int layers) {
           .end = 1,
           .embedding = 3,
           .hidden = 4,
-          .layers = layers};
+          .num_layers = layers};
 }
 
 /// All gradients through a model of the cell, of one layer and of two.

@@ -153,7 +153,7 @@ Model made() {
                .end = end,
                .embedding = 3,
                .hidden = 4,
-               .layers = layers},
+               .num_layers = layers},
               rng);
   scatter(model, 12);
   return model;

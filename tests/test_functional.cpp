@@ -39,7 +39,7 @@ double dot(const V& a, const V& b) { return sum(a * b).item(); }
 /// Two stacked LSTM layers from states that are not zero, as a function of all they depend on.
 struct StackedLstm {
   Generator rng{5};
-  Lstm<double> lstm{2, 3, {.layers = 2}, rng};
+  Lstm<double> lstm{2, 3, {.num_layers = 2}, rng};
   V x = random_parameter({3, 2, 2}, 1), h0 = random_parameter({2, 2, 3}, 2),
     c0 = random_parameter({2, 2, 3}, 3);
   Vs operator()(const Vs&) const {

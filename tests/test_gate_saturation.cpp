@@ -99,9 +99,9 @@ TEST_CASE("gate saturation: a user's cell, gates by number, more steps than one,
 }
 
 TEST_CASE("gate saturation: looking on changes nothing, and only while it lives") {
-  const Lstm<double> lstm(3, 4, {.layers = 2, .bidirectional = true});
+  const Lstm<double> lstm(3, 4, {.num_layers = 2, .bidirectional = true});
   const V x = random_parameter({5, 2, 3}, 4);
-  const auto run = [&] { return list(lstm(x, {}, {.lengths = {5, 2}}).output); };
+  const auto run = [&] { return list(lstm(x, {.lengths = {5, 2}}).output); };
   const std::vector<double> plain = run();
   GateSaturation outer;
   {

@@ -66,7 +66,7 @@ TEST_CASE("gradient norms: over batch and units the norm is Euclidean") {
 }
 
 TEST_CASE("gradient norms: measuring changes neither stored gradients nor the tape of the loss") {
-  const Lstm<double> lstm(3, 4, {.layers = 2});
+  const Lstm<double> lstm(3, 4, {.num_layers = 2});
   const V x = random_parameter({5, 2, 3}, 4);
   const auto gradients = [&](bool measure) {
     for (auto& p : parameters(lstm)) p.variable.zero_grad();
@@ -83,11 +83,11 @@ TEST_CASE("gradient norms: measuring changes neither stored gradients nor the ta
 }
 
 TEST_CASE("gradient norms: layers, directions and members of the state have series of their own") {
-  const Lstm<double> lstm(3, 4, {.layers = 2, .bidirectional = true});
+  const Lstm<double> lstm(3, 4, {.num_layers = 2, .bidirectional = true});
   const V x = random_parameter({5, 2, 3}, 5);
   GradientNorms<double> norms;
   const NameScope scope("encoder");
-  const auto series = norms.per_step(sum(square(lstm(x, {}, {.lengths = {5, 2}}).output)));
+  const auto series = norms.per_step(sum(square(lstm(x, {.lengths = {5, 2}}).output)));
   REQUIRE(series.size() == 8);
   const char* layers[] = {"encoder, layer 0", "encoder, layer 0 reverse", "encoder, layer 1",
                           "encoder, layer 1 reverse"};
@@ -133,7 +133,7 @@ TEST_CASE("gradient norms: only while it lives, and only what was kept") {
   CHECK_THROWS_WITH_AS(norms.per_lag(loss, 3), "gradient norms: need a step in 0 … 2, or −1; got 3",
                        IndexError);
   norms.clear();
-  const V again = sum(rnn(x, {}, {.segment = 2}).output);
+  const V again = sum(rnn(x, {.segment = 2}).output);
   CHECK(message_of<UsageError>([&] { norms.per_step(again); }) ==
         "gradient norms: the states of layer 0 are not on the tape; scan without NoGrad and without "
         "recomputation");

@@ -81,9 +81,9 @@ TEST_CASE("gru cells: second-order gradients pass the check") {
 }
 
 TEST_CASE("gru cells: gradients of three layers pass the check, in both directions too") {
-  stack_passes(Gru<double>(2, 3, {.layers = 3, .bidirectional = true}), 2);
-  stack_passes(GruResetBefore<double>(2, 3, {.layers = 3}), 2);
-  stack_passes(LayerNormGru<double>(2, 3, {.layers = 3}), 2);
+  stack_passes(Gru<double>(2, 3, {.num_layers = 3, .bidirectional = true}), 2);
+  stack_passes(GruResetBefore<double>(2, 3, {.num_layers = 3}), 2);
+  stack_passes(LayerNormGru<double>(2, 3, {.num_layers = 3}), 2);
 }
 
 TEST_CASE("gru cells: parameters are those of PyTorch, but where the equations differ") {

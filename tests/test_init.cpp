@@ -72,7 +72,7 @@ TEST_CASE("init: the distributions have the moments and bounds of their formulas
   check_uniform(init::fan_uniform(p, 300, rng), 1 / std::sqrt(300.0));
   check_uniform(init::xavier_uniform(p, 2, rng), 2 * std::sqrt(6.0 / 500));
   check_uniform(init::kaiming_uniform(p, {}, rng), std::sqrt(6.0 / 300));
-  check_uniform(init::kaiming_uniform(p, {.fan = init::Fan::out, .slope = 0.5}, rng),
+  check_uniform(init::kaiming_uniform(p, {.slope = 0.5, .fan = init::Fan::out}, rng),
                 std::sqrt(6.0 / (1.25 * 200)));
   check_normal(init::normal(p, 3, 0.5, rng), 3, 0.5);
   check_normal(init::xavier_normal(p, 1, rng), 0, std::sqrt(2.0 / 500));

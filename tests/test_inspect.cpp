@@ -37,7 +37,7 @@ V series(const std::vector<double>& x) {
 
 /// Two layers, of which the second breaks where x < −shift.
 Recurrent<LogCell> stack_that_breaks(double shift) {
-  Recurrent<LogCell> rnn(1, [](index_t) { return LogCell(); }, {.layers = 2});
+  Recurrent<LogCell> rnn(1, [](index_t) { return LogCell(); }, {.num_layers = 2});
   rnn.cell(1).shift = shift;
   return rnn;
 }
@@ -71,8 +71,8 @@ TEST_CASE("anomaly mode: in a stack a NaN is reported as layer, step, gate and o
   CHECK_NOTHROW(rnn(x));
   const char* expected = "anomaly: layer 1, step 3, gate 2 of 2: log in add(x, mul(log(add(x, c)), c))";
   CHECK(anomaly([&] { rnn(x); }) == expected);
-  CHECK(anomaly([&] { rnn(x, {}, {.lengths = {3, 5}}); }) == expected);
-  CHECK(anomaly([&] { rnn(x, {}, {.segment = 2}); }) == expected);
+  CHECK(anomaly([&] { rnn(x, {.lengths = {3, 5}}); }) == expected);
+  CHECK(anomaly([&] { rnn(x, {.segment = 2}); }) == expected);
   const NameScope scope("decoder");
   CHECK(anomaly([&] { rnn(x); }, ", gate") == "anomaly: decoder, layer 1, step 3");
   const NoGrad off;

@@ -49,7 +49,7 @@ TEST_CASE("jordan: gradients of a step and of scans pass the check, element by e
 TEST_CASE("jordan: second-order gradients pass the check") { second_order_passes(jordan_cell()); }
 
 TEST_CASE("jordan: gradients of three layers pass the check, and layers have the output's size") {
-  Jordan<double> jordan(2, 4, 3, {.layers = 3, .bidirectional = true});
+  Jordan<double> jordan(2, 4, 3, {.num_layers = 3, .bidirectional = true});
   stack_passes(jordan, 2);
   CHECK(jordan.hidden_size() == 4);
   CHECK(jordan.output_size() == 3);

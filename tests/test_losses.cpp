@@ -52,7 +52,7 @@ TEST_CASE("cross_entropy: values equal the definition, for each reduction and sm
         total += expected.back();
       }
       const auto loss = [&](Reduction r) {
-        return list(cross_entropy(x, targets, {.label_smoothing = smoothing, .reduction = r}));
+        return list(cross_entropy(x, targets, {.reduction = r, .label_smoothing = smoothing}));
       };
       // Sums of up to 5,000 terms in double.
       CHECK(distance(loss(Reduction::none), expected) < 1e-12);
@@ -77,7 +77,7 @@ TEST_CASE("cross_entropy: gradients of first and second order") {
   const Indices targets(Shape{2, 2}, {0, 8, -1, 4});
   for (Reduction reduction : {Reduction::mean, Reduction::sum, Reduction::none}) {
     for (double smoothing : {0.0, 0.2, 1.0}) {
-      const CrossEntropyOptions options{-1, smoothing, reduction};
+      const CrossEntropyOptions options{-1, reduction, smoothing};
       const auto op = [&](const auto& in) { return cross_entropy(in[0], targets, options); };
       gradcheck(op, {x});
       gradgradcheck(op, {x});
@@ -122,7 +122,7 @@ TEST_CASE("cross_entropy: −∞ entries, as target, beside it and alone") {
   CHECK(gradient_of(y, x) == std::vector<double>{0, 0, -1, 1, 0, 0});
   CHECK(recorded_gradient_of(cross_entropy(x, {1, 0, 0}, {.reduction = Reduction::none}), x) ==
         std::vector<double>{0, 0, -1, 1, 0, 0});
-  const Variable smooth = cross_entropy(x, {1, 0, 0}, {.label_smoothing = 0.5, .reduction = Reduction::none});
+  const Variable smooth = cross_entropy(x, {1, 0, 0}, {.reduction = Reduction::none, .label_smoothing = 0.5});
   CHECK(list(smooth) == std::vector<double>(3, infinity));
   CHECK(gradient_of(smooth, x) == std::vector<double>{-0.25, 0.25, -0.75, 0.75, 0, 0});
 }

@@ -74,7 +74,7 @@ TEST_CASE("lstm: scan equals the equations on plain numbers") {
 
 TEST_CASE("lstm: all gradients of two layers pass the check, from non-zero initial states") {
   Generator rng(4);
-  Lstm<double> lstm(3, 4, {.layers = 2}, rng);
+  Lstm<double> lstm(3, 4, {.num_layers = 2}, rng);
   const V x = random({4, 2, 3}, rng), h0 = random({2, 2, 4}, rng), c0 = random({2, 2, 4}, rng);
   std::vector<V> inputs = parameters_of(lstm);
   inputs.insert(inputs.end(), {x, h0, c0});
@@ -98,7 +98,7 @@ TEST_CASE("lstm: second-order gradients pass the check") {
 
 TEST_CASE("lstm: both directions pass the check, and the reverse one begins at the end") {
   Generator rng(6);
-  Lstm<double> lstm(2, 3, {.layers = 2, .bidirectional = true}, rng);
+  Lstm<double> lstm(2, 3, {.num_layers = 2, .bidirectional = true}, rng);
   const V x = random({3, 2, 2}, rng);
   std::vector<V> inputs = parameters_of(lstm);
   inputs.push_back(x);
@@ -131,7 +131,7 @@ TEST_CASE("lstm: without bias there are two parameters, and the gradients pass t
 
 TEST_CASE("lstm: dropout acts between the layers while training, with a new mask each time") {
   Generator rng(9);
-  Lstm<double> lstm(2, 8, {.layers = 2, .dropout = 0.5}, rng);
+  Lstm<double> lstm(2, 8, {.num_layers = 2, .dropout = 0.5}, rng);
   const V x = random({3, 2, 2}, rng, false);
   const V a = lstm(x).output, b = lstm(x).output;
   CHECK_FALSE(xt::allclose(a.value(), b.value()));
@@ -143,12 +143,12 @@ TEST_CASE("lstm: dropout acts between the layers while training, with a new mask
 
 TEST_CASE("lstm: wrong shapes are named") {
   Generator rng(10);
-  Lstm<double> lstm(3, 4, {.layers = 2}, rng);
+  Lstm<double> lstm(3, 4, {.num_layers = 2}, rng);
   CHECK_THROWS_WITH_AS(lstm(V({5, 2, 4}, 0.0)), "recurrent: need x (T, B, 3); got (5, 2, 4)", ShapeError);
   CHECK_THROWS_WITH_AS(lstm(V({5, 2, 3}, 0.0), {V({2, 1, 4}, 0.0), V({2, 2, 4}, 0.0)}),
                        "recurrent: need the state's h as (2, 2, 4); got (2, 1, 4)", ShapeError);
   CHECK_THROWS_AS(lstm(V({0, 2, 3}, 0.0)), UsageError);
-  CHECK_THROWS_AS(Lstm<double>(3, 4, {.layers = 0}, rng), UsageError);
+  CHECK_THROWS_AS(Lstm<double>(3, 4, {.num_layers = 0}, rng), UsageError);
   CHECK_THROWS_AS(Lstm<double>(3, 4, {.dropout = 1.0}, rng), UsageError);
   CHECK_THROWS_AS(Lstm<double>(0, 4, {}, rng), ShapeError);
 }

@@ -21,7 +21,7 @@ constexpr double tolerance = 1e-10;
 }  // namespace
 
 TEST_CASE("lstm: outputs, states and all gradients equal PyTorch's, from non-zero initial states") {
-  Lstm<double> lstm(3, 4, {.layers = 2});
+  Lstm<double> lstm(3, 4, {.num_layers = 2});
   std::vector<NamedParameter<double>> leaves = parameters(lstm);
   CHECK(leaves.size() == 8);
   for (auto& p : leaves) {

@@ -75,9 +75,9 @@ TEST_CASE("lstm variants: second-order gradients pass the check") {
 }
 
 TEST_CASE("lstm variants: gradients of three layers pass the check, in both directions too") {
-  stack_passes(LstmPeephole<double>(2, 3, {.layers = 3}), 2);
-  stack_passes(LstmProjection<double>(2, 3, 2, {.layers = 3, .bidirectional = true}), 2);
-  stack_passes(LayerNormLstm<double>(2, 3, {.layers = 3}), 2);
+  stack_passes(LstmPeephole<double>(2, 3, {.num_layers = 3}), 2);
+  stack_passes(LstmProjection<double>(2, 3, 2, {.num_layers = 3, .bidirectional = true}), 2);
+  stack_passes(LayerNormLstm<double>(2, 3, {.num_layers = 3}), 2);
 }
 
 TEST_CASE("lstm variants: parameters are the LSTM's and their own") {
@@ -95,7 +95,7 @@ TEST_CASE("lstm variants: parameters are the LSTM's and their own") {
 }
 
 TEST_CASE("lstm projection: the output is narrow, the cell state wide") {
-  LstmProjection<double> lstm(3, 5, 2, {.layers = 2, .bidirectional = true});
+  LstmProjection<double> lstm(3, 5, 2, {.num_layers = 2, .bidirectional = true});
   const auto [y, state] = lstm(V({4, 3, 3}, 0.1));
   CHECK(y.shape() == Shape{4, 3, 4});
   CHECK(state.h.shape() == Shape{4, 3, 2});

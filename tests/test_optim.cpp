@@ -243,6 +243,16 @@ TEST_CASE("optim: parameters that are none are refused") {
   CHECK(optimizer.parameters().size() == 1);
 }
 
+TEST_CASE("optim: options stand in PyTorch's order") {
+  const std::vector all{row(start)};
+  Sgd<double>(all, {.lr = 1, .momentum = 0, .dampening = 0, .weight_decay = 0, .nesterov = false});
+  Adam<double>(all, {.lr = 1, .beta1 = 0, .beta2 = 0, .eps = 1, .weight_decay = 0, .amsgrad = false});
+  AdamW<double>(all, {.lr = 1, .beta1 = 0, .beta2 = 0, .eps = 1, .weight_decay = 0, .amsgrad = false});
+  RmsProp<double>(all, {.lr = 1, .alpha = 0, .eps = 1, .weight_decay = 0, .momentum = 0, .centered = false});
+  Adagrad<double>(all, {.lr = 1, .lr_decay = 0, .weight_decay = 0, .eps = 1});
+  Adadelta<double>(all, {.lr = 1, .rho = 0, .eps = 1, .weight_decay = 0});
+}
+
 TEST_CASE("optim: options out of range are refused") {
   const auto p = std::vector{row(start)};
   const double nan = std::nan(""), inf = std::numeric_limits<double>::infinity();
@@ -251,7 +261,7 @@ TEST_CASE("optim: options out of range are refused") {
   CHECK_THROWS_WITH_AS(Adam<double>(p, {.beta1 = 1}), "adam: beta1 must be in [0, 1); got 1", UsageError);
   CHECK_THROWS_AS(Adam<double>(p, {.lr = nan}), UsageError);
   CHECK_THROWS_AS(Adam<double>(p, {.beta2 = nan}), UsageError);
-  CHECK_THROWS_AS(AdamW<double>(p, {.epsilon = -1e-8}), UsageError);
+  CHECK_THROWS_AS(AdamW<double>(p, {.eps = -1e-8}), UsageError);
   CHECK_THROWS_AS(AdamW<double>(p, {.weight_decay = inf}), UsageError);
   CHECK_THROWS_AS(Sgd<double>(p, {.momentum = -0.5}), UsageError);
   CHECK_THROWS_AS(Sgd<double>(p, {.dampening = nan}), UsageError);

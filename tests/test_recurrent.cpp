@@ -60,7 +60,7 @@ const V xs = random_parameter({steps, batch, 3}, 50);
 }  // namespace
 
 TEST_CASE("recurrent: a user's cell in a stack is the scans one after another") {
-  const auto net = own({.layers = 3});
+  const auto net = own({.num_layers = 3});
   const V h0 = random_parameter({3, batch, hidden}, 60);
   V y = xs;
   Vs last;
@@ -92,11 +92,11 @@ TEST_CASE("recurrent: both directions, merged in every way, ragged") {
 
 TEST_CASE("recurrent: every option passes the gradient check") {
   const RecurrentOptions options[] = {
-      {.layers = 2, .bidirectional = true},
-      {.layers = 2, .bidirectional = true, .merge = Merge::mean},
-      {.layers = 3, .residual = true},
-      {.layers = 2, .dropout = 0.4, .variational = true, .recurrent_dropout = 0.3, .zoneout = 0.2},
-      {.layers = 2, .learn_initial_state = true}};
+      {.num_layers = 2, .bidirectional = true},
+      {.num_layers = 2, .bidirectional = true, .merge = Merge::mean},
+      {.num_layers = 3, .residual = true},
+      {.num_layers = 2, .dropout = 0.4, .variational = true, .recurrent_dropout = 0.3, .zoneout = 0.2},
+      {.num_layers = 2, .learn_initial_state = true}};
   for (const RecurrentOptions& o : options)
     for (const Indices& lengths : {Indices(), ragged})
       for (index_t segment : {0, 3}) {
@@ -105,18 +105,41 @@ TEST_CASE("recurrent: every option passes the gradient check") {
           p.variable.update([](auto& v) { v += 0.3; });
         const auto f = [&](const Vs&) {
           const Recurrent<OwnCell> same = net;  // the masks of the first call, each time
-          const auto r = same(xs, {}, {.lengths = lengths, .segment = segment});
+          const auto r = same(xs, {.lengths = lengths, .segment = segment});
           return Vs{r.output, r.state};
         };
         gradcheck(f, leaves_of(net, {xs}));
       }
 }
 
+TEST_CASE("recurrent: what is said of the sequences needs no state before it") {
+  const auto net = own({});
+  CHECK(list(net(xs, {.lengths = ragged}).output) == list(net(xs, {}, {.lengths = ragged}).output));
+  CHECK(list(net(xs, {}).output) == list(net(xs).output));  // {} is a state
+  Generator rng(4);
+  const Lstm<double> lstm(3, 2, {}, rng);
+  CHECK(list(lstm(xs, {.lengths = ragged}).state.c) == list(lstm(xs, {}, {.lengths = ragged}).state.c));
+  CHECK(list(lstm(xs, {}).output) == list(lstm(xs).output));
+  const SequenceOptions sequences{.lengths = ragged};
+  CHECK(list(lstm(xs, sequences).output) == list(lstm(xs, {}, sequences).output));
+}
+
+TEST_CASE("recurrent: options stand in PyTorch's order, then our own") {
+  const RecurrentOptions o{.num_layers = 2,
+                           .bias = true,
+                           .batch_first = false,
+                           .dropout = 0,
+                           .bidirectional = true,
+                           .variational = false};
+  CHECK(own(o).num_layers() == 2);
+  CHECK(own(o).directions() == 2);
+}
+
 TEST_CASE("recurrent: batch_first swaps inputs, outputs and resets, and nothing else") {
   const Indices resets({steps, batch}, {0, 0, 0, 0, 1, 0, 1, 0, 0, 0, 0, 0});
   const Indices swapped({batch, steps}, {0, 0, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0});
-  const auto a = own({.bidirectional = true})(xs, {}, {.lengths = ragged, .resets = resets});
-  const auto b = own({.bidirectional = true, .batch_first = true})(permute(xs, {1, 0, 2}), {},
+  const auto a = own({.bidirectional = true})(xs, {.lengths = ragged, .resets = resets});
+  const auto b = own({.batch_first = true, .bidirectional = true})(permute(xs, {1, 0, 2}), {},
                                                                    {.lengths = ragged, .resets = swapped});
   CHECK(list(permute(b.output, {1, 0, 2})) == list(a.output));
   CHECK(list(b.state) == list(a.state));
@@ -126,23 +149,23 @@ TEST_CASE("recurrent: a residual stack adds each layer's input, and padding stay
   V x = random_parameter({steps, batch, hidden}, 51);
   std::uint64_t seed = 1;
   const Recurrent net(hidden, [&](index_t input) { return OwnCell(input, seed++); },
-                      {.layers = 2, .residual = true});
+                      {.num_layers = 2, .residual = true});
   const V h0({2, batch, hidden}, 0.0);
   const V first = scan(net.cell(0), x, select(h0, 0, 0)).output + x;
   const V second = scan(net.cell(1), first, select(h0, 0, 1)).output + first;
   CHECK(list(net(x).output) == list(second));
-  const auto clean = list(net(x, {}, {.lengths = ragged}).output);
+  const auto clean = list(net(x, {.lengths = ragged}).output);
   for (index_t i = 0; i < hidden; ++i)
     x.data()[(3 * batch + 0) * hidden + i] = std::nan("");  // row 0 has ended
-  CHECK(list(net(x, {}, {.lengths = ragged}).output) == clean);
+  CHECK(list(net(x, {.lengths = ragged}).output) == clean);
   CHECK(clean[static_cast<std::size_t>((3 * batch + 0) * hidden)] == 0);
 }
 
 TEST_CASE("recurrent: a learned initial state is a parameter and is what resets go back to") {
-  auto net = own({.layers = 2, .learn_initial_state = true});
+  auto net = own({.num_layers = 2, .learn_initial_state = true});
   CHECK(parameters(net, "initial_h").size() == 1);
   CHECK(parameters(net, "initial_h")[0].variable.shape() == Shape{2, 1, hidden});
-  CHECK(list(net(xs).output) == list(own({.layers = 2})(xs).output));
+  CHECK(list(net(xs).output) == list(own({.num_layers = 2})(xs).output));
   parameters(net, "initial_h")[0].variable.update([](auto& v) { v += 0.5; });
   const Indices at_once({steps, batch}, std::vector<std::int64_t>(steps * batch, 1));
   const V h0({2, batch, hidden}, 9.0);
@@ -152,7 +175,7 @@ TEST_CASE("recurrent: a learned initial state is a parameter and is what resets 
 
 TEST_CASE("recurrent: variational dropout drops the same elements at every step") {
   const Recurrent net(8, [](index_t) { return Constant(); },
-                      {.layers = 2, .dropout = 0.5, .variational = true});
+                      {.num_layers = 2, .dropout = 0.5, .variational = true});
   const auto y = list(net(V({steps, batch, 8}, 1.0)).output);
   for (std::size_t i = 0; i < y.size(); ++i) {
     CHECK((y[i] == 0 || y[i] == 2));
@@ -162,7 +185,7 @@ TEST_CASE("recurrent: variational dropout drops the same elements at every step"
 }
 
 TEST_CASE("outputs: last, mean and maximum over the true length; empty sequences") {
-  const auto net = own({.layers = 2, .bidirectional = true});
+  const auto net = own({.num_layers = 2, .bidirectional = true});
   const V h0 = random_parameter({4, batch, hidden}, 62);
   const auto r = net(xs, h0, {.lengths = ragged});
   const V last = net.last(r);
@@ -192,7 +215,7 @@ TEST_CASE("outputs: last, mean and maximum over the true length; empty sequences
 TEST_CASE("deep transition: the cells of one step, one after another, as a cell of any stack") {
   Generator rng(4);
   using Deep = DeepTransition<GruCell<double>, 2>;
-  const Recurrent<Deep> net(3, hidden, {.layers = 2}, rng);
+  const Recurrent<Deep> net(3, hidden, {.num_layers = 2}, rng);
   CHECK(parameters(net)[0].name == "transition0.weight_ih_l0");
   const V h0 = random_parameter({2, batch, hidden}, 63);
   const auto& c = net.cell(0).cells;
@@ -210,7 +233,7 @@ TEST_CASE("deep transition: the cells of one step, one after another, as a cell 
 TEST_CASE_TEMPLATE("stream: equals the layer step by step, and asks the system for nothing", Net,
                    Lstm<double>, Gru<double>) {
   Generator rng(7);
-  Net net(3, 8, {.layers = 2, .dropout = 0.5, .zoneout = 0.2, .residual = true}, rng);
+  Net net(3, 8, {.num_layers = 2, .dropout = 0.5, .zoneout = 0.2, .residual = true}, rng);
   eval(net);
   const V y = net(xs).output;
   auto s = stream(net, batch);
@@ -241,13 +264,13 @@ TEST_CASE("recurrent: an empty layer, and what does not fit, is reported") {
   const auto net = own({});
   CHECK_THROWS_WITH_AS(net(V({4, 2}, 0.0)), "recurrent: need x (T, B, 3); got (4, 2)", ShapeError);
   CHECK_THROWS_AS(net(xs, V({1, 2, hidden}, 0.0)), ShapeError);
-  CHECK_THROWS_AS(net(xs, {}, {.lengths = {1, 2}}), ShapeError);
+  CHECK_THROWS_AS(net(xs, {.lengths = {1, 2}}), ShapeError);
   const auto stacked = [](int layers) {
     return Recurrent(3, [=](index_t input) { return CellStack<ElmanCell<double>>(input, hidden, layers); });
   };
   CHECK_THROWS_WITH_AS(stacked(2)(xs, stacked(1).initial_state(batch)),
                        "recurrent: need a state of 2 members; got 1", ShapeError);
-  CHECK_THROWS_AS(own({.layers = 0}), UsageError);
+  CHECK_THROWS_AS(own({.num_layers = 0}), UsageError);
   CHECK_THROWS_AS(own({.zoneout = 1.5}), UsageError);
   CHECK_THROWS_AS(stream(own({.bidirectional = true})), UsageError);
   CHECK_THROWS_AS(stream(net).step(V({2, 3}, 0.0)), ShapeError);

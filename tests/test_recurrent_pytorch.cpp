@@ -55,7 +55,7 @@ void equals_pytorch(const Layer& layer, const GoldenTable& golden) {
   }
 }
 
-const RecurrentOptions both{.layers = 2, .bidirectional = true};
+const RecurrentOptions both{.num_layers = 2, .bidirectional = true};
 
 }  // namespace
 

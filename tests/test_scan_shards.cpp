@@ -96,7 +96,7 @@ void check_divided(const Net& net) {
   }
 }
 
-RecurrentOptions both_ways() { return {.layers = 2, .bidirectional = true}; }
+RecurrentOptions both_ways() { return {.num_layers = 2, .bidirectional = true}; }
 
 // Mixes the rows of the batch, and gives no word that it does not.
 struct MixingCell {

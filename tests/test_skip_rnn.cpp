@@ -60,9 +60,9 @@ TEST_CASE("skip cells: second-order gradients pass the check") {
 }
 
 TEST_CASE("skip cells: gradients of three layers pass the check") {
-  stack_passes(SkipRnn<double>(2, 3, {.layers = 3}), 2);
-  stack_passes(ForgetGateRnn<double>(2, 3, {.layers = 3}), 2);
-  stack_passes(InputGateRnn<double>(2, 3, {.layers = 3, .bidirectional = true}), 2);
+  stack_passes(SkipRnn<double>(2, 3, {.num_layers = 3}), 2);
+  stack_passes(ForgetGateRnn<double>(2, 3, {.num_layers = 3}), 2);
+  stack_passes(InputGateRnn<double>(2, 3, {.num_layers = 3, .bidirectional = true}), 2);
 }
 
 TEST_CASE("skip cells: the parameters are one, two and three blocks") {

@@ -55,7 +55,7 @@ TEST_CASE("spectral_radius: what is not finite gives NaN, what is not square an 
 }
 
 TEST_CASE("spectral_radii: every square block of every recurrent weight, under its name") {
-  const Gru<double> gru(3, 4, {.layers = 2});
+  const Gru<double> gru(3, 4, {.num_layers = 2});
   auto& w = gru.cell(1).weight_hh;
   Variable<double>(w).update([](auto& v) {
     v.fill(0);

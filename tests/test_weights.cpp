@@ -123,8 +123,8 @@ TEST_CASE("weights: a part of a model is read by its prefix, with or without the
 }
 
 TEST_CASE("weights: all that does not fit is listed in one error, and nothing is changed") {
-  auto layer = gru(1, {.layers = 2});
-  const auto before = gru(1, {.layers = 2});
+  auto layer = gru(1, {.num_layers = 2});
+  const auto before = gru(1, {.num_layers = 2});
   Generator rng(2);
   io::TensorFile file("lstm.safetensors");
   save_state(Lstm<double>(3, 2, {.bidirectional = true}, rng), file, {.parameters_only = true});
@@ -155,8 +155,8 @@ TEST_CASE("weights: a file that is not there is an error with its name") {
 }
 
 TEST_CASE("weights: where not strict, what fits is taken and the rest is told") {
-  auto layer = gru(1, {.layers = 2});
-  const auto one = gru(2), before = gru(1, {.layers = 2});
+  auto layer = gru(1, {.num_layers = 2});
+  const auto one = gru(2), before = gru(1, {.num_layers = 2});
   auto file = file_of(one, "rnn");
   file.add<double>("rnn.extra", {1}, std::vector{1.0});
   file.add<double>("other", {1}, std::vector{1.0});
@@ -181,12 +181,12 @@ TEST_CASE("weights: where not strict, a shape that differs is still an error, an
 
 TEST_CASE("weights: the sizes of a recurrent layer are read off a file") {
   const auto s =
-      recurrent_sizes(file_of(gru(1, {.layers = 3, .bias = false, .bidirectional = true}), "a.b"), "a.b");
+      recurrent_sizes(file_of(gru(1, {.num_layers = 3, .bias = false, .bidirectional = true}), "a.b"), "a.b");
   CHECK(s.gates == 3);
   CHECK(s.input == 3);
   CHECK(s.hidden == 2);
   CHECK(s.projection == 0);
-  CHECK(s.options.layers == 3);
+  CHECK(s.options.num_layers == 3);
   CHECK(s.options.bidirectional);
   CHECK(!s.options.bias);
 
@@ -196,7 +196,7 @@ TEST_CASE("weights: the sizes of a recurrent layer are read off a file") {
   CHECK(p.gates == 4);
   CHECK(p.hidden == 4);
   CHECK(p.projection == 2);
-  CHECK(p.options.layers == 1);
+  CHECK(p.options.num_layers == 1);
   CHECK(p.options.bias);
   CHECK(!p.options.bidirectional);
   LstmProjection<double> layer(p.input, p.hidden, p.projection, p.options);

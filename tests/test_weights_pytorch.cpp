@@ -71,7 +71,7 @@ void equals_pytorch(const Make& make, const std::string& state_dict, const Golde
   }
 }
 
-const RecurrentOptions both{.layers = 2, .bidirectional = true};
+const RecurrentOptions both{.num_layers = 2, .bidirectional = true};
 
 std::vector<std::byte> from_hexadecimal(const std::string& text) {
   std::vector<std::byte> bytes;
@@ -119,7 +119,7 @@ TEST_CASE("weights: a ragged batch through a file of nn.LSTM equals PyTorch in a
 TEST_CASE("weights: a ragged batch through a file of nn.LSTM with proj_size equals PyTorch") {
   const auto make = [](std::uint64_t seed) {
     Generator rng(seed);
-    return LstmProjection<double>(2, 3, 2, {.layers = 2}, rng);
+    return LstmProjection<double>(2, 3, 2, {.num_layers = 2}, rng);
   };
   equals_pytorch(make, golden_ragged_lstm_projection_state, golden_ragged_lstm_projection);
 }

@@ -55,7 +55,7 @@ RecurrentSizes recurrent_sizes(const TensorFile& file, const std::string& prefix
   sizes.gates = rows / sizes.hidden;
   sizes.options.bias = has("bias_ih_l0");
   sizes.options.bidirectional = has("weight_ih_l0_reverse");
-  while (has(fmt::format("weight_ih_l{}", sizes.options.layers))) ++sizes.options.layers;
+  while (has(fmt::format("weight_ih_l{}", sizes.options.num_layers))) ++sizes.options.num_layers;
   return sizes;
 }
 

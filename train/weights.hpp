@@ -60,7 +60,7 @@ struct RecurrentSizes {
   index_t gates = 0;              ///< blocks of rows: 1 for Elman, 3 for Gru, 4 for Lstm and LstmProjection
   index_t input = 0, hidden = 0;  ///< I and H
   index_t projection = 0;         ///< 0: none
-  RecurrentOptions options = {};  ///< layers, bias and bidirectional; a file does not tell the others
+  RecurrentOptions options = {};  ///< num_layers, bias and bidirectional; a file does not tell the others
 };
 
 /// Reads the sizes off the names and shapes of a file.

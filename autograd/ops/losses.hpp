@@ -10,8 +10,8 @@ enum class Reduction { mean, sum, none };
 
 struct CrossEntropyOptions {
   std::int64_t ignore_index = -100;       ///< targets that count neither in the loss nor in the mean
-  double label_smoothing = 0;             ///< ε in 0 … 1
   Reduction reduction = Reduction::mean;  ///< of the losses of all rows
+  double label_smoothing = 0;             ///< ε in 0 … 1
 };
 
 /// What:   (1−ε)·(−ln p_target) + ε·mean_k(−ln p_k) with p = softmax(logits), over the last axis; `mean` is

@@ -22,7 +22,7 @@ struct CharacterModel {
 
   CharacterModel(index_t vocabulary, index_t hidden, int layers, Generator& rng)
       : embedding(vocabulary, vocabulary, {}, rng),
-        lstm(vocabulary, hidden, {.layers = layers}, rng),
+        lstm(vocabulary, hidden, {.num_layers = layers}, rng),
         out(hidden, vocabulary, {}, rng) {}
   void visit(auto&& v) { v("embedding", embedding), v("lstm", lstm), v("out", out); }
 };

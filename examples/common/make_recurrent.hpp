@@ -8,9 +8,9 @@
 namespace unroll::program {
 
 inline RecurrentOptions recurrent_options(const CellOptions& o) {
-  return {.layers = o.layers,
-          .bidirectional = o.bidirectional,
+  return {.num_layers = o.layers,
           .dropout = o.dropout,
+          .bidirectional = o.bidirectional,
           .variational = o.variational,
           .recurrent_dropout = o.recurrent_dropout,
           .zoneout = o.zoneout,

@@ -59,7 +59,7 @@ Translator new_model(const TrainOptions& options, const Reading& reading) {
                      .end = *reading.target.end(),
                      .embedding = o.embedding,
                      .hidden = o.hidden,
-                     .layers = o.layers,
+                     .num_layers = o.layers,
                      .dropout = o.dropout,
                      .attention = kind_of(o.attention),
                      .tie = o.tie},

@@ -36,8 +36,8 @@ Variable<T>& xavier_normal(Variable<T>& p, double gain = 1, Generator& rng = def
 /// The number of inputs or outputs of a unit.
 enum class Fan { in, out };
 struct KaimingOptions {
-  Fan fan = Fan::in;  ///< whose number keeps the variance
   double slope = 0;   ///< of the leaky_relu that follows; 0 for relu
+  Fan fan = Fan::in;  ///< whose number keeps the variance
 };
 /// U(−a, a), a = √(6 / ((1 + slope²) fan)).
 /// Source: He et al. 2015.

@@ -61,12 +61,12 @@ class CellStack {
   using State = StackState<CellState<Cell>>;
 
   CellStack() = default;
-  CellStack(index_t input, index_t hidden, int layers, double dropout = 0,
+  CellStack(index_t input, index_t hidden, int num_layers, double dropout = 0,
             Generator& rng = default_generator(), const CellMaker<Cell>& make = {})
       : dropout_(dropout, rng) {
-    if (layers < 1) raise<UsageError>("cell stack: need layers ≥ 1; got {}", layers);
+    if (num_layers < 1) raise<UsageError>("cell stack: need num_layers ≥ 1; got {}", num_layers);
     const CellMaker<Cell> made = detail::maker_or_default(make, rng);
-    for (int k = 0; k < layers; ++k) cells_.push_back(made(k == 0 ? input : hidden, hidden));
+    for (int k = 0; k < num_layers; ++k) cells_.push_back(made(k == 0 ? input : hidden, hidden));
   }
 
   /// Masks of dropout differ from row to row.
@@ -75,7 +75,7 @@ class CellStack {
            std::all_of(cells_.begin(), cells_.end(), detail::is_row_wise<Cell>);
   }
   /// The number of cells.
-  int layers() const { return static_cast<int>(cells_.size()); }
+  int num_layers() const { return static_cast<int>(cells_.size()); }
   index_t hidden_size() const { return detail::hidden_size_of(cells_.back()); }
   State initial_state(index_t batch) const {
     State state;

@@ -1,5 +1,5 @@
 #pragma once
-/// \file The simple recurrent network: the Elman cell, and its layers `Elman rnn(I, H, {.layers = 2});`,
+/// \file The simple recurrent network: the Elman cell, and its layers `Elman rnn(I, H, {.num_layers = 2});`,
 /// `Elman rnn(I, H, Relu{});` and `Irnn`.
 
 #include "unroll/detail/layers/recurrent/library_layer.hpp"
@@ -62,7 +62,7 @@ class Irnn : public Elman<T, Relu> {
   Irnn(index_t input, index_t hidden, const RecurrentOptions& options = {},
        Generator& rng = default_generator())
       : Elman<T, Relu>(input, hidden, options, rng) {
-    for (int k = 0; k < options.layers * this->directions(); ++k) {
+    for (int k = 0; k < options.num_layers * this->directions(); ++k) {
       auto& cell = this->cell(k / this->directions(), k % this->directions());
       init::identity(cell.weight_hh);
       init::normal(cell.weight_ih, 0, 0.001, rng);

@@ -1,5 +1,5 @@
 #pragma once
-/// \file The GRU with the reset gate after the product: its cell, and the layer `Gru gru(I, H, {.layers = 2});`.
+/// \file The GRU with the reset gate after the product: its cell, and the layer `Gru gru(I, H, {.num_layers = 2});`.
 
 #include "unroll/autograd/views.hpp"
 #include "unroll/detail/layers/recurrent/library_layer.hpp"

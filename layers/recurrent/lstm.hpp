@@ -1,5 +1,5 @@
 #pragma once
-/// \file The LSTM: its cell, and the layer `Lstm lstm(I, H, {.layers = 2});`.
+/// \file The LSTM: its cell, and the layer `Lstm lstm(I, H, {.num_layers = 2});`.
 
 #include "unroll/autograd/views.hpp"
 #include "unroll/detail/layers/recurrent/library_layer.hpp"

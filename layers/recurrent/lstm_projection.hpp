@@ -1,6 +1,6 @@
 #pragma once
 /// \file The LSTM with a projection, a wide cell state and a narrow output: its cell, and the layer
-/// `LstmProjection lstm(I, H, P, {.layers = 2});`.
+/// `LstmProjection lstm(I, H, P, {.num_layers = 2});`.
 
 #include "unroll/detail/layers/recurrent/library_layer.hpp"
 #include "unroll/layers/lstm.hpp"

@@ -13,7 +13,7 @@
 namespace unroll {
 
 /// What:   a stack of cells run over whole sequences; `auto [y, state] = rnn(x);`, `rnn(x, state)`, or
-///         `rnn(x, {}, {.lengths = lengths})` for sequences that differ in length.
+///         `rnn(x, {.lengths = lengths})` for sequences that differ in length.
 /// Shapes: x (T, B, I), y (T, B, D·H), each member of the state (D·L, B, H) at index layer · D + direction;
 ///         D = 2 if bidirectional, else 1; with a merge other than concat y is (T, B, H).
 /// What `Cell` needs, what else it may have and what is assumed otherwise: see cell.hpp.
@@ -42,7 +42,7 @@ class Recurrent : public detail::RecurrentLayers<CellNumber<Cell>> {
   Recurrent(index_t input, Make&& make, const RecurrentOptions& options = {},
             Generator& rng = default_generator())
       : Layers(input, options) {
-    for (int k = 0; k < options.layers; ++k)
+    for (int k = 0; k < options.num_layers; ++k)
       for (int d = 0; d < this->directions(); ++d)
         cells_.push_back(make(k == 0 ? input : this->merged_size(output_size())));
     this->start(Cells(cells_), rng);
@@ -51,6 +51,11 @@ class Recurrent : public detail::RecurrentLayers<CellNumber<Cell>> {
   /// All steps of x from `state`, or from initial_state(B).
   Scanned<T, State> operator()(const Variable<T>& x, const State& state = {},
                                const SequenceOptions& sequences = {}) const;
+  /// The same from initial_state(B). A template, so that `rnn(x, {})` means an empty state.
+  template <std::same_as<SequenceOptions> Options = SequenceOptions>
+  Scanned<T, State> operator()(const Variable<T>& x, const Options& sequences) const {
+    return (*this)(x, State{}, sequences);
+  }
 
   /// What a sequence begins with: zeros, or what was learned.
   /// Shapes: (D·L, B, H).

@@ -13,7 +13,7 @@ namespace unroll::detail {
 namespace {
 
 void check(const RecurrentOptions& o) {
-  if (o.layers < 1) raise<UsageError>("recurrent: need layers ≥ 1; got {}", o.layers);
+  if (o.num_layers < 1) raise<UsageError>("recurrent: need num_layers ≥ 1; got {}", o.num_layers);
   if (!(o.dropout >= 0 && o.dropout < 1))
     raise<UsageError>("recurrent: need 0 ≤ dropout < 1; got {}", o.dropout);
   check_noise({.dropout = o.recurrent_dropout, .zoneout = o.zoneout, .zoneout_memory = o.zoneout_memory});
@@ -74,7 +74,7 @@ AnyScanned<T> RecurrentLayers<T>::run(const AnyCells<T>& cells, const Variable<T
   }
   const SequenceOptions time_first = swap ? detail::time_first(sequences) : sequences;
   std::vector<Members> last;
-  for (int k = 0; k < options_.layers; ++k) y = layer(cells, k, y, start, time_first, last);
+  for (int k = 0; k < options_.num_layers; ++k) y = layer(cells, k, y, start, time_first, last);
   if (training_ && noisy()) ++dropout_key_.step;
   return {swap ? permute(y, {1, 0, 2}) : y, joined(last)};
 }
@@ -105,9 +105,9 @@ index_t RecurrentLayers<T>::state_size(const AnyCells<T>& cells) const {
 
 template <class T>
 std::size_t RecurrentLayers<T>::place(int layer, int direction, std::size_t cells) const {
-  if (layer < 0 || layer >= options_.layers || direction < 0 || direction >= directions() || cells == 0) {
+  if (layer < 0 || layer >= options_.num_layers || direction < 0 || direction >= directions() || cells == 0) {
     raise<IndexError>("recurrent: there is no cell at layer {}, direction {}; there are {} and {}", layer,
-                      direction, cells == 0 ? 0 : options_.layers, directions());
+                      direction, cells == 0 ? 0 : options_.num_layers, directions());
   }
   return static_cast<std::size_t>(layer * directions() + direction);
 }
@@ -143,7 +143,7 @@ Variable<T> RecurrentLayers<T>::layer(const AnyCells<T>& cells, int k, const Var
   Variable<T> y = outputs.size() == 1 ? outputs[0] : merged(outputs[0], outputs[1]);
   if (options_.residual && y.shape() == x.shape())
     y = y + (k == 0 ? without_padding(x, sequences.lengths) : x);
-  if (k + 1 < options_.layers && training_ && options_.dropout > 0) y = dropped(y, k);
+  if (k + 1 < options_.num_layers && training_ && options_.dropout > 0) y = dropped(y, k);
   return y;
 }
 

@@ -48,7 +48,7 @@ class RecurrentLayers {
 
   const RecurrentOptions& options() const { return options_; }
   int directions() const { return options_.bidirectional ? 2 : 1; }
-  int layers() const { return options_.layers; }
+  int num_layers() const { return options_.num_layers; }
   index_t input_size() const { return input_; }
   bool training() const { return training_; }
 

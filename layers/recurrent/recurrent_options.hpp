@@ -9,12 +9,13 @@ namespace unroll {
 /// How the outputs of both directions become one: side by side, added, or their mean.
 enum class Merge { concat, sum, mean };
 
+/// In PyTorch's order first; see "Options" in docs/from_pytorch.md.
 struct RecurrentOptions {
-  int layers = 1;              ///< L
+  int num_layers = 1;          ///< L
   bool bias = true;            ///< with b_ih and b_hh
-  bool bidirectional = false;  ///< a second cell per layer runs from each sequence's end
   bool batch_first = false;    ///< x and output are (B, T, …) instead of (T, B, …)
   double dropout = 0;          ///< on the output of every layer but the last, while training
+  bool bidirectional = false;  ///< a second cell per layer runs from each sequence's end
   bool variational = false;    ///< that dropout drops the same elements at every step (Gal, Ghahramani 2016)
   double recurrent_dropout = 0;            ///< see StateNoise::dropout
   double zoneout = 0, zoneout_memory = 0;  ///< see StateNoise

@@ -31,7 +31,7 @@ class Stream {
   void reset(const State& state) {
     const NoGrad off;
     states_.clear();
-    for (int k = 0; k < net_.layers(); ++k) {
+    for (int k = 0; k < net_.num_layers(); ++k) {
       states_.push_back(map_state(detach_state(state),
                                   [k](const Variable<T>& v) { return Variable<T>(select(v, 0, k)).copy(); }));
     }
@@ -46,7 +46,7 @@ class Stream {
     const RecurrentOptions& o = net_.options();
     const StateNoise noise{.zoneout = o.zoneout, .zoneout_memory = o.zoneout_memory, .training = false};
     Variable<T> y = x;
-    for (int k = 0; k < net_.layers(); ++k) {
+    for (int k = 0; k < net_.num_layers(); ++k) {
       State& s = states_[static_cast<std::size_t>(k)];
       const State next = detail::whole_step(net_.cell(k), y, s);
       s = noise.zones() ? detail::zone_out_state(noise, {}, 0, s, next) : next;

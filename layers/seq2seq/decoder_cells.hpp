@@ -18,7 +18,7 @@ struct DecoderOptions {
   index_t memory = 0;                                ///< E, the size of the encoder's outputs
   AttentionKind attention = AttentionKind::general;  ///< the score function
   index_t attention_size = 0;                        ///< A, of additive and scaled_dot; 0: the hidden size
-  int layers = 1;                                    ///< cells, one above the other
+  int num_layers = 1;                                ///< cells, one above the other
   double dropout = 0;                                ///< between layers, in training
 };
 
@@ -31,7 +31,7 @@ struct PlainDecoder : CellStack<Cell> {
   PlainDecoder() = default;
   PlainDecoder(index_t input, index_t hidden, const DecoderOptions& options = {},
                Generator& rng = default_generator(), const CellMaker<Cell>& make = {})
-      : CellStack<Cell>(input, hidden, options.layers, options.dropout, rng, make) {}
+      : CellStack<Cell>(input, hidden, options.num_layers, options.dropout, rng, make) {}
   /// Its cells.
   const CellStack<Cell>& stack() const { return *this; }
   /// The state before the first step, from the encoder's last.
@@ -90,7 +90,7 @@ struct AttendingDecoder {
   AttendingDecoder() = default;
   AttendingDecoder(index_t input, index_t hidden, const DecoderOptions& o, Generator& rng,
                    const CellMaker<Cell>& make)
-      : cell(input, hidden, o.layers, o.dropout, rng, make),
+      : cell(input, hidden, o.num_layers, o.dropout, rng, make),
         attention(o.attention, {.query = hidden, .memory = o.memory, .hidden = o.attention_size}, rng) {
     weight_context = detail::draw<T>({hidden, o.memory}, o.memory + hidden, rng);
     weight_hidden = detail::draw<T>({hidden, hidden}, o.memory + hidden, rng);

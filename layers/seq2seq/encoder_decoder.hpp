@@ -41,19 +41,21 @@ class EncoderDecoder {
             [&, made = detail::maker_or_default(make, rng)](index_t input) {
               return made(input, options.hidden / (options.bidirectional ? 2 : 1));
             },
-            {.layers = options.layers, .bidirectional = options.bidirectional, .dropout = options.dropout},
+            {.num_layers = options.num_layers,
+             .dropout = options.dropout,
+             .bidirectional = options.bidirectional},
             rng),
         target_embedding_(options.target_symbols, options.embedding, {}, rng),
         decoder_(options.embedding, options.hidden,
                  {.memory = options.hidden,
                   .attention = options.attention,
                   .attention_size = options.attention_size,
-                  .layers = options.layers,
+                  .num_layers = options.num_layers,
                   .dropout = options.dropout},
                  rng, make),
         output_(options.hidden, options.target_symbols, {}, rng),
         dropout_(options.dropout, rng) {
-    bridge_ = Bridge<T>(options.layers, encoder_.directions(), sizes(encoder_.initial_state(1)),
+    bridge_ = Bridge<T>(options.num_layers, encoder_.directions(), sizes(encoder_.initial_state(1)),
                         sizes(decoder_.stack().initial_state(1).layers[0]), rng);
     if (!options.tie) return;
     init::normal(output_.weight, 0, 1 / std::sqrt(static_cast<double>(options.hidden)), rng);
@@ -66,7 +68,7 @@ class EncoderDecoder {
   /// The decoder's state before its first step.
   /// Shapes: source (S, B), lengths (B,).
   State begin(const Indices& source, const Indices& lengths) const {
-    const auto [outputs, last] = encoder_(dropout_(source_embedding_(source)), {}, {.lengths = lengths});
+    const auto [outputs, last] = encoder_(dropout_(source_embedding_(source)), {.lengths = lengths});
     const auto zeros = decoder_.stack().initial_state(outputs.shape()[1]);
     const auto first = detail::with_members(zeros, bridge_(detail::members_of(last)));
     return decoder_.begin(first, outputs, lengths);

@@ -10,9 +10,9 @@ struct EncoderDecoderOptions {
   index_t source_symbols = 0, target_symbols = 0;    ///< sizes of the vocabularies
   std::int64_t start = 0, end = 0;                   ///< of the target symbols
   index_t embedding = 256, hidden = 256;             ///< sizes
-  int layers = 1;                                    ///< of encoder and decoder
-  bool bidirectional = true;                         ///< the encoder: each direction has half of `hidden`
+  int num_layers = 1;                                ///< of encoder and decoder
   double dropout = 0;                                ///< on embeddings, between layers and before the output
+  bool bidirectional = true;                         ///< the encoder: each direction has half of `hidden`
   AttentionKind attention = AttentionKind::general;  ///< the score function
   index_t attention_size = 0;                        ///< of additive and scaled_dot; 0: `hidden`
   bool tie = false;  ///< the target embedding is the output matrix; needs embedding = hidden
