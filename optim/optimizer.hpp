@@ -51,7 +51,8 @@ class Optimizer {
   void set_lr(double lr, std::size_t group);
   void set_lr(double lr);  ///< of all groups
 
-  /// How many numbers the rule keeps for each weight of a group. Errors: IndexError.
+  /// How many numbers the rule keeps for each weight of a group.
+  /// Errors: IndexError.
   int numbers_per_weight(std::size_t group = 0) const;
 
   /// Lifetime: the arrays share the optimiser's memory: the next step() changes them.
@@ -113,7 +114,7 @@ class OptimizerRule : public Optimizer<T> {
   /// For parameters(model) and the like.
   template <ParameterList R>
   explicit OptimizerRule(const R& parameters, const Options& options = {})
-      : OptimizerRule(variables(parameters), options) {}
+      : OptimizerRule(detail::variables_of_type<T>(parameters), options) {}
 
   /// Adds parameters with options of their own.
   /// Errors: as the constructor.
@@ -126,7 +127,7 @@ class OptimizerRule : public Optimizer<T> {
   /// The same for parameters(model) and the like.
   template <ParameterList R>
   void add_group(const R& parameters, const Options& options = {}) {
-    add_group(variables(parameters), options);
+    add_group(detail::variables_of_type<T>(parameters), options);
   }
   /// As given: lr is the one to begin with.
   const Options& options(std::size_t group = 0) const { return options_.at(group); }

@@ -40,6 +40,20 @@ auto variables(const R& list) {
 
 namespace detail {
 
+/// The Variables of a list, for an optimiser of T.
+template <class T, ParameterList R>
+std::vector<Variable<T>> variables_of_type(const R& list) {
+  constexpr bool same = std::is_same_v<parameter_type<R>, T>;
+  static_assert(same,
+                "an optimiser must have the number type of its parameters: leave it out, as in "
+                "`Adam optimiser(parameters(model));`, or write the model's");
+  if constexpr (same) {
+    return variables(list);
+  } else {
+    return {};
+  }
+}
+
 /// The stored gradient of a parameter, to be changed in place; empty where there is none.
 /// Errors: UsageError for an empty Variable or one that is no leaf.
 template <class T>

@@ -108,6 +108,18 @@ TEST_CASE("module: groups are picked by prefix or by a condition") {
   CHECK_THROWS_AS(parameters(m, "block"), UsageError);  // a part of a name is not a prefix
 }
 
+TEST_CASE("module: parameters of several modules are one list, what they share once") {
+  Generator rng(1);
+  const Linear<double> a(2, 3, {}, rng);
+  Linear<double> b(2, 3, {.bias = false}, rng);
+  const Linear<double> c(3, 1, {}, rng);
+  b.weight = a.weight;
+  const auto all = parameters(a, b, c);
+  CHECK(names(all) == std::vector<std::string>{"weight", "bias", "weight", "bias"});
+  CHECK(all[0].variable.same_as(a.weight));
+  CHECK(all[2].variable.same_as(c.weight));
+}
+
 TEST_CASE("module: train and eval reach every member") {
   auto m = model();
   const Variable<double> x({3}, 1.0);

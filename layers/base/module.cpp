@@ -30,16 +30,39 @@ Lister<T> Lister<T>::below(const std::string& path) const {
 }
 
 template <class T>
-std::vector<NamedParameter<T>> parameters_of(const Members<T>& members) {
+Variable<T>* array_of(const Member<T>& member) {
+  Variable<T>* array = nullptr;
+  if (auto* const* p = std::get_if<Variable<T>*>(&member.at)) array = *p;
+  if (const auto* b = std::get_if<Buffer<T>>(&member.at)) array = b->variable;
+  return array && *array ? array : nullptr;
+}
+
+namespace {
+
+// The arrays that are given as a `Kind`, each once, under its first name.
+template <class Kind, class T>
+std::vector<NamedParameter<T>> arrays_of(const Members<T>& members) {
   std::vector<NamedParameter<T>> result;
   std::unordered_set<const Tensor<T>*> seen;
   for (const Member<T>& member : members) {
-    const auto* at = std::get_if<Variable<T>*>(&member.at);
-    if (!at || !**at || !seen.insert((*at)->tensor()).second) continue;
-    if (member.name.size() > (*at)->name().size()) (*at)->set_name(member.name);
-    result.push_back({member.name, **at});
+    Variable<T>* at = std::holds_alternative<Kind>(member.at) ? array_of(member) : nullptr;
+    if (!at || !seen.insert(at->tensor()).second) continue;
+    if (member.name.size() > at->name().size()) at->set_name(member.name);
+    result.push_back({member.name, *at});
   }
   return result;
+}
+
+}  // namespace
+
+template <class T>
+std::vector<NamedParameter<T>> parameters_of(const Members<T>& members) {
+  return arrays_of<Variable<T>*>(members);
+}
+
+template <class T>
+std::vector<NamedParameter<T>> buffers_of(const Members<T>& members) {
+  return arrays_of<Buffer<T>>(members);
 }
 
 template <class T>
@@ -79,9 +102,9 @@ template <class T>
 void separate(const Members<T>& members) {
   std::unordered_map<const Tensor<T>*, Variable<T>> copies;
   for (const Member<T>& member : members) {
-    auto* at = std::get_if<Variable<T>*>(&member.at);
-    if (!at || !**at) continue;
-    Variable<T>& original = **at;
+    Variable<T>* at = array_of(member);
+    if (!at) continue;
+    Variable<T>& original = *at;
     Variable<T>& copy = copies[original.tensor()];
     if (!copy) {
       copy = original.copy();
@@ -93,7 +116,7 @@ void separate(const Members<T>& members) {
 }
 
 UNROLL_COMPILE_TYPES(class Lister)
-UNROLL_COMPILE_FUNCTIONS(parameters_of, set_training, set_requires_grad, separate)
+UNROLL_COMPILE_FUNCTIONS(array_of, parameters_of, buffers_of, set_training, set_requires_grad, separate)
 template std::vector<NamedParameter<float>> pick(std::vector<NamedParameter<float>>,
                                                  const std::function<bool(std::string_view)>&);
 template std::vector<NamedParameter<double>> pick(std::vector<NamedParameter<double>>,

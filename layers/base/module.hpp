@@ -25,8 +25,9 @@ struct MemberProbe {
 ///     template <class V>
 ///     void visit(V&& v) { v("embedding", embedding), v("lstm", lstm), v("training", training); }
 ///
-/// A member is a Variable (a parameter; an empty one is absent), a module, a std::vector or std::array of
-/// these, the bool that train() and eval() set, or a std::uint64_t or RandomKey that belongs in a checkpoint.
+/// A member is a Variable (a parameter; an empty one is absent), a Variable that is no parameter, as
+/// buffer(mean), a module, a std::vector or std::array of these, the bool that train() and eval() set, or a
+/// std::uint64_t or RandomKey that belongs in a checkpoint.
 /// Names of members of members are joined: "lstm.weight_ih_l0", "blocks.0.weight". A copy of a module shares
 /// its parameters; clone() does not. Modules of double say so: `using value_type = double;`.
 ///
@@ -45,6 +46,19 @@ struct NamedParameter {
   Variable<T> variable;  ///< the parameter itself
 };
 
+/// What buffer() gives to a visitor.
+template <class T>
+struct Buffer {
+  Variable<T>* variable;  ///< the member
+};
+/// What: in visit(), `v("mean", buffer(mean));`, a constant that belongs to the module's weights though it is
+///       not learned, such as statistics or scales of its input. It is saved and loaded with the parameters,
+///       cloned with them, and counted apart by summary(); parameters() and count_parameters() leave it out.
+template <class T>
+const Buffer<T> buffer(Variable<T>& member) {  // const, so that visitors that take members as `auto&` take it
+  return {&member};
+}
+
 namespace detail {
 
 /// A module that states its costs, whose members are the next `members` in the list.
@@ -57,10 +71,14 @@ struct CostMark {
 template <class T>
 struct Member {
   std::string name;
-  std::variant<Variable<T>*, bool*, std::uint64_t*, RandomKey*, CostMark> at;
+  std::variant<Variable<T>*, Buffer<T>, bool*, std::uint64_t*, RandomKey*, CostMark> at;
 };
 template <class T>
 using Members = std::vector<Member<T>>;
+
+/// The Variable of a parameter or a buffer; null for what is neither, and for an absent one.
+template <class T>
+Variable<T>* array_of(const Member<T>& member);
 
 template <class M>
 struct ModuleNumber {
@@ -89,8 +107,12 @@ class Lister {
 
   template <class X>
   void operator()(std::string_view name, X& member) const {
-    static_assert(!std::is_const_v<X>, "visit() must not be const: members are changed through it");
-    if constexpr (Module<X>) {
+    constexpr bool is_buffer = std::is_same_v<X, const Buffer<T>>;
+    static_assert(is_buffer || !std::is_const_v<X>,
+                  "visit() must not be const: members are changed through it");
+    if constexpr (is_buffer) {
+      add(name, member);
+    } else if constexpr (Module<X>) {
       list_module(path_of(name), member);
     } else if constexpr (Sequence<X>) {
       const Lister inner(list_, path_of(name) + ".", with_costs_);
@@ -98,8 +120,8 @@ class Lister {
     } else {
       static_assert(std::is_constructible_v<Place, X*>,
                     "a module's member must be a Variable of the module's number type (a module of double "
-                    "says `using value_type = double;`), a module, a vector or array of these, bool, "
-                    "std::uint64_t or RandomKey");
+                    "says `using value_type = double;`), buffer() of one, a module, a vector or array of "
+                    "these, bool, std::uint64_t or RandomKey");
       add(name, &member);
     }
   }
@@ -156,6 +178,18 @@ extern template class Lister<double>;
 template <class T>
 std::vector<NamedParameter<T>> parameters_of(const Members<T>& members);
 template <class T>
+std::vector<NamedParameter<T>> buffers_of(const Members<T>& members);
+/// Adds the members of `module`.
+template <class T, Module M>
+void append(Members<T>& all, const M& module) {
+  constexpr bool same = std::is_same_v<module_number<M>, T>;
+  static_assert(same, "parameters: the modules must have the same number type");
+  if constexpr (same) {
+    const Members<T> more = members(module);
+    all.insert(all.end(), more.begin(), more.end());
+  }
+}
+template <class T>
 std::vector<NamedParameter<T>> pick(std::vector<NamedParameter<T>> all,
                                     const std::function<bool(std::string_view)>& which);
 /// Errors: UsageError listing all names if a prefix that is not empty fits none.
@@ -186,6 +220,21 @@ auto parameters(const M& module, std::string_view prefix) {
 template <Module M, std::predicate<std::string_view> F>
 auto parameters(const M& module, F&& which) {
   return detail::pick(parameters(module), std::function<bool(std::string_view)>(which));
+}
+
+/// Those of several modules, under each one's own names; what they share once.
+template <Module A, Module B, Module... More>
+auto parameters(const A& a, const B& b, const More&... more) {
+  auto all = detail::members(a);
+  detail::append(all, b);
+  (detail::append(all, more), ...);
+  return detail::parameters_of(all);
+}
+
+/// The buffers in the order of visit(); see buffer().
+template <Module M>
+auto buffers(const M& module) {
+  return detail::buffers_of(detail::members(module));
 }
 
 /// The number of elements of all parameters.
@@ -226,7 +275,8 @@ void zero_grad(const M& module) {
   for (auto& p : parameters(module)) p.variable.zero_grad();
 }
 
-/// A module with parameters of its own: equal values, names and ties, without gradients and hooks.
+/// A module with parameters and buffers of its own: equal values, names and ties, without gradients and
+/// hooks.
 template <Module M>
 M clone(const M& module) {
   M copy = module;

@@ -44,7 +44,7 @@ template <class T>
 std::string summary_of(const Members<T>& members) {
   std::vector<Row> rows{{"name", "shape", "parameters", "multiply-adds", "state"}};
   std::unordered_map<const Tensor<T>*, std::string> seen;
-  index_t count = 0, multiply_adds = 0, state = 0;
+  index_t count = 0, buffered = 0, multiply_adds = 0, state = 0;
   std::size_t known_until = 0;       // members before this one have their multiply-adds from their module
   const char* shown_at_module = "";  // what stands in their column
   for (std::size_t k = 0; k < members.size(); ++k) {
@@ -64,9 +64,14 @@ std::string summary_of(const Members<T>& members) {
       }
       continue;
     }
-    const auto* at = std::get_if<Variable<T>*>(&member.at);
-    if (!at || !**at) continue;
-    const Variable<T>& p = **at;
+    const Variable<T>* at = array_of(member);
+    if (!at) continue;
+    const Variable<T>& p = *at;
+    if (std::holds_alternative<Buffer<T>>(member.at)) {
+      buffered += p.size();
+      rows.push_back({member.name + " (buffer)", p.shape().str(), "", "", ""});
+      continue;
+    }
     const auto [first, is_new] = seen.emplace(p.tensor(), member.name);
     const bool known = k < known_until;
     const index_t products = !known && p.rank() == 2 ? p.size() : 0;
@@ -77,6 +82,7 @@ std::string summary_of(const Members<T>& members) {
                     known ? shown_at_module : number(products), ""});
   }
   rows.push_back({"total", "", number(count), number(multiply_adds), number(state)});
+  if (buffered > 0) rows.push_back({"buffers", "", number(buffered), "", ""});
   return layout(rows);
 }
 

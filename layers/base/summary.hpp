@@ -12,6 +12,7 @@ std::string summary_of(const Members<T>& members);
 
 /// What:   a table with a line for each parameter: name, shape, number of elements, multiply-adds for one
 ///         time step of one sequence, and for the modules that carry state its size; then totals.
+/// Buffers are marked, and their elements counted in a line of their own.
 /// Multiply-adds are O·I for each matrix (O, I) and 0 otherwise, where a module does not say otherwise; see
 /// Module. A tied parameter is listed at every place of use and counted once, but multiplied at each.
 template <Module M>

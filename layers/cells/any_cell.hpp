@@ -84,7 +84,7 @@ class CellCopy final : public CellView<T, Cell, S> {
 
   void replace_parameters(const std::function<Variable<T>(const Variable<T>&)>& f) {
     for (auto& member : members(own_))
-      if (auto* const* p = std::get_if<Variable<T>*>(&member.at); p && **p) **p = f(**p);
+      if (Variable<T>* p = array_of(member)) *p = f(*p);
   }
 
  private:

@@ -1,0 +1,9 @@
+// parameters: the modules must have the same number type
+#include <unroll/layers/linear_layer.hpp>
+#include <unroll/layers/module.hpp>
+
+int main() {
+  unroll::Linear<double> a(2, 1);
+  unroll::Linear<float> b(2, 1);
+  parameters(a, b);
+}
