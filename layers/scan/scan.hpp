@@ -1,8 +1,11 @@
 #pragma once
 /// \file scan: any cell over the time steps of a sequence.
 
+#include <atomic>
+
 #include "unroll/autograd/functions.hpp"
 #include "unroll/detail/layers/scan/loop.hpp"
+#include "unroll/detail/layers/scan/row_wise_check.hpp"
 #include "unroll/detail/layers/scan/shards.hpp"
 #include "unroll/detail/layers/scan/time_loop.hpp"
 
@@ -24,6 +27,16 @@ struct PlainRun {
   std::vector<Variable<T>> members() const { return members_of(state); }
 };
 
+/// Builds with assertions check once for each type of cell whether it is row-wise, as it says.
+template <class Cell, class T, class S>
+void assert_row_wise([[maybe_unused]] const Cell& cell, [[maybe_unused]] const Variable<T>& xs,
+                     [[maybe_unused]] const S& state) {
+#ifndef NDEBUG
+  static std::atomic<bool> done = false;
+  if (!done && is_row_wise(cell)) done = check_row_wise(*any_cell<T>(cell, state), xs, members_of(state));
+#endif
+}
+
 /// scan; `fresh` has the members of what resets go back to, none for what the cell says.
 template <class Cell, class T, class S>
 Scanned<T, S> scan_from(const Cell& cell, const Variable<T>& xs, S state, const ScanOptions& options,
@@ -31,6 +44,7 @@ Scanned<T, S> scan_from(const Cell& cell, const Variable<T>& xs, S state, const 
   SequencePlan plan = plan_scan(xs, options);
   const Watched watched = watch<T>(cell, state, plan, options);
   if constexpr (RowWise<Cell>) {
+    if (!watched) assert_row_wise(cell, xs, state);
     if (const int count = shard_count(plan, options, watched); count > 1 && is_row_wise(cell)) {
       if (auto run = scan_shards(*any_cell<T>(cell, state), count, options, xs, members_of(state)))
         return {std::move(run->output), with_members(std::move(state), run->state)};
