@@ -9,6 +9,7 @@
 #include "unroll/layers/dropout.hpp"
 #include "unroll/layers/linear_layer.hpp"
 #include "unroll/optim/adam.hpp"
+#include "unroll/optim/schedule.hpp"
 #include "unroll/optim/sgd.hpp"
 
 using namespace unroll;
@@ -159,6 +160,58 @@ TEST_CASE("state: an optimiser comes back from a file and continues to the bit")
   a.step(), b.step();
   CHECK(list(p) == list(q));
   CHECK(b.lr() == 0.05);
+}
+
+TEST_CASE("state: a schedule comes back from a file and continues exactly") {
+  const auto p = row({1, 2});
+  Sgd<double> a(std::vector{p}, {.lr = 0.4}), b(std::vector{p}, {.lr = 7});
+  Scheduler<double> one(a, cosine(10)), two(b, cosine(10));
+  one.step(), one.step(), one.step();
+  io::TensorFile file("run.safetensors");
+  save_state(one, file);
+  CHECK(file.names() == std::vector<std::string>{"scheduler.base", "scheduler.step"});
+  load_state(two, io::parse_safetensors(io::serialise_safetensors(file)));
+  CHECK(b.lr() == a.lr());
+  one.step(), two.step();
+  CHECK(b.lr() == a.lr());
+  b.add_group(std::vector{row({3})});
+  Scheduler<double> of_two_groups(b, cosine(10));
+  CHECK_THROWS_WITH_AS(load_state(of_two_groups, file),
+                       "run.safetensors: scheduler: the state has 1 groups; the optimiser has 2", DataError);
+}
+
+TEST_CASE("state: reduction on a plateau comes back from a file and continues exactly") {
+  const auto p = row({1, 2});
+  Sgd<double> a(std::vector{p}, {.lr = 1}), b(std::vector{p}, {.lr = 1});
+  const PlateauOptions options{.factor = 0.5, .patience = 2, .cooldown = 1};
+  ReduceOnPlateau<double> one(a, options), two(b, options);
+  io::TensorFile fresh("fresh.safetensors"), file("run.safetensors");
+  save_state(one, fresh, "best at first");  // infinite
+  load_state(two, fresh, "best at first");
+  for (const double loss : {3.0, 2.0, 2.5, 2.5}) one.observe(loss);
+  save_state(one, file);
+  load_state(two, io::parse_safetensors(io::serialise_safetensors(file)));
+  for (const double loss : {2.5, 2.0, 2.0, 2.0, 2.0, 1.0}) CHECK(one.observe(loss) == two.observe(loss));
+  CHECK(a.lr() == b.lr());
+  CHECK(a.lr() < 1);
+  CHECK_THROWS_AS(load_state(two, io::TensorFile("empty.safetensors")), DataError);
+}
+
+TEST_CASE("state: a generator goes on from where it was saved") {
+  Generator a(7), b(8);
+  for (int i = 0; i < 5; ++i) a();  // in the middle of a block of four
+  io::TensorFile file("run.safetensors");
+  save_state(a, file, "shuffle");
+  CHECK(file.names() == std::vector<std::string>{"shuffle"});
+  load_state(b, io::parse_safetensors(io::serialise_safetensors(file)), "shuffle");
+  CHECK(b.state() == a.state());
+  for (int i = 0; i < 9; ++i) CHECK(a() == b());
+  io::TensorFile wrong("wrong.safetensors");
+  wrong.add<std::uint64_t>("shuffle", {1}, std::vector<std::uint64_t>{3});
+  const Generator::State before = b.state();
+  CHECK_THROWS_WITH_AS(load_state(b, wrong, "shuffle"), "wrong.safetensors: need 2 numbers in shuffle; got 1",
+                       DataError);
+  CHECK(b.state() == before);
 }
 
 TEST_CASE("state: an optimiser's file that does not fit is an error with the file's name") {

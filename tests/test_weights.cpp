@@ -4,11 +4,16 @@
 
 #include "arrays.hpp"
 #include "temporary_folder.hpp"
+#include "unroll/layers/elman.hpp"
 #include "unroll/layers/embedding.hpp"
 #include "unroll/layers/gru.hpp"
+#include "unroll/layers/gru_reset_before.hpp"
+#include "unroll/layers/jordan.hpp"
 #include "unroll/layers/layer_norm.hpp"
+#include "unroll/layers/layer_norm_lstm.hpp"
 #include "unroll/layers/linear_layer.hpp"
 #include "unroll/layers/lstm.hpp"
+#include "unroll/layers/lstm_peephole.hpp"
 #include "unroll/layers/lstm_projection.hpp"
 
 using namespace unroll;
@@ -134,9 +139,36 @@ TEST_CASE("weights: all that does not fit is listed in one error, and nothing is
       "bias_hh_l1; "
       "unexpected: bias_hh_l0_reverse, bias_ih_l0_reverse, weight_hh_l0_reverse, weight_ih_l0_reverse; of "
       "another shape: weight_ih_l0 is (8, 3), not (6, 3), weight_hh_l0 is (8, 2), not (6, 2), bias_ih_l0 is "
-      "(8,), not (6,), bias_hh_l0 is (8,), not (6,)",
+      "(8,), not (6,), bias_hh_l0 is (8,), not (6,); of another cell: the file looks like Lstm, not Gru",
       DataError);
   CHECK(equal(layer, before));
+}
+
+TEST_CASE("weights: what another cell wrote is told by the name of that cell") {
+  const auto told = [](auto& model, const auto& written) {
+    io::TensorFile file("other.safetensors");
+    save_state(written, file, {.prefix = "a.rnn", .parameters_only = true});
+    try {
+      load_weights(model, file, {.prefix = "a.rnn"});
+    } catch (const DataError& e) {
+      const std::string text = e.what(), key = "of another cell: ";
+      return text.find(key) != std::string::npos ? text.substr(text.find(key) + key.size()) : "nothing";
+    }
+    return std::string("no error");
+  };
+  Generator rng(5);
+  Lstm<double> lstm(3, 2, {}, rng);
+  LstmCell<double> lstm_cell(3, 2, true, rng);
+  auto gru_layer = gru(1);
+  CHECK(told(lstm, Elman<double>(3, 2, {}, rng)) == "a.rnn looks like Elman, not Lstm");
+  CHECK(told(lstm, gru_layer) == "a.rnn looks like Gru, not Lstm");
+  CHECK(told(gru_layer, LstmPeephole<double>(3, 2, {}, rng)) == "a.rnn looks like LstmPeephole, not Gru");
+  CHECK(told(lstm, LstmProjection<double>(3, 4, 2, {}, rng)) == "a.rnn looks like LstmProjection, not Lstm");
+  CHECK(told(lstm, LayerNormLstm<double>(3, 2, {}, rng)) == "a.rnn looks like LayerNormLstm, not Lstm");
+  CHECK(told(gru_layer, GruResetBefore<double>(3, 2, {}, rng)) == "a.rnn looks like GruResetBefore, not Gru");
+  CHECK(told(gru_layer, Jordan<double>(3, 4, 2, {}, rng)) == "a.rnn looks like Jordan, not Gru");
+  CHECK(told(lstm_cell, GruCell<double>(3, 2, true, rng)) == "a.rnn looks like Gru, not Lstm");
+  CHECK(told(lstm, Lstm<double>(3, 4, {}, rng)) == "nothing");  // the cell is right, its size is not
 }
 
 TEST_CASE("weights: integers where numbers belong are an error, and nothing is changed") {

@@ -10,6 +10,8 @@
 #include <set>
 #include <unordered_map>
 
+#include "unroll/detail/train/cell_names.hpp"
+
 namespace unroll {
 namespace {
 
@@ -45,6 +47,7 @@ void save_integers(const std::vector<std::uint64_t>& values, bool scalar, Tensor
 struct Complaints {
   StateMismatch names;
   std::vector<std::string> shapes;
+  std::vector<std::string> cells = {};  ///< said besides: alone they are no mistake
 
   void differs(const std::string& name, const std::vector<std::int64_t>& in_file,
                const std::vector<std::int64_t>& wanted) {
@@ -58,6 +61,7 @@ struct Complaints {
     if (strict) part("missing", names.missing), part("unexpected", names.unexpected);
     part("of another shape", shapes);
     if (parts.empty()) return;
+    part("of another cell", cells);
     raise<DataError>("{}: does not fit the model: {}", from.source(), fmt::join(parts, "; "));
   }
 };
@@ -66,7 +70,7 @@ std::vector<std::uint64_t> key_words(const RandomKey& key) {
   return {key.seed, key.step, key.layer, static_cast<std::uint64_t>(key.first)};
 }
 
-/// One distinct parameter, counter or key with all its names.
+/// One distinct parameter, buffer, counter or key with all its names.
 template <class T>
 struct Target {
   const detail::Member<T>* member;
@@ -80,11 +84,10 @@ std::vector<Target<T>> targets_of(const detail::Members<T>& members, const State
   std::unordered_map<const void*, std::size_t> known;
   for (const auto& member : members) {
     const std::string name = path(options.prefix, member.name);
-    if (const auto* p = std::get_if<Variable<T>*>(&member.at)) {
-      if (!**p) continue;
-      const auto [at, is_new] = known.emplace((*p)->tensor(), targets.size());
+    if (const Variable<T>* p = detail::array_of(member)) {
+      const auto [at, is_new] = known.emplace(p->tensor(), targets.size());
       if (is_new) {
-        targets.push_back({&member, {name}, extents((*p)->shape())});
+        targets.push_back({&member, {name}, extents(p->shape())});
       } else {
         targets[at->second].names.push_back(name);
       }
@@ -97,6 +100,20 @@ std::vector<Target<T>> targets_of(const detail::Members<T>& members, const State
     }
   }
   return targets;
+}
+
+template <class T>
+detail::ShapesByName shapes_of(const std::vector<Target<T>>& targets) {
+  detail::ShapesByName shapes;
+  for (const auto& target : targets)
+    for (const auto& name : target.names) shapes.emplace(name, target.shape);
+  return shapes;
+}
+
+detail::ShapesByName shapes_of(const TensorFile& file) {
+  detail::ShapesByName shapes;
+  for (const auto& [name, tensor] : file) shapes.emplace(name, tensor.shape);
+  return shapes;
 }
 
 /// The names under which a target stands in the file, checked for shape.
@@ -127,7 +144,7 @@ struct Values {
 
 template <class T>
 Values<T> read(const Target<T>& target, const std::vector<std::string>& names, const TensorFile& from) {
-  if (!std::holds_alternative<Variable<T>*>(target.member->at)) {
+  if (!detail::array_of(*target.member)) {
     return {{}, from.get<std::uint64_t>(names.front())};
   }
   for (const auto& name : names) {
@@ -142,8 +159,8 @@ template <class T>
 void assign(const Target<T>& target, const Values<T>& values) {
   const auto& at = target.member->at;
   const auto& n = values.integers;
-  if (const auto* p = std::get_if<Variable<T>*>(&at)) {
-    assign(**p, values.array);
+  if (Variable<T>* p = detail::array_of(*target.member)) {
+    assign(*p, values.array);
   } else if (const auto* count = std::get_if<std::uint64_t*>(&at)) {
     **count = n[0];
   } else {
@@ -156,9 +173,9 @@ void find_unexpected(const detail::Members<T>& members, const TensorFile& from, 
                      Complaints& complaints) {
   std::set<std::string> known;
   for (const auto& member : members) {
-    const auto* p = std::get_if<Variable<T>*>(&member.at);
-    const bool absent = p && !**p;
-    if (!absent && !std::holds_alternative<bool*>(member.at)) known.insert(path(prefix, member.name));
+    const bool counts =
+        std::holds_alternative<std::uint64_t*>(member.at) || std::holds_alternative<RandomKey*>(member.at);
+    if (counts || detail::array_of(member)) known.insert(path(prefix, member.name));
   }
   for (const auto& [name, tensor] : from) {
     if (detail::below(name, prefix) && !known.contains(name)) complaints.names.unexpected.push_back(name);
@@ -173,9 +190,9 @@ template <class T>
 void save_members(const Members<T>& members, TensorFile& to, const StateOptions& options) {
   for (const Target<T>& target : targets_of(members, options)) {
     const auto& at = target.member->at;
-    if (const auto* p = std::get_if<Variable<T>*>(&at)) {
+    if (const Variable<T>* p = detail::array_of(*target.member)) {
       const std::size_t count = options.tied_names ? target.names.size() : 1;
-      for (std::size_t k = 0; k < count; ++k) save_array(**p, to, target.names[k]);
+      for (std::size_t k = 0; k < count; ++k) save_array(*p, to, target.names[k]);
     } else if (const auto* count = std::get_if<std::uint64_t*>(&at)) {
       save_integers({**count}, true, to, target.names.front());
     } else {
@@ -191,6 +208,7 @@ StateMismatch load_members(const Members<T>& members, const TensorFile& from, co
   std::vector<std::vector<std::string>> names;
   for (const auto& target : targets) names.push_back(present(target, from, complaints));
   find_unexpected(members, from, options.prefix, complaints);
+  complaints.cells = other_cells(shapes_of(from), shapes_of(targets));
   complaints.throw_if_any(from, options.strict);
 
   std::vector<Values<T>> values(targets.size());
@@ -246,6 +264,75 @@ void load_state(Optimizer<T>& optimizer, const TensorFile& from, const std::stri
   }
 }
 
-UNROLL_COMPILE_FUNCTIONS(save_state, load_state)
+namespace {
+
+// The numbers of an array that must have so many.
+// Errors: DataError.
+template <class T>
+std::vector<T> numbers(const TensorFile& from, const std::string& name, std::size_t count) {
+  const std::vector<T> values = from.get<T>(name);
+  if (values.size() != count)
+    raise<DataError>("{}: need {} numbers in {}; got {}", from.source(), count, name, values.size());
+  return values;
+}
+
+std::uint64_t integer(const TensorFile& from, const std::string& name) {
+  return numbers<std::uint64_t>(from, name, 1).front();
+}
+
+}  // namespace
+
+template <class T>
+void save_state(const Scheduler<T>& scheduler, TensorFile& to, const std::string& prefix) {
+  const auto& [step, base] = scheduler.state();
+  save_integers({step}, true, to, path(prefix, "step"));
+  to.add<double>(path(prefix, "base"), {static_cast<std::int64_t>(base.size())}, base);
+}
+
+template <class T>
+void load_state(Scheduler<T>& scheduler, const TensorFile& from, const std::string& prefix) {
+  try {
+    scheduler.load_state({integer(from, path(prefix, "step")), from.get<double>(path(prefix, "base"))});
+  } catch (const UsageError& e) {
+    raise<DataError>("{}: {}", from.source(), e.what());
+  }
+}
+
+template <class T>
+void save_state(const ReduceOnPlateau<T>& plateau, TensorFile& to, const std::string& prefix) {
+  const auto& [best, stalled, cooldown] = plateau.state();
+  to.add<double>(path(prefix, "best"), {}, std::vector{best});
+  save_integers({stalled}, true, to, path(prefix, "stalled"));
+  save_integers({cooldown}, true, to, path(prefix, "cooldown"));
+}
+
+template <class T>
+void load_state(ReduceOnPlateau<T>& plateau, const TensorFile& from, const std::string& prefix) {
+  plateau.load_state({numbers<double>(from, path(prefix, "best"), 1).front(),
+                      integer(from, path(prefix, "stalled")), integer(from, path(prefix, "cooldown"))});
+}
+
+void save_state(const Generator& generator, TensorFile& to, const std::string& name) {
+  const auto [seed, position] = generator.state();
+  save_integers({seed, position}, false, to, name);
+}
+
+void load_state(Generator& generator, const TensorFile& from, const std::string& name) {
+  const auto values = numbers<std::uint64_t>(from, name, 2);
+  generator.set_state({values[0], values[1]});
+}
+
+template void save_state(const Optimizer<float>&, TensorFile&, const std::string&);
+template void load_state(Optimizer<float>&, const TensorFile&, const std::string&);
+template void save_state(const Optimizer<double>&, TensorFile&, const std::string&);
+template void load_state(Optimizer<double>&, const TensorFile&, const std::string&);
+template void save_state(const Scheduler<float>&, TensorFile&, const std::string&);
+template void load_state(Scheduler<float>&, const TensorFile&, const std::string&);
+template void save_state(const Scheduler<double>&, TensorFile&, const std::string&);
+template void load_state(Scheduler<double>&, const TensorFile&, const std::string&);
+template void save_state(const ReduceOnPlateau<float>&, TensorFile&, const std::string&);
+template void load_state(ReduceOnPlateau<float>&, const TensorFile&, const std::string&);
+template void save_state(const ReduceOnPlateau<double>&, TensorFile&, const std::string&);
+template void load_state(ReduceOnPlateau<double>&, const TensorFile&, const std::string&);
 
 }  // namespace unroll

@@ -1,5 +1,5 @@
 #pragma once
-/// \file Modules and optimisers to and from named tensors.
+/// \file Modules, optimisers, schedules and generators to and from named tensors.
 
 #include <string>
 #include <vector>
@@ -7,12 +7,13 @@
 #include "unroll/io/tensor_file.hpp"
 #include "unroll/layers/module.hpp"
 #include "unroll/optim/optimizer.hpp"
+#include "unroll/optim/schedule.hpp"
 
 namespace unroll {
 
 struct StateOptions {
   std::string prefix = {};       ///< put before every name, with a dot
-  bool parameters_only = false;  ///< for exchange of weights: without counters and random keys
+  bool parameters_only = false;  ///< weights alone (and buffers): without counters and random keys
   bool tied_names = false;       ///< when saving: a tied parameter under each of its names, as PyTorch has it
   bool strict = true;            ///< when loading: names that are missing or unexpected are an error
 };
@@ -31,8 +32,8 @@ StateMismatch load_members(const Members<T>& members, const io::TensorFile& from
                            const StateOptions& options);
 }  // namespace detail
 
-/// Adds a module's parameters (tied ones once, or under all names), counters and random keys to `to`, under
-/// the names of parameters(). Training mode is not part of it.
+/// Adds a module's parameters (tied ones once, or under all names), buffers, counters and random keys to
+/// `to`, under the names of parameters(). Training mode is not part of it.
 /// Errors: UsageError if a name is taken.
 template <Module M>
 void save_state(const M& module, io::TensorFile& to, const StateOptions& options = {}) {
@@ -43,7 +44,8 @@ void save_state(const M& module, io::TensorFile& to, const StateOptions& options
 /// stand there under any of its names, or several with equal values. With a prefix, what is outside is left
 /// alone. Where strict is off, what is missing keeps its value; returns what was missing and unexpected.
 /// Errors: DataError that begins with the file's name and lists names that are missing, names that are
-///         unexpected and shapes that differ; nothing is changed then.
+///         unexpected, shapes that differ, and which recurrent cell they look like where it is another;
+///         nothing is changed then.
 template <Module M>
 StateMismatch load_state(M& module, const io::TensorFile& from, const StateOptions& options = {}) {
   return detail::load_members(detail::members(module), from, options);
@@ -55,5 +57,27 @@ void save_state(const Optimizer<T>& optimizer, io::TensorFile& to, const std::st
 /// Errors: DataError that begins with the file's name; nothing is changed then.
 template <class T>
 void load_state(Optimizer<T>& optimizer, const io::TensorFile& from, const std::string& prefix = "optimizer");
+
+/// Adds how far a schedule has come: "PREFIX.step" and "PREFIX.base", the learning rates at factor 1. The
+/// schedule itself is a function, which the program gives again.
+template <class T>
+void save_state(const Scheduler<T>& scheduler, io::TensorFile& to, const std::string& prefix = "scheduler");
+/// Sets the optimiser's learning rates, too.
+/// Errors: DataError that begins with the file's name; nothing is changed then.
+template <class T>
+void load_state(Scheduler<T>& scheduler, const io::TensorFile& from, const std::string& prefix = "scheduler");
+
+/// Adds "PREFIX.best", "PREFIX.stalled" and "PREFIX.cooldown"; the rates are in the optimiser's own state.
+template <class T>
+void save_state(const ReduceOnPlateau<T>& plateau, io::TensorFile& to, const std::string& prefix = "plateau");
+/// Errors: DataError that begins with the file's name; nothing is changed then.
+template <class T>
+void load_state(ReduceOnPlateau<T>& plateau, const io::TensorFile& from,
+                const std::string& prefix = "plateau");
+
+/// Adds a generator's place in its stream: "NAME", its seed and position.
+void save_state(const Generator& generator, io::TensorFile& to, const std::string& name = "generator");
+/// Errors: DataError that begins with the file's name; nothing is changed then.
+void load_state(Generator& generator, const io::TensorFile& from, const std::string& name = "generator");
 
 }  // namespace unroll

@@ -20,8 +20,8 @@
 
 namespace unroll {
 
-/// Writes the parameters of a module, tied ones under each of their names; no counters and random keys. With
-/// a prefix ("encoder.rnn") before every name.
+/// Writes the parameters and buffers of a module, tied ones under each of their names; no counters and random
+/// keys. With a prefix ("encoder.rnn") before every name.
 /// Errors: DataError if the file cannot be written; it is then as it was.
 template <Module M>
 void save_weights(const M& module, const std::filesystem::path& path, const std::string& prefix = "") {
@@ -36,8 +36,8 @@ struct WeightOptions {
   bool strict = true;       ///< names that are missing or unexpected are an error
 };
 
-/// Reads the parameters of a module from a file of float64, float32, float16 or bfloat16. Returns the names
-/// in which the two differ: none where strict.
+/// Reads the parameters and buffers of a module from a file of float64, float32, float16 or bfloat16. Returns
+/// the names in which the two differ: none where strict.
 /// Errors: DataError that begins with the file's name and lists names that are missing, names that are
 ///         unexpected and shapes that differ (those also where not strict); nothing is changed then.
 template <Module M>
