@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "unroll/detail/autograd/base/pool.hpp"
+#include "unroll/autograd/pool_stats.hpp"
 #include "unroll/detail/autograd/gemm/gemm.hpp"
 
 namespace bench {

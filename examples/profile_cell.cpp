@@ -10,9 +10,9 @@
 
 #include <unroll/autograd/dump.hpp>
 #include <unroll/autograd/join.hpp>
+#include <unroll/autograd/products.hpp>
 #include <unroll/autograd/reduce.hpp>
-#include <unroll/detail/autograd/base/traffic.hpp>
-#include <unroll/detail/autograd/gemm/gemm.hpp>
+#include <unroll/autograd/traffic.hpp>
 #include <unroll/layers/init.hpp>
 #include <unroll/layers/scan.hpp>
 #include "common/command_line.hpp"

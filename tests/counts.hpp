@@ -5,10 +5,11 @@
 #include <map>
 #include <string>
 
-#include "unroll/detail/autograd/base/pool.hpp"
-#include "unroll/detail/autograd/base/traffic.hpp"
-#include "unroll/detail/autograd/core/tape.hpp"
-#include "unroll/detail/autograd/gemm/gemm.hpp"
+#include "unroll/autograd/pool_stats.hpp"
+#include "unroll/autograd/products.hpp"
+#include "unroll/autograd/tape_stats.hpp"
+#include "unroll/autograd/traffic.hpp"
+#include "unroll/autograd/variable.hpp"
 
 namespace unroll::tests {
 

@@ -5,6 +5,7 @@
 
 #include "op_table.hpp"
 #include "unroll/autograd/reduce.hpp"
+#include "unroll/detail/autograd/ops/reduced_shapes.hpp"
 
 namespace unroll::tests {
 

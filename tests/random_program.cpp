@@ -5,6 +5,7 @@
 #include "unroll/autograd/matmul.hpp"
 #include "unroll/autograd/reduce.hpp"
 #include "unroll/autograd/views.hpp"
+#include "unroll/detail/autograd/ops/reduced_shapes.hpp"
 
 namespace unroll::tests {
 namespace {

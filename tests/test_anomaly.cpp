@@ -4,10 +4,12 @@
 #include <limits>
 
 #include "arrays.hpp"
+#include "unroll/autograd/anomaly_mode.hpp"
 #include "unroll/autograd/functions.hpp"
 #include "unroll/autograd/join.hpp"
 #include "unroll/autograd/matmul.hpp"
 #include "unroll/autograd/reduce.hpp"
+#include "unroll/autograd/tape_stats.hpp"
 #include "unroll/autograd/views.hpp"
 
 using namespace unroll;

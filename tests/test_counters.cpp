@@ -5,6 +5,7 @@
 #include <doctest/doctest.h>
 
 #include "counts.hpp"
+#include "unroll/autograd/threads.hpp"
 #include "unroll/layers/elman.hpp"
 #include "unroll/layers/gru.hpp"
 #include "workloads/character_model.hpp"
@@ -185,9 +186,9 @@ TEST_CASE("counters: two threads compute no more than one, and their weight grad
   constexpr index_t wide = 32;  // enough work for two
   bench::Layer<LstmCell<T>> layer({4, wide, wide, B, steps}, true);
   const Counts one = count<T>(layer);
-  blas::set_num_threads(2);
+  set_num_threads(2);
   const Counts two = count<T>(layer);
-  blas::set_num_threads(1);
+  set_num_threads(1);
   INFO(two.text());
   CHECK(two.calls(rows, 4 * wide, wide) == 0);  // it has been divided
   CHECK(two.flops <= one.flops);

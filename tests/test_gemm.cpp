@@ -99,22 +99,22 @@ TEST_CASE_TEMPLATE("gemm: two threads give the right product, and the same bits 
                c.data.data(), c.ld);
     return c;
   };
-  blas::set_num_threads(2);
+  set_num_threads(2);
   Stored<T> first = product();
   const Stored<T> second = product();
-  blas::set_num_threads(1);
+  set_num_threads(1);
   CHECK(deviation(64, 80, 96, T(1), a, b, T(1), c0, first) <= tolerance<T>(96));
   CHECK(first.data == second.data);
 }
 
 TEST_CASE("gemm: the number of threads belongs to the calling thread") {
-  blas::set_num_threads(2);
+  set_num_threads(2);
   int elsewhere = 0;
-  std::thread([&] { elsewhere = blas::num_threads(); }).join();
+  std::thread([&] { elsewhere = num_threads(); }).join();
   CHECK(elsewhere == 1);
-  CHECK(blas::num_threads() == 2);
-  blas::set_num_threads(1);
-  CHECK_THROWS_WITH_AS(blas::set_num_threads(0), "set_num_threads: need at least 1; got 0", UsageError);
+  CHECK(num_threads() == 2);
+  set_num_threads(1);
+  CHECK_THROWS_WITH_AS(set_num_threads(0), "set_num_threads: need at least 1; got 0", UsageError);
 }
 
 TEST_CASE("gemm: negative sizes and rows that overlap are rejected") {

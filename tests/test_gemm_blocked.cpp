@@ -89,10 +89,10 @@ TEST_CASE("gemm: a weight gradient over many rows is right, whoever multiplies")
     Stored<float> a(Trans::yes, s.m, s.k, 2), b(Trans::no, s.k, s.n, 1), c0(Trans::no, s.m, s.n, 0);
     for (int threads : {1, 2}) {
       Stored<float> c = c0;
-      blas::set_num_threads(threads);
+      set_num_threads(threads);
       blas::gemm(Trans::yes, Trans::no, s.m, s.n, s.k, 1.F, a.data.data(), a.ld, b.data.data(), b.ld, 1.F,
                  c.data.data(), c.ld);
-      blas::set_num_threads(1);
+      set_num_threads(1);
       CHECK(deviation(s.m, s.n, s.k, 1.F, a, b, 1.F, c0, c) <= tolerance<float>(s.k));
     }
   }

@@ -8,6 +8,8 @@
 #include "unroll/autograd/functions.hpp"
 #include "unroll/autograd/matmul.hpp"
 #include "unroll/autograd/reduce.hpp"
+#include "unroll/detail/autograd/core/gradient.hpp"
+#include "unroll/detail/autograd/core/tape.hpp"
 
 using namespace unroll;
 using namespace unroll::tests;

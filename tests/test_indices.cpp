@@ -1,4 +1,5 @@
 #include "unroll/autograd/indices.hpp"
+#include "unroll/detail/autograd/core/check_indices.hpp"
 
 #include <doctest/doctest.h>
 

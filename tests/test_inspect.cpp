@@ -3,8 +3,10 @@
 #include <functional>
 
 #include "arrays.hpp"
+#include "unroll/autograd/anomaly_mode.hpp"
 #include "unroll/autograd/name_scope.hpp"
 #include "unroll/autograd/reduce.hpp"
+#include "unroll/detail/autograd/core/tape.hpp"
 #include "unroll/layers/lstm.hpp"
 
 using namespace unroll;

@@ -3,6 +3,7 @@
 #include "op_table.hpp"
 #include "unroll/autograd/functions.hpp"
 #include "unroll/autograd/reduce.hpp"
+#include "unroll/autograd/tape_stats.hpp"
 
 using namespace unroll;
 using namespace unroll::tests;

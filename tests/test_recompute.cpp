@@ -7,6 +7,7 @@
 #include "unroll/autograd/gradcheck.hpp"
 #include "unroll/autograd/linear.hpp"
 #include "unroll/autograd/reduce.hpp"
+#include "unroll/autograd/tape_stats.hpp"
 #include "unroll/autograd/views.hpp"
 
 using namespace unroll;

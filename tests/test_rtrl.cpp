@@ -8,6 +8,7 @@
 #include "small_cells.hpp"
 #include "unroll/autograd/join.hpp"
 #include "unroll/autograd/losses.hpp"
+#include "unroll/autograd/tape_stats.hpp"
 #include "unroll/layers/linear_layer.hpp"
 #include "unroll/layers/lstm.hpp"
 

@@ -5,6 +5,7 @@
 #include "unroll/autograd/gradcheck.hpp"
 #include "unroll/autograd/join.hpp"
 #include "unroll/autograd/reduce.hpp"
+#include "unroll/autograd/tape_stats.hpp"
 #include "unroll/layers/lstm.hpp"
 #include "unroll/layers/scan.hpp"
 

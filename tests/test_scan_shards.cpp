@@ -2,8 +2,10 @@
 
 #include "arrays.hpp"
 #include "unroll/autograd/gather.hpp"
+#include "unroll/autograd/products.hpp"
 #include "unroll/autograd/reduce.hpp"
-#include "unroll/detail/autograd/gemm/gemm.hpp"
+#include "unroll/autograd/tape_stats.hpp"
+#include "unroll/autograd/threads.hpp"
 #include "unroll/layers/deep_transition.hpp"
 #include "unroll/layers/elman.hpp"
 #include "unroll/layers/gru.hpp"
@@ -26,8 +28,8 @@ constexpr index_t T = 20, B = 26, I = 40, H = 40;  // enough work to be divided
 
 class Threads {
  public:
-  explicit Threads(int count) { blas::set_num_threads(count); }
-  ~Threads() { blas::set_num_threads(1); }
+  explicit Threads(int count) { set_num_threads(count); }
+  ~Threads() { set_num_threads(1); }
 };
 
 Indices uneven_lengths() {
@@ -249,7 +251,7 @@ TEST_CASE("scan: divided over threads there is no second derivative, and the err
   V x = random_parameter<double>({T, B, I}, 7);
   CHECK_THROWS_WITH_AS(
       grad(sum(square(net(x).output)), x, {.create_graph = true}),
-      "grad: a scan divided over threads has no second derivative; call blas::set_num_threads(1) before the "
+      "grad: a scan divided over threads has no second derivative; call set_num_threads(1) before the "
       "forward pass, or leave create_graph off",
       UsageError);
 }

@@ -6,6 +6,7 @@
 #include "unroll/autograd/functions.hpp"
 #include "unroll/autograd/matmul.hpp"
 #include "unroll/autograd/reduce.hpp"
+#include "unroll/autograd/tape_stats.hpp"
 #include "unroll/autograd/views.hpp"
 
 using namespace unroll;

@@ -4,6 +4,7 @@
 
 #include "bptt_reference.hpp"
 #include "small_cells.hpp"
+#include "unroll/autograd/tape_stats.hpp"
 #include "unroll/layers/lstm.hpp"
 
 using namespace unroll;

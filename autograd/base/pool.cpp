@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "unroll/autograd/error.hpp"
-#include "unroll/detail/autograd/base/traffic.hpp"
+#include "unroll/detail/autograd/base/traffic_counts.hpp"
 
 #if defined(__SANITIZE_ADDRESS__)
 #define UNROLL_ASAN 1

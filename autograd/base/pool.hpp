@@ -5,19 +5,9 @@
 #include <cstdint>
 #include <utility>
 
-namespace unroll {
+#include "unroll/autograd/pool_stats.hpp"
 
-/// What the calling thread's pool holds, in bytes, and how often it had to ask the system for memory.
-struct PoolStats {
-  std::size_t in_use = 0;
-  std::size_t peak = 0;      ///< largest in_use since the last reset_pool_peak()
-  std::size_t reserved = 0;  ///< taken from the system; kept for reuse until the process ends
-  std::uint64_t system_allocations = 0;
-};
-PoolStats pool_stats();
-void reset_pool_peak();
-
-namespace detail {
+namespace unroll::detail {
 
 class Pool;
 
@@ -73,5 +63,4 @@ class Ref {
 void* allocate_object(std::size_t bytes);
 void free_object(void* object);
 
-}  // namespace detail
-}  // namespace unroll
+}  // namespace unroll::detail

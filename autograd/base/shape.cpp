@@ -92,15 +92,4 @@ Shape broadcast(std::string_view op, const Shape& a, const Shape& b) {
   return Shape(extents.begin(), extents.begin() + rank);
 }
 
-void detail::CommonShape::broadcast_to(std::string_view op, const Shape& s) {
-  const Shape both = broadcast(op, *shape_, s);
-  if (both == *shape_) return;
-  if (both == s) {
-    shape_ = &s;
-    return;
-  }
-  own_ = std::make_shared<const Shape>(both);
-  shape_ = own_.get();
-}
-
 }  // namespace unroll

@@ -5,7 +5,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <initializer_list>
-#include <memory>
 #include <string>
 #include <string_view>
 
@@ -79,28 +78,4 @@ int normalise_axis(std::string_view op, int axis, int rank);
 /// NumPy's broadcast of two shapes, else ShapeError naming `op` and both.
 Shape broadcast(std::string_view op, const Shape& a, const Shape& b);
 
-namespace detail {
-
-/// What shapes broadcast to: one of them, which is not copied, or a new one.
-/// Lifetime: every shape included must outlive this and its copies.
-class CommonShape {
- public:
-  const Shape& operator*() const { return *shape_; }
-  /// Errors: ShapeError naming `op`.
-  void include(std::string_view op, const Shape& s) {
-    if (!shape_) {
-      shape_ = &s;
-    } else if (shape_ != &s && !(*shape_ == s)) {
-      broadcast_to(op, s);
-    }
-  }
-
- private:
-  void broadcast_to(std::string_view op, const Shape& s);
-
-  const Shape* shape_ = nullptr;
-  std::shared_ptr<const Shape> own_;
-};
-
-}  // namespace detail
 }  // namespace unroll

@@ -1,11 +1,11 @@
-#pragma once  // internal
+#pragma once
 /// \file What the engine does in memory beside what the ops compute: the less, the better.
 
 #include <cstdint>
 
 namespace unroll {
 
-/// Counts of this thread since it began; the first three in bytes.
+/// Counts of a thread since it began; the first three in bytes.
 struct Traffic {
   std::uint64_t copied = 0;  ///< values and gradients that were written to a second place
   std::uint64_t zeroed = 0;  ///< gradients filled with zeros because an op could only add
@@ -14,15 +14,7 @@ struct Traffic {
   std::uint64_t walks = 0;   ///< passes over arrays that are not all in one piece and of one shape
 };
 
-namespace detail {
-inline thread_local constinit Traffic current_traffic;
-
-template <class T, class Count>
-std::uint64_t bytes_of(Count elements) {
-  return static_cast<std::uint64_t>(elements) * sizeof(T);
-}
-}  // namespace detail
-
-inline Traffic traffic() { return detail::current_traffic; }
+/// Those of the calling thread.
+Traffic traffic();
 
 }  // namespace unroll

@@ -6,7 +6,7 @@
 #include <tuple>
 #include <utility>
 
-#include "unroll/detail/autograd/base/traffic.hpp"
+#include "unroll/detail/autograd/base/traffic_counts.hpp"
 #include "unroll/detail/autograd/gemm/gemm.hpp"
 
 namespace unroll::detail {

@@ -5,7 +5,7 @@
 /// parent's gradient, unless somebody wants to see its own. The parent may then be defined in part only:
 /// open_grad and finish_grad fill what nobody wrote with zeros, no sooner than it is needed.
 
-#include "unroll/detail/autograd/base/traffic.hpp"
+#include "unroll/detail/autograd/base/traffic_counts.hpp"
 #include "unroll/detail/autograd/core/runs.hpp"
 #include "unroll/detail/autograd/core/tensor.hpp"
 

@@ -3,7 +3,6 @@
 
 #include <concepts>
 #include <memory>
-#include <string_view>
 #include <vector>
 
 #include "unroll/autograd/variable.hpp"
@@ -50,13 +49,5 @@ class Indices {
   Shape shape_;
   std::shared_ptr<const std::vector<std::int64_t>> values_;
 };
-
-namespace detail {
-/// Throws IndexError, naming op, position, value and range, unless each element is in 0 … extent − 1. `what`
-/// is what the elements are called.
-void check_indices(std::string_view op, std::string_view what, const Indices& indices, index_t extent);
-[[noreturn]] void fail_index(std::string_view op, std::string_view what, const Indices& indices,
-                             index_t position, index_t extent);
-}  // namespace detail
 
 }  // namespace unroll

@@ -2,7 +2,7 @@
 
 #include <array>
 
-#include "unroll/detail/autograd/base/traffic.hpp"
+#include "unroll/detail/autograd/base/traffic_counts.hpp"
 
 namespace unroll::detail {
 namespace {

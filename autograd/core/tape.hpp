@@ -6,57 +6,13 @@
 #include <string_view>
 #include <unordered_map>
 
+#include "unroll/autograd/anomaly_mode.hpp"
+#include "unroll/autograd/no_grad.hpp"
+#include "unroll/autograd/tape_stats.hpp"
 #include "unroll/detail/autograd/core/gradient.hpp"
 #include "unroll/detail/autograd/core/inspect.hpp"
 
-namespace unroll {
-
-namespace detail {
-struct Recording;
-}
-
-/// While it lives, ops of this thread record nothing (a nestable scope).
-class NoGrad {
- public:
-  NoGrad() { ++depth; }
-  ~NoGrad() { --depth; }
-  NoGrad(const NoGrad&) = delete;
-  NoGrad& operator=(const NoGrad&) = delete;
-  static bool active() { return depth > 0; }
-
- private:
-  friend struct detail::Recording;
-  static inline thread_local constinit int depth = 0;
-};
-
-/// While it lives, the first op of this thread whose value (or whose input's gradient) is NaN though its
-/// inputs are not throws UsageError, naming the op, also inside a fused expression, and in a recurrent
-/// network layer, time step and, where it can be told, gate. Slow.
-class AnomalyMode {
- public:
-  /// With `infinite`, an infinity counts as well.
-  explicit AnomalyMode(bool infinite = false);
-  ~AnomalyMode();
-  AnomalyMode(const AnomalyMode&) = delete;
-  AnomalyMode& operator=(const AnomalyMode&) = delete;
-  static bool active() { return level > 0; }
-  /// Whether x would be reported.
-  static bool bad(double x);
-
- private:
-  int before_;
-  static inline thread_local constinit int level = 0;  // 0 off, 1 NaN, 2 NaN and infinities
-};
-
-/// How many nodes this thread's tape holds, and how many were recorded since the thread began.
-struct TapeStats {
-  std::size_t live = 0;
-  std::uint64_t recorded = 0;
-};
-template <class T>
-TapeStats tape_stats();
-
-namespace detail {
+namespace unroll::detail {
 
 // See deferred.hpp.
 template <class T>
@@ -242,7 +198,6 @@ class Subpass {
   Placement<T>* placement_before_;
 };
 
-[[noreturn]] void fail_empty(std::string_view op, std::size_t k);
 template <class T>
 [[noreturn]] void fail_unusable(std::string_view op, std::size_t k, const Tensor<T>& t);
 
@@ -314,5 +269,4 @@ void check_anomaly(const Node<T>& node, const Tensor<T>& output);
 template <class T>
 void check_gradient_anomaly(const Node<T>& node);
 
-}  // namespace detail
-}  // namespace unroll
+}  // namespace unroll::detail

@@ -14,6 +14,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 #include <type_traits>
 #include <vector>
 
@@ -308,6 +309,13 @@ class ViewNode final : public Node<T> {
   PoolVector<index_t> bounds_;
   index_t outer_, inner_;  ///< how many rows and elements lie before and behind the axis
 };
+
+/// Copies the elements of a tensor, in row-major order, to dense memory.
+template <class T>
+void copy_dense(const Tensor<T>& from, T* to);
+
+/// Throws UsageError: argument k, from 0, of `op` is an empty Variable.
+[[noreturn]] void fail_empty(std::string_view op, std::size_t k);
 
 /// Gives a consumed view of an op's result a value again.
 template <class T>

@@ -4,7 +4,9 @@
 
 #include <algorithm>
 
-#include "unroll/detail/autograd/base/traffic.hpp"
+#include "unroll/detail/autograd/base/traffic_counts.hpp"
+#include "unroll/detail/autograd/core/gradient.hpp"
+#include "unroll/detail/autograd/core/tape.hpp"
 
 namespace unroll {
 namespace detail {

@@ -1,60 +1,18 @@
 #pragma once
 /// \file Variable: the handle through which users see values, gradients and the tape.
 
-#include <algorithm>
 #include <concepts>
 #include <functional>
-#include <optional>
+#include <span>
+#include <vector>
 
-#include "unroll/detail/autograd/base/xsimd.hpp"
-//
-#include <xtensor/xadapt.hpp>
-#include <xtensor/xarray.hpp>
-#include <xtensor/xnoalias.hpp>
-
-#include "unroll/detail/autograd/core/tape.hpp"
+#include "unroll/autograd/no_grad.hpp"
+#include "unroll/detail/autograd/core/adapt.hpp"
+#include "unroll/detail/autograd/core/format.hpp"
+#include "unroll/detail/autograd/core/nested_list.hpp"
+#include "unroll/detail/autograd/core/tensor.hpp"
 
 namespace unroll {
-
-namespace detail {
-
-using Extents = std::array<std::size_t, Shape::max_rank>;
-
-/// Extents and strides of a tensor in xtensor's terms.
-xt::svector<std::size_t> xt_shape(const Shape& shape);
-xt::svector<std::ptrdiff_t> xt_strides(const Shape& shape, index_t run, index_t pitch);
-
-template <class P>
-auto adapt_strided(P data, const Shape& shape, index_t run, index_t pitch) {
-  // xtensor insists on the number of elements here, although the last of them lies further on.
-  return xt::adapt(std::move(data), static_cast<std::size_t>(shape.size()), xt::no_ownership(),
-                   xt_shape(shape), xt_strides(shape, run, pitch));
-}
-template <class P>
-auto adapt_dense(P data, const Shape& shape) {
-  return xt::adapt<xt::layout_type::row_major>(std::move(data), static_cast<std::size_t>(shape.size()),
-                                               xt::no_ownership(), xt_shape(shape));
-}
-
-/// What:   checks, after update() of an array with this shape and its values at `data`, that it still has both.
-/// Errors: ShapeError where the function gave the adaptor another shape, or made it refer to something else.
-template <class A>
-void check_kept(const A& adaptor, const Shape& shape, const void* data) {
-  const bool same_shape = std::ranges::equal(adaptor.shape(), xt_shape(shape));
-  if (!same_shape || adaptor.data() != data)
-    raise<ShapeError>("update: the new value must keep the shape {}", shape.str());
-}
-
-template <class E>
-concept XtExpression = xt::is_xexpression<std::decay_t<E>>::value;
-
-template <class E>
-struct is_lazy : std::false_type {};
-/// An op result that becomes a Variable when one is asked for: fused expressions and linear.
-template <class E>
-concept Lazy = is_lazy<std::decay_t<E>>::value;
-
-}  // namespace detail
 
 /// A handle to an array of T (float or double), rank 0 to 5, and to how it was computed.
 ///
@@ -93,6 +51,20 @@ class Variable {
       : Variable(std::forward<E>(lazy).evaluate()) {}
   /// A handle to an array, for ops.
   explicit Variable(detail::TensorRef<T> tensor) : tensor_(std::move(tensor)) {}
+  /// A constant of these elements, in row-major order.
+  /// Errors: ShapeError unless they fill `shape`.
+  static Variable from(const Shape& shape, std::span<const T> values);
+  /// The same for elements in braces.
+  static Variable from(const Shape& shape, std::initializer_list<T> values) {
+    return from(shape, std::span<const T>(values.begin(), values.size()));
+  }
+  /// A constant of one axis with the elements of a std::vector, array or span.
+  static Variable from(std::span<const T> values) {
+    return from({static_cast<index_t>(values.size())}, values);
+  }
+  /// A constant as nested braces write it: `from({{1, 2}, {3, 4}})`.
+  /// Errors: ShapeError for lists of different lengths or depths.
+  static Variable from(const detail::NestedList<T>& list);
   /// A constant whose elements are undefined: write them through data() before anybody reads.
   static Variable uninitialised(const Shape& shape) { return Variable(Tensor::make(shape)); }
 
@@ -177,6 +149,10 @@ class Variable {
   /// How often the value was changed in place.
   std::uint32_t version() const { return checked("version").version(); }
 
+  /// Type, shape and elements, of large arrays the first and last three along each axis, as NumPy shows them:
+  /// `Variable<float> (3,) [1, 2.5, 3]`. {fmt} and streams write the same.
+  std::string str() const;
+
   /// For messages; empty unless set_name() or parameters() gave one.
   const std::string& name() const;
   /// Gives it a name.
@@ -237,14 +213,6 @@ template <class T>
 Variable<T> grad(const Variable<T>& output, const Variable<T>& input, const GradOptions& options = {}) {
   return grad(std::vector<Variable<T>>{output}, {input}, options)[0];
 }
-
-namespace detail {
-
-/// Copies the elements of a tensor, in row-major order, to dense memory.
-template <class T>
-void copy_dense(const Tensor<T>& from, T* to);
-
-}  // namespace detail
 
 extern template class Variable<float>;
 extern template class Variable<double>;

@@ -6,7 +6,7 @@
 
 #include "unroll/detail/autograd/base/instantiate.hpp"
 #include "unroll/detail/autograd/base/mutants.hpp"
-#include "unroll/detail/autograd/base/traffic.hpp"
+#include "unroll/detail/autograd/base/traffic_counts.hpp"
 #include "unroll/detail/autograd/core/tape.hpp"
 
 namespace unroll::detail {

@@ -4,9 +4,13 @@
 #include <cmath>
 #include <optional>
 
+#include "unroll/autograd/anomaly_mode.hpp"
 #include "unroll/autograd/variable.hpp"
 
 #include "unroll/detail/autograd/base/instantiate.hpp"
+#include "unroll/detail/autograd/core/gradient.hpp"
+#include "unroll/detail/autograd/core/inspect.hpp"
+#include "unroll/detail/autograd/core/tape.hpp"
 #include "unroll/detail/autograd/fused/code.hpp"
 
 namespace unroll {

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "unroll/autograd/variable.hpp"
+#include "unroll/detail/autograd/core/inspect.hpp"
 #include "unroll/detail/autograd/fused/scalar_op_list.hpp"
 
 namespace unroll::detail {

@@ -1,5 +1,6 @@
 #include "unroll/detail/autograd/fused/compiled.hpp"
 
+#include "unroll/detail/autograd/base/common_shape.hpp"
 #include "unroll/detail/autograd/base/instantiate.hpp"
 
 #include <algorithm>

@@ -3,9 +3,11 @@
 
 #include <algorithm>
 
+#include "unroll/autograd/anomaly_mode.hpp"
 #include "unroll/detail/autograd/fused/walk.hpp"
 
 #include "unroll/detail/autograd/base/instantiate.hpp"
+#include "unroll/detail/autograd/core/inspect.hpp"
 
 namespace unroll::detail {
 namespace {

@@ -3,9 +3,13 @@
 #include <algorithm>
 #include <memory>
 
+#include "unroll/autograd/anomaly_mode.hpp"
 #include "unroll/detail/autograd/base/mutants.hpp"
 
 #include "unroll/detail/autograd/base/instantiate.hpp"
+#include "unroll/detail/autograd/core/gradient.hpp"
+#include "unroll/detail/autograd/core/inspect.hpp"
+#include "unroll/detail/autograd/core/tape.hpp"
 #include "unroll/detail/autograd/fused/walk.hpp"
 
 namespace unroll::detail {

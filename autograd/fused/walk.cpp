@@ -1,6 +1,8 @@
 #include "unroll/detail/autograd/fused/walk.hpp"
 
 #include "unroll/detail/autograd/base/instantiate.hpp"
+#include "unroll/detail/autograd/core/gradient.hpp"
+#include "unroll/detail/autograd/core/runs.hpp"
 
 #include <algorithm>
 

@@ -65,15 +65,19 @@ void gemm(Trans ta, Trans tb, index_t m, index_t n, index_t k, T alpha, const T*
   backend::cblas_gemm(ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
 }
 
-void set_num_threads(int count) {
-  if (count < 1) raise<UsageError>("set_num_threads: need at least 1; got {}", count);
-  thread_count = count;
-}
-
-int num_threads() { return thread_count; }
-
 Counters& counters() { return thread_counters; }
 
 UNROLL_COMPILE_FUNCTIONS(gemm)
 
 }  // namespace unroll::blas
+
+namespace unroll {
+
+void set_num_threads(int count) {
+  if (count < 1) raise<UsageError>("set_num_threads: need at least 1; got {}", count);
+  blas::thread_count = count;
+}
+
+int num_threads() { return blas::thread_count; }
+
+}  // namespace unroll

@@ -1,17 +1,12 @@
 #pragma once  // internal
 /// \file Matrix products on raw row-major memory. No array type stands here: layers above check shapes.
 
-#include <cstdint>
 #include <memory>
-#include <vector>
 
+#include "unroll/autograd/threads.hpp"
 #include "unroll/detail/autograd/gemm/product.hpp"
 
 namespace unroll::blas {
-
-namespace backend {
-void count_product(const Product& product);
-}
 
 inline constexpr index_t same_bits_rows = 64;
 
@@ -58,38 +53,6 @@ class PackedMatrix {
  private:
   struct Panels;
   std::unique_ptr<Panels> panels_;
-};
-
-/// What:   threads that one product, or one scan over a cell that is row-wise, started by the calling thread
-///         may use. A setting per thread, 1 at first: threads that train a model each do not disturb one
-///         another. Results are those of one thread to rounding, and the same to the bit at each run.
-/// Errors: UsageError below 1.
-void set_num_threads(int count);
-int num_threads();
-
-/// Products done by this thread since it began, empty ones not counted; 2 m n k operations each.
-struct Counters {
-  std::uint64_t calls = 0;
-  std::uint64_t flops = 0;
-  std::uint64_t packings = 0;  ///< calls of PackedMatrix::pack
-};
-Counters& counters();
-
-/// While it lives, notes the products of this thread in order; shows where the time of a cell of one's own
-/// goes. Logs nest: the outer one sees the products of the inner one as well.
-class ProductLog {
- public:
-  ProductLog() : outer_(innermost) { innermost = this; }
-  ~ProductLog() { innermost = outer_; }
-  ProductLog(const ProductLog&) = delete;
-  ProductLog& operator=(const ProductLog&) = delete;
-  const std::vector<Product>& products() const { return products_; }
-
- private:
-  friend void backend::count_product(const Product&);
-  std::vector<Product> products_;
-  ProductLog* outer_;
-  static inline thread_local constinit ProductLog* innermost = nullptr;
 };
 
 extern template class PackedMatrix<float>;

@@ -3,7 +3,10 @@
 #include "unroll/detail/autograd/base/instantiate.hpp"
 
 #include "unroll/autograd/softmax.hpp"
+#include "unroll/detail/autograd/core/gradient.hpp"
+#include "unroll/detail/autograd/core/tape.hpp"
 #include "unroll/detail/autograd/ops/op.hpp"
+#include "unroll/detail/autograd/ops/reduced_shapes.hpp"
 #include "unroll/detail/autograd/ops/rows.hpp"
 
 namespace unroll {

@@ -5,7 +5,9 @@
 #include <algorithm>
 
 #include "unroll/autograd/views.hpp"
-#include "unroll/detail/autograd/base/traffic.hpp"
+#include "unroll/detail/autograd/base/traffic_counts.hpp"
+#include "unroll/detail/autograd/core/runs.hpp"
+#include "unroll/detail/autograd/core/tape.hpp"
 #include "unroll/detail/autograd/ops/op.hpp"
 
 namespace unroll {

@@ -1,6 +1,8 @@
 #include "unroll/autograd/linear.hpp"
 
+#include "unroll/autograd/anomaly_mode.hpp"
 #include "unroll/detail/autograd/base/instantiate.hpp"
+#include "unroll/detail/autograd/core/tape.hpp"
 
 #include <algorithm>
 

@@ -4,7 +4,7 @@
 #include <type_traits>
 #include <utility>
 
-#include "unroll/autograd/variable.hpp"
+#include "unroll/detail/autograd/ops/linear_addition.hpp"
 
 namespace unroll {
 
@@ -66,29 +66,6 @@ requires(detail::Lazy<X> || detail::Lazy<W> || (detail::Lazy<B> || ...)) &&
   using V = Variable<typename std::decay_t<X>::value_type>;
   return linear(V(std::forward<X>(x)), V(std::forward<W>(w)), V(std::forward<B>(b))...);
 }
-
-namespace detail {
-
-template <class T>
-struct is_lazy<LinearSum<T>> : std::true_type {};
-
-template <class X>
-struct is_linear : std::false_type {};
-template <class T>
-struct is_linear<LinearSum<T>> : std::true_type {};
-template <class X>
-struct is_variable : std::false_type {};
-template <class T>
-struct is_variable<Variable<T>> : std::true_type {};
-
-/// A linear() that nobody has named may be merged into a sum.
-template <class X>
-concept FreshLinear = !std::is_reference_v<X> && is_linear<std::decay_t<X>>::value;
-template <class A, class B>
-concept LinearAddition = (FreshLinear<A> && (FreshLinear<B> || is_variable<std::decay_t<B>>::value)) ||
-                         (FreshLinear<B> && is_variable<std::decay_t<A>>::value);
-
-}  // namespace detail
 
 /// a + b, where one of them is a linear: in one array.
 template <class A, class B>

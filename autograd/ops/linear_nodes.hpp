@@ -6,7 +6,7 @@
 #include "unroll/autograd/indices.hpp"
 #include "unroll/autograd/matmul.hpp"
 #include "unroll/autograd/views.hpp"
-#include "unroll/detail/autograd/base/traffic.hpp"
+#include "unroll/detail/autograd/base/traffic_counts.hpp"
 #include "unroll/detail/autograd/core/deferred.hpp"
 #include "unroll/detail/autograd/fused/compiled.hpp"
 #include "unroll/detail/autograd/gemm/gemm.hpp"
@@ -27,7 +27,7 @@ enum class Way : char { packed, plain, plain_part };
 /// too, but have one thread.
 template <class T>
 Way way_of(index_t rows) {
-  if (sizeof(T) == 8 && blas::num_threads() == 1) return Way::packed;
+  if (sizeof(T) == 8 && num_threads() == 1) return Way::packed;
   const auto& [part, whole] = PartOfProduct::current;
   const bool few = static_cast<double>(rows) * static_cast<double>(whole) <=
                    static_cast<double>(packed_rows) * static_cast<double>(part);

@@ -6,6 +6,9 @@
 #include "unroll/autograd/gather.hpp"
 #include "unroll/autograd/reduce.hpp"
 #include "unroll/autograd/softmax.hpp"
+#include "unroll/detail/autograd/core/check_indices.hpp"
+#include "unroll/detail/autograd/core/gradient.hpp"
+#include "unroll/detail/autograd/core/tape.hpp"
 #include "unroll/detail/autograd/ops/op.hpp"
 #include "unroll/detail/autograd/ops/rows.hpp"
 

@@ -5,6 +5,8 @@
 #include <algorithm>
 
 #include "unroll/autograd/views.hpp"
+#include "unroll/detail/autograd/core/gradient.hpp"
+#include "unroll/detail/autograd/core/tape.hpp"
 #include "unroll/detail/autograd/gemm/gemm.hpp"
 #include "unroll/detail/autograd/ops/op.hpp"
 

@@ -1,8 +1,11 @@
 #include "unroll/autograd/norm.hpp"
 
 #include "unroll/detail/autograd/base/instantiate.hpp"
+#include "unroll/detail/autograd/core/gradient.hpp"
+#include "unroll/detail/autograd/core/tape.hpp"
 
 #include "unroll/detail/autograd/ops/op.hpp"
+#include "unroll/detail/autograd/ops/reduced_shapes.hpp"
 #include "unroll/detail/autograd/ops/rows.hpp"
 
 namespace unroll {

@@ -1,6 +1,8 @@
 #pragma once  // internal
 /// \file What the array ops share: how a result is recorded, and arithmetic for recorded backward passes.
 
+#include "unroll/autograd/anomaly_mode.hpp"
+#include "unroll/detail/autograd/core/tape.hpp"
 #include "unroll/detail/autograd/fused/compiled.hpp"
 
 namespace unroll::detail {

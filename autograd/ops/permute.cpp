@@ -6,6 +6,9 @@
 #include <numeric>
 
 #include "unroll/autograd/views.hpp"
+#include "unroll/detail/autograd/core/gradient.hpp"
+#include "unroll/detail/autograd/core/runs.hpp"
+#include "unroll/detail/autograd/core/tape.hpp"
 #include "unroll/detail/autograd/ops/op.hpp"
 
 namespace unroll {

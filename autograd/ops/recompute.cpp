@@ -1,6 +1,8 @@
 #include "unroll/autograd/recompute.hpp"
 
 #include "unroll/detail/autograd/base/instantiate.hpp"
+#include "unroll/detail/autograd/core/gradient.hpp"
+#include "unroll/detail/autograd/core/tape.hpp"
 
 #include <algorithm>
 

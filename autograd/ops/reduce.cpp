@@ -4,8 +4,12 @@
 
 #include "unroll/autograd/functions.hpp"
 #include "unroll/autograd/views.hpp"
+#include "unroll/detail/autograd/core/gradient.hpp"
 #include "unroll/detail/autograd/core/loop.hpp"
+#include "unroll/detail/autograd/core/runs.hpp"
+#include "unroll/detail/autograd/core/tape.hpp"
 #include "unroll/detail/autograd/ops/op.hpp"
+#include "unroll/detail/autograd/ops/reduced_shapes.hpp"
 
 namespace unroll {
 namespace detail {

@@ -7,6 +7,7 @@
 #include "unroll/autograd/reduce.hpp"
 #include "unroll/autograd/views.hpp"
 #include "unroll/detail/autograd/fused/simd.hpp"
+#include "unroll/detail/autograd/ops/reduced_shapes.hpp"
 
 namespace unroll::detail {
 

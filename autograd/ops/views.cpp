@@ -3,7 +3,8 @@
 #include "unroll/detail/autograd/base/instantiate.hpp"
 
 #include "unroll/autograd/fuse.hpp"
-#include "unroll/detail/autograd/base/traffic.hpp"
+#include "unroll/detail/autograd/base/traffic_counts.hpp"
+#include "unroll/detail/autograd/core/tape.hpp"
 
 namespace unroll {
 namespace detail {

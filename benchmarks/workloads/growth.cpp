@@ -2,6 +2,7 @@
 
 #include <fmt/core.h>
 
+#include "unroll/autograd/threads.hpp"
 #include "workloads/layer.hpp"
 #include "workloads/workload.hpp"
 
@@ -16,12 +17,12 @@ template <class T>
 Workload lstm(std::string name, std::string what, index_t steps, index_t batch,
               const unroll::ScanOptions& options = {}, int threads = 0) {
   return {std::move(name), std::move(what), [=](double seconds) {
-            const int before = unroll::blas::num_threads();
-            if (threads > 0) unroll::blas::set_num_threads(threads);
+            const int before = unroll::num_threads();
+            if (threads > 0) unroll::set_num_threads(threads);
             Layer<unroll::LstmCell<T>> step({4, 256, 256, batch, steps}, true, options);
             const Result r = measure("", step, step.units(), "steps/s", step.flops(), seconds,
                                      steps * batch > 10000 ? 3 : 10);
-            unroll::blas::set_num_threads(before);
+            unroll::set_num_threads(before);
             return r;
           }};
 }

@@ -50,7 +50,7 @@ void run(const Options& options) {
   const Workloads workloads = chosen(all_workloads<T>(), options.names);
   std::map<std::string, double> before;
   if (!options.compare.empty()) before = read_medians(options.compare);
-  unroll::blas::set_num_threads(options.setting.threads);
+  unroll::set_num_threads(options.setting.threads);
   std::vector<Measured> all;
   for (const Workload& w : workloads) {
     // Before the workload, so that the operands are gone when its memory is asked for.

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "unroll/autograd/anomaly_mode.hpp"
 #include "unroll/optim/clip.hpp"
 
 namespace unroll::program {

@@ -5,7 +5,7 @@
 #include <thread>
 
 #include "unroll/autograd/error.hpp"
-#include "unroll/detail/autograd/gemm/gemm.hpp"
+#include "unroll/autograd/threads.hpp"
 #include "unroll/io/checksum.hpp"
 
 namespace unroll::program {
@@ -49,7 +49,7 @@ std::string checksum_of(std::string_view text) {
 
 int use_threads(int threads) {
   if (threads == 0) threads = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
-  blas::set_num_threads(threads);
+  set_num_threads(threads);
   return threads;
 }
 

@@ -1,6 +1,7 @@
 #include "unroll/layers/truncated_bptt.hpp"
 
 #include "unroll/detail/autograd/base/instantiate.hpp"
+#include "unroll/detail/autograd/core/tape.hpp"
 
 #include <algorithm>
 #include <unordered_map>

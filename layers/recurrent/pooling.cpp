@@ -8,6 +8,7 @@
 #include "unroll/autograd/extremes.hpp"
 #include "unroll/autograd/functions.hpp"
 #include "unroll/autograd/reduce.hpp"
+#include "unroll/detail/autograd/core/check_indices.hpp"
 
 namespace unroll {
 namespace {

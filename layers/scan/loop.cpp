@@ -7,6 +7,7 @@
 
 #include "unroll/autograd/functions.hpp"
 #include "unroll/autograd/recompute.hpp"
+#include "unroll/detail/autograd/core/tape.hpp"
 #include "unroll/detail/layers/scan/time_loop.hpp"
 
 namespace unroll::detail {

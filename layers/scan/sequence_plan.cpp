@@ -1,4 +1,5 @@
 #include "unroll/detail/layers/scan/sequence_plan.hpp"
+#include "unroll/detail/autograd/core/check_indices.hpp"
 
 #include <algorithm>
 #include <numeric>

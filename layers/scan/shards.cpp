@@ -10,8 +10,10 @@
 #endif
 
 #include "unroll/autograd/gather.hpp"
+#include "unroll/autograd/products.hpp"
+#include "unroll/autograd/threads.hpp"
 #include "unroll/detail/autograd/core/deferred.hpp"
-#include "unroll/detail/autograd/gemm/gemm.hpp"
+#include "unroll/detail/autograd/core/tape.hpp"
 
 namespace unroll::detail {
 namespace {
@@ -49,14 +51,14 @@ class AsCaller {
   AsCaller(const Modes& modes, blas::Counters& products)
       : products_(std::this_thread::get_id() == modes.caller ? nullptr : &products),
         before_(blas::counters()),
-        threads_(blas::num_threads()),
+        threads_(num_threads()),
         arithmetic_(arithmetic_mode()) {
     if (!modes.records) off_.emplace();
-    blas::set_num_threads(1);
+    set_num_threads(1);
     set_arithmetic_mode(modes.arithmetic);
   }
   ~AsCaller() {
-    blas::set_num_threads(threads_);
+    set_num_threads(threads_);
     set_arithmetic_mode(arithmetic_);
     if (!products_) return;
     products_->calls = blas::counters().calls - before_.calls;
@@ -174,7 +176,7 @@ class ShardedScan final : public Node<T> {
 
   std::vector<Variable<T>> record_backward(const std::vector<Variable<T>>&) override {
     raise<UsageError>(
-        "grad: a scan divided over threads has no second derivative; call blas::set_num_threads(1) before "
+        "grad: a scan divided over threads has no second derivative; call set_num_threads(1) before "
         "the forward pass, or leave create_graph off");
   }
   std::string name() const override { return "scan"; }
@@ -365,7 +367,7 @@ int shard_count(const SequencePlan& plan, const ScanOptions& options, const Watc
   const bool divisible = options.resets.size() == 0 && !options.noise.drops() && !options.noise.zones() &&
                          options.segment == 0 && options.memory == 0;
   if (watched || !divisible || plan.steps == 0) return 1;
-  return static_cast<int>(std::clamp<index_t>(plan.batch / least_rows, 1, blas::num_threads()));
+  return static_cast<int>(std::clamp<index_t>(plan.batch / least_rows, 1, num_threads()));
 }
 
 template <class T>

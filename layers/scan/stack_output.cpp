@@ -5,7 +5,8 @@
 #include <algorithm>
 
 #include "unroll/autograd/views.hpp"
-#include "unroll/detail/autograd/base/traffic.hpp"
+#include "unroll/detail/autograd/base/traffic_counts.hpp"
+#include "unroll/detail/autograd/core/tape.hpp"
 
 namespace unroll::detail {
 namespace {

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "unroll/autograd/variable.hpp"
+#include "unroll/detail/autograd/core/tape.hpp"
 
 namespace unroll::detail {
 

@@ -2,6 +2,7 @@
 /// \file What scan tells those who look on: anomaly mode and the measurements of diagnosis. Nothing, where
 /// nobody does.
 
+#include "unroll/autograd/anomaly_mode.hpp"
 #include "unroll/autograd/name_scope.hpp"
 #include "unroll/detail/autograd/core/inspect.hpp"
 #include "unroll/detail/layers/scan/sequence_plan.hpp"

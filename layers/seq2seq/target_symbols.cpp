@@ -1,4 +1,5 @@
 #include "unroll/layers/target_symbols.hpp"
+#include "unroll/detail/autograd/core/check_indices.hpp"
 
 namespace unroll {
 

@@ -1,0 +1,26 @@
+#pragma once
+/// \file AnomalyMode: where NaN comes from.
+
+namespace unroll {
+
+/// While it lives, the first op of this thread whose value (or whose input's gradient) is NaN though its
+/// inputs are not throws UsageError, naming the op, also inside a fused expression, and in a recurrent
+/// network layer, time step and, where it can be told, gate. Slow.
+class AnomalyMode {
+ public:
+  /// With `infinite`, an infinity counts as well.
+  explicit AnomalyMode(bool infinite = false);
+  ~AnomalyMode();
+  AnomalyMode(const AnomalyMode&) = delete;
+  AnomalyMode& operator=(const AnomalyMode&) = delete;
+  /// Whether one lives in this thread.
+  static bool active() { return level > 0; }
+  /// Whether x would be reported.
+  static bool bad(double x);
+
+ private:
+  int before_;
+  static inline thread_local constinit int level = 0;  // 0 off, 1 NaN, 2 NaN and infinities
+};
+
+}  // namespace unroll
