@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "common/command_line.hpp"
 #include "unroll/detail/autograd/gemm/gemm.hpp"
 
 namespace {
@@ -91,7 +92,9 @@ void bench_gradient(std::string_view type, Trans ta, index_t m, index_t k, index
 
 }  // namespace
 
-int main() {
+int main(int argc, char** argv) {
+  unroll::program::CommandLine line("Products of all kinds: time and speed");
+  if (const auto status = line.read(argc, argv)) return *status;
   fmt::print("{:33}  {:>19}  {:>19}  {:>19}  {:>12}  {:>12}\n", "us and GFLOP/s, m x k x n", "packed", "gemm",
              "gemm, B transposed", "pack", "transposed");
   constexpr index_t steps[][3] = {{1, 64, 192},    {1, 512, 2048},  {4, 512, 2048},   {13, 512, 2048},

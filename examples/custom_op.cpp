@@ -10,6 +10,8 @@
 #include <unroll/autograd/gradcheck.hpp>
 #include <unroll/autograd/reduce.hpp>
 
+#include "common/command_line.hpp"
+
 using namespace unroll;
 
 // A bell b(x) = exp(−(x / w)²) of learnt width w, which serves as an activation: db/dx = −2 b x / w², and
@@ -21,7 +23,10 @@ const auto bell = custom_op<double>(
                         xt::sum(2 * db * b * xt::square(x) / xt::cube(w), {0}));
     });
 
-int main() {
+int main(int argc, char** argv) {
+  program::CommandLine line("An op of one's own in a recurrent cell, with its gradient check");
+  if (const auto status = line.read(argc, argv)) return *status;
+
   xt::random::seed(1);
   const Variable<double> xs = xt::random::randn<double>({20, 3});
   const auto width = parameter(xt::xtensor<double, 1>{0.5, 1.0, 2.0});

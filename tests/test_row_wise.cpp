@@ -3,8 +3,8 @@
 #include "arrays.hpp"
 #include "unroll/autograd/functions.hpp"
 #include "unroll/autograd/reduce.hpp"
-#include "unroll/layers/gru_cell.hpp"
-#include "unroll/layers/lstm_cell.hpp"
+#include "unroll/layers/gru.hpp"
+#include "unroll/layers/lstm.hpp"
 #include "unroll/layers/scan.hpp"
 
 // A cell's word that no row of the batch depends on another.

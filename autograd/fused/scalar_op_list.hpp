@@ -4,12 +4,17 @@
 #include <cstdint>
 #include <string_view>
 
-/// All scalar ops. To add one: its struct in scalar_ops.hpp, its name here, its row in the tests' table.
+/// All scalar ops. To add one: its struct in scalar_ops.hpp, its name here, its row in the tests' table. A name in the
+/// first or second list is a function f(x) or f(a, b) for users too; functions.hpp has the operators and what has
+/// other arguments.
 // clang-format off
-#define UNROLL_SCALAR_OPS(X)                                                              \
-  X(add) X(sub) X(mul) X(div) X(neg) X(pow) X(exp) X(log) X(sqrt) X(square) X(abs)        \
-  X(tanh) X(sigmoid) X(relu) X(leaky_relu) X(elu) X(softplus) X(sin) X(cos)               \
-  X(minimum) X(maximum) X(clamp) X(where) X(lerp) X(greater) X(greater_equal) X(equal)
+#define UNROLL_UNARY_OPS(X) \
+  X(exp) X(log) X(sqrt) X(square) X(abs) X(tanh) X(sigmoid) X(relu) X(softplus) X(sin) X(cos)
+#define UNROLL_BINARY_OPS(X) X(pow) X(minimum) X(maximum) X(equal)
+#define UNROLL_SCALAR_OPS(X)                                                        \
+  X(add) X(sub) X(mul) X(div) X(neg) X(greater) X(greater_equal)                    \
+  UNROLL_UNARY_OPS(X) UNROLL_BINARY_OPS(X)                                          \
+  X(leaky_relu) X(elu) X(clamp) X(where) X(lerp)
 // clang-format on
 
 namespace unroll::detail {

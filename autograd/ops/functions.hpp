@@ -5,6 +5,7 @@
 
 #include "unroll/autograd/fuse.hpp"
 #include "unroll/autograd/linear.hpp"
+#include "unroll/detail/autograd/fused/scalar_op_list.hpp"
 
 namespace unroll {
 
@@ -34,21 +35,10 @@ auto operator<=(A&& a, B&& b) { return std::forward<B>(b) >= std::forward<A>(a);
 template <detail::Operand X>
 auto operator-(X&& x) { return detail::make_expr<detail::neg_op>(std::forward<X>(x)); }
 
-UNROLL_UNARY(exp)      ///< eˣ
-UNROLL_UNARY(log)      ///< ln x
-UNROLL_UNARY(sqrt)     ///< √x, slope ∞ at 0
-UNROLL_UNARY(square)   ///< x²
-UNROLL_UNARY(abs)      ///< |x|, slope 0 at 0
-UNROLL_UNARY(tanh)     ///< tanh x
-UNROLL_UNARY(sigmoid)  ///< 1 / (1 + e⁻ˣ)
-UNROLL_UNARY(relu)     ///< max(x, 0), slope 0 at 0
-UNROLL_UNARY(softplus) ///< ln(1 + eˣ)
-UNROLL_UNARY(sin)      ///< sin x
-UNROLL_UNARY(cos)      ///< cos x
-UNROLL_BINARY(pow, pow)          ///< aᵇ
-UNROLL_BINARY(minimum, minimum)  ///< min(a, b); a tie shares the gradient by halves
-UNROLL_BINARY(maximum, maximum)  ///< max(a, b); a tie shares the gradient by halves
-UNROLL_BINARY(equal, equal)      ///< 1 where a = b, else 0
+#define UNROLL_FUNCTION(f) UNROLL_BINARY(f, f)
+UNROLL_UNARY_OPS(UNROLL_UNARY)
+UNROLL_BINARY_OPS(UNROLL_FUNCTION)
+#undef UNROLL_FUNCTION
 #undef UNROLL_UNARY
 #undef UNROLL_BINARY
 // clang-format on

@@ -7,6 +7,8 @@
 #include <concepts>
 #include <cstdlib>
 
+#include "unroll/version.hpp"
+
 namespace unroll::program {
 namespace {
 
@@ -97,7 +99,9 @@ void AddOption::operator()(const char* name, Place value, const char* help, cons
   add_place(app, name, value, help, allowed);
 }
 
-CommandLine::CommandLine(const std::string& description) : app_(std::make_unique<CLI::App>(description)) {}
+CommandLine::CommandLine(const std::string& description) : app_(std::make_unique<CLI::App>(description)) {
+  app_->set_version_flag("--version", "unroll " UNROLL_VERSION_STRING);
+}
 CommandLine::~CommandLine() = default;
 
 void CommandLine::add(const char* name, Place value, const char* help, const Allowed& allowed) {

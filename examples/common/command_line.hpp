@@ -18,7 +18,7 @@ struct AddOption {
   void operator()(const char* name, Place value, const char* help, const Allowed& allowed = {}) const;
 };
 
-/// What a program is called with:
+/// What a program is called with; `--help` and `--version` are there already:
 ///
 ///     program::CommandLine line("What the program does.");
 ///     line.add("steps", steps, "updates", at_least(0));
@@ -40,8 +40,8 @@ class CommandLine {
   /// The options that a command was given; nothing if it was not called.
   static std::optional<Given> given(const CLI::App& command);
 
-  /// Nothing if all is well, or the exit status: help was asked for and is written, or a message is. With the
-  /// program's `name` the message begins with it, and the status is 2.
+  /// Nothing if all is well, or the exit status: help or version was asked for and is written, or a message is.
+  /// With the program's `name` the message begins with it, and the status is 2.
   std::optional<int> read(int argc, char** argv, const std::string& name = {});
 
  private:

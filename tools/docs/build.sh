@@ -14,6 +14,10 @@ for header in $(grep -L '^#pragma once  // internal' $(find autograd layers opti
   room=${header%/*}
   awk -v room="${room/\//_}" -f tools/docs/comments.awk "$header" >"$copy"
 done
+# What a list of ops becomes, in the place of the macro that makes it.
+functions=$(tools/docs/ops.sh functions)
+awk -v functions="$functions" '/^UNROLL_UNARY_OPS\(/ {print functions; next} /^UNROLL_BINARY_OPS\(/ {print ""; next} {print}' \
+  "$source/unroll/autograd/functions.hpp" >"$source/functions" && mv "$source/functions" "$source/unroll/autograd/functions.hpp"
 
 # Guides in the order of a reader who begins; those not named here follow.
 guides=$(ls README.md docs/*.md | awk '

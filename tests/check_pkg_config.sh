@@ -1,0 +1,29 @@
+#!/usr/bin/env bash
+# A program without CMake: compiled, linked and run by what pkg-config says of the installed library, wherever its
+# prefix was moved to.
+# usage: check_pkg_config.sh PREFIX COMPILER [FLAG...]   (an installed tree; flags for the compiler)
+set -euo pipefail
+prefix=$1 compiler=$2
+shift 2
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+PKG_CONFIG_PATH=$(dirname "$(find "$prefix" -name unroll.pc)")
+export PKG_CONFIG_PATH
+cat >"$work/sum.cpp" <<'CPP'
+#include <unroll/autograd/linear.hpp>
+#include <unroll/version.hpp>
+#include <cstring>
+// d (x w) / dw = x, by the engine and its products of matrices.
+int main(int, char** argv) {
+  unroll::Variable<float> w({1, 1}, 2.F);
+  const unroll::Variable<float> x({1, 1}, 3.F);
+  w.requires_grad(true);
+  const unroll::Variable<float> y = unroll::linear(x, w);
+  y.backward();
+  return y.item() == 6 && w.grad()(0, 0) == 3 && std::strcmp(argv[1], UNROLL_VERSION_STRING) == 0 ? 0 : 1;
+}
+CPP
+read -ra flags <<<"$(pkg-config --cflags --libs unroll)"
+"$compiler" -std=c++20 -O1 "$@" "$work/sum.cpp" "${flags[@]}" -o "$work/sum"
+"$work/sum" "$(pkg-config --modversion unroll)"

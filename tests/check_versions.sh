@@ -1,0 +1,14 @@
+#!/usr/bin/env bash
+# Every program tells its version, and nothing else then.
+# usage: check_versions.sh VERSION FOLDER...   (the folders of the programs)
+set -euo pipefail
+version=$1
+shift
+count=0
+for program in $(find "$@" -maxdepth 1 -type f -executable ! -name '*.so*'); do
+  found=$("$program" --version </dev/null) || true
+  [ "$found" = "unroll $version" ] || { echo "$program --version printed: ${found:0:200}" >&2; exit 1; }
+  count=$((count + 1))
+done
+[ "$count" -gt 0 ] || { echo "no programs in $*" >&2; exit 1; }
+echo "$count programs"

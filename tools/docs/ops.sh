@@ -1,0 +1,122 @@
+#!/usr/bin/env bash
+# The tables of docs/ops.md, made from the sources: a scalar op's row from its struct in scalar_ops.hpp, a header's row
+# from what it declares.
+# usage: ops.sh            prints docs/ops.md as it should be
+#        ops.sh functions  prints declarations of what functions.hpp makes of the lists, for the reference
+# (in the source tree)
+set -euo pipefail
+export LC_ALL=C
+lists=autograd/fused/scalar_op_list.hpp structs=autograd/fused/scalar_ops.hpp
+
+# names LIST: the ops of one list of scalar_op_list.hpp, in its order.
+names() {
+  awk -v list="#define $1(X)" '
+    index($0, list) {open = 1}
+    open {line = $0; while (match(line, /X\([a-z_]+\)/)) {print substr(line, RSTART + 2, RLENGTH - 3); line = substr(line, RSTART + RLENGTH)}}
+    open && !/\\$/ {exit}' "$lists"
+}
+
+# meanings: "OP TAB ARITY TAB MEANING" of every scalar op, in the order of the structs.
+meanings() {
+  awk '/^\/\/\/ / {about = substr($0, 5)}
+       match($0, /^struct [a-z_]+_op /) && match($0, /UNROLL_OP\([a-z_]+, [0-9]/) {
+         split(substr($0, RSTART + 10, RLENGTH - 10), op, ", ")
+         print op[1] "\t" op[2] "\t" about
+       }' "$structs"
+}
+
+scalar_rows() {
+  local unary binary
+  unary=" $(names UNROLL_UNARY_OPS | tr '\n' ' ')" binary=" $(names UNROLL_BINARY_OPS | tr '\n' ' ')"
+  meanings | awk -F'\t' -v unary="$unary" -v binary="$binary" '
+    BEGIN {
+      split("add + sub - mul * div / greater > greater_equal >=", sign, " ")
+      for (k = 1; k in sign; k += 2) call[sign[k]] = "a " sign[k + 1] " b"
+      call["neg"] = "-x"
+      call["leaky_relu"] = "leaky_relu(x, slope)"
+      call["elu"] = "elu(x, alpha)"
+      call["clamp"] = "clamp(a, b, c)"
+      call["where"] = "where(a, b, c)"
+      call["lerp"] = "lerp(a, b, c)"
+    }
+    {
+      how = index(unary, " " $1 " ") ? $1 "(x)" : index(binary, " " $1 " ") ? $1 "(a, b)" : call[$1]
+      if (how == "") {print "ops.sh: how is " $1 " called?" >"/dev/stderr"; exit 1}
+      gsub(/\|/, "\\|", $3)
+      print "| `" how "` | " $3 " |"
+    }'
+}
+
+# header_row HEADER: its names outside of namespace detail, and the first sentence of its comment.
+header_row() {
+  awk '
+    /^\/\/\/ \\file / {about = substr($0, 11); more = 1; next}
+    more && /^\/\/\/ / && about !~ /\.$/ {about = about " " substr($0, 5); next}
+    {more = 0}
+    inside || /^namespace (unroll::)?detail/ {inside += gsub(/{/, "{") - gsub(/}/, "}"); next}
+    /^[ #}\/]/ || /^(template|using|namespace|extern|static_assert|UNROLL)/ {next}
+    /^requires/ && !/ auto [a-z_]+\(/ {next}
+    match($0, /^(class|struct|enum class|concept) [A-Z][A-Za-z]*/) {
+      name = substr($0, RSTART, RLENGTH); sub(/.* /, "", name); add(name); next
+    }
+    match($0, /[ &][a-z_]+\(/) && !/operator/ {add(substr($0, RSTART + 1, RLENGTH - 2))}
+    function add(name) {if (!(name in seen)) {seen[name]; names = names " " name}}
+    END {
+      if (names == "") exit
+      sub(/:? `.*/, "", about)
+      sub(/\. .*/, "", about); sub(/\.$/, "", about)
+      gsub(/\|/, "\\|", about)
+      file = FILENAME; sub(/.*\//, "", file)
+      print "| " file " | `" substr(names, 2) "` | " about " |"
+    }' "$1"
+}
+
+functions() {
+  local op how said
+  meanings | while IFS=$'\t' read -r op how said; do
+    if grep -qx "$op" <(names UNROLL_UNARY_OPS); then
+      printf '/** %s */ template <detail::Operand X> auto %s(X&& x); ' "$said" "$op"
+    elif grep -qx "$op" <(names UNROLL_BINARY_OPS); then
+      printf '/** %s */ template <class A, class B> requires detail::Operands<A, B> auto %s(A&& a, B&& b); ' "$said" "$op"
+    fi
+  done
+}
+
+page() {
+  cat <<'TEXT'
+# Which header has which op
+`unroll::Variable` itself, `grad` and `parameter` are in `unroll/autograd/variable.hpp`, which all of these include.
+The tables are made from the sources by `./dev docs`.
+
+## Scalar ops
+They are in `unroll/autograd/functions.hpp`. Operands are Variables, expressions and numbers, which broadcast as in
+NumPy. An expression is lazy: it becomes one loop when a Variable is made of it.
+
+| call | value |
+|---|---|
+TEXT
+  scalar_rows
+  cat <<'TEXT'
+
+`a < b` and `a <= b` are `b > a` and `b >= a`.
+
+## Everything else
+Array ops compute at once and return Variables; they take expressions as well.
+
+| header in unroll/autograd/ | names | what for |
+|---|---|---|
+TEXT
+  for header in $(grep -L '^#pragma once  // internal' autograd/*/*.hpp | sort -t/ -k3); do
+    header_row "$header"
+  done
+  cat <<'TEXT'
+
+Layers are in unroll/layers/, each in the header of its name; losses and pooling over sequences of different lengths use
+`unroll/layers/pooling.hpp`. `#include <unroll/layers/recurrent.hpp>` gives `Recurrent`, `scan` and all scalar ops.
+TEXT
+}
+
+case ${1:-} in
+  functions) functions ;;
+  *) page ;;
+esac
