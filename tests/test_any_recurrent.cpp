@@ -23,7 +23,7 @@ bool same(const V& a, const V& b) { return a.shape() == b.shape() && list(a) == 
 
 Lstm<double> lstm() {
   Generator rng(1);
-  return Lstm<double>(3, 2, {.layers = 2, .bidirectional = true}, rng);
+  return Lstm<double>(3, 2, {.num_layers = 2, .bidirectional = true}, rng);
 }
 
 std::string names(const auto& module) {
@@ -52,12 +52,13 @@ TEST_CASE("any recurrent: outputs, states and sizes are those of the layer") {
   CHECK(same(a.state.c, b.state.members[1].variable));
   CHECK(same(layer.last(a), any.last(b)));
   CHECK(same(layer(x).output, any(x, any.initial_state(3)).output));
+  CHECK(same(layer(x, {.lengths = ragged}).output, any(x, {.lengths = ragged}).output));
   CHECK(any.input_size() == 3);
   CHECK(any.hidden_size() == 2);
   CHECK(any.output_size() == 2);
   CHECK(any.state_size() == layer.state_size());
   CHECK(any.directions() == 2);
-  CHECK(any.layers() == 2);
+  CHECK(any.num_layers() == 2);
 }
 
 TEST_CASE("any recurrent: a module with the parameters and modes of its layer") {

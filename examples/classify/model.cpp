@@ -43,7 +43,7 @@ Classifier::Classifier(const TrainOptions& o, const Reading& reading, Generator&
 
 Variable<float> Classifier::operator()(const Batch& batch) const {
   const Variable<float> x = batch.values ? batch.values : embedding_(batch.tokens);
-  const auto read = recurrent_(embedding_dropout_(x), {}, {.lengths = batch.lengths});
+  const auto read = recurrent_(embedding_dropout_(x), {.lengths = batch.lengths});
   const Variable<float>& y = read.output;
   const Variable<float> pooled = pool_ == "last"   ? recurrent_.last(read)
                                  : pool_ == "mean" ? mean_over_time(y, batch.lengths)

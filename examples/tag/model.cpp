@@ -65,15 +65,14 @@ Variable<float> TagModel::features(const Batch& batch) const {
   std::vector<Variable<float>> parts;
   if (words_) parts.push_back((*words_)(batch.words));
   if (characters_) {  // each of the U words is spelled once
-    const auto spelled =
-        spelling_((*characters_)(batch.characters), {}, {.lengths = batch.character_lengths});
+    const auto spelled = spelling_((*characters_)(batch.characters), {.lengths = batch.character_lengths});
     parts.push_back(embedding(spelling_.last(spelled), batch.spelling));
   }
   return parts.size() == 1 ? parts[0] : concat(parts, 2);
 }
 
 Variable<float> TagModel::operator()(const Batch& batch) const {
-  const auto read = recurrent_(dropout_(features(batch)), {}, {.lengths = batch.lengths});
+  const auto read = recurrent_(dropout_(features(batch)), {.lengths = batch.lengths});
   return output_(dropout_(read.output));
 }
 

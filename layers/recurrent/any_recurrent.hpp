@@ -39,6 +39,11 @@ class AnyRecurrent {
                                const SequenceOptions& sequences = {}) const {
     return layer().run(x, state, sequences);
   }
+  /// The same from initial_state(B).
+  template <std::same_as<SequenceOptions> Options = SequenceOptions>
+  Scanned<T, State> operator()(const Variable<T>& x, const Options& sequences) const {
+    return layer().run(x, State{}, sequences);
+  }
   /// What a sequence begins with: zeros, or what was learned.
   /// Shapes: (D·L, B, H).
   State initial_state(index_t batch) const { return layer().initial_state(batch); }
@@ -51,7 +56,7 @@ class AnyRecurrent {
   /// D: 2 if bidirectional, else 1.
   int directions() const { return layer().base().directions(); }
   /// L, the number of layers.
-  int layers() const { return layer().base().layers(); }
+  int num_layers() const { return layer().base().num_layers(); }
   /// Whether the layer is in training mode.
   bool training() const { return layer().base().training(); }
   /// The size of x.
