@@ -6,7 +6,7 @@
 #include "unroll/autograd/functions.hpp"
 #include "unroll/autograd/recompute.hpp"
 #include "unroll/autograd/reduce.hpp"
-#include "unroll/detail/autograd/gemm/gemm.hpp"
+#include "unroll/autograd/threads.hpp"
 #include "unroll/layers/lstm.hpp"
 
 using namespace unroll;
@@ -72,15 +72,15 @@ TEST_CASE("check_visit: sees through layers, views, recomputation and threads") 
   Generator rng(3);
   Lstm<double> lstm(3, 16, {.num_layers = 2, .bidirectional = true}, rng);
   const V xs = random_parameter({6, 128, 3}, 4).detach();
-  const int threads = blas::num_threads();
-  blas::set_num_threads(2);
+  const int threads = num_threads();
+  set_num_threads(2);
   check_visit(lstm, [&] { return lstm(xs, {.segment = 2}).output; });
   Forgetful model;
   CHECK(message_of([&] {
           check_visit(model, [&] { return recompute<double>([&] { return Vs{model(x)}; }); });
         }).find("(2, 2), read by recompute") != std::string::npos);
-  CHECK(blas::num_threads() == 2);
-  blas::set_num_threads(threads);
+  CHECK(num_threads() == 2);
+  set_num_threads(threads);
 }
 
 TEST_CASE("check_visit: a function of which nothing is recorded is a mistake") {

@@ -4,13 +4,14 @@
 
 #include <algorithm>
 
-#include "unroll/detail/autograd/gemm/gemm.hpp"
+#include "unroll/autograd/threads.hpp"
+#include "unroll/detail/autograd/core/tape.hpp"
 #include "unroll/detail/autograd/tools/leaves.hpp"
 
 namespace unroll::detail {
 
-OneThread::OneThread() : before_(blas::num_threads()) { blas::set_num_threads(1); }
-OneThread::~OneThread() { blas::set_num_threads(before_); }
+OneThread::OneThread() : before_(num_threads()) { set_num_threads(1); }
+OneThread::~OneThread() { set_num_threads(before_); }
 
 template <class T>
 void check_shown(const std::vector<Variable<T>>& outputs, const std::vector<NamedParameter<T>>& parameters,
