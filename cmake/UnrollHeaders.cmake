@@ -8,7 +8,7 @@
 # unroll_public_headers to the sources of the public headers.
 function(unroll_headers include_dir)
   set(tree ${include_dir}/unroll)
-  set(made ${tree}/unroll.hpp ${tree}/version.hpp)
+  set(made ${tree}/unroll.hpp ${tree}/version.hpp ${tree}/detail/config.hpp)
   set(public)
   set(umbrella "#include \"unroll/version.hpp\"\n")
   foreach(folder IN LISTS ARGN)
@@ -37,7 +37,13 @@ function(unroll_headers include_dir)
   set(about "#pragma once\n/// \\file All public headers.\n")
   file(CONFIGURE OUTPUT ${tree}/unroll.hpp CONTENT "${about}\n${umbrella}" @ONLY)
   configure_file(${PROJECT_SOURCE_DIR}/cmake/version.hpp.in ${tree}/version.hpp @ONLY)
+  set(mutants 0)
+  if(UNROLL_MUTANTS)
+    set(mutants 1)
+  endif()
+  configure_file(${PROJECT_SOURCE_DIR}/cmake/config.hpp.in ${tree}/detail/config.hpp @ONLY)
   install(FILES ${tree}/unroll.hpp ${tree}/version.hpp DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/unroll)
+  install(FILES ${tree}/detail/config.hpp DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/unroll/detail)
 
   file(GLOB_RECURSE found ${tree}/*.hpp) # of headers that are gone
   list(REMOVE_ITEM found ${made})

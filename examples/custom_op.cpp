@@ -2,13 +2,11 @@
 
 #include <fmt/core.h>
 
-#include <xtensor/xmath.hpp>
-#include <xtensor/xrandom.hpp>
-
 #include <unroll/autograd/custom.hpp>
 #include <unroll/autograd/functions.hpp>
 #include <unroll/autograd/gradcheck.hpp>
 #include <unroll/autograd/reduce.hpp>
+#include <unroll/autograd/xtensor.hpp>
 
 #include "common/command_line.hpp"
 

@@ -2,13 +2,11 @@
 
 #include <doctest/doctest.h>
 
-#include <xtensor/xmath.hpp>
-#include <xtensor/xview.hpp>
-
 #include "arrays.hpp"
 #include "unroll/autograd/functions.hpp"
 #include "unroll/autograd/gradcheck.hpp"
 #include "unroll/autograd/views.hpp"
+#include "unroll/autograd/xtensor.hpp"
 
 using namespace unroll;
 using namespace unroll::tests;

@@ -2,8 +2,6 @@
 
 #include <doctest/doctest.h>
 
-#include <xtensor/xmath.hpp>
-
 #include "arrays.hpp"
 #include "unroll/autograd/custom.hpp"
 #include "unroll/autograd/functions.hpp"
@@ -12,6 +10,7 @@
 #include "unroll/autograd/permute.hpp"
 #include "unroll/autograd/reduce.hpp"
 #include "unroll/autograd/softmax.hpp"
+#include "unroll/autograd/xtensor.hpp"
 #include "unroll/layers/lstm.hpp"
 
 using namespace unroll;

@@ -3,10 +3,8 @@
 
 #include <doctest/doctest.h>
 
-#include <xtensor/xbuilder.hpp>
-#include <xtensor/xtensor.hpp>
-
 #include "arrays.hpp"
+#include "unroll/autograd/xtensor.hpp"
 
 using namespace unroll;
 using namespace unroll::tests;

@@ -1,10 +1,10 @@
 #include <doctest/doctest.h>
 
 #include <cmath>
-#include <xtensor/xview.hpp>
 
 #include "unroll/autograd/gradcheck.hpp"
 #include "unroll/autograd/reduce.hpp"
+#include "unroll/autograd/xtensor.hpp"
 #include "unroll/layers/lstm.hpp"
 
 using namespace unroll;

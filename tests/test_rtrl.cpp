@@ -3,12 +3,12 @@
 #include <doctest/doctest.h>
 
 #include <array>
-#include <xtensor/xview.hpp>
 
 #include "small_cells.hpp"
 #include "unroll/autograd/join.hpp"
 #include "unroll/autograd/losses.hpp"
 #include "unroll/autograd/tape_stats.hpp"
+#include "unroll/autograd/xtensor.hpp"
 #include "unroll/layers/linear_layer.hpp"
 #include "unroll/layers/lstm.hpp"
 

@@ -1,11 +1,10 @@
 #include <doctest/doctest.h>
 
-#include <xtensor/xview.hpp>
-
 #include "unroll/autograd/gradcheck.hpp"
 #include "unroll/autograd/join.hpp"
 #include "unroll/autograd/reduce.hpp"
 #include "unroll/autograd/tape_stats.hpp"
+#include "unroll/autograd/xtensor.hpp"
 #include "unroll/layers/lstm.hpp"
 #include "unroll/layers/scan.hpp"
 

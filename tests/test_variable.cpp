@@ -2,17 +2,11 @@
 
 #include <doctest/doctest.h>
 
-#include <xtensor/xbuilder.hpp>
-#include <xtensor/xio.hpp>
-#include <xtensor/xmath.hpp>
-#include <xtensor/xrandom.hpp>
-#include <xtensor/xtensor.hpp>
-#include <xtensor/xview.hpp>
-
 #include "arrays.hpp"
 #include "unroll/autograd/functions.hpp"
 #include "unroll/autograd/reduce.hpp"
 #include "unroll/autograd/views.hpp"
+#include "unroll/autograd/xtensor.hpp"
 
 using namespace unroll;
 using namespace unroll::tests;

@@ -5,11 +5,13 @@
 #include <cstddef>
 #include <string>
 
+#include "unroll/detail/config.hpp"
+
 namespace unroll::detail {
 
 enum class Fault { none, sign, percent, dropped, store };
 
-#ifdef UNROLL_MUTANTS
+#if UNROLL_MUTANTS
 
 /// The one fault that is switched on. Scalar ops are named by their number, others by their name.
 struct Mutation {

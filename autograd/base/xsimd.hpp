@@ -2,6 +2,8 @@
 /// \file xsimd, without gcc 12's false alarms in its own intrinsics (bug 105593). Goes before xtensor, which
 /// includes it, too.
 
+#include "unroll/detail/config.hpp"
+//
 #if defined(__GNUC__) && !defined(__clang__)
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wuninitialized"

@@ -5,14 +5,9 @@
 #include <type_traits>
 #include <utility>
 
-#include "unroll/detail/autograd/base/xsimd.hpp"
-//
-#include <xtensor/xadapt.hpp>
-#include <xtensor/xarray.hpp>
-#include <xtensor/xnoalias.hpp>
-
 #include "unroll/autograd/error.hpp"
 #include "unroll/autograd/shape.hpp"
+#include "unroll/autograd/xtensor.hpp"
 
 namespace unroll::detail {
 

@@ -7,7 +7,7 @@
 
 namespace unroll::detail {
 
-#ifdef UNROLL_MUTANTS
+#if UNROLL_MUTANTS
 
 /// The parameter whose deferred product is to be falsified.
 inline thread_local const void* falsified_parameter = nullptr;

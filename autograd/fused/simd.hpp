@@ -64,7 +64,17 @@ template <class T> UNROLL_INLINE Mask<T> gt(Batch<T> a, Batch<T> b) { return a >
 template <class T> UNROLL_INLINE Mask<T> ge(Batch<T> a, Batch<T> b) { return a >= b; }
 template <class T> UNROLL_INLINE Mask<T> eq(Batch<T> a, Batch<T> b) { return a == b; }
 template <class T> UNROLL_INLINE Batch<T> select(Mask<T> m, Batch<T> a, Batch<T> b) { return xsimd::select(m, a, b); }
+#if XSIMD_VERSION_MAJOR < 9
 template <class T> UNROLL_INLINE T sum(Batch<T> x) { return xsimd::hadd(x); }
+#else
+template <class T> UNROLL_INLINE T sum(Batch<T> x) { return xsimd::reduce_add(x); }
+#endif
+/// The bits of x as numbers of another type.
+#if XSIMD_VERSION_MAJOR < 11
+template <class To, class T> UNROLL_INLINE Batch<To> bits_as(Batch<T> x) { return xsimd::bitwise_cast<Batch<To>>(x); }
+#else
+template <class To, class T> UNROLL_INLINE Batch<To> bits_as(Batch<T> x) { return xsimd::bitwise_cast<To>(x); }
+#endif
 UNROLL_INLINE Batch<float> log(Batch<float> x) { return xsimd::log(x); }
 // clang-format on
 

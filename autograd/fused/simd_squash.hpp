@@ -22,7 +22,7 @@ UNROLL_INLINE ExpParts exp_parts(Batch<float> x) {
   const Num round(0x1.8p23f + 127);
   const Num rounded = xsimd::fma(x, Num(0x1.715476p0f), round);
   const Num n = rounded - round;
-  const Num scale = xsimd::bitwise_cast<Num>(xsimd::bitwise_cast<Batch<std::int32_t>>(rounded) << 23);
+  const Num scale = bits_as<float>(bits_as<std::int32_t>(rounded) << 23);
   // r = x − n ln 2 in two steps, the first of which is exact; e^r − 1 = r + r² q(r), where q is the minimax
   // polynomial for the relative error, 1.3e-8.
   const Num r = xsimd::fnma(n, Num(-0x1.bd0106p-13f), xsimd::fnma(n, Num(0x1.63p-1f), x));

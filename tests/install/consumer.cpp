@@ -1,15 +1,13 @@
 // What a user's program does with the installed library: a cell of its own beside the library's LSTM,
 // trained.
 #include <unroll/autograd/losses.hpp>
+#include <unroll/autograd/xtensor.hpp>
 #include <unroll/io/safetensors.hpp>
 #include <unroll/layers/linear_layer.hpp>
 #include <unroll/layers/lstm.hpp>
 #include <unroll/optim/adam.hpp>
 //
 #include <fmt/core.h>
-
-#include <xtensor/xbuilder.hpp>
-#include <xtensor/xmath.hpp>
 
 using V = unroll::Variable<float>;
 

@@ -1,0 +1,27 @@
+#pragma once
+/// \file xtensor: arrays, views, builders, functions and random numbers, wherever the installed version keeps
+/// them.
+///
+/// Versions 0.24 and 0.25 have all headers in one folder, 0.26 and later have them in several.
+
+#include "unroll/detail/autograd/base/xsimd.hpp"
+//
+#if __has_include(<xtensor/containers/xarray.hpp>)
+#include <xtensor/containers/xadapt.hpp>
+#include <xtensor/containers/xarray.hpp>
+#include <xtensor/containers/xtensor.hpp>
+#include <xtensor/core/xmath.hpp>
+#include <xtensor/core/xnoalias.hpp>
+#include <xtensor/generators/xbuilder.hpp>
+#include <xtensor/generators/xrandom.hpp>
+#include <xtensor/views/xview.hpp>
+#else
+#include <xtensor/xadapt.hpp>
+#include <xtensor/xarray.hpp>
+#include <xtensor/xbuilder.hpp>
+#include <xtensor/xmath.hpp>
+#include <xtensor/xnoalias.hpp>
+#include <xtensor/xrandom.hpp>
+#include <xtensor/xtensor.hpp>
+#include <xtensor/xview.hpp>
+#endif
