@@ -1,34 +1,105 @@
 #!/usr/bin/env bash
-# Installs the library, moves the prefix, and builds and runs consumers against it.
-# usage: run.sh BUILD_DIR SOURCE_DIR COMPILER GENERATOR
+# Installs the library, moves the prefix, and builds and runs consumers: against the installed copy, and with the
+# library as a part of their project.
+# usage: run.sh [--whole] BUILD_DIR SOURCE_DIR COMPILER GENERATOR
+#
+# A part of the project is compiled whole, as a shared library, with --whole. Without it, the consumers are compiled and
+# linked as that project says, but to the library that BUILD_DIR has already: with the same include path, definitions,
+# flags and libraries, and in a small part of the time. (Other generators than Ninja cannot tell how they would link:
+# they compile the whole library.)
 set -euo pipefail
+whole=
+[ "$1" != --whole ] || { whole=yes; shift; }
 build=$1 source=$2
 export CXX=$3 CMAKE_GENERATOR=$4
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
+programs=(consumer crowded own prefix)
 
-# consume NAME CMAKE_OPTIONS...: builds and runs the consumer in a folder of its own.
-consume() {
+fail() { echo "$*" >&2; exit 1; }
+
+# logged NAME COMMAND...: shows what it printed if it fails.
+logged() {
+  local log=$work/$1.log
+  shift
+  "$@" >>"$log" 2>&1 || { cat "$log"; return 1; }
+}
+
+# configure NAME CMAKE_OPTIONS...: the consumers' project in a folder of its own.
+configure() {
   local name=$1
   shift
   echo "-- $name"
-  cmake -S "$source/tests/install" -B "$work/$name" "$@" >"$work/$name.log" &&
-    cmake --build "$work/$name" --parallel "$(nproc)" >>"$work/$name.log" ||
-    { cat "$work/$name.log"; return 1; }
-  "$work/$name/consumer"
+  logged "$name" cmake -S "$source/tests/install" -B "$work/$name" -DNAMES="$work/names" "$@"
 }
+
+# build NAME PROGRAM...: compiles, links and runs.
+build() {
+  local name=$1 program
+  shift
+  logged "$name" cmake --build "$work/$name" --parallel "$(nproc)" --target "$@"
+  for program; do "$work/$name/$program"; done
+}
+
+# build_with_built NAME: the same for a project that has the library as a part, with the library from BUILD_DIR in place
+# of its own. Ninja tells the commands: the last of each program links it.
+build_with_built() {
+  local name=$1 program
+  cp "$build/libunroll.a" "$work/$name/unroll/libunroll.a"
+  cd "$work/$name"
+  for program in "${programs[@]}"; do
+    ninja -t commands "$program" | grep "CMakeFiles/$program.dir/" >"$program.commands"
+  done
+  for program in "${programs[@]}"; do head -n 1 "$program.commands"; done |
+    logged "$name" xargs -d '\n' -P "$(nproc)" -I{} sh -c '{}'
+  for program in "${programs[@]}"; do
+    logged "$name" sh -c "$(tail -n 1 "$program.commands")"
+    "./$program"
+  done
+  cd - >"$work/cd"
+}
+
+# refused MESSAGE FLAGS...: a program that is compiled with these flags ends with this message.
+refused() {
+  local message=$1
+  shift
+  ! echo '#include <unroll/unroll.hpp>' | $CXX -std=c++20 -isystem "$work/moved/include" "$@" -E -x c++ - \
+    >"$work/refused" 2>&1 || fail "compiled with '$*', which must be refused"
+  grep -q "#error \"$message" "$work/refused" || { cat "$work/refused"; fail "compiled with '$*': no clear message"; }
+}
+
+# The library's headers without the prefix: as they lie in the source tree, by folder and name, and by name alone; but
+# not what is there without the library (Debian's xtensor has a header <xtensor.hpp>).
+(cd "$source" && find autograd layers optim io data train -name '*.hpp') |
+  awk -F / '{print; print $1 "/" $NF; print $NF}' | sort -u |
+  sed 's/.*/#if !__has_include(<&>)\n"&"\n#endif/' | $CXX -E -P -x c++ - | tr -d '"' >"$work/names"
+
+if [ "$whole" ]; then
+  # Several files at a time and without debug information.
+  configure subdirectory -DUNROLL_SOURCE="$source" -DBUILD_SHARED_LIBS=ON -DUNROLL_UNITE=ON -DCMAKE_BUILD_TYPE=Debug \
+            -DCMAKE_CXX_FLAGS_DEBUG=
+  build subdirectory "${programs[@]}"
+  exit
+fi
 
 cmake --install "$build" --prefix "$work/first" >"$work/install.log"
 mv "$work/first" "$work/moved"
 if grep -rlF -e "$work/first" -e "$source" -e '-march=' "$work"/moved/lib*/cmake "$work"/moved/lib*/*/cmake 2>/dev/null; then
-  echo "the installed package names the build's folders or its instruction set" >&2
-  exit 1
+  fail "the installed package names the build's folders or its instruction set"
 fi
+refused "unroll was built with XTENSOR_USE_XSIMD"
+refused "UNROLL_MUTANTS is an option of unroll's own build" -DXTENSOR_USE_XSIMD -DUNROLL_MUTANTS
 
+# For the oldest processor, and for this one; what does not depend on it, once.
 package=(-DCMAKE_PREFIX_PATH="$work/moved" -DCMAKE_BUILD_TYPE=Release)
-consume package "${package[@]}"
-consume plain-x86-64 "${package[@]}" -DCMAKE_CXX_FLAGS=-march=x86-64
-consume native "${package[@]}" -DCMAKE_CXX_FLAGS=-march=native
-# Several files at a time and without debug information: this compiles the whole library again.
-consume subdirectory -DUNROLL_SOURCE="$source" -DBUILD_SHARED_LIBS=ON -DUNROLL_UNITE=ON -DCMAKE_BUILD_TYPE=Debug \
-        -DCMAKE_CXX_FLAGS_DEBUG=
+configure plain-x86-64 "${package[@]}" -DCMAKE_CXX_FLAGS=-march=x86-64
+build plain-x86-64 "${programs[@]}"
+configure native "${package[@]}" -DCMAKE_CXX_FLAGS=-march=native
+build native consumer
+
+configure subdirectory -DUNROLL_SOURCE="$source"
+if [ "$CMAKE_GENERATOR" = Ninja ] && [ -e "$build/libunroll.a" ]; then
+  build_with_built subdirectory
+else
+  build subdirectory "${programs[@]}"
+fi

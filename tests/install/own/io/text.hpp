@@ -1,0 +1,5 @@
+#pragma once
+// The consumer's own header, of a name that the library has, too.
+namespace own {
+constexpr bool io_text = true;
+}
