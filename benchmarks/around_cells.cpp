@@ -25,7 +25,7 @@ namespace {
 
 V random(const Shape& shape, Generator& rng) {
   V x(shape, 0.0F);
-  rng.fill_normal(std::span<float>(x.data(), static_cast<std::size_t>(x.size())), 0, 1);
+  rng.fill_normal(std::span<float>(x.mutable_data(), static_cast<std::size_t>(x.size())), 0, 1);
   return x;
 }
 
@@ -131,10 +131,10 @@ struct Echo {
 };
 Echo echo(index_t steps, index_t batch, index_t delay, Generator& rng) {
   Echo e{V({steps, batch, 1}, 0.0F), V({steps, batch, 1}, 0.0F)};
-  for (index_t k = 0; k < e.x.size(); ++k) e.x.data()[k] = rng.below(2) == 0 ? -1.0F : 1.0F;
+  for (index_t k = 0; k < e.x.size(); ++k) e.x.mutable_data()[k] = rng.below(2) == 0 ? -1.0F : 1.0F;
   for (index_t k = 0; k < e.x.size(); ++k) {
     const index_t from = k - delay * batch;
-    if (from >= 0 && from < e.x.size()) e.y.data()[k] = e.x.data()[from];
+    if (from >= 0 && from < e.x.size()) e.y.mutable_data()[k] = e.x.data()[from];
   }
   return e;
 }
@@ -193,8 +193,8 @@ void pooling(int steps) {
                  V x = random({100, 32, 1}, data), y({32, 1}, 0.0F);
                  for (index_t b = 0; b < 32; ++b) {
                    if (data.below(2) == 0) continue;
-                   y.data()[b] = 1;
-                   x.data()[static_cast<index_t>(data.below(100)) * 32 + b] = 4;
+                   y.mutable_data()[b] = 1;
+                   x.mutable_data()[static_cast<index_t>(data.below(100)) * 32 + b] = 4;
                  }
                  return binary_cross_entropy_with_logits(model.readout(pool(model.net, x)), y);
                }));
@@ -232,7 +232,7 @@ struct Samples {
     for (index_t b = 0; b < count; ++b) {
       float sum = 0;
       for (index_t t = 0; t < 20; ++t) sum += x.data()[(t * count + b) * 4];
-      y.data()[b] = sum > 0 ? 1.0F : 0.0F;
+      y.mutable_data()[b] = sum > 0 ? 1.0F : 0.0F;
     }
   }
 };

@@ -54,12 +54,13 @@ struct Adding {
   V loss(const Model& model, index_t batch, Generator& rng) const {
     V x({length, batch, inputs}, 0.0F), sums({batch, outputs}, 0.0F);
     for (index_t b = 0; b < batch; ++b) {
-      for (index_t t = 0; t < length; ++t) x.data()[(t * batch + b) * 2] = static_cast<float>(rng.uniform());
+      for (index_t t = 0; t < length; ++t)
+        x.mutable_data()[(t * batch + b) * 2] = static_cast<float>(rng.uniform());
       for (index_t half : {0, 1}) {
         const auto among = static_cast<std::uint64_t>(length / 2);
         const index_t t = half * (length / 2) + static_cast<index_t>(rng.below(among));
-        x.data()[(t * batch + b) * 2 + 1] = 1;
-        sums.data()[b] += x.data()[(t * batch + b) * 2];
+        x.mutable_data()[(t * batch + b) * 2 + 1] = 1;
+        sums.mutable_data()[b] += x.data()[(t * batch + b) * 2];
       }
     }
     return mse(model.readout(model.net.last(model.net(x))), sums);

@@ -8,6 +8,7 @@
 #include <chrono>
 #include <map>
 
+#include <unroll/autograd/creation.hpp>
 #include <unroll/autograd/dump.hpp>
 #include <unroll/autograd/join.hpp>
 #include <unroll/autograd/products.hpp>
@@ -54,8 +55,7 @@ struct ProjectingCell {
 template <class Cell>
 void profile(const Cell& cell, index_t size, index_t batch, index_t length, double seconds) {
   Generator rng(1);
-  V x = V::uninitialised({length, batch, size});
-  rng.fill_normal(std::span(x.data(), static_cast<std::size_t>(x.size())), 0, 1);
+  const V x = randn<float>({length, batch, size}, rng);
   const V h({batch, size}, 0.0F);
   sum(scan(cell, x, h).output).backward();  // packs weights, fills the pool
 

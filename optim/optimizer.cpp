@@ -44,12 +44,13 @@ void Optimizer<T>::step() {
     Variable<T>& p = parameters_[k];
     if (!p.requires_grad() || !p.has_grad()) continue;
     Slot& slot = slots_[k];
-    Update u{slot.group, learning_rates_[slot.group], p.size(), p.data(), p.tensor()->grad, {}, ++slot.step};
+    Update u{slot.group, learning_rates_[slot.group], p.size(), p.tensor()->data, p.tensor()->grad, {},
+             ++slot.step};
     const ArrayNames names = array_names(slot.group);
     for (std::size_t a = 0; a < max_arrays; ++a) {
       if (!names[a]) continue;
       if (!slot.arrays[a]) slot.arrays[a] = Variable<T>(p.shape(), T{0});
-      u.array[a] = slot.arrays[a].data();
+      u.array[a] = slot.arrays[a].tensor()->data;
     }
     p.update([&](auto&) { update(u); });
   }

@@ -37,7 +37,7 @@ template <class T = double>
 Variable<T> random_parameter(const Shape& shape, std::uint64_t seed, double low = -1, double high = 1) {
   Random random(seed);
   auto v = Variable<T>::uninitialised(shape);
-  std::generate_n(v.data(), v.size(), [&] { return static_cast<T>(random.uniform(low, high)); });
+  std::generate_n(v.mutable_data(), v.size(), [&] { return static_cast<T>(random.uniform(low, high)); });
   v.requires_grad(true);
   return v;
 }
@@ -46,7 +46,8 @@ Variable<T> random_parameter(const Shape& shape, std::uint64_t seed, double low 
 template <class T = double>
 Variable<T> values(const Shape& shape, const std::vector<double>& elements) {
   auto v = Variable<T>::uninitialised(shape);
-  std::transform(elements.begin(), elements.end(), v.data(), [](double x) { return static_cast<T>(x); });
+  std::transform(elements.begin(), elements.end(), v.mutable_data(),
+                 [](double x) { return static_cast<T>(x); });
   v.requires_grad(true);
   return v;
 }

@@ -70,7 +70,7 @@ Row softmax_row(std::string name, F op, R change) {
 }  // namespace
 
 Row row_of(Tag<ArrayOp::sum>) {
-  const auto op = [](const auto& x, const Axes& a, bool keep) { return sum(x, a, keep); };
+  const auto op = [](const auto& x, const Axes& a, bool keep) { return sum(x, a, {keep}); };
   return {"sum",
           reductions(
               op, [](const auto& x) { return std::accumulate(x.begin(), x.end(), 0.0); }, true),
@@ -80,7 +80,7 @@ Row row_of(Tag<ArrayOp::sum>) {
 }
 
 Row row_of(Tag<ArrayOp::mean>) {
-  const auto op = [](const auto& x, const Axes& a, bool keep) { return mean(x, a, keep); };
+  const auto op = [](const auto& x, const Axes& a, bool keep) { return mean(x, a, {keep}); };
   const auto reference = [](const auto& x) {
     return std::accumulate(x.begin(), x.end(), 0.0) / static_cast<double>(x.size());
   };
@@ -94,7 +94,7 @@ Row row_of(Tag<ArrayOp::mean>) {
 }
 
 Row row_of(Tag<ArrayOp::max>) {
-  const auto op = [](const auto& x, const Axes& a, bool keep) { return max(x, a, keep); };
+  const auto op = [](const auto& x, const Axes& a, bool keep) { return max(x, a, {keep}); };
   return {"max",
           reductions(
               op, [](const auto& x) { return *std::max_element(x.begin(), x.end()); }, false),
@@ -104,7 +104,7 @@ Row row_of(Tag<ArrayOp::max>) {
 }
 
 Row row_of(Tag<ArrayOp::min>) {
-  const auto op = [](const auto& x, const Axes& a, bool keep) { return min(x, a, keep); };
+  const auto op = [](const auto& x, const Axes& a, bool keep) { return min(x, a, {keep}); };
   return {"min",
           reductions(
               op, [](const auto& x) { return *std::min_element(x.begin(), x.end()); }, false),
@@ -114,7 +114,7 @@ Row row_of(Tag<ArrayOp::min>) {
 }
 
 Row row_of(Tag<ArrayOp::logsumexp>) {
-  const auto op = [](const auto& x, const Axes& a, bool keep) { return logsumexp(x, a, keep); };
+  const auto op = [](const auto& x, const Axes& a, bool keep) { return logsumexp(x, a, {keep}); };
   return {"logsumexp",
           reductions(
               op, [](const auto& x) { return log_sum(x); }, true),
@@ -124,7 +124,7 @@ Row row_of(Tag<ArrayOp::logsumexp>) {
 }
 
 Row row_of(Tag<ArrayOp::norm>) {
-  const auto op = [](const auto& x, const Axes& a, bool keep) { return norm(x, a, keep); };
+  const auto op = [](const auto& x, const Axes& a, bool keep) { return norm(x, a, {keep}); };
   const auto reference = [](const auto& x) {
     return std::sqrt(std::inner_product(x.begin(), x.end(), x.begin(), 0.0));
   };

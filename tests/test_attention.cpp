@@ -111,7 +111,7 @@ TEST_CASE("attention: masked weights are zero, an empty sequence reads zero, and
   for (index_t s = 0; s < S; ++s)
     for (index_t b = 0; b < B; ++b)
       for (index_t e = 0; s >= ragged[b] && e < E; ++e)
-        dirty.data()[(s * B + b) * E + e] = std::numeric_limits<double>::quiet_NaN();
+        dirty.mutable_data()[(s * B + b) * E + e] = std::numeric_limits<double>::quiet_NaN();
   dirty.requires_grad(true);
   const V seed = random_parameter({B, E}, 3).detach();
   for (const AttentionKind kind : kinds) {

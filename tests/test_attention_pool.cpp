@@ -71,7 +71,7 @@ TEST_CASE("attention pool: what stands beyond the end has no influence, not even
   for (index_t t = 0; t < T; ++t)
     for (index_t b = 0; b < B; ++b)
       for (index_t f = 0; t >= ragged[b] && f < F; ++f)
-        dirty.data()[(t * B + b) * F + f] = std::numeric_limits<double>::quiet_NaN();
+        dirty.mutable_data()[(t * B + b) * F + f] = std::numeric_limits<double>::quiet_NaN();
   dirty.requires_grad(true);
   const auto a = p(clean, ragged), b = p(dirty, ragged);
   CHECK(list(a.context) == list(b.context));

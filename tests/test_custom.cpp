@@ -47,10 +47,11 @@ TEST_CASE("custom_op: gradients of first and, where given as ops, of second orde
   gradcheck([&](const auto& in) { return product(in[0], y.detach()); }, {x});
 }
 
-TEST_CASE("custom_op: the shape is the forward function's, and its arguments may be ArrayViews") {
+TEST_CASE("custom_op: the shape is the forward function's, and its arguments may be DenseArrayViews") {
   const auto row_sums = custom_op<double>(
-      "row_sums", [](const ArrayView<double>& x) -> xt::xarray<double> { return xt::sum(x, {1}); },
-      [](const ArrayView<double>& dy, const auto&, const ArrayView<double>& x) -> xt::xarray<double> {
+      "row_sums", [](const DenseArrayView<double>& x) -> xt::xarray<double> { return xt::sum(x, {1}); },
+      [](const DenseArrayView<double>& dy, const auto&,
+         const DenseArrayView<double>& x) -> xt::xarray<double> {
         xt::xarray<double> dx = xt::zeros_like(x);
         for (std::size_t i = 0; i < x.shape(0); ++i) xt::view(dx, i) = dy(i);
         return dx;

@@ -109,7 +109,7 @@ TEST_CASE("hvp, jacobian of vjp: the Hessian of Rosenbrock's function") {
   const std::vector<double> hessian{2 - 400 * b + 1200 * a * a, -400 * a, -400 * a, 200};
   for (index_t k = 0; k < 2; ++k) {
     V unit({2}, 0.0);
-    unit.data()[k] = 1;
+    unit.mutable_data()[k] = 1;
     const std::vector<double> column = list(hvp(rosenbrock, x, unit).product);
     CHECK(distance(column, {hessian[static_cast<std::size_t>(k)], hessian[static_cast<std::size_t>(2 + k)]}) <
           rounding);

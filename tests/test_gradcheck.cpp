@@ -55,7 +55,8 @@ Variable<double> wrong(const Variable<double>& a, const Variable<double>& b, Wro
   detail::Tensor<double>* const inputs[] = {a.tensor(), b.tensor()};
   const bool recorded = detail::begin_op<double>("wrong", inputs);
   auto y = Variable<double>::uninitialised(a.shape());
-  for (index_t i = 0; i < a.size(); ++i) y.data()[i] = a.data()[i] * b.data()[i % b.size()] + a.data()[i];
+  for (index_t i = 0; i < a.size(); ++i)
+    y.mutable_data()[i] = a.data()[i] * b.data()[i % b.size()] + a.data()[i];
   if (recorded) detail::record_op<WrongNode>(inputs, {&y, 1}, mistake);
   return y;
 }
@@ -189,7 +190,7 @@ TEST_CASE("gradgradcheck: a recorded gradient that is right in value but not in 
     const Variable<double>& a = in[0];
     detail::Tensor<double>* const inputs[] = {a.tensor()};
     auto y = Variable<double>::uninitialised(a.shape());
-    for (index_t i = 0; i < a.size(); ++i) y.data()[i] = a.data()[i] * a.data()[i] * a.data()[i];
+    for (index_t i = 0; i < a.size(); ++i) y.mutable_data()[i] = a.data()[i] * a.data()[i] * a.data()[i];
     detail::record_op<WrongCube>(inputs, {&y, 1});
     return y;
   };

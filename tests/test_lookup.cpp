@@ -14,7 +14,7 @@ namespace {
 
 V random(const Shape& shape, Generator& rng) {
   V v = V::uninitialised(shape);
-  for (index_t i = 0; i < v.size(); ++i) v.data()[i] = rng.uniform(-1, 1);
+  for (index_t i = 0; i < v.size(); ++i) v.mutable_data()[i] = rng.uniform(-1, 1);
   return v.requires_grad(true);
 }
 

@@ -15,7 +15,7 @@ TEST_CASE("norm: values over each choice of axes") {
   CHECK(list(norm(x, {1, 2})) == std::vector<double>{5, 13});
   CHECK(list(norm(x, {0, 2})) == list(sqrt(sum(square(x), {0, 2})).evaluate()));
   CHECK(norm(x).item() == doctest::Approx(std::sqrt(194.0)).epsilon(1e-15));  // one rounding
-  CHECK(norm(x, {-1}, true).shape() == Shape{2, 2, 1});
+  CHECK(norm(x, -1, {.keepdims = true}).shape() == Shape{2, 2, 1});
 }
 
 TEST_CASE("norm: a long float vector does not lose its last elements") {
@@ -37,7 +37,7 @@ TEST_CASE("norm: gradients of first and second order") {
   const auto x = random_parameter({3, 2, 4}, 1);
   for (const Axes& axes : {Axes{}, Axes{0}, Axes{1}, Axes{-1}, Axes{0, 2}}) {
     for (bool keepdims : {false, true}) {
-      const auto op = [&](const auto& in) { return norm(in[0], axes, keepdims); };
+      const auto op = [&](const auto& in) { return norm(in[0], axes, {keepdims}); };
       gradcheck(op, {x});
       gradgradcheck(op, {x});
     }

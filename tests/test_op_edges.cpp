@@ -48,7 +48,8 @@ Variable<T> sweep(double low, double high) {
   constexpr index_t n = 20011;
   auto x = Variable<T>::uninitialised(Shape{n});
   for (index_t i = 0; i < n; ++i)
-    x.data()[i] = static_cast<T>(low + (high - low) * static_cast<double>(i) / static_cast<double>(n - 1));
+    x.mutable_data()[i] =
+        static_cast<T>(low + (high - low) * static_cast<double>(i) / static_cast<double>(n - 1));
   return x;
 }
 

@@ -159,7 +159,7 @@ TEST_CASE(
     Generator rng(1);
     const AnyRecurrent<float> layer = kind.second.make(sizes(true), rng);
     Variable<float> x({5, 2, 3}, 0.F);
-    for (index_t k = 0; k < x.size(); ++k) x.data()[k] = static_cast<float>(rng.uniform()) - 0.5F;
+    for (index_t k = 0; k < x.size(); ++k) x.mutable_data()[k] = static_cast<float>(rng.uniform()) - 0.5F;
     const auto read = layer(x, {}, {.lengths = Indices({2}, {3, 5})});
     const Variable<float>& padded = read.output;
     const Variable<float> brief = layer(slice(x, 0, 0, 3)).output;

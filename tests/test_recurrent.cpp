@@ -156,7 +156,7 @@ TEST_CASE("recurrent: a residual stack adds each layer's input, and padding stay
   CHECK(list(net(x).output) == list(second));
   const auto clean = list(net(x, {.lengths = ragged}).output);
   for (index_t i = 0; i < hidden; ++i)
-    x.data()[(3 * batch + 0) * hidden + i] = std::nan("");  // row 0 has ended
+    x.mutable_data()[(3 * batch + 0) * hidden + i] = std::nan("");  // row 0 has ended
   CHECK(list(net(x, {.lengths = ragged}).output) == clean);
   CHECK(clean[static_cast<std::size_t>((3 * batch + 0) * hidden)] == 0);
 }

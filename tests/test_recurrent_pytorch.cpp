@@ -17,7 +17,7 @@ constexpr double tolerance = 1e-10;
 V wave(const Shape& shape, int number) {
   V v = V::uninitialised(shape);
   for (index_t i = 0; i < v.size(); ++i)
-    v.data()[i] = 0.6 * std::sin(1.3 * static_cast<double>(i) + static_cast<double>(number));
+    v.mutable_data()[i] = 0.6 * std::sin(1.3 * static_cast<double>(i) + static_cast<double>(number));
   return v.requires_grad(true);
 }
 

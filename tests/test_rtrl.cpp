@@ -182,9 +182,9 @@ TEST_CASE("rtrl: with an update after every step it equals the recursion worked 
 TEST_CASE("rtrl: influence balancing reaches θ = −1/6 with an update at every step") {
   constexpr index_t n = 23;
   V a({n, n}, 0.0), v({n}, -1.0), theta = row({0.5});
-  for (index_t i = 0; i < n; ++i) a.data()[i * n + i] = 0.5;
-  for (index_t i = 0; i + 1 < n; ++i) a.data()[i * n + i + 1] = 0.5;
-  std::fill_n(v.data(), 10, 1.0);
+  for (index_t i = 0; i < n; ++i) a.mutable_data()[i * n + i] = 0.5;
+  for (index_t i = 0; i + 1 < n; ++i) a.mutable_data()[i * n + i + 1] = 0.5;
+  std::fill_n(v.mutable_data(), 10, 1.0);
   const auto step = [&](const V&, const V& s) -> V { return linear(s, a) + theta * v; };
   Rtrl rtrl(step, V({1, n}, 1.0), Vs{theta});
   for (int t = 0; t < 3000; ++t) {

@@ -106,7 +106,7 @@ struct MixingCell {
   using State = V;
   V w;
   index_t hidden_size() const { return H; }
-  V step(const V& x, const V& h) const { return tanh(x + linear(h, w) + mean(h, {0}, true)); }
+  V step(const V& x, const V& h) const { return tanh(x + linear(h, w) + mean(h, 0, {.keepdims = true})); }
   template <class Visitor>
   void visit(Visitor&& v) {
     v("w", w);
@@ -236,10 +236,10 @@ TEST_CASE("scan: what a cell throws on a thread reaches the caller, and the tape
   cell.w = square_matrix(2);
   const Threads two(2);
   V x = random_parameter<double>({8 * T, B, H}, 3).detach();
-  x.data()[(3 * T * B + B - 1) * H] = 1e4;  // not the first number of the second thread's rows
+  x.mutable_data()[(3 * T * B + B - 1) * H] = 1e4;  // not the first number of the second thread's rows
   const std::size_t live = tape_stats<double>().live;
   CHECK_NOTHROW(scan(cell, x, V({B, H}, 0.0)));
-  x.data()[(3 * T * B + B / 2) * H] = 1e4;
+  x.mutable_data()[(3 * T * B + B / 2) * H] = 1e4;
   CHECK_THROWS_WITH_AS(scan(cell, x, V({B, H}, 0.0)), "the cell refuses (13, 40)", DataError);
   CHECK(tape_stats<double>().live == live);
 }

@@ -152,7 +152,7 @@ TEST_CASE("ragged: padding influences neither values nor gradients, not even whe
   for (index_t t = 0; t < steps; ++t)
     for (index_t b = 0; b < batch; ++b)
       for (index_t i = 0; t >= ragged[b] && i < 2; ++i)
-        dirty.data()[(t * batch + b) * 2 + i] = std::numeric_limits<double>::quiet_NaN();
+        dirty.mutable_data()[(t * batch + b) * 2 + i] = std::numeric_limits<double>::quiet_NaN();
   dirty.requires_grad(true);
   const auto clean = s.run({.lengths = ragged});
   const auto r = scan(s.cell, dirty, s.s0, {.lengths = ragged});
@@ -360,7 +360,7 @@ TEST_CASE("recomputation: what a cell counts is counted once, and its copies see
       random_words(key, words);
       ++key.step;
       for (index_t i = 0; i < h.size(); ++i)
-        mask.data()[i] = words[static_cast<std::size_t>(i)] % 2 ? 1.0 : 0.5;
+        mask.mutable_data()[i] = words[static_cast<std::size_t>(i)] % 2 ? 1.0 : 0.5;
       return tanh(linear(h, w) + x) * mask;
     }
   };
@@ -378,7 +378,7 @@ TEST_CASE("a cell that mixes the rows of its batch is right in every way to run 
   const V w = random_parameter({2, 2}, 8);
   const auto centred = [&](const V& x, const V& h) -> V {
     const V z = linear(h, w) + x;
-    return tanh(z - mean(z, {0}, true));
+    return tanh(z - mean(z, 0, {.keepdims = true}));
   };
   const V xs = random_parameter({5, 3, 2}, 1), h0 = random_parameter({3, 2}, 2);
   for (bool reverse : {false, true})

@@ -58,7 +58,7 @@ TEST_CASE("release: values stay readable, and recording them again names the rem
   CHECK_THROWS_WITH_AS(
       V(exp(y)),
       "exp: argument 1 (2,) is the result of mul(x, c), which an earlier backward has released; "
-      "detach() it, or give that backward retain = true",
+      "detach() it (a state that is carried on: detach_state()), or give that backward retain = true",
       UsageError);
   CHECK_THROWS_AS(sum(y), UsageError);
   CHECK_THROWS_AS(chunk(y, 2), UsageError);
@@ -77,7 +77,8 @@ TEST_CASE("release: running back twice throws, and works on a retained tape") {
   y.backward();
   CHECK(gradient_list(x) == std::vector<double>{6, 12});
   CHECK_THROWS_WITH_AS(y.backward(),
-                       "backward: sum was released by an earlier backward; give that one retain = true",
+                       "backward: sum was released by an earlier backward; give that one retain = true, or "
+                       "detach() what is carried on from it (a state: detach_state())",
                        UsageError);
   CHECK(gradient_list(x) == std::vector<double>{6, 12});
 }
@@ -291,7 +292,8 @@ TEST_CASE("detach: cuts the gradient and shares the value") {
   CHECK(y.detach().data() == y.data());
   CHECK_THROWS_WITH_AS(sum(y.detach()).backward(),
                        "backward: () does not depend on anything that requires a gradient; call "
-                       "requires_grad(true) on the parameters, outside NoGrad",
+                       "requires_grad(true) on the parameters, outside NoGrad; a gradient is differentiable "
+                       "if grad() was given create_graph = true",
                        UsageError);
 }
 

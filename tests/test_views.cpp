@@ -229,7 +229,7 @@ TEST_CASE("views: grad() with respect to views, nested ones too, gives each its 
     CHECK(list(g[0]) == list(dc));
     V db = V(b.shape(), 3.0);
     for (index_t r = 1; r < 3; ++r)
-      for (index_t k = 0; k < 2; ++k) db.data()[r * 2 + k] += dc.data()[(r - 1) * 2 + k];
+      for (index_t k = 0; k < 2; ++k) db.mutable_data()[r * 2 + k] += dc.data()[(r - 1) * 2 + k];
     CHECK(list(g[1]) == list(db));
     // y as a function of a alone, of x alone.
     const V a2 = a.copy().requires_grad(true), x2 = x.copy().requires_grad(true);

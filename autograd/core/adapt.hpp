@@ -27,6 +27,15 @@ auto adapt_dense(P data, const Shape& shape) {
                                                xt::no_ownership(), xt_shape(shape));
 }
 
+/// What ArrayView stands on.
+template <class T>
+using ConstAdaptor =
+    decltype(adapt_strided(std::declval<const T*>(), std::declval<const Shape&>(), index_t(), index_t()));
+
+/// For a static_assert that fails where a template is used.
+template <class>
+inline constexpr bool never = false;
+
 /// What:   checks, after update() of an array with this shape and its values at `data`, that it still has both.
 /// Errors: ShapeError where the function gave the adaptor another shape, or made it refer to something else.
 template <class A>
@@ -44,5 +53,12 @@ struct is_lazy : std::false_type {};
 /// An op result that becomes a Variable when one is asked for: fused expressions and linear.
 template <class E>
 concept Lazy = is_lazy<std::decay_t<E>>::value;
+
+template <class E, class T>
+concept LazyOf = Lazy<E> && std::is_same_v<typename std::decay_t<E>::value_type, T>;
+
+/// The type of a parameter that takes no part in the deduction of T, and so accepts what converts to it.
+template <class T>
+using Same = std::type_identity_t<T>;
 
 }  // namespace unroll::detail

@@ -19,7 +19,7 @@ Variable<T> copy_grad(const Tensor<T>& t) {
   auto v = Variable<T>::uninitialised(t.shape);
   const GradSlot<T> g = grad_layout(t);
   const index_t size = t.shape.size();
-  write_gradient<T>({v.data(), size, size, false}, size, g.data, g.run, g.pitch);
+  write_gradient<T>({v.tensor()->data, size, size, false}, size, g.data, g.run, g.pitch);
   return v;
 }
 

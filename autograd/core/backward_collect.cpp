@@ -28,8 +28,10 @@ void Tape<T>::validate(Node<T>& node) const {
     raise<UsageError>("backward: {} was recorded by another thread; call backward there", node.name());
   }
   if (node.released_) {
-    raise<UsageError>("backward: {} was released by an earlier backward; give that one retain = true",
-                      node.name());
+    raise<UsageError>(
+        "backward: {} was released by an earlier backward; give that one retain = true, or "
+        "detach() what is carried on from it (a state: detach_state())",
+        node.name());
   }
   for (std::size_t k = 0; k < node.input_count_; ++k) {
     if (node.is_intact(k)) continue;

@@ -10,7 +10,7 @@ namespace {
 
 template <class T>
 std::span<T> elements(const Variable<T>& x) {
-  return {x.data(), static_cast<std::size_t>(x.size())};
+  return {x.tensor()->data, static_cast<std::size_t>(x.size())};
 }
 
 // The extents of a nested list, as far as the first element of each list tells.
@@ -47,14 +47,14 @@ Variable<T> Variable<T>::from(const Shape& shape, std::span<const T> values) {
     raise<ShapeError>("from: need {} elements for the shape {}; got {}", shape.size(), shape.str(),
                       values.size());
   Variable x = uninitialised(shape);
-  std::copy(values.begin(), values.end(), x.data());
+  std::copy(values.begin(), values.end(), x.tensor()->data);
   return x;
 }
 
 template <class T>
 Variable<T> Variable<T>::from(const detail::NestedList<T>& list) {
   Variable x = uninitialised(shape_of(list));
-  T* to = x.data();
+  T* to = x.tensor()->data;
   write(list, x.shape(), 0, to);
   return x;
 }

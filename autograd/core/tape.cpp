@@ -27,8 +27,8 @@ template <class T>
 void fail_unusable(std::string_view op, std::size_t k, const Tensor<T>& t) {
   if (t.creator->released()) {
     raise<UsageError>(
-        "{}: argument {} {} is the result of {}, which an earlier backward has released; detach() it, or "
-        "give that backward retain = true",
+        "{}: argument {} {} is the result of {}, which an earlier backward has released; detach() it (a "
+        "state that is carried on: detach_state()), or give that backward retain = true",
         op, k + 1, name_and_shape(t), t.creator->name());
   }
   raise<UsageError>("{}: argument {} {} was recorded by another thread; detach() it there first", op, k + 1,

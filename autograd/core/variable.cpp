@@ -43,7 +43,7 @@ Variable<T>::Variable(T scalar) : Variable(Shape{}, scalar) {}
 
 template <class T>
 Variable<T>::Variable(const Shape& shape, T fill) : Variable(uninitialised(shape)) {
-  std::fill_n(data(), shape.size(), fill);
+  std::fill_n(tensor_->data, shape.size(), fill);
 }
 
 template <class T>
@@ -132,7 +132,8 @@ void Variable<T>::backward(const Variable& seed, bool retain) const {
   if (!t.requires_grad) {
     raise<UsageError>(
         "backward: {} does not depend on anything that requires a gradient; call requires_grad(true) on "
-        "the parameters, outside NoGrad",
+        "the parameters, outside NoGrad; a gradient is differentiable if grad() was given create_graph = "
+        "true",
         t.shape.str());
   }
   const Variable from[] = {seed};
@@ -150,7 +151,7 @@ template <class T>
 Variable<T> Variable<T>::copy() const {
   const Tensor& t = readable("copy");
   Variable c = uninitialised(t.shape);
-  detail::copy_dense(t, c.data());
+  detail::copy_dense(t, c.tensor()->data);
   return c;
 }
 
@@ -161,7 +162,8 @@ detail::Tensor<T>& Variable<T>::updatable() const {
     raise<UsageError>("update: {} is the result of {}; only leaves can be changed; detach().copy() it first",
                       t.shape.str(), t.creator->name());
   }
-  if (detail::Tape<T>::local().running())
+  const bool shared = t.refs > 1 || t.storage->refs > 1;  // a new array is no part of the pass that makes it
+  if (shared && detail::Tape<T>::local().running())
     raise<UsageError>("update: a backward pass is running; change values after it");
   if (!t.dense())
     raise<UsageError>("update: {} is a view of another array; change that one, or copy() this",

@@ -6,6 +6,7 @@
 #include <span>
 #include <vector>
 
+#include "unroll/autograd/array_view.hpp"
 #include "unroll/autograd/no_grad.hpp"
 #include "unroll/detail/autograd/core/adapt.hpp"
 #include "unroll/detail/autograd/core/format.hpp"
@@ -41,13 +42,13 @@ class Variable {
                                             bool requires_grad = false) {  // NOLINT: implicit on purpose
     const auto& shape = expression.shape();
     *this = uninitialised(Shape(shape.begin(), shape.end()));
-    auto to = detail::adapt_dense(data(), this->shape());
+    auto to = detail::adapt_dense(tensor_->data, this->shape());
     xt::noalias(to) = xt::cast<T>(expression);
     tensor_->requires_grad = requires_grad;
   }
   /// The result of a fused expression or a linear, computed now.
   template <class E>
-  requires detail::Lazy<E> Variable(E&& lazy)  // NOLINT: implicit on purpose
+  requires detail::LazyOf<E, T> Variable(E&& lazy)  // NOLINT: implicit on purpose
       : Variable(std::forward<E>(lazy).evaluate()) {}
   /// A handle to an array, for ops.
   explicit Variable(detail::TensorRef<T> tensor) : tensor_(std::move(tensor)) {}
@@ -65,7 +66,7 @@ class Variable {
   /// A constant as nested braces write it: `from({{1, 2}, {3, 4}})`.
   /// Errors: ShapeError for lists of different lengths or depths.
   static Variable from(const detail::NestedList<T>& list);
-  /// A constant whose elements are undefined: write them through data() before anybody reads.
+  /// A constant whose elements are undefined: write them through mutable_data() before anybody reads.
   static Variable uninitialised(const Shape& shape) { return Variable(Tensor::make(shape)); }
 
   /// Whether it is a handle to anything.
@@ -78,11 +79,13 @@ class Variable {
   int rank() const { return shape().rank(); }
   index_t size() const { return shape().size(); }
 
-  /// The value as a read-only xtensor adaptor, without a copy; valid while this handle lives.
-  auto value() const {
+  /// The value as a read-only xtensor expression, without a copy; valid while this handle lives. Of a temporary a copy.
+  ArrayView<T> value() const& {
     const Tensor& t = readable("value");
-    return detail::adapt_strided(static_cast<const T*>(t.data), t.shape, t.run, t.pitch);
+    return {t.data, t.shape, t.run, t.pitch};
   }
+  /// Of a temporary, which does not live: a copy.
+  xt::xarray<T> value() const&& { return value(); }
   /// The only element.
   /// Errors: UsageError unless the size is 1.
   T item() const;
@@ -96,12 +99,14 @@ class Variable {
   bool is_leaf() const { return checked("is_leaf").is_leaf(); }
   /// Whether a gradient has been written since the last zero_grad().
   bool has_grad() const { return checked("has_grad").grad_state == detail::GradState::full; }
-  /// The gradient as a read-only xtensor adaptor.
+  /// The gradient in the same way.
   /// Errors: UsageError where there is none.
-  auto grad() const {
+  ArrayView<T> grad() const& {
     const detail::GradSlot<T> g = readable_grad();
-    return detail::adapt_strided(static_cast<const T*>(g.data), shape(), g.run, g.pitch);
+    return {g.data, shape(), g.run, g.pitch};
   }
+  /// Of a temporary: a copy.
+  xt::xarray<T> grad() const&& { return grad(); }
   /// Forgets the gradient; the next backward stores instead of adding. Costs nothing.
   void zero_grad();
   /// Keeps the gradient of a result, which is otherwise released during backward.
@@ -160,8 +165,15 @@ class Variable {
   /// Whether both are handles to one array.
   bool same_as(const Variable& other) const { return tensor_.get() == other.tensor_.get(); }
 
-  /// Raw access for ops: the first element; the layout is tensor()'s.
-  T* data() const { return tensor_->data; }
+  /// The first element; the others follow in row-major order, but for a slice that is not in one piece.
+  const T* data() const { return tensor_->data; }
+  /// The same to write through: a change of the value as by update(), and with its errors. Ask for the pointer again
+  /// after ops have read the value: a later change through the old one goes unnoticed.
+  T* mutable_data() {
+    Tensor& t = updatable();
+    ++t.storage->version;
+    return t.data;
+  }
   /// The array with its place on the tape, for ops.
   Tensor* tensor() const { return tensor_.get(); }
   /// The same, counted.

@@ -36,7 +36,7 @@ Variable<T> absorb(const Variable<T>& d, const Variable<T>& g) {
   if (finite || d.shape() != g.shape()) return g;
   auto keep = Variable<T>::uninitialised(g.shape());
   for (index_t i = 0; i < g.size(); ++i)
-    keep.data()[i] = d.data()[i] != T{0} || std::isfinite(g.data()[i]) ? T{1} : T{0};
+    keep.tensor()->data[i] = d.data()[i] != T{0} || std::isfinite(g.data()[i]) ? T{1} : T{0};
   return apply_compiled(ScalarOp::where, {keep, g, Variable<T>(T{0})});
 }
 

@@ -5,9 +5,20 @@
 #include <utility>
 
 #include "unroll/detail/autograd/base/common_shape.hpp"
+#include "unroll/detail/autograd/core/unevaluated.hpp"
 #include "unroll/detail/autograd/fused/kernel.hpp"
 
 namespace unroll {
+namespace detail {
+template <bool elementwise>
+constexpr void check_elementwise() {
+  static_assert(elementwise,
+                "the lambda given to fuse() computes element by element: a reduction or another Variable "
+                "cannot be part of "
+                "it; hand it in as an argument");
+}
+}  // namespace detail
+
 inline namespace UNROLL_ISA {
 
 /// An input of an expression: a Variable held by its handle.
@@ -21,6 +32,10 @@ struct Input {
 template <class T, int K>
 struct Argument {
   using value_type = T;
+  Variable<T> evaluate() const {
+    detail::check_elementwise < K<0>();
+    return {};
+  }
 };
 
 /// The arguments of an op.
@@ -48,10 +63,10 @@ struct Arguments<A, B, C> {
 /// An op on operands, not computed yet. It holds its inputs, so it is safe to keep (`auto e = a * b;`);
 /// each use of it computes it again: write `Variable e = a * b;` to compute it once.
 template <class Op, class T, class... A>
-struct Expr {
+struct Expr : detail::Unevaluated<T, Expr<Op, T, A...>> {
   using value_type = T;
   Arguments<A...> arguments;
-  detail::CommonShape shape;
+  detail::CommonShape common;
   Variable<T> evaluate() const;
 };
 
@@ -93,6 +108,14 @@ struct element_type<X, Rest...> {
   using type = typename std::decay_t<X>::value_type;
 };
 
+template <class T, class... X>
+inline constexpr bool one_type = true;
+template <class T, class X, class... Rest>
+inline constexpr bool one_type<T, X, Rest...> = one_type<T, Rest...>;
+template <class T, Operand X, class... Rest>
+inline constexpr bool one_type<T, X, Rest...> =
+    std::is_same_v<typename std::decay_t<X>::value_type, T>&& one_type<T, Rest...>;
+
 /// A number in an expression.
 template <class T>
 struct Const {
@@ -107,8 +130,6 @@ auto as_argument(X&& x) {
   } else if constexpr (XtExpression<X>) {
     return Input<T>{Variable<T>(x).ref()};  // a constant
   } else {
-    static_assert(std::is_same_v<typename D::value_type, T>,
-                  "float and double Variables do not mix in an expression");
     if constexpr (std::is_same_v<D, Variable<T>>) {
       return Input<T>{std::forward<X>(x).ref()};
     } else if constexpr (std::is_same_v<D, unroll::LinearSum<T>>) {
@@ -137,20 +158,25 @@ const Shape* shape_of(const char*, const Const<T>&) {
 }
 template <class Op, class T, class... A>
 const Shape* shape_of(const char*, const Expr<Op, T, A...>& x) {
-  return &*x.shape;
+  return &*x.common;
 }
 
 template <class Op, class... X>
 auto make_expr(X&&... x) {
   using T = typename element_type<X...>::type;
-  using E = Expr<Op, T, decltype(as_argument<T>(std::forward<X>(x)))...>;
-  E e{{as_argument<T>(std::forward<X>(x))...}, {}};
-  if constexpr (!is_symbolic<E>::value) {
-    e.arguments.each([&](const auto& a) {
-      if (const Shape* s = shape_of(Op::name, a)) e.shape.include(Op::name, *s);
-    });
+  if constexpr (!one_type<T, X...>) {
+    refuse_mixed<Variable<float>, Variable<double>>();
+    return Variable<T>();
+  } else {
+    using E = Expr<Op, T, decltype(as_argument<T>(std::forward<X>(x)))...>;
+    E e{{}, {as_argument<T>(std::forward<X>(x))...}, {}};
+    if constexpr (!is_symbolic<E>::value) {
+      e.arguments.each([&](const auto& a) {
+        if (const Shape* s = shape_of(Op::name, a)) e.common.include(Op::name, *s);
+      });
+    }
+    return e;
   }
-  return e;
 }
 
 // --- the tree without its handles ------------------------------------------------------------------------
@@ -194,23 +220,29 @@ void gather(const Expr<Op, T, A...>& e, Tensor<T>**& inputs, T*& numbers) {
 
 template <class Op, class T, class... A>
 struct is_lazy<Expr<Op, T, A...>> : std::true_type {};
+template <class T, int K>
+struct is_lazy<Argument<T, K>> : std::true_type {};
 }  // namespace detail
 
 inline namespace UNROLL_ISA {
 
 template <class Op, class T, class... A>
 Variable<T> Expr<Op, T, A...>::evaluate() const {
-  static_assert(!detail::is_symbolic<Expr>::value, "an argument of fuse() has no value outside its lambda");
-  using Stripped = typename detail::stripped<Expr>::type;
-  std::array<detail::Tensor<T>*, detail::tree_size<Stripped>.leaves> inputs;
-  T numbers[detail::tree_size<Stripped>.numbers + 1];
-  detail::Tensor<T>** next_input = inputs.data();
-  T* next_number = numbers;
-  detail::gather(*this, next_input, next_number);
-  if constexpr ((std::is_same_v<A, Input<T>> && ...)) {
-    return detail::run_compiled<T>(Op::id, inputs.data(), *shape);
+  if constexpr (detail::is_symbolic<Expr>::value) {
+    detail::check_elementwise<!detail::is_symbolic<Expr>::value>();
+    return {};
   } else {
-    return detail::run_fused<T, Stripped>(numbers, inputs, *shape)[0];
+    using Stripped = typename detail::stripped<Expr>::type;
+    std::array<detail::Tensor<T>*, detail::tree_size<Stripped>.leaves> inputs;
+    T numbers[detail::tree_size<Stripped>.numbers + 1];
+    detail::Tensor<T>** next_input = inputs.data();
+    T* next_number = numbers;
+    detail::gather(*this, next_input, next_number);
+    if constexpr ((std::is_same_v<A, Input<T>> && ...)) {
+      return detail::run_compiled<T>(Op::id, inputs.data(), *common);
+    } else {
+      return detail::run_fused<T, Stripped>(numbers, inputs, *common)[0];
+    }
   }
 }
 
@@ -219,16 +251,31 @@ Variable<T> Expr<Op, T, A...>::evaluate() const {
 namespace detail {
 inline namespace UNROLL_ISA {
 
+/// Made of a lambda's arguments and of numbers alone.
+template <class E>
+inline constexpr bool is_elementwise = false;
+template <class T>
+inline constexpr bool is_elementwise<Const<T>> = true;
+template <class T, int K>
+inline constexpr bool is_elementwise<Argument<T, K>> = true;
+template <class Op, class T, class... A>
+inline constexpr bool is_elementwise<Expr<Op, T, A...>> = (is_elementwise<A> && ...);
+
 /// A lambda's results, some of which may be plain numbers.
 template <class T, class... E, std::size_t L>
-auto run_lambda(const std::array<Tensor<T>*, L>& inputs, const Shape& shape, const E&... outputs) {
-  static_assert((0 + ... + tree_size<typename stripped<E>::type>.leaves) == 0,
-                "the lambda given to fuse() must not capture Variables: hand them in as arguments");
-  T numbers[(1 + ... + tree_size<typename stripped<E>::type>.numbers)];
-  Tensor<T>** no_input = nullptr;
-  T* next_number = numbers;
-  (gather(outputs, no_input, next_number), ...);
-  return run_fused<T, typename stripped<E>::type...>(numbers, inputs, shape);
+std::array<Variable<T>, sizeof...(E)> run_lambda(const std::array<Tensor<T>*, L>& inputs, const Shape& shape,
+                                                 const E&... outputs) {
+  constexpr bool elementwise = (is_elementwise<E> && ...);
+  check_elementwise<elementwise>();
+  if constexpr (elementwise) {
+    T numbers[(1 + ... + tree_size<typename stripped<E>::type>.numbers)];
+    Tensor<T>** no_input = nullptr;
+    T* next_number = numbers;
+    (gather(outputs, no_input, next_number), ...);
+    return run_fused<T, typename stripped<E>::type...>(numbers, inputs, shape);
+  } else {
+    return {};
+  }
 }
 
 template <class T, class E>

@@ -8,6 +8,7 @@
 #include "unroll/detail/autograd/fused/expression.hpp"
 
 namespace unroll {
+
 /// What: one fused node from a lambda over scalars, with one or several outputs.
 ///   `Variable y = fuse([](auto a, auto b) { return tanh(a) * b; }, x, w);`
 ///   `auto [c2, h2] = fuse([](auto…) { …; return std::tuple(c, h); }, …);`
@@ -19,28 +20,33 @@ template <class F, class... X>
 requires detail::Operands<X...>
 auto fuse(F&& f, X&&... x) {
   using T = typename detail::element_type<X...>::type;
-  const std::array<Variable<T>, sizeof...(X)> arguments{[&] {
-    if constexpr (detail::Number<X>) {
-      return Variable<T>(static_cast<T>(x));
-    } else {
-      return Variable<T>(std::forward<X>(x));
-    }
-  }()...};
-  std::array<detail::Tensor<T>*, sizeof...(X)> inputs;
-  Shape shape;
-  for (std::size_t k = 0; k < inputs.size(); ++k) {
-    inputs[k] = arguments[k].tensor();
-    if (!inputs[k]) detail::fail_empty("fuse", k);
-    shape = k == 0 ? inputs[k]->shape : broadcast("fuse", shape, inputs[k]->shape);
-  }
-  auto traced = detail::trace_lambda<T>(std::forward<F>(f), std::index_sequence_for<X...>{});
-  const auto run = [&](const auto&... e) {
-    return detail::run_lambda<T>(inputs, shape, detail::as_result<T>(e)...);
-  };
-  if constexpr (detail::is_tuple<decltype(traced)>::value) {
-    return std::apply(run, traced);
+  if constexpr (!detail::one_type<T, X...>) {
+    detail::refuse_mixed<Variable<float>, Variable<double>>();
+    return Variable<T>();
   } else {
-    return run(traced)[0];
+    const std::array<Variable<T>, sizeof...(X)> arguments{[&] {
+      if constexpr (detail::Number<X>) {
+        return Variable<T>(static_cast<T>(x));
+      } else {
+        return Variable<T>(std::forward<X>(x));
+      }
+    }()...};
+    std::array<detail::Tensor<T>*, sizeof...(X)> inputs;
+    Shape shape;
+    for (std::size_t k = 0; k < inputs.size(); ++k) {
+      inputs[k] = arguments[k].tensor();
+      if (!inputs[k]) detail::fail_empty("fuse", k);
+      shape = k == 0 ? inputs[k]->shape : broadcast("fuse", shape, inputs[k]->shape);
+    }
+    auto traced = detail::trace_lambda<T>(std::forward<F>(f), std::index_sequence_for<X...>{});
+    const auto run = [&](const auto&... e) {
+      return detail::run_lambda<T>(inputs, shape, detail::as_result<T>(e)...);
+    };
+    if constexpr (detail::is_tuple<decltype(traced)>::value) {
+      return std::apply(run, traced);
+    } else {
+      return run(traced)[0];
+    }
   }
 }
 

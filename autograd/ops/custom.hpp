@@ -6,6 +6,10 @@
 
 namespace unroll {
 
+/// The read-only arrays that the functions of a custom op are given.
+template <class T>
+using DenseArrayView = decltype(detail::adapt_dense(std::declval<const T*>(), std::declval<const Shape&>()));
+
 /// An op made by custom_op. Copies share its functions.
 /// Thread rule: usable by several threads at once if its functions are.
 template <class T, class Definition>
@@ -43,7 +47,7 @@ class CustomOp {
   std::shared_ptr<const Definition> definition_;
 };
 
-/// What:   an op given by two functions over xtensor arrays (ArrayView<T>):
+/// What:   an op given by two functions over xtensor arrays (DenseArrayView<T>):
 ///
 ///     const auto softsign = custom_op<float>("softsign",
 ///         [](const auto& x) { return x / (1 + xt::abs(x)); },

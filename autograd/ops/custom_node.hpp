@@ -9,10 +9,6 @@
 
 namespace unroll {
 
-/// The read-only arrays that the functions of a custom op are given.
-template <class T>
-using ArrayView = decltype(detail::adapt_dense(std::declval<const T*>(), std::declval<const Shape&>()));
-
 namespace detail {
 
 /// Stands for the function that was not given.
@@ -46,7 +42,7 @@ class CustomNode final : public Node<T> {
     if (!grad) return;
     const Tensor<T>& out = *this->output();
     [&]<std::size_t... K>(std::index_sequence<K...>) {
-      const auto dy = adapt_dense(grad, out.shape), y = adapt_dense<const T*>(out.data, out.shape);
+      const auto dy = adapt_dense<const T*>(grad, out.shape), y = adapt_dense<const T*>(out.data, out.shape);
       const auto xs = std::tuple(adapt_dense<const T*>(this->input(K).data, this->input(K).shape)...);
       const auto dxs = as_tuple(definition_->backward(dy, y, std::get<K>(xs)...));
       static_assert(std::tuple_size_v<std::decay_t<decltype(dxs)>> == Inputs,

@@ -63,7 +63,7 @@ class MaxNode final : public Node<T> {
 
   std::vector<Variable<T>> record_backward(const std::vector<Variable<T>>& dy) override {
     const auto share = Variable<T>::uninitialised(this->input(0).shape);
-    write(Variable<T>(kept_, T{1}).data(), share.data(), false);
+    write(Variable<T>(kept_, T{1}).data(), share.tensor()->data, false);
     return {recorded::mul(reshape(dy[0], kept_), share)};
   }
 
@@ -126,7 +126,7 @@ Shape result_shape(const Variable<T>& x, const Axes& axes, bool keepdims, const 
 }  // namespace detail
 
 template <class T>
-Variable<T> max(const Variable<T>& x, const Axes& axes, bool keepdims) {
+Variable<T> max(const Variable<T>& x, const Axes& axes, const ReduceOptions& options) {
   using namespace detail;
   if (!x) fail_empty("max", 0);
   if (x.size() == 0 && kept_shape("max", x.shape(), axes).size() > 0)
@@ -134,28 +134,29 @@ Variable<T> max(const Variable<T>& x, const Axes& axes, bool keepdims) {
   const RowMatrix<T> m = rows_over("max", x, axes);
   Tensor<T>* const inputs[] = {m.x.tensor()};
   const bool recorded = begin_op<T>("max", inputs);
-  const TensorRef<T> out = Tape<T>::local().allocate_output(result_shape(x, axes, keepdims, "max"));
+  const TensorRef<T> out = Tape<T>::local().allocate_output(result_shape(x, axes, options.keepdims, "max"));
   for (index_t r = 0; r < m.count; ++r) out->data[r] = row_max(m.x.data() + r * m.cols, m.cols);
   return finish_op<MaxNode<T>>(recorded, inputs, out, m);
 }
 
 template <class T>
-Variable<T> min(const Variable<T>& x, const Axes& axes, bool keepdims) {
+Variable<T> min(const Variable<T>& x, const Axes& axes, const ReduceOptions& options) {
   if (!x) detail::fail_empty("min", 0);
   const Shape kept = detail::kept_shape("min", x.shape(), axes);
   if (x.size() == 0 && kept.size() > 0)
     raise<UsageError>("min: {} has no elements; check for that first", x.shape().str());
-  return detail::recorded::neg(max(detail::recorded::neg(x), axes, keepdims));
+  return detail::recorded::neg(max(detail::recorded::neg(x), axes, options));
 }
 
 template <class T>
-Variable<T> logsumexp(const Variable<T>& x, const Axes& axes, bool keepdims) {
+Variable<T> logsumexp(const Variable<T>& x, const Axes& axes, const ReduceOptions& options) {
   using namespace detail;
   if (!x) fail_empty("logsumexp", 0);
   const RowMatrix<T> m = rows_over("logsumexp", x, axes);
   Tensor<T>* const inputs[] = {m.x.tensor()};
   const bool recorded = begin_op<T>("logsumexp", inputs);
-  const TensorRef<T> out = Tape<T>::local().allocate_output(result_shape(x, axes, keepdims, "logsumexp"));
+  const TensorRef<T> out =
+      Tape<T>::local().allocate_output(result_shape(x, axes, options.keepdims, "logsumexp"));
   const TensorRef<T> stats = Tensor<T>::make(Shape{m.count, 2});
   for (index_t r = 0; r < m.count; ++r) {
     const T* row = m.x.data() + r * m.cols;

@@ -11,30 +11,32 @@ namespace unroll {
 /// Errors: IndexError for an axis outside the rank or named twice; UsageError for the maximum of nothing.
 /// Cost:   over axes that are not the last ones one more copy; the same holds for the functions below.
 template <class T>
-Variable<T> max(const Variable<T>& x, const Axes& axes = {}, bool keepdims = false);
+Variable<T> max(const Variable<T>& x, const Axes& axes = {}, const ReduceOptions& options = {});
 
 /// What:   the smallest element over `axes`; the rest as for max.
 template <class T>
-Variable<T> min(const Variable<T>& x, const Axes& axes = {}, bool keepdims = false);
+Variable<T> min(const Variable<T>& x, const Axes& axes = {}, const ReduceOptions& options = {});
 
 /// What:   ln Σ eˣ over `axes`.
 /// Shapes, errors: as sum.
 /// Range:  finite for any finite x; −∞ for −∞ alone (with gradient 0) and for nothing; ∞ where an element is.
 template <class T>
-Variable<T> logsumexp(const Variable<T>& x, const Axes& axes = {}, bool keepdims = false);
+Variable<T> logsumexp(const Variable<T>& x, const Axes& axes = {}, const ReduceOptions& options = {});
 
 /// The same for expressions.
 template <detail::Lazy E>
-auto max(E&& x, const Axes& axes = {}, bool keepdims = false) {
-  return max(Variable(std::forward<E>(x)), axes, keepdims);
+auto max(E&& x, const Axes& axes = {}, const ReduceOptions& options = {}) {
+  return max(Variable(std::forward<E>(x)), axes, options);
 }
+/// The same for expressions.
 template <detail::Lazy E>
-auto min(E&& x, const Axes& axes = {}, bool keepdims = false) {
-  return min(Variable(std::forward<E>(x)), axes, keepdims);
+auto min(E&& x, const Axes& axes = {}, const ReduceOptions& options = {}) {
+  return min(Variable(std::forward<E>(x)), axes, options);
 }
+/// The same for expressions.
 template <detail::Lazy E>
-auto logsumexp(E&& x, const Axes& axes = {}, bool keepdims = false) {
-  return logsumexp(Variable(std::forward<E>(x)), axes, keepdims);
+auto logsumexp(E&& x, const Axes& axes = {}, const ReduceOptions& options = {}) {
+  return logsumexp(Variable(std::forward<E>(x)), axes, options);
 }
 
 }  // namespace unroll

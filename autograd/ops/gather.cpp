@@ -60,7 +60,7 @@ class GatherNode final : public Node<T> {
     if (padding_ < 0) return {scatter_add(dy[0], indices_, plan_.extent, axis_)};
     Variable<T> used(indices_.shape().inserted(indices_.shape().rank(), 1), T{1});
     for (index_t n = 0; n < indices_.size(); ++n)
-      if (indices_[n] == padding_) used.data()[n] = T{0};
+      if (indices_[n] == padding_) used.tensor()->data[n] = T{0};
     return {scatter_add(recorded::mul(dy[0], used), indices_, plan_.extent, axis_)};
   }
   std::string name() const override { return op_; }
@@ -171,7 +171,7 @@ Variable<T> one_hot(const Indices& indices, index_t extent) {
   const Shape shape = indices.shape().inserted(indices.shape().rank(), extent);
   detail::check_indices("one_hot", "index", indices, extent);
   Variable<T> y(shape, T{0});
-  for (index_t n = 0; n < indices.size(); ++n) y.data()[n * extent + indices[n]] = T{1};
+  for (index_t n = 0; n < indices.size(); ++n) y.tensor()->data[n * extent + indices[n]] = T{1};
   return y;
 }
 

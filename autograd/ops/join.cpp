@@ -1,7 +1,5 @@
 #include "unroll/autograd/join.hpp"
 
-#include "unroll/detail/autograd/base/instantiate.hpp"
-
 #include <algorithm>
 
 #include "unroll/autograd/views.hpp"
@@ -110,6 +108,9 @@ Variable<T> stack(const std::vector<Variable<T>>& xs, int axis) {
   return concat(rows, at);
 }
 
-UNROLL_COMPILE_FUNCTIONS(concat, stack)
+template Variable<float> concat(const std::vector<Variable<float>>&, int);
+template Variable<double> concat(const std::vector<Variable<double>>&, int);
+template Variable<float> stack(const std::vector<Variable<float>>&, int);
+template Variable<double> stack(const std::vector<Variable<double>>&, int);
 
 }  // namespace unroll

@@ -4,6 +4,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "unroll/detail/autograd/core/unevaluated.hpp"
 #include "unroll/detail/autograd/ops/linear_addition.hpp"
 
 namespace unroll {
@@ -13,7 +14,7 @@ namespace unroll {
 /// A named one (`auto a = linear(x, W);`) is computed at its first use and keeps that result.
 /// Errors: UsageError where an operand changed by update() between linear() and the first use.
 template <class T>
-class LinearSum {
+class LinearSum : public detail::Unevaluated<T, LinearSum<T>> {
  public:
   using value_type = T;
   static constexpr int max_terms = 3;  ///< that one sum takes
@@ -51,29 +52,31 @@ class LinearSum {
 /// Errors: ShapeError naming the operands; UsageError for an empty Variable.
 /// Cost:   with up to 128 rows of x a packed copy of W is kept with W until it is updated.
 template <class T>
-LinearSum<T> linear(const Variable<T>& x, const Variable<T>& w, const Variable<T>& b) {
+LinearSum<T> linear(const Variable<T>& x, const detail::Same<Variable<T>>& w,
+                    const detail::Same<Variable<T>>& b = {}) {
   return LinearSum<T>(x, w, b);
 }
-/// x Wᵀ.
-template <class T>
-LinearSum<T> linear(const Variable<T>& x, const Variable<T>& w) {
-  return LinearSum<T>(x, w, {});
+/// The same for expressions.
+template <detail::Lazy E, class V = Variable<typename std::decay_t<E>::value_type>>
+auto linear(E&& x, const detail::Same<V>& w, const detail::Same<V>& b = {}) {
+  return linear(V(std::forward<E>(x)), w, b);
 }
-/// The same for arguments that are expressions.
+/// Refuses to mix float and double.
 template <class X, class W, class... B>
-requires(detail::Lazy<X> || detail::Lazy<W> || (detail::Lazy<B> || ...)) &&
-    (sizeof...(B) <= 1) auto linear(X&& x, W&& w, B&&... b) {
-  using V = Variable<typename std::decay_t<X>::value_type>;
-  return linear(V(std::forward<X>(x)), V(std::forward<W>(w)), V(std::forward<B>(b))...);
+requires detail::Mixed<X, W, B...>
+auto linear(const X& x, const W&, const B&...) {
+  detail::refuse_mixed<X, W, B...>();
+  return x;
 }
 
 /// a + b, where one of them is a linear: in one array.
 template <class A, class B>
 requires detail::LinearAddition<A, B>
 auto operator+(A&& a, B&& b) {
-  static_assert(std::is_same_v<typename std::decay_t<A>::value_type, typename std::decay_t<B>::value_type>,
-                "float and double Variables do not mix in an expression");
-  if constexpr (detail::FreshLinear<A>) {
+  if constexpr (detail::Mixed<A, B>) {
+    detail::refuse_mixed<A, B>();
+    return std::decay_t<A>(std::forward<A>(a));
+  } else if constexpr (detail::FreshLinear<A>) {
     return std::move(a).plus(std::forward<B>(b));
   } else {
     return std::move(b).plus(std::forward<A>(a));

@@ -87,8 +87,8 @@ class CrossEntropyNode final : public Node<T> {
     Variable<T> weight(column, T{0}), wanted(x.shape(), smoothing / static_cast<T>(cols));
     for (index_t r = 0; r < targets_.size(); ++r) {
       if (stats(r).scale == T{0}) continue;
-      weight.data()[r] = T{1} / divisor_;
-      wanted.data()[r * cols + targets_[r]] += T{1} - smoothing;
+      weight.tensor()->data[r] = T{1} / divisor_;
+      wanted.tensor()->data[r * cols + targets_[r]] += T{1} - smoothing;
     }
     const Variable<T> d = options_.reduction == Reduction::none ? reshape(dy[0], column) : dy[0];
     return {where(weight, mul(mul(d, weight), sub(softmax(x), wanted)), Variable<T>(T{0}))};
@@ -176,14 +176,14 @@ Variable<T> cross_entropy(const Variable<T>& logits, const Indices& targets,
 }
 
 template <class T>
-Variable<T> mse(const Variable<T>& prediction, const Variable<T>& target, Reduction reduction) {
+Variable<T> mse(const Variable<T>& prediction, const detail::Same<Variable<T>>& target, Reduction reduction) {
   detail::check_pair("mse", prediction, target, reduction);
   return detail::reduce_loss(Variable<T>(square(prediction - target)), reduction);
 }
 
 template <class T>
-Variable<T> binary_cross_entropy_with_logits(const Variable<T>& logits, const Variable<T>& targets,
-                                             Reduction reduction) {
+Variable<T> binary_cross_entropy_with_logits(const Variable<T>& logits,
+                                             const detail::Same<Variable<T>>& targets, Reduction reduction) {
   detail::check_pair("binary_cross_entropy_with_logits", logits, targets, reduction);
   // ln(1 + e⁻ˣ) and ln(1 + eˣ) are exact where x and the target agree; their difference would not be.
   const Variable<T> loss =

@@ -2,6 +2,7 @@
 /// \file Losses.
 
 #include "unroll/autograd/indices.hpp"
+#include "unroll/detail/autograd/core/unevaluated.hpp"
 
 namespace unroll {
 
@@ -30,13 +31,14 @@ Variable<T> cross_entropy(const Variable<T>& logits, const Indices& targets,
 /// Shapes: both the same → () or, for none, the same.
 /// Errors: ShapeError naming both; UsageError for the mean of nothing.
 template <class T>
-Variable<T> mse(const Variable<T>& prediction, const Variable<T>& target,
+Variable<T> mse(const Variable<T>& prediction, const detail::Same<Variable<T>>& target,
                 Reduction reduction = Reduction::mean);
 
 /// What:   −t ln σ(x) − (1−t) ln(1 − σ(x)) for logits x and targets t in 0 … 1, reduced; exact for large |x|.
 /// Shapes, errors: as mse.
 template <class T>
-Variable<T> binary_cross_entropy_with_logits(const Variable<T>& logits, const Variable<T>& targets,
+Variable<T> binary_cross_entropy_with_logits(const Variable<T>& logits,
+                                             const detail::Same<Variable<T>>& targets,
                                              Reduction reduction = Reduction::mean);
 
 /// The same for expressions.
@@ -45,18 +47,29 @@ auto cross_entropy(E&& logits, const Indices& targets, const CrossEntropyOptions
   return cross_entropy(Variable(std::forward<E>(logits)), targets, options);
 }
 /// The same for expressions.
-template <class A, class B>
-requires(detail::Lazy<A> || detail::Lazy<B>) auto mse(A&& prediction, B&& target,
-                                                      Reduction reduction = Reduction::mean) {
-  return mse(Variable(std::forward<A>(prediction)), Variable(std::forward<B>(target)), reduction);
+template <detail::Lazy E, class V = Variable<typename std::decay_t<E>::value_type>>
+auto mse(E&& prediction, const detail::Same<V>& target, Reduction reduction = Reduction::mean) {
+  return mse(V(std::forward<E>(prediction)), target, reduction);
 }
 /// The same for expressions.
+template <detail::Lazy E, class V = Variable<typename std::decay_t<E>::value_type>>
+auto binary_cross_entropy_with_logits(E&& logits, const detail::Same<V>& targets,
+                                      Reduction reduction = Reduction::mean) {
+  return binary_cross_entropy_with_logits(V(std::forward<E>(logits)), targets, reduction);
+}
+/// Refuses to mix float and double.
 template <class A, class B>
-requires(detail::Lazy<A> ||
-         detail::Lazy<B>) auto binary_cross_entropy_with_logits(A&& logits, B&& targets,
-                                                                Reduction reduction = Reduction::mean) {
-  return binary_cross_entropy_with_logits(Variable(std::forward<A>(logits)),
-                                          Variable(std::forward<B>(targets)), reduction);
+requires detail::Mixed<A, B>
+auto mse(const A& a, const B&, Reduction = Reduction::mean) {
+  detail::refuse_mixed<A, B>();
+  return a;
+}
+/// Refuses to mix float and double.
+template <class A, class B>
+requires detail::Mixed<A, B>
+auto binary_cross_entropy_with_logits(const A& a, const B&, Reduction = Reduction::mean) {
+  detail::refuse_mixed<A, B>();
+  return a;
 }
 
 }  // namespace unroll

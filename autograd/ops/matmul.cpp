@@ -96,7 +96,7 @@ class MatmulNode final : public Node<T> {
 }  // namespace detail
 
 template <class T>
-Variable<T> matmul(const Variable<T>& a0, const Variable<T>& b0) {
+Variable<T> matmul(const Variable<T>& a0, const detail::Same<Variable<T>>& b0) {
   using namespace detail;
   if (!a0) fail_empty("matmul", 0);
   if (!b0) fail_empty("matmul", 1);

@@ -2,6 +2,7 @@
 /// \file Matrix products.
 
 #include "unroll/autograd/permute.hpp"
+#include "unroll/detail/autograd/core/unevaluated.hpp"
 
 namespace unroll {
 
@@ -10,12 +11,19 @@ namespace unroll {
 /// Errors: ShapeError naming both.
 /// Cost:   a batch times one matrix is one product.
 template <class T>
-Variable<T> matmul(const Variable<T>& a, const Variable<T>& b);
+Variable<T> matmul(const Variable<T>& a, const detail::Same<Variable<T>>& b);
 
 /// The same for expressions.
+template <detail::Lazy E, class V = Variable<typename std::decay_t<E>::value_type>>
+auto matmul(E&& a, const detail::Same<V>& b) {
+  return matmul(V(std::forward<E>(a)), b);
+}
+/// Refuses to mix float and double.
 template <class A, class B>
-requires(detail::Lazy<A> || detail::Lazy<B>) auto matmul(A&& a, B&& b) {
-  return matmul(Variable(std::forward<A>(a)), Variable(std::forward<B>(b)));
+requires detail::Mixed<A, B>
+auto matmul(const A& a, const B&) {
+  detail::refuse_mixed<A, B>();
+  return a;
 }
 
 }  // namespace unroll

@@ -51,13 +51,13 @@ class NormNode final : public Node<T> {
 }  // namespace detail
 
 template <class T>
-Variable<T> norm(const Variable<T>& x, const Axes& axes, bool keepdims) {
+Variable<T> norm(const Variable<T>& x, const Axes& axes, const ReduceOptions& options) {
   using namespace detail;
   if (!x) fail_empty("norm", 0);
   const RowMatrix<T> m = rows_over("norm", x, axes);
   Tensor<T>* const inputs[] = {m.x.tensor()};
   const bool recorded = begin_op<T>("norm", inputs);
-  const Shape shape = keepdims ? kept_shape("norm", x.shape(), axes) : dropped_shape(x.shape(), axes);
+  const Shape shape = options.keepdims ? kept_shape("norm", x.shape(), axes) : dropped_shape(x.shape(), axes);
   const TensorRef<T> out = Tape<T>::local().allocate_output(shape);
   for (index_t r = 0; r < m.count; ++r) {
     const T* row = m.x.data() + r * m.cols;

@@ -106,7 +106,7 @@ class LayerNormNode final : public Node<T> {
     const Variable<T> x(TensorRef<T>(&this->input(0)));
     std::vector<Variable<T>> dx(this->input_count());
     const Variable<T> share(T{1} / static_cast<T>(x.shape().back(0)));
-    const auto average = [&](const Variable<T>& v) { return mul(sum(v, {-1}, true), share); };
+    const auto average = [&](const Variable<T>& v) { return mul(sum(v, -1, {.keepdims = true}), share); };
     const Variable<T> centred = sub(x, average(x)), variance = average(mul(centred, centred));
     const Variable<T> scale = apply_compiled(
         ScalarOp::pow, {add(variance, Variable<T>(static_cast<T>(eps_))), Variable<T>(T{-0.5})});
@@ -150,8 +150,8 @@ void check_layer_norm(const Variable<T>& x, const Variable<T>& gamma, const Vari
 }  // namespace detail
 
 template <class T>
-Variable<T> layer_norm(const Variable<T>& x0, const Variable<T>& gamma0, const Variable<T>& beta0,
-                       double eps) {
+Variable<T> layer_norm(const Variable<T>& x0, const detail::Same<Variable<T>>& gamma0,
+                       const detail::Same<Variable<T>>& beta0, double eps) {
   using namespace detail;
   check_layer_norm(x0, gamma0, beta0, eps);
   const Variable<T> x = dense(x0), gamma = gamma0 ? dense(gamma0) : gamma0,

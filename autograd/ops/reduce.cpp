@@ -128,21 +128,21 @@ Shape dropped_shape(const Shape& shape, const Axes& axes) {
 }  // namespace detail
 
 template <class T>
-Variable<T> sum(const Variable<T>& x, const Axes& axes, bool keepdims) {
+Variable<T> sum(const Variable<T>& x, const Axes& axes, const ReduceOptions& options) {
   if (!x) detail::fail_empty("sum", 0);
   const Shape kept = detail::kept_shape("sum", x.shape(), axes);
-  return detail::sum_to(x, kept, keepdims ? kept : detail::dropped_shape(x.shape(), axes));
+  return detail::sum_to(x, kept, options.keepdims ? kept : detail::dropped_shape(x.shape(), axes));
 }
 
 template <class T>
-Variable<T> mean(const Variable<T>& x, const Axes& axes, bool keepdims) {
+Variable<T> mean(const Variable<T>& x, const Axes& axes, const ReduceOptions& options) {
   if (!x) detail::fail_empty("mean", 0);
   const Shape kept = detail::kept_shape("mean", x.shape(), axes);
   if (x.size() == 0 && kept.size() > 0) {
     raise<UsageError>("mean: {} has no elements; check for that first", x.shape().str());
   }
   const double share = x.size() == 0 ? 1 : static_cast<double>(kept.size()) / static_cast<double>(x.size());
-  return sum(x, axes, keepdims) * share;
+  return sum(x, axes, options) * share;
 }
 
 UNROLL_COMPILE_FUNCTIONS(detail::fit_to, sum, mean)

@@ -88,11 +88,11 @@ class SoftmaxNode final : public Node<T> {
   std::vector<Variable<T>> record_backward(const std::vector<Variable<T>>& dy) override {
     using namespace recorded;
     const Variable<T> y(TensorRef<T>(this->output()));
-    if constexpr (!logarithm) return {mul(y, sub(dy[0], sum(mul(dy[0], y), {-1}, true)))};
-    const Variable<T> dx = sub(dy[0], mul(exp(y), sum(dy[0], {-1}, true)));
+    if constexpr (!logarithm) return {mul(y, sub(dy[0], sum(mul(dy[0], y), -1, {.keepdims = true})))};
+    const Variable<T> dx = sub(dy[0], mul(exp(y), sum(dy[0], -1, {.keepdims = true})));
     Variable<T> alive(y.shape().with(y.rank() - 1, 1), T{1});
     for (index_t r = 0, cols = y.shape().back(0); r < alive.size(); ++r)
-      if (all_minus_infinity(y.data() + r * cols, cols)) alive.data()[r] = T{0};
+      if (all_minus_infinity(y.data() + r * cols, cols)) alive.tensor()->data[r] = T{0};
     return {where(alive, dx, Variable<T>(T{0}))};
   }
 

@@ -52,6 +52,11 @@ Variable<T> reshape(const Variable<T>& x, const Shape& shape);
 /// The same: `reshape(x, {3, -1})`.
 template <class T>
 Variable<T> reshape(const Variable<T>& x, std::initializer_list<index_t> extents);
+/// The same for expressions.
+template <detail::Lazy E>
+auto reshape(E&& x, std::initializer_list<index_t> extents) {
+  return reshape(Variable(std::forward<E>(x)), extents);
+}
 
 /// x itself where its elements lie in one piece, else a copy (a recorded op) where they do.
 template <class T>
@@ -59,13 +64,30 @@ Variable<T> dense(const Variable<T>& x);
 
 /// The same for expressions.
 template <detail::Lazy E>
+auto chunk(E&& x, index_t parts, int axis = -1) {
+  return chunk(Variable(std::forward<E>(x)), parts, axis);
+}
+/// The same for expressions.
+template <detail::Lazy E>
+auto unbind(E&& x, int axis = 0) {
+  return unbind(Variable(std::forward<E>(x)), axis);
+}
+/// The same for expressions.
+template <detail::Lazy E>
+auto dense(E&& x) {
+  return dense(Variable(std::forward<E>(x)));
+}
+/// The same for expressions.
+template <detail::Lazy E>
 auto reshape(E&& x, const Shape& shape) {
   return reshape(Variable(std::forward<E>(x)), shape);
 }
+/// The same for expressions.
 template <detail::Lazy E>
 auto slice(E&& x, int axis, index_t begin, index_t end = to_end, index_t step = 1) {
   return slice(Variable(std::forward<E>(x)), axis, begin, end, step);
 }
+/// The same for expressions.
 template <detail::Lazy E>
 auto select(E&& x, int axis, index_t index) {
   return select(Variable(std::forward<E>(x)), axis, index);

@@ -61,7 +61,7 @@ Variable<T> generic_seed(const Shape& shape) {
   for (index_t i = 0; i < seed.size(); ++i) {
     fraction += 0.6180339887498949;  // the golden ratio's: evenly spread
     if (fraction >= 1) fraction -= 1;
-    seed.data()[i] = static_cast<T>(0.5 + fraction);
+    seed.tensor()->data[i] = static_cast<T>(0.5 + fraction);
   }
   return seed.requires_grad(true);
 }
@@ -82,7 +82,7 @@ Variables<T> jacobian_of(const Variable<T>& y, const Variables<T>& xs, const Der
   std::vector<Variables<T>> rows(xs.size());
   for (index_t i = 0; i < y.size(); ++i) {
     Variable<T> unit(y.shape(), T{0});
-    unit.data()[i] = T{1};
+    unit.tensor()->data[i] = T{1};
     const Variables<T> g =
         grad<T>({y}, xs, {.retain_graph = true, .create_graph = options.create_graph}, {unit});
     for (std::size_t j = 0; j < xs.size(); ++j) rows[j].push_back(reshape(g[j], Shape{g[j].size()}));

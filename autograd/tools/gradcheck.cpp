@@ -21,7 +21,7 @@ class Weights {
   }
   Variable<double> like(const Variable<double>& y) {
     auto v = Variable<double>::uninitialised(y.shape());
-    std::generate_n(v.data(), v.size(), [this] { return next(); });
+    std::generate_n(v.tensor()->data, v.size(), [this] { return next(); });
     return v;
   }
 
@@ -87,7 +87,7 @@ class Moved {
 
  private:
   void set(double to) {
-    x_.update([&](auto&) { x_.data()[i_] = to; });
+    x_.update([&](auto&) { x_.tensor()->data[i_] = to; });
   }
   Variable<double> x_;
   index_t i_;
@@ -131,7 +131,7 @@ class Check {
     Values product;
     compare_all(weights, [&](std::size_t n, index_t i, std::size_t c) {
       if (c == 0) {
-        double& moved = tangents[checked_[n]].data()[i];
+        double& moved = tangents[checked_[n]].tensor()->data[i];
         moved = 1;
         product = values_of(run_jvp(f, inputs_, tangents, {}).products);
         moved = 0;
@@ -168,7 +168,7 @@ class Check {
       for (index_t i = 0; i < outputs[k].size(); ++i) {
         Doubles unit;
         for (const Variable<double>& y : outputs) unit.emplace_back(y.shape(), 0.0);
-        unit[k].data()[i] = 1;
+        unit[k].tensor()->data[i] = 1;
         all.push_back(std::move(unit));
       }
     }

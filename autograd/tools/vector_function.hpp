@@ -71,8 +71,5 @@ std::vector<Variables<T>> run_jacobian(const VectorFunction<T>& f, const Variabl
 template <class T>
 Product<T> only(const char* what, Products<T> all);
 
-template <class T>
-using Same = std::type_identity_t<T>;  // takes no part in the deduction of T
-
 }  // namespace detail
 }  // namespace unroll

@@ -16,7 +16,7 @@ using unroll::Variable;
 template <class T>
 Variable<T> uniform(const Shape& shape, Generator& rng, bool requires_grad = false) {
   auto v = Variable<T>::uninitialised(shape);
-  rng.fill_uniform(std::span<T>(v.data(), static_cast<std::size_t>(v.size())), -0.5, 0.5);
+  rng.fill_uniform(std::span<T>(v.mutable_data(), static_cast<std::size_t>(v.size())), -0.5, 0.5);
   return v.requires_grad(requires_grad);
 }
 

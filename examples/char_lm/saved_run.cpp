@@ -49,7 +49,7 @@ CarriedState load_carried(const io::TensorFile& from) {
   for (const auto& [name, tensor] : from) {
     if (!name.starts_with(prefix)) continue;
     auto variable = Variable<float>::uninitialised(Shape(tensor.shape.begin(), tensor.shape.end()));
-    std::ranges::copy(from.get<float>(name), variable.data());
+    std::ranges::copy(from.get<float>(name), variable.mutable_data());
     state.members.push_back({name.substr(prefix.size()), variable});
   }
   return state;

@@ -48,7 +48,7 @@ Variable<float> pad_values(std::span<const Example> examples, std::span<const st
     const Example& example = examples[static_cast<std::size_t>(which[static_cast<std::size_t>(b)])];
     for (index_t t = 0; t < example.length; ++t)
       std::copy_n(example.values.begin() + t * features, features,
-                  padded.data() + (t * batch + b) * features);
+                  padded.mutable_data() + (t * batch + b) * features);
   }
   return padded;
 }

@@ -122,12 +122,12 @@ Variable<T> Influence<T>::local_jacobians(const Layout& layout, const std::vecto
   layout.for_each(after, [&](std::size_t k, index_t i, index_t row) {
     if (!after[k].requires_grad()) return;
     Variable<T> unit(after[k].shape(), T{0});
-    unit.data()[i] = T{1};
+    unit.tensor()->data[i] = T{1};
     const auto slopes = grad<T>({after[k]}, wanted, {.retain_graph = true, .create_graph = false}, {unit});
     layout.for_each(before, [&](std::size_t member, index_t element, index_t column) {
-      d.data()[row * m + column] = slopes[member].data()[element];
+      d.tensor()->data[row * m + column] = slopes[member].data()[element];
     });
-    T* to = influence.data() + row * parameter_count_;
+    T* to = influence.tensor()->data + row * parameter_count_;
     for (std::size_t p = before.size(); p < slopes.size(); ++p)
       to = std::copy_n(slopes[p].data(), slopes[p].size(), to);
   });
@@ -140,7 +140,7 @@ void Influence<T>::advance(const std::vector<Variable<T>>& before, const std::ve
   const Layout layout(after);
   Variable<T> next(j_.shape(), T{0});
   const Variable<T> d = local_jacobians(layout, before, after, next);
-  multiply_blocks(layout.blocks, layout.block, parameter_count_, d.data(), j_.data(), next.data());
+  multiply_blocks(layout.blocks, layout.block, parameter_count_, d.data(), j_.data(), next.tensor()->data);
   j_ = next;
 }
 
@@ -151,15 +151,15 @@ void Influence<T>::backward(std::vector<Variable<T>> state) const {
   std::vector<const T*> slopes;
   for (const Variable<T>& s : state) slopes.push_back(s.has_grad() ? s.tensor()->grad : nullptr);
   layout.for_each(state, [&](std::size_t k, index_t i, index_t row) {
-    if (slopes[k]) g.data()[row] = slopes[k][i];
+    if (slopes[k]) g.tensor()->data[row] = slopes[k][i];
   });
   for (Variable<T>& s : state) s.zero_grad();
   blas::gemm<T>(blas::Trans::no, blas::Trans::no, 1, parameter_count_, layout.rows(), T{1}, g.data(),
-                layout.rows(), j_.data(), parameter_count_, T{0}, sums.data(), parameter_count_);
+                layout.rows(), j_.data(), parameter_count_, T{0}, sums.tensor()->data, parameter_count_);
   const T* from = sums.data();
   for (const Variable<T>& p : parameters_) {
     auto slope = Variable<T>::uninitialised(p.shape());
-    std::copy_n(from, p.size(), slope.data());
+    std::copy_n(from, p.size(), slope.tensor()->data);
     from += p.size();
     p.backward(slope);
   }

@@ -29,7 +29,7 @@ Variable<T> length_mask(const Indices& lengths, index_t time) {
   const index_t batch = lengths.size();
   auto mask = Variable<T>::uninitialised({time, batch, 1});
   for (index_t t = 0; t < time; ++t)
-    for (index_t b = 0; b < batch; ++b) mask.data()[t * batch + b] = t < lengths[b] ? T{1} : T{0};
+    for (index_t b = 0; b < batch; ++b) mask.tensor()->data[t * batch + b] = t < lengths[b] ? T{1} : T{0};
   return mask;
 }
 
@@ -39,7 +39,7 @@ Variable<T> mean_over_time(const Variable<T>& y, const Indices& lengths) {
   if (lengths.size() == 0) return mean(y, {0});
   auto share = Variable<T>::uninitialised({lengths.size(), 1});
   for (index_t b = 0; b < lengths.size(); ++b)
-    share.data()[b] = T{1} / static_cast<T>(std::max<std::int64_t>(lengths[b], 1));
+    share.tensor()->data[b] = T{1} / static_cast<T>(std::max<std::int64_t>(lengths[b], 1));
   return sum(where(length_mask<T>(lengths, y.shape()[0]), y, T{0}), {0}) * share;
 }
 

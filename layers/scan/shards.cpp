@@ -132,8 +132,9 @@ void for_rows(const Shard<T>& shard, const Shape& shape, int axis, index_t run, 
 template <class T>
 Variable<T> rows_of(const Shard<T>& shard, const Shape& shape, int axis, const GradSlot<T>& from) {
   auto rows = Variable<T>::uninitialised(shape.with(axis, shard.count));
-  for_rows(shard, shape, axis, from.run, from.pitch,
-           [&](index_t at, index_t to, index_t n) { std::copy_n(from.data + at, n, rows.data() + to); });
+  for_rows(shard, shape, axis, from.run, from.pitch, [&](index_t at, index_t to, index_t n) {
+    std::copy_n(from.data + at, n, rows.tensor()->data + to);
+  });
   return rows;
 }
 template <class T>

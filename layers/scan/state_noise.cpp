@@ -21,7 +21,7 @@ Variable<T> mask(RandomKey key, index_t rows, const Shape& shape, double p, T ye
     key.first = place(r) * size;
     random_words(key, words);
     for (index_t j = 0; j < size; ++j)
-      m.data()[r * size + j] = words[static_cast<std::size_t>(j)] < bound ? yes : no;
+      m.tensor()->data[r * size + j] = words[static_cast<std::size_t>(j)] < bound ? yes : no;
   }
   return m;
 }

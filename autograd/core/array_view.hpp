@@ -1,0 +1,64 @@
+#pragma once
+/// \file ArrayView: the elements of a Variable or of a gradient, to be read.
+
+#include "unroll/detail/autograd/core/adapt.hpp"
+
+namespace unroll {
+
+template <class T>
+class ArrayView;
+
+}  // namespace unroll
+
+/// xtensor asks whether a class is an expression by its name; this one is one by its base.
+template <class T>
+struct xt::detail::is_crtp_base_of_impl<xt::xexpression, unroll::ArrayView<T>> : std::true_type {};
+
+namespace unroll {
+
+/// An array that belongs to a Variable, as an xtensor expression that cannot be written through.
+/// Lifetime: that of the Variable.
+template <class T>
+class ArrayView : public detail::ConstAdaptor<T> {
+ public:
+  /// Pieces of `run` elements that begin `pitch` elements apart.
+  ArrayView(const T* data, const Shape& shape, index_t run, index_t pitch)
+      : detail::ConstAdaptor<T>(detail::adapt_strided(data, shape, run, pitch)) {}
+  /// Of the same array.
+  ArrayView(const ArrayView&) = default;
+
+  ArrayView& operator=(const ArrayView&) = delete;
+  /// Refused.
+  template <class E>
+  void operator=(E&&) {
+    refuse<E>();
+  }
+  /// Refused.
+  template <class E>
+  void operator+=(E&&) {
+    refuse<E>();
+  }
+  /// Refused.
+  template <class E>
+  void operator-=(E&&) {
+    refuse<E>();
+  }
+  /// Refused.
+  template <class E>
+  void operator*=(E&&) {
+    refuse<E>();
+  }
+  /// Refused.
+  template <class E>
+  void operator/=(E&&) {
+    refuse<E>();
+  }
+
+ private:
+  template <class E>
+  static void refuse() {
+    static_assert(detail::never<E>, "value() and grad() are read-only: change a Variable by update()");
+  }
+};
+
+}  // namespace unroll
