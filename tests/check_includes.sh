@@ -4,6 +4,7 @@
 # - autograd <- layers, autograd <- optim, autograd <- io; data stands alone but for errors and random numbers; train
 #   sees all. Of a folder's rooms each includes those that stand before it in `rooms` only.
 # - No unit, a header with its .cpp, includes itself through others; nothing in the library includes an umbrella header.
+# - Layers use the engine through Variables and named services: they name neither Tensor, Node nor Tape.
 # - All of the library is included by its prefix; no two public headers of a folder share a name.
 # usage: check_includes.sh [--edges]   (in the source tree; or prints "FILE INCLUDED" for every include)
 set -euo pipefail
@@ -82,6 +83,8 @@ violations() {
        room($1) in place && room($2) in place && a[1] "/" == substr($2, 1, length(a[1]) + 1) &&
          place[room($2)] > place[room($1)] {print $1 ": " room($1) " comes before " room($2) ", and may not include " $2}
       ' <(echo "$room_list") <(echo "$all_edges")
+  grep -nE '(^|[^[:alnum:]_])(Tensor|TensorRef|Node|[A-Z][a-z]+Node|Tape)<|tensor\(\)(->|\.)' layers -r --include='*.[ch]pp' |
+    sed 's/:.*/: layers name no Tensor, Node or Tape: use or add a service of the engine/' | sort -u
   # Units that are in a circle: those left when what includes nothing, or is included by nothing, is taken away.
   sed -E 's/\.[ch]pp\b//g' <<<"$all_edges" | awk '$1 != $2' | sort -u | awk '
     {from[NR] = $1; to[NR] = $2; left[NR] = 1}
@@ -112,6 +115,7 @@ self_test() {
   printf '#pragma once\n' >"$tree/io/three-bad.hpp"
   printf '#pragma once\n#include "unroll/io/three-bad.hpp"\n' >"$tree/io/four-bad.hpp"
   printf '#include "unroll/io/four-bad.hpp"\n' >"$tree/io/three-bad.cpp"
+  echo 'v.tensor()->grad = nullptr;' >"$tree/layers/base/tensor-bad.cpp"
   printf '#pragma once\n' | tee "$tree"/{layers,optim,io,train}/x.hpp "$tree"/autograd/core/{y,same-bad}.hpp \
     "$tree"/autograd/ops/{z,same-bad}.hpp >"$tree/layers/cells/c.hpp"
   printf '#pragma once\n// All of it.\n#include "unroll/io/x.hpp"\n#include "unroll/optim/x.hpp"\n#include "unroll/train/x.hpp"\n' \
@@ -119,7 +123,8 @@ self_test() {
   sed -i s,unroll/layers/all,unroll/train/all, "$tree/train/x-bad.cpp"
   found=$(cd "$tree" && violations)
   rm -r "$tree"
-  expected=$((expected + 6)) # an include without the prefix, two headers and two units in a circle, two of one name
+  # A tensor in a layer, an include without the prefix, two headers and two units in a circle, two of one name.
+  expected=$((expected + 7))
   [ "$(grep -c -- -bad <<<"$found")" = "$expected" ] || { echo "$found" >&2; return 1; }
 }
 

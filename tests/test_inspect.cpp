@@ -128,5 +128,5 @@ TEST_CASE("anomaly mode: backward names the step and the gate whose gradient wen
             sum(scan(cell, x, V({2, 1}, 0.0), {.segment = segment}).output).backward();
           }) == expected);
   }
-  CHECK(detail::Tape<double>::local().places().empty());
+  CHECK(detail::Tape<double>::local().contexts().empty());
 }

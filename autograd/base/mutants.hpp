@@ -30,7 +30,7 @@ inline __attribute__((always_inline)) void mutate(Op op, std::array<Num, n>& adj
   if (mutation.fault == Fault::percent) d = d * Num(1.01);
   if (mutation.fault == Fault::dropped) d = Num(0);
 }
-/// Whether an array op is to store where it should add; the other faults of array ops are in falsify.hpp.
+/// Whether an array op is to store where it should add; the other faults of array ops are in fault_injection.hpp.
 inline bool mutate_store(const char* op) { return mutation.fault == Fault::store && mutation.op == op; }
 inline bool mutate_store(int scalar_op, int argument) {
   return mutation.fault == Fault::store && mutation.scalar_op == scalar_op &&

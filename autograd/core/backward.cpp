@@ -7,7 +7,7 @@
 
 #include "unroll/detail/autograd/base/instantiate.hpp"
 #include "unroll/detail/autograd/core/deferred.hpp"
-#include "unroll/detail/autograd/core/falsify.hpp"
+#include "unroll/detail/autograd/core/fault_injection.hpp"
 #include "unroll/detail/autograd/core/tape.hpp"
 
 namespace unroll::detail {
@@ -37,7 +37,7 @@ template <class T>
 void flush_deferred(std::vector<DeferredProduct<T>>& queue) {
   DeferredBuffers<T> buffers;
   for (DeferredProduct<T>& product : queue) {
-    [[maybe_unused]] const Falsifier<T> falsifier(to_falsify(product));
+    [[maybe_unused]] const FaultInjector<T> injector(injection_target(product));
     flush_product(product, buffers);
   }
   queue.clear();
@@ -96,7 +96,7 @@ inline void Tape<T>::visit(Node<T>& node, const Options& options) {
   }
   if (!selective_ || node.active_) {
     {
-      [[maybe_unused]] const Falsifier<T> falsifier(to_falsify(*this, node));
+      [[maybe_unused]] const FaultInjector<T> injector(injection_target(*this, node));
       node.backward();
     }
     if (AnomalyMode::active()) check_gradient_anomaly(node);

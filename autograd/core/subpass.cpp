@@ -1,3 +1,5 @@
+#include "unroll/detail/autograd/core/subpass.hpp"
+
 #include <unordered_set>
 #include <utility>
 
@@ -5,7 +7,6 @@
 
 #include "unroll/detail/autograd/base/instantiate.hpp"
 #include "unroll/detail/autograd/core/deferred.hpp"
-#include "unroll/detail/autograd/core/tape.hpp"
 
 namespace unroll::detail {
 
@@ -13,12 +14,12 @@ template <class T>
 Subpass<T>::Subpass()
     : tape_(Tape<T>::local()),
       floor_before_(std::exchange(tape_.floor_, tape_.slots_.size())),
-      placement_before_(std::exchange(tape_.placement, nullptr)) {}
+      output_allocator_before_(std::exchange(tape_.output_allocator, nullptr)) {}
 
 template <class T>
 Subpass<T>::~Subpass() {
   tape_.floor_ = floor_before_;
-  tape_.placement = placement_before_;
+  tape_.output_allocator = output_allocator_before_;
 }
 
 template <class T>

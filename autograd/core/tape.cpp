@@ -57,8 +57,8 @@ void Tape<T>::forget(Node<T>* node) {
   slots_[node->slot_] = nullptr;
   --live_;
   while (slots_.size() > floor_ && !slots_.back()) slots_.pop_back();
-  if (!places_.empty()) [[unlikely]]
-    places_.erase(node);
+  if (!contexts_.empty()) [[unlikely]]
+    contexts_.erase(node);
   const bool mostly_gaps = slots_.size() >= 4096 && live_ * 4 <= slots_.size() && floor_ == 0;
   if (mostly_gaps) [[unlikely]]
     close_gaps();

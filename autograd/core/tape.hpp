@@ -9,8 +9,8 @@
 #include "unroll/autograd/anomaly_mode.hpp"
 #include "unroll/autograd/no_grad.hpp"
 #include "unroll/autograd/tape_stats.hpp"
+#include "unroll/detail/autograd/core/context.hpp"
 #include "unroll/detail/autograd/core/gradient.hpp"
-#include "unroll/detail/autograd/core/inspect.hpp"
 
 namespace unroll::detail {
 
@@ -20,11 +20,11 @@ struct DeferredUse;
 template <class T>
 struct DeferredProduct;
 
-/// scan's hint where the next value of a step that turned out to be the output belongs.
+/// Decides where the values of ops lie, in place of memory of their own.
 template <class T>
-struct Placement {
-  virtual ~Placement() = default;
-  virtual TensorRef<T> next(const Shape& shape) = 0;
+struct OutputAllocator {
+  virtual ~OutputAllocator() = default;
+  virtual TensorRef<T> allocate(const Shape& shape) = 0;
 };
 
 /// A stored gradient, set aside while a pass collects its own.
@@ -74,18 +74,18 @@ class Tape {
   bool retaining() const { return retaining_; }
 
   TensorRef<T> allocate_output(const Shape& shape) {
-    return placement ? placement->next(shape) : Tensor<T>::make(shape);
+    return output_allocator ? output_allocator->allocate(shape) : Tensor<T>::make(shape);
   }
 
   std::vector<Node<T>*> live_nodes() const;
   TapeStats stats() const { return {live_, recorded_}; }
 
-  Placement<T>* placement = nullptr;
+  OutputAllocator<T>* output_allocator = nullptr;
   std::vector<DeferredProduct<T>> deferred;  ///< of the pass that is running
   /// A leaf with hooks is about to be written: its hooks see the gradient of this pass alone.
   void touch_hooked(Tensor<T>& leaf);
-  /// Where nodes recorded in anomaly mode belong.
-  std::unordered_map<const Node<T>*, Place>& places() { return places_; }
+  /// Of the nodes recorded in anomaly mode.
+  std::unordered_map<const Node<T>*, std::shared_ptr<const Context>>& contexts() { return contexts_; }
 
  private:
   friend class Subpass<T>;
@@ -133,7 +133,7 @@ class Tape {
   std::size_t floor_ = 0;  ///< where the innermost Subpass begins; what lies below keeps its place
   std::uint64_t recorded_ = 0;
   bool running_ = false, selective_ = false, retaining_ = false;
-  std::unordered_map<const Node<T>*, Place> places_;
+  std::unordered_map<const Node<T>*, std::shared_ptr<const Context>> contexts_;
 };
 
 template <class T>
@@ -169,33 +169,6 @@ struct Recording {
   Recording(const Recording&) = delete;
   Recording& operator=(const Recording&) = delete;
   int depth = 0;
-};
-
-/// A stretch of the tape of its own: what is recorded while it lives can be run back at once, also inside a
-/// backward pass. It must not outlive that; the innermost goes first.
-template <class T>
-class Subpass {
- public:
-  Subpass();
-  ~Subpass();
-  Subpass(const Subpass&) = delete;
-  Subpass& operator=(const Subpass&) = delete;
-
-  /// Whether t is a leaf or was there before.
-  bool is_outside(const Tensor<T>& t) const;
-  /// All such tensors that ops of this stretch read and that take part in gradients.
-  std::vector<TensorRef<T>> read_from_outside() const;
-  /// Bytes of the values that ops of this stretch computed, and as many for their gradients.
-  std::size_t bytes() const;
-  /// Runs back from `roots`; gradients of what is outside are written as by any op of the pass that is
-  /// running. Weight gradients that wait are added at its end.
-  void backward(std::span<const TensorRef<T>> roots, std::span<const Variable<T>> seeds);
-
- private:
-  Tape<T>& tape_;
-  Recording recording_;
-  std::size_t floor_before_;
-  Placement<T>* placement_before_;
 };
 
 template <class T>

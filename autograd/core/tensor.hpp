@@ -76,7 +76,7 @@ struct Tensor {
   bool requires_grad = false;
   bool retain_grad = false;
   bool wanted = false;     ///< grad(): asked for by the caller
-  bool donatable = false;  ///< scan: its reader may overwrite the value
+  bool donatable = false;  ///< its only reader may overwrite the value
   bool consumed = false;   ///< the value was overwritten by the only op that reads it
   bool restored = false;   ///< was consumed, but then read after all
   bool held = false;       ///< kept alive by the backward pass that is running
@@ -271,6 +271,9 @@ class Node {
   bool pending_ = false, released_ = false, active_ = false;
 };
 
+enum class ViewKind : std::uint8_t { chunk, unbind, slice, select, split, reshape };
+const char* name_of(ViewKind kind);
+
 /// Slices of one parent along one axis that together cover it without overlap. Its outputs are views of
 /// value and gradient. A part that nobody asked for has no output but is still accounted for.
 template <class T>
@@ -279,13 +282,14 @@ class ViewNode final : public Node<T> {
   static std::size_t extra_bytes(std::size_t outputs, const auto&...) { return outputs; }
   static constexpr bool reads(std::size_t) { return false; }
   /// Part k is [bounds[k], bounds[k + 1]) of `axis`.
-  ViewNode(const char* op, const Shape& parent, int axis, PoolVector<index_t> bounds, bool squeeze);
+  ViewNode(ViewKind kind, const Shape& parent, int axis, PoolVector<index_t> bounds, bool squeeze);
   /// The whole parent in another shape.
   ViewNode(const Shape& parent, const Shape& reshaped);
   void backward() override;
   std::vector<Variable<T>> record_backward(const std::vector<Variable<T>>& dy) override;
-  std::string name() const override { return op_; }
+  std::string name() const override { return name_of(kind_); }
 
+  ViewKind kind() const { return kind_; }
   std::size_t parts() const { return bounds_.size() - 1; }
   /// Of part k along the axis.
   index_t extent(std::size_t k) const { return bounds_[k + 1] - bounds_[k]; }
@@ -302,7 +306,7 @@ class ViewNode final : public Node<T> {
   /// Of each part whether a gradient was written, where grad_part of the parent is this.
   std::byte* written() const { return this->extra(); }
 
-  const char* op_;
+  ViewKind kind_;
   int axis_;
   bool squeeze_, reshapes_ = false;
   Shape reshaped_;

@@ -77,7 +77,7 @@ struct GradWriter {
     GradSlot<T> slot = op.region(k, grad_layout(parent));
     slot.add =
         parent.grad_state == GradState::full || std::exchange(op.written()[k], std::byte{1}) != std::byte{0};
-    slot.add = slot.add && !mutate_store(op.op_);
+    slot.add = slot.add && !mutate_store(name_of(op.kind_));
     return slot;
   }
 
@@ -145,9 +145,14 @@ void fill_runs(const GradSlot<T>& to, index_t size, T value) {
 
 // --- ViewNode -----------------------------------------------------------------------------------------
 
+const char* name_of(ViewKind kind) {
+  static constexpr const char* names[] = {"chunk", "unbind", "slice", "select", "split", "reshape"};
+  return names[static_cast<std::size_t>(kind)];
+}
+
 template <class T>
-ViewNode<T>::ViewNode(const char* op, const Shape& parent, int axis, PoolVector<index_t> bounds, bool squeeze)
-    : op_(op),
+ViewNode<T>::ViewNode(ViewKind kind, const Shape& parent, int axis, PoolVector<index_t> bounds, bool squeeze)
+    : kind_(kind),
       axis_(axis),
       squeeze_(squeeze),
       bounds_(std::move(bounds)),
@@ -156,7 +161,7 @@ ViewNode<T>::ViewNode(const char* op, const Shape& parent, int axis, PoolVector<
 
 template <class T>
 ViewNode<T>::ViewNode(const Shape& parent, const Shape& reshaped)
-    : ViewNode("reshape", parent, 0, {0, 1}, false) {
+    : ViewNode(ViewKind::reshape, parent, 0, {0, 1}, false) {
   reshapes_ = true;
   reshaped_ = reshaped;
 }

@@ -9,7 +9,6 @@
 
 #include "unroll/detail/autograd/base/instantiate.hpp"
 #include "unroll/detail/autograd/core/gradient.hpp"
-#include "unroll/detail/autograd/core/inspect.hpp"
 #include "unroll/detail/autograd/core/tape.hpp"
 #include "unroll/detail/autograd/fused/code.hpp"
 
@@ -36,42 +35,43 @@ bool any_bad(const T* data, index_t size, index_t run, index_t pitch) {
   return any;
 }
 
-/// Where in the network bad values of an array of `shape` are: the gate, where all are in one.
+/// What the context says of the bad values of an array of `shape`.
 template <class T>
-std::string text_of(const Place* place, const Shape& shape, const T* data, index_t run, index_t pitch) {
-  if (!place) return "";
-  const index_t columns = place->run->columns, row = shape.rank() == 0 ? 1 : shape.back(0);
-  const bool gates = columns > 0 && row > columns && row % columns == 0;
-  index_t at = -1;
-  Part part;
+std::string describe_bad(const Context* context, const Shape& shape, const T* data, index_t run,
+                         index_t pitch) {
+  if (!context) return "";
+  const index_t columns = shape.rank() == 0 ? 1 : shape.back(0);
+  const index_t slab = shape.rank() == 0 ? 1 : shape.size() / shape[0];  // of one index along axis 0
+  Elements bad{.first = 0, .columns = columns, .begin = columns, .end = 0};
   for_bad(data, shape.size(), run, pitch, [&](index_t i) {
-    const Part here = gates ? Part{i % row / columns, row / columns} : Part{};
-    if (at < 0) at = i / (shape.size() / shape[0]), part = here;
-    return part == here || (part = {}, false);
+    if (bad.end == 0) bad.first = i / slab;
+    bad.begin = std::min(bad.begin, i % columns);
+    bad.end = std::max(bad.end, i % columns + 1);
+    return true;
   });
-  return place->text(part, at);
+  return context->describe(bad);
 }
 
 template <class T>
-void note_place(const Node<T>& node) {
-  if (Place::current) Tape<T>::local().places()[&node] = *Place::current;
+void note_context(const Node<T>& node) {
+  if (auto context = ContextScope::current()) Tape<T>::local().contexts()[&node] = std::move(context);
 }
 
 template <class T>
-const Place* noted_place(const Node<T>& node) {
-  const auto& places = Tape<T>::local().places();
-  const auto at = places.find(&node);
-  return at == places.end() ? nullptr : &at->second;
+const Context* noted_context(const Node<T>& node) {
+  const auto& contexts = Tape<T>::local().contexts();
+  const auto at = contexts.find(&node);
+  return at == contexts.end() ? nullptr : at->second.get();
 }
 
 /// The first op that made a bad value.
 struct FirstBad final : OpVisitor {
-  std::optional<std::string_view> op;
+  std::optional<ScalarOp> op;
   std::uint64_t inputs = 0;
-  void see(const OpOutcome& outcome) override {
-    if (op || !outcome.bad) return;
-    op = outcome.op;
-    inputs = outcome.inputs;
+  void visit(const OpValues& computed) override {
+    if (op || !computed.bad) return;
+    op = computed.op;
+    inputs = computed.inputs;
   }
 };
 
@@ -79,14 +79,15 @@ struct FirstBad final : OpVisitor {
 
 template <class T>
 void check_anomaly(const Node<T>& node, const Tensor<T>& output) {
-  note_place(node);
+  note_context(node);
   const auto bad = [](const Tensor<T>& t) { return any_bad(t.data, t.shape.size(), t.run, t.pitch); };
   if (!bad(output)) return;
   for (std::size_t k = 0; k < node.input_count(); ++k)
     if (bad(node.input(k))) return;  // it was given, not made here
-  raise<UsageError>("anomaly: {}{} made a bad value in {}; look at its inputs",
-                    text_of(Place::current, output.shape, output.data, output.run, output.pitch),
-                    node.find_nan(), output.shape.str());
+  raise<UsageError>(
+      "anomaly: {}{} made a bad value in {}; look at its inputs",
+      describe_bad(ContextScope::current().get(), output.shape, output.data, output.run, output.pitch),
+      node.find_nan(), output.shape.str());
 }
 
 template <class T>
@@ -96,32 +97,33 @@ void check_gradient_anomaly(const Node<T>& node) {
     if (in.grad_state != GradState::full || !Tape<T>::local().wants(in)) continue;
     const GradSlot<T> g = grad_layout(in);
     if (!any_bad(g.data, in.shape.size(), g.run, g.pitch)) continue;
-    const Place* place = noted_place(node);
-    const Part part = place ? part_of(in) : Part{};
+    const Context* context = noted_context(node);
+    const ColumnBlock block = context ? column_block(in) : ColumnBlock{};
     raise<UsageError>(
         "anomaly: {}backward of {} made a bad gradient of input {} {}; look at the values there",
-        part.count > 1 ? place->text(part) : text_of(place, in.shape, g.data, g.run, g.pitch), node.name(),
-        k + 1, name_and_shape(in));
+        block.is_whole() ? describe_bad(context, in.shape, g.data, g.run, g.pitch) : context->describe(block),
+        node.name(), k + 1, name_and_shape(in));
   }
 }
 
 template <class T>
 void inspect_fused(const Node<T>* node, const FusedCode<T>& code, const T* numbers, Tensor<T>* const* inputs,
                    const Shape& shape) {
-  std::vector<Part> parts;
-  for (int k = 0; k < code.inputs; ++k) parts.push_back(part_of(*inputs[k]));
+  std::vector<ColumnBlock> blocks;
+  for (int k = 0; k < code.inputs; ++k) blocks.push_back(column_block(*inputs[k]));
   if (AnomalyMode::active()) {
-    if (node) note_place(*node);
+    if (node) note_context(*node);
     FirstBad first;
     inspect_code(code, numbers, inputs, shape, first);
     if (first.op) {
+      const auto context = ContextScope::current();
       raise<UsageError>("anomaly: {}{} in {} made a bad value in an array {}; look at its inputs",
-                        Place::current ? Place::current->text(common_part(first.inputs, parts)) : "",
-                        *first.op, code.name(), shape.str());
+                        context ? context->describe(common_block(first.inputs, blocks)) : "",
+                        facts_of(*first.op).name, code.name(), shape.str());
     }
   }
-  for (Onlooker* o = Onlooker::first(); o; o = o->outer()) {
-    o->begin(parts);
+  for (Observer* o = Observer::first(); o; o = o->outer()) {
+    o->begin(blocks);
     inspect_code(code, numbers, inputs, shape, *o);
     o->end();
   }

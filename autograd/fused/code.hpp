@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "unroll/autograd/variable.hpp"
-#include "unroll/detail/autograd/core/inspect.hpp"
+#include "unroll/detail/autograd/fused/observer.hpp"
 #include "unroll/detail/autograd/fused/scalar_op_list.hpp"
 
 namespace unroll::detail {
@@ -94,13 +94,13 @@ std::vector<Variable<T>> record_code_backward(const FusedCode<T>& code, const T*
                                               std::span<const Variable<T>> inputs,
                                               std::span<const Variable<T>> dy);
 
-/// Computes an expression again, op by op, and shows `visitor` what every op makes, in stretches of a row.
+/// Computes an expression again, op by op, and shows `visitor` what every op computes, in stretches of a row.
 /// The fused loop may round a product and a sum once where this rounds them twice.
 template <class T>
 void inspect_code(const FusedCode<T>& code, const T* numbers, Tensor<T>* const* inputs, const Shape& shape,
                   OpVisitor& visitor);
-/// Shows an expression in this way to those who look on. In anomaly mode throws where an op made a bad
-/// value (anomaly.cpp). `node` is null where nothing was recorded.
+/// Shows an expression in this way to the observers. In anomaly mode throws where an op made a bad value
+/// (anomaly.cpp). `node` is null where nothing was recorded.
 template <class T>
 void inspect_fused(const Node<T>* node, const FusedCode<T>& code, const T* numbers, Tensor<T>* const* inputs,
                    const Shape& shape);

@@ -1,13 +1,13 @@
-/// \file What the ops inside a fused expression make, for those who look on: one op at a time, on a stretch
-/// of a row.
+/// \file What the ops inside a fused expression compute, for observers: one op at a time, on a stretch of a
+/// row.
 
 #include <algorithm>
+#include <bit>
 
 #include "unroll/autograd/anomaly_mode.hpp"
 #include "unroll/detail/autograd/fused/walk.hpp"
 
 #include "unroll/detail/autograd/base/instantiate.hpp"
-#include "unroll/detail/autograd/core/inspect.hpp"
 
 namespace unroll::detail {
 namespace {
@@ -68,11 +68,7 @@ class Inspection {
     const std::uint64_t bad = bad_values(to, n);
     double shown[stretch];
     std::copy_n(to, n, shown);
-    visitor_.see({facts_of(op).name,
-                  number,
-                  given.inputs,
-                  {shown, static_cast<std::size_t>(n)},
-                  (bad & ~given.bad) != 0});
+    visitor_.visit({op, number, given.inputs, {shown, static_cast<std::size_t>(n)}, (bad & ~given.bad) != 0});
     const bool squashes = op == ScalarOp::sigmoid || op == ScalarOp::tanh;
     return {bad, squashes ? 0 : given.inputs};
   }
@@ -84,6 +80,17 @@ class Inspection {
 };
 
 }  // namespace
+
+ColumnBlock common_block(std::uint64_t inputs, std::span<const ColumnBlock> blocks) {
+  ColumnBlock common;
+  for (; inputs != 0; inputs &= inputs - 1) {
+    const ColumnBlock& b = blocks[static_cast<std::size_t>(std::countr_zero(inputs))];
+    if (b.is_whole()) continue;
+    if (!common.is_whole() && !(b == common)) return {};
+    common = b;
+  }
+  return common;
+}
 
 template <class T>
 void inspect_code(const FusedCode<T>& code, const T* numbers, Tensor<T>* const* inputs, const Shape& shape,

@@ -8,8 +8,8 @@
 
 #include "unroll/detail/autograd/base/instantiate.hpp"
 #include "unroll/detail/autograd/core/gradient.hpp"
-#include "unroll/detail/autograd/core/inspect.hpp"
 #include "unroll/detail/autograd/core/tape.hpp"
+#include "unroll/detail/autograd/fused/compiled.hpp"
 #include "unroll/detail/autograd/fused/walk.hpp"
 
 namespace unroll::detail {
@@ -179,7 +179,7 @@ void run(const FusedCode<T>& code, const T* numbers, Tensor<T>* const* inputs, c
     node = record_op<FusedNode<T, L>>(all, {outputs, count.outputs()}, code, plain);
     node->set_numbers(numbers);
   }
-  if (AnomalyMode::active() || Onlooker::active()) inspect_fused<T>(node.get(), code, numbers, inputs, shape);
+  if (AnomalyMode::active() || Observer::active()) inspect_fused<T>(node.get(), code, numbers, inputs, shape);
 }
 
 }  // namespace

@@ -20,7 +20,7 @@ Variable<T> with_even_rows(const Variable<T>& x) {
   return t.dense() || t.run == t.shape.back(0) ? x : dense(x);
 }
 
-// An addend that may be overwritten is held by the scan that offers it and by the sum, and by nobody else.
+// An addend that may be overwritten is held by the loop that offers it and by the sum, and by nobody else.
 constexpr std::uint32_t holders_of_offer = 2;
 
 // Neither a hook nor anomaly mode, which compares the addend with the result, may want to see it later.

@@ -6,6 +6,8 @@
 
 #include <algorithm>
 
+#include "unroll/detail/autograd/core/subpass.hpp"
+
 namespace unroll {
 namespace detail {
 namespace {
@@ -76,7 +78,7 @@ std::vector<Variable<T>> recompute(std::function<std::vector<Variable<T>>()> f) 
       if (std::none_of(outside.begin(), outside.end(), same)) outside.push_back(r.ref());
     }
   }
-  for (Variable<T>& r : results) {  // an outer scan may know where they belong
+  for (Variable<T>& r : results) {  // an output allocator may know where they belong
     const Variable<T> copy(Tape<T>::local().allocate_output(r.shape()));
     copy_dense(*r.tensor(), copy.data());
     outputs.push_back(r.requires_grad() ? copy : Variable<T>());

@@ -35,7 +35,7 @@ Variable<T> slice(const Variable<T>& x, int axis, index_t begin, index_t end, in
   }
   if (from == 0 && to == extent) return x;
   detail::PoolVector<index_t> bounds = {0, from, to, extent};
-  return detail::view_parts("slice", x, axis, std::move(bounds), false, 1)[0];
+  return detail::view_parts(detail::ViewKind::slice, x, axis, std::move(bounds), false, 1)[0];
 }
 
 UNROLL_COMPILE_FUNCTIONS(slice)

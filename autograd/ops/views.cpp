@@ -28,24 +28,24 @@ TensorRef<T> make_part(ViewNode<T>& op, Tensor<T>& parent, std::size_t k, const 
 
 // The op that cuts x at `bounds`, on the tape if it is to be recorded. It adopts its parts as they are made.
 template <class T>
-Ref<ViewNode<T>> make_cut(bool recorded, const char* op, const Variable<T>& x, int axis,
+Ref<ViewNode<T>> make_cut(bool recorded, ViewKind kind, const Variable<T>& x, int axis,
                           PoolVector<index_t> bounds, bool squeeze) {
   Tensor<T>* const inputs[] = {x.tensor()};
   const std::size_t parts = bounds.size() - 1;
   Ref<ViewNode<T>> node =
-      make_node<ViewNode<T>>(inputs, parts, op, x.shape(), axis, std::move(bounds), squeeze);
+      make_node<ViewNode<T>>(inputs, parts, kind, x.shape(), axis, std::move(bounds), squeeze);
   if (recorded) Tape<T>::local().record(node.get());
   return node;
 }
 
 // Gives the slices of x along `axis` at `bounds` to take(k, slice); only number `only` where that is ≥ 0.
 template <class T, class F>
-void cut(const char* op, const Variable<T>& x, int axis, PoolVector<index_t> bounds, bool squeeze,
+void cut(ViewKind kind, const Variable<T>& x, int axis, PoolVector<index_t> bounds, bool squeeze,
          index_t only, F&& take) {
   const Variable<T> parent = sliceable(*x.tensor(), axis) ? x : dense(x);
   Tensor<T>* const inputs[] = {parent.tensor()};
-  const bool recorded = begin_op<T>(op, inputs);
-  const Ref<ViewNode<T>> node = make_cut(recorded, op, parent, axis, std::move(bounds), squeeze);
+  const bool recorded = begin_op<T>(name_of(kind), inputs);
+  const Ref<ViewNode<T>> node = make_cut(recorded, kind, parent, axis, std::move(bounds), squeeze);
   Shape shape;
   index_t extent = -1;  // that `shape` is for: equal parts have one
   for (std::size_t k = 0; k < node->parts(); ++k) {
@@ -66,10 +66,10 @@ void cut(const char* op, const Variable<T>& x, int axis, PoolVector<index_t> bou
 }  // namespace
 
 template <class T>
-std::vector<Variable<T>> view_parts(const char* op, const Variable<T>& x, int axis,
-                                    PoolVector<index_t> bounds, bool squeeze, index_t only) {
+std::vector<Variable<T>> view_parts(ViewKind kind, const Variable<T>& x, int axis, PoolVector<index_t> bounds,
+                                    bool squeeze, index_t only) {
   std::vector<Variable<T>> parts;
-  cut(op, x, axis, std::move(bounds), squeeze, only,
+  cut(kind, x, axis, std::move(bounds), squeeze, only,
       [&](std::size_t, Variable<T> part) { parts.push_back(std::move(part)); });
   return parts;
 }
@@ -92,7 +92,7 @@ LazyUnbind<T>::LazyUnbind(Variable<T> x, PoolVector<index_t> bounds, bool squeez
     : count_(static_cast<index_t>(bounds.size()) - 1) {
   Tensor<T>* const inputs[] = {x.tensor()};
   const bool recorded = begin_op<T>("unbind", inputs);
-  node_ = make_cut(recorded, "unbind", x, 0, std::move(bounds), squeeze);
+  node_ = make_cut(recorded, ViewKind::unbind, x, 0, std::move(bounds), squeeze);
   if (!recorded) x_ = std::move(x);
 }
 
@@ -133,13 +133,13 @@ detail::PoolVector<index_t> equal_parts(const Variable<T>& x, index_t parts, int
 template <class T>
 std::vector<Variable<T>> chunk(const Variable<T>& x, index_t parts, int axis) {
   detail::PoolVector<index_t> bounds = equal_parts(x, parts, axis);
-  return detail::view_parts("chunk", x, axis, std::move(bounds), false);
+  return detail::view_parts(detail::ViewKind::chunk, x, axis, std::move(bounds), false);
 }
 
 template <class T>
 void detail::chunk_into(const Variable<T>& x, int axis, std::span<Variable<T>> parts) {
   PoolVector<index_t> bounds = equal_parts(x, static_cast<index_t>(parts.size()), axis);
-  cut("chunk", x, axis, std::move(bounds), false, -1,
+  cut(ViewKind::chunk, x, axis, std::move(bounds), false, -1,
       [&](std::size_t k, Variable<T> part) { parts[k] = std::move(part); });
 }
 
@@ -150,7 +150,7 @@ std::vector<Variable<T>> unbind(const Variable<T>& x, int axis) {
   const index_t extent = x.shape()[axis];
   detail::PoolVector<index_t> bounds(static_cast<std::size_t>(extent + 1));
   for (index_t k = 0; k <= extent; ++k) bounds[static_cast<std::size_t>(k)] = k;
-  return detail::view_parts("unbind", x, axis, std::move(bounds), true);
+  return detail::view_parts(detail::ViewKind::unbind, x, axis, std::move(bounds), true);
 }
 
 template <class T>
@@ -162,7 +162,7 @@ Variable<T> select(const Variable<T>& x, int axis, index_t index) {
   if (i < 0 || i >= extent)
     raise<IndexError>("select: index {} is outside axis {} of {}", index, axis, x.shape().str());
   detail::PoolVector<index_t> bounds = {0, i, i + 1, extent};
-  return detail::view_parts("select", x, axis, std::move(bounds), true, 1)[0];
+  return detail::view_parts(detail::ViewKind::select, x, axis, std::move(bounds), true, 1)[0];
 }
 
 template <class T>

@@ -27,7 +27,7 @@ template <class T>
 void replace_parameters(const Members<T>& members, const std::vector<Variable<T>>& weights) {
   const std::vector<NamedParameter<T>> parameters = parameters_of(members);
   check_weights(parameters, weights);
-  std::unordered_map<const Tensor<T>*, std::size_t> number;
+  std::unordered_map<const void*, std::size_t> number;
   for (std::size_t k = 0; k < weights.size(); ++k) number[parameters[k].variable.tensor()] = k;
   for (const Member<T>& member : members)
     if (auto* const* p = std::get_if<Variable<T>*>(&member.at); p && **p)

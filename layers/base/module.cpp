@@ -43,7 +43,7 @@ namespace {
 template <class Kind, class T>
 std::vector<NamedParameter<T>> arrays_of(const Members<T>& members) {
   std::vector<NamedParameter<T>> result;
-  std::unordered_set<const Tensor<T>*> seen;
+  std::unordered_set<const void*> seen;
   for (const Member<T>& member : members) {
     Variable<T>* at = std::holds_alternative<Kind>(member.at) ? array_of(member) : nullptr;
     if (!at || !seen.insert(at->tensor()).second) continue;
@@ -100,7 +100,7 @@ void set_requires_grad(const std::vector<NamedParameter<T>>& parameters, bool on
 
 template <class T>
 void separate(const Members<T>& members) {
-  std::unordered_map<const Tensor<T>*, Variable<T>> copies;
+  std::unordered_map<const void*, Variable<T>> copies;
   for (const Member<T>& member : members) {
     Variable<T>* at = array_of(member);
     if (!at) continue;

@@ -43,7 +43,7 @@ std::string layout(const std::vector<Row>& rows) {
 template <class T>
 std::string summary_of(const Members<T>& members) {
   std::vector<Row> rows{{"name", "shape", "parameters", "multiply-adds", "state"}};
-  std::unordered_map<const Tensor<T>*, std::string> seen;
+  std::unordered_map<const void*, std::string> seen;
   index_t count = 0, buffered = 0, multiply_adds = 0, state = 0;
   std::size_t known_until = 0;       // members before this one have their multiply-adds from their module
   const char* shown_at_module = "";  // what stands in their column

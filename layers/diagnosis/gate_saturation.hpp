@@ -4,7 +4,8 @@
 #include <string>
 #include <vector>
 
-#include "unroll/detail/autograd/core/inspect.hpp"
+#include "unroll/detail/autograd/fused/observer.hpp"
+#include "unroll/detail/layers/scan/step_context.hpp"
 
 namespace unroll {
 
@@ -18,7 +19,7 @@ namespace unroll {
 /// Saturated is a sigmoid below `margin` or above 1 − margin, a tanh below −1 + margin or above 1 − margin.
 /// Errors: UsageError for a margin that is not in 0 … ½.
 /// Cost:   expressions are computed again for it. With recomputation a step counts each time it is computed.
-class GateSaturation final : private detail::Onlooker {
+class GateSaturation final : private detail::Observer {
  public:
   /// How often a gate was at its ends.
   struct Gate {
@@ -47,19 +48,20 @@ class GateSaturation final : private detail::Onlooker {
     int number;  // among the activations of a step
     Gate gate;
   };
-  void begin(std::span<const detail::Part> inputs) override;
-  void see(const detail::OpOutcome& outcome) override;
+  void begin(std::span<const detail::ColumnBlock> inputs) override;
+  void visit(const detail::OpValues& computed) override;
   void end() override;
-  Gate& gate_of(const detail::OpOutcome& outcome, int number);
+  Gate& gate_of(const detail::OpValues& computed, int number);
 
   double margin_;
   std::vector<Seen> seen_;
-  const detail::Place* place_ = nullptr;  // of the expression that is shown
-  std::vector<detail::Part> inputs_;
+  // The step of the latest expression that is a part of one, and whether the present expression is.
+  std::shared_ptr<const detail::Recurrence> recurrence_;
+  index_t step_number_ = -1;
+  std::shared_ptr<const detail::StepContext> step_;
+  std::vector<detail::ColumnBlock> inputs_;
   std::vector<int> activations_;  // ops of the expression that are some
-  std::shared_ptr<const detail::Recurrence> run_;
-  index_t step_ = -1;
-  int before_ = 0;  // activations of the step in earlier expressions
+  int before_ = 0;                // activations of the step in earlier expressions
 };
 
 }  // namespace unroll

@@ -8,12 +8,14 @@
 namespace unroll {
 
 template <class T>
-void GradientNorms<T>::see(const detail::Place& place, const std::vector<Variable<T>>& state) {
-  const detail::Recurrence& run = *place.run;
-  auto at = std::find_if(seen_.begin(), seen_.end(), [&](const Seen& s) { return s.run == place.run; });
+void GradientNorms<T>::see(const detail::StepContext& step, const std::vector<Variable<T>>& state) {
+  const detail::Recurrence& recurrence = *step.recurrence;
+  auto at = std::find_if(seen_.begin(), seen_.end(),
+                         [&](const Seen& s) { return s.recurrence == step.recurrence; });
   if (at == seen_.end()) {
-    for (const std::string& member : run.members) seen_.push_back({place.run, member, {}, run.keeps_states});
-    at = seen_.end() - static_cast<std::ptrdiff_t>(run.members.size());
+    for (const std::string& member : recurrence.members)
+      seen_.push_back({step.recurrence, member, {}, recurrence.keeps_states});
+    at = seen_.end() - static_cast<std::ptrdiff_t>(recurrence.members.size());
   }
   for (const Variable<T>& v : state) {
     at->on_tape = at->on_tape && v.requires_grad();
@@ -30,7 +32,7 @@ std::vector<typename GradientNorms<T>::Series> GradientNorms<T>::per_step(const 
       raise<UsageError>(
           "gradient norms: the states of {} are not on the tape; scan without NoGrad and "
           "without recomputation",
-          s.run->path.empty() ? "scan" : s.run->path);
+          s.recurrence->path.empty() ? "scan" : s.recurrence->path);
     states.insert(states.end(), s.states.begin(), s.states.end());
   }
   if (states.empty()) raise<UsageError>("gradient norms: no states were seen; run a layer or scan first");
@@ -38,7 +40,7 @@ std::vector<typename GradientNorms<T>::Series> GradientNorms<T>::per_step(const 
   std::vector<Series> result;
   auto g = gradients.begin();
   for (const Seen& s : seen_) {
-    Series series{s.run->path, s.member, {}};
+    Series series{s.recurrence->path, s.member, {}};
     for (std::size_t t = 0; t < s.states.size(); ++t, ++g) {
       double squares = 0;
       for (index_t i = 0; i < g->size(); ++i) squares += static_cast<double>(g->data()[i]) * g->data()[i];

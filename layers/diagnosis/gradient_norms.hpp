@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "unroll/detail/layers/scan/watch.hpp"
+#include "unroll/detail/layers/scan/observe.hpp"
 
 namespace unroll {
 
@@ -19,7 +19,7 @@ namespace unroll {
 /// Cost:   each measurement is a backward pass. Neither stored gradients nor the tape of the loss change; the
 ///         states, and what they were computed from, are kept until clear().
 template <class T>
-class GradientNorms final : private detail::StateWatcher<T> {
+class GradientNorms final : private detail::StateObserver<T> {
  public:
   /// The norms for a member of a layer's state.
   struct Series {
@@ -40,12 +40,12 @@ class GradientNorms final : private detail::StateWatcher<T> {
 
  private:
   struct Seen {
-    std::shared_ptr<const detail::Recurrence> run;
+    std::shared_ptr<const detail::Recurrence> recurrence;
     std::string member;
     std::vector<Variable<T>> states;
     bool on_tape;
   };
-  void see(const detail::Place& place, const std::vector<Variable<T>>& state) override;
+  void see(const detail::StepContext& step, const std::vector<Variable<T>>& state) override;
 
   std::vector<Seen> seen_;
 };

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "unroll/detail/autograd/core/without_hooks.hpp"
 #include "unroll/detail/autograd/gemm/gemm.hpp"
 
 namespace unroll::detail {
@@ -55,28 +56,6 @@ void multiply_blocks(index_t blocks, index_t n, index_t columns, const T* d, con
   }
 }
 
-// While it lives, the hooks of the parameters rest: they are for the gradient, not for parts of J.
-template <class T>
-class WithoutHooks {
- public:
-  explicit WithoutHooks(const std::vector<Variable<T>>& parameters) : parameters_(parameters) {
-    for (const Variable<T>& p : parameters_) {
-      hooks_.emplace_back();
-      if (p.tensor()->extras) hooks_.back().swap(p.tensor()->extras->hooks);
-    }
-  }
-  ~WithoutHooks() {
-    for (std::size_t k = 0; k < hooks_.size(); ++k)
-      if (parameters_[k].tensor()->extras) hooks_[k].swap(parameters_[k].tensor()->extras->hooks);
-  }
-  WithoutHooks(const WithoutHooks&) = delete;
-  WithoutHooks& operator=(const WithoutHooks&) = delete;
-
- private:
-  const std::vector<Variable<T>>& parameters_;
-  std::vector<decltype(TensorExtras<T>::hooks)> hooks_;
-};
-
 template <class T>
 void check_shapes(const std::vector<Variable<T>>& before, const std::vector<Variable<T>>& after) {
   if (before.size() != after.size())
@@ -114,7 +93,7 @@ template <class T>
 Variable<T> Influence<T>::local_jacobians(const Layout& layout, const std::vector<Variable<T>>& before,
                                           const std::vector<Variable<T>>& after,
                                           Variable<T>& influence) const {
-  const WithoutHooks<T> resting(parameters_);
+  const WithoutHooks<T> without_hooks(parameters_);  // they are for the gradient, not for rows of J
   const index_t m = layout.rows();
   Variable<T> d({m, before.empty() ? 0 : m}, T{0});
   std::vector<Variable<T>> wanted = before;
@@ -148,10 +127,10 @@ template <class T>
 void Influence<T>::backward(std::vector<Variable<T>> state) const {
   const Layout layout(state);
   Variable<T> g({layout.rows()}, T{0}), sums({parameter_count_}, T{0});
-  std::vector<const T*> slopes;
-  for (const Variable<T>& s : state) slopes.push_back(s.has_grad() ? s.tensor()->grad : nullptr);
+  std::vector<Variable<T>> slopes;
+  for (const Variable<T>& s : state) slopes.push_back(s.has_grad() ? Variable<T>(s.grad()) : Variable<T>());
   layout.for_each(state, [&](std::size_t k, index_t i, index_t row) {
-    if (slopes[k]) g.tensor()->data[row] = slopes[k][i];
+    if (slopes[k]) g.mutable_data()[row] = slopes[k].data()[i];
   });
   for (Variable<T>& s : state) s.zero_grad();
   blas::gemm<T>(blas::Trans::no, blas::Trans::no, 1, parameter_count_, layout.rows(), T{1}, g.data(),

@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "unroll/autograd/join.hpp"
+#include "unroll/detail/autograd/core/leaf_snapshot.hpp"
 #include "unroll/detail/layers/learning/leaf_state.hpp"
 #include "unroll/layers/scan.hpp"
 
@@ -18,9 +19,6 @@ struct TruncatedBpttOptions {
 };
 
 namespace detail {
-
-template <class T>
-struct StoredParameters;
 
 /// The last k2 steps on the tape, cut where a backward pass begins or ends: each pass is a chain of passes
 /// through the pieces, from the last to the first, with the gradient handed over at the cuts.
@@ -54,8 +52,8 @@ class TruncatedWindow {
   struct Piece {
     index_t steps = 0;
     Variables start, last;
-    Variables outputs, shown;  // as recorded, and as leaves
-    std::shared_ptr<StoredParameters<T>> parameters;
+    Variables outputs, shown;                     // as recorded, and as leaves
+    std::shared_ptr<LeafSnapshot<T>> parameters;  // as they were, once they may be updated
   };
   void run_back(const Piece& piece, const Piece* next) const;
   void store_parameters();

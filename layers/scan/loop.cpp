@@ -7,7 +7,7 @@
 
 #include "unroll/autograd/functions.hpp"
 #include "unroll/autograd/recompute.hpp"
-#include "unroll/detail/autograd/core/tape.hpp"
+#include "unroll/detail/autograd/core/subpass.hpp"
 #include "unroll/detail/layers/scan/time_loop.hpp"
 
 namespace unroll::detail {
@@ -19,12 +19,12 @@ class ScanLoop {
   using Members = std::vector<Variable<T>>;
 
   ScanLoop(std::shared_ptr<const AnyCell<T>> cell, SequencePlan plan, const ScanOptions& options,
-           Members fresh, const Watched& watched)
+           Members fresh, const Observed& observed)
       : cell_(std::move(cell)),
         plan_(std::make_shared<const SequencePlan>(std::move(plan))),
         options_(options),
         fresh_(std::move(fresh)),
-        watched_(watched) {}
+        observed_(observed) {}
 
   AnyScanned<T> run(const Variable<T>& xs, Members state) {
     const bool resets = options_.resets.size() > 0;
@@ -56,7 +56,7 @@ class ScanLoop {
   Variable<T> run_steps(const Variable<T>& x, Members& state, Members& ended, index_t first,
                         index_t last) const {
     Run run{*this, state, ended, cell_->projects()};
-    return time_loop(run, x, *plan_, first, last, watched_);
+    return time_loop(run, x, *plan_, first, last, observed_);
   }
 
   /// The cell and its state as the time loop sees them.
@@ -102,7 +102,7 @@ class ScanLoop {
     if (options_.memory > 0) {  // what one step keeps, tried on a copy
       ScanLoop trial = *this;
       trial.cell_ = cell_->copy();
-      trial.watched_ = nullptr;
+      trial.observed_ = nullptr;
       Members ended;
       const Subpass<T> pass;
       const Variable<T> piece = segment_inputs(*plan_, x, 1)(piece_of(*plan_, 0, 1));
@@ -170,7 +170,7 @@ class ScanLoop {
   ScanOptions options_;
   Members fresh_;
   Variable<T> mask_;  // of recurrent dropout, for all rows
-  Watched watched_;
+  Observed observed_;
 };
 
 }  // namespace
@@ -178,8 +178,8 @@ class ScanLoop {
 template <class T>
 AnyScanned<T> scan_any(std::shared_ptr<const AnyCell<T>> cell, SequencePlan plan, const ScanOptions& options,
                        const Variable<T>& xs, std::vector<Variable<T>> state, std::vector<Variable<T>> fresh,
-                       const Watched& watched) {
-  return ScanLoop<T>(std::move(cell), std::move(plan), options, std::move(fresh), watched)
+                       const Observed& observed) {
+  return ScanLoop<T>(std::move(cell), std::move(plan), options, std::move(fresh), observed)
       .run(xs, std::move(state));
 }
 

@@ -2,8 +2,8 @@
 /// \file The loop behind scan, for everything but a plain run.
 
 #include "unroll/detail/layers/cells/any_cell.hpp"
+#include "unroll/detail/layers/scan/observe.hpp"
 #include "unroll/detail/layers/scan/rows.hpp"
-#include "unroll/detail/layers/scan/watch.hpp"
 
 namespace unroll::detail {
 
@@ -18,6 +18,6 @@ struct AnyScanned {
 template <class T>
 AnyScanned<T> scan_any(std::shared_ptr<const AnyCell<T>> cell, SequencePlan plan, const ScanOptions& options,
                        const Variable<T>& xs, std::vector<Variable<T>> state, std::vector<Variable<T>> fresh,
-                       const Watched& watched);
+                       const Observed& observed);
 
 }  // namespace unroll::detail

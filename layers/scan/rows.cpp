@@ -78,7 +78,7 @@ Variable<T> keep_rows(const Variable<T>& member, index_t rows, index_t before,
     raise<ShapeError>("scan: with lengths each member of the state needs {} rows; got {}", before,
                       member.shape().str());
   }
-  const std::vector<Variable<T>> parts = view_parts("scan", member, 0, {0, rows, before}, false);
+  const std::vector<Variable<T>> parts = view_parts(ViewKind::split, member, 0, {0, rows, before}, false);
   ended.push_back(parts[1]);
   return parts[0];
 }

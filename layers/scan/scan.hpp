@@ -42,22 +42,22 @@ template <class Cell, class T, class S>
 Scanned<T, S> scan_from(const Cell& cell, const Variable<T>& xs, S state, const ScanOptions& options,
                         std::vector<Variable<T>> fresh = {}) {
   SequencePlan plan = plan_scan(xs, options);
-  const Watched watched = watch<T>(cell, state, plan, options);
+  const Observed observed = observe<T>(cell, state, plan, options);
   if constexpr (RowWise<Cell>) {
-    if (!watched) assert_row_wise(cell, xs, state);
-    if (const int count = shard_count(plan, options, watched); count > 1 && is_row_wise(cell)) {
+    if (!observed) assert_row_wise(cell, xs, state);
+    if (const int count = shard_count(plan, options, observed); count > 1 && is_row_wise(cell)) {
       if (auto run = scan_shards(*any_cell<T>(cell, state), count, options, xs, members_of(state)))
         return {std::move(run->output), with_members(std::move(state), run->state)};
     }
   }
   if (is_plain(plan, options)) {
     PlainRun<Cell, T, S> run{cell, std::move(state)};
-    Variable<T> output = time_loop(run, dense(xs), plan, 0, plan.steps, watched);
+    Variable<T> output = time_loop(run, dense(xs), plan, 0, plan.steps, observed);
     return {std::move(output), std::move(run.state)};
   }
   if (options.resets.size() > 0 && fresh.empty()) fresh = members_of(fresh_state(cell, state));
   auto run = scan_any<T>(any_cell<T>(cell, state), std::move(plan), options, xs, members_of(state),
-                         std::move(fresh), watched);
+                         std::move(fresh), observed);
   return {std::move(run.output), with_members(std::move(state), run.state)};
 }
 

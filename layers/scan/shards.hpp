@@ -9,7 +9,7 @@
 namespace unroll::detail {
 
 /// How many threads a scan may be divided over; 1 where it may not be, or there is one thread.
-int shard_count(const SequencePlan& plan, const ScanOptions& options, const Watched& watched);
+int shard_count(const SequencePlan& plan, const ScanOptions& options, const Observed& observed);
 
 /// What:   scan, by `count` threads; nothing where it is too little work for them.
 /// `cell` has with_parameters(). Results are those of one thread to rounding, and the same at each run.

@@ -2,9 +2,9 @@
 /// \file The time loop.
 
 #include "unroll/detail/autograd/ops/part_of_product.hpp"
+#include "unroll/detail/layers/scan/observe.hpp"
 #include "unroll/detail/layers/scan/rows.hpp"
 #include "unroll/detail/layers/scan/stack_output.hpp"
-#include "unroll/detail/layers/scan/watch.hpp"
 
 namespace unroll::detail {
 
@@ -13,15 +13,15 @@ namespace unroll::detail {
 ///           prepare(k)            what happens to the state between step k − 1 and step k
 ///           step(k, x_k)          one step
 ///           output()              the hidden state after it
-///           members()             the whole state after it, for those who watch
+///           members()             the whole state after it, for observers
 /// Shapes: x holds the inputs of the steps [first, last): (last − first, …), or packed rows (N, …).
 /// Returns the hidden states of these steps: (last − first, …), or packed rows.
 template <class T, class Run>
 Variable<T> time_loop(Run& run, const Variable<T>& x, const SequencePlan& plan, index_t first, index_t last,
-                      const Watched& watched) {
+                      const Observed& observed) {
   const auto project = [&] {
     const PartOfProduct part(plan.units(first, last), plan.units(0, plan.steps));
-    const StepScope here(watched, plan.begin(first, last), true);
+    const StepScope here(observed, plan.begin(first, last), true);
     return run.project(x);
   };
   LazyUnbind<T> inputs = step_inputs(plan, run.projects ? project() : x, first, last);
@@ -30,11 +30,11 @@ Variable<T> time_loop(Run& run, const Variable<T>& x, const SequencePlan& plan, 
     const index_t at = plan.begin(k, k + 1) - plan.begin(first, last);
     const Variable<T> x_k = inputs(plan.packed ? k - first : at, run.projects);
     run.prepare(k);
-    const StepScope here(watched, k);
+    const StepScope here(observed, k);
     stacked.begin_step(at, plan.units(k, k + 1));
     run.step(k, x_k);
     stacked.end_step(run.output());
-    if (watched) here.done(run.members());
+    if (observed) here.done(run.members());
   }
   return stacked.finish();
 }

@@ -9,11 +9,11 @@ namespace unroll::detail {
 
 #if UNROLL_MUTANTS
 
-/// The parameter whose deferred product is to be falsified.
-inline thread_local const void* falsified_parameter = nullptr;
+/// The parameter whose deferred product is to get the fault.
+inline thread_local const void* faulty_parameter = nullptr;
 
 template <class T>
-T falsified(T before, T added) {
+T with_fault(T before, T added) {
   switch (mutation.fault) {
     case Fault::sign:
       return before - added;
@@ -38,58 +38,59 @@ void for_each_gradient(const Tensor<T>& t, F&& f) {
 
 /// While it lives, an op writes the gradient of its input `t`; at the end what it added is made wrong.
 template <class T>
-class Falsifier {
+class FaultInjector {
  public:
-  explicit Falsifier(Tensor<T>* t) : t_(t) {
+  explicit FaultInjector(Tensor<T>* t) : t_(t) {
     if (!t_) return;
     open_grad_to_add(*t_);
     for_each_gradient(*t_, [this](T& g) { before_.push_back(g); });
   }
-  ~Falsifier() {
+  ~FaultInjector() {
     if (!t_) return;
     std::size_t i = 0;
-    for_each_gradient(*t_, [&](T& g) { g = falsified<T>(before_[i], g - before_[i]), ++i; });
+    for_each_gradient(*t_, [&](T& g) { g = with_fault<T>(before_[i], g - before_[i]), ++i; });
   }
-  Falsifier(const Falsifier&) = delete;
-  Falsifier& operator=(const Falsifier&) = delete;
+  FaultInjector(const FaultInjector&) = delete;
+  FaultInjector& operator=(const FaultInjector&) = delete;
 
  private:
   Tensor<T>* t_;
   std::vector<T> before_;
 };
 
-/// The input of `node` to falsify, or null. A view has no arithmetic of its own: its outputs are falsified.
+/// The input of `node` whose gradient is to get the fault, or null. A view has no arithmetic of its own: the
+/// gradients of its outputs get it at once.
 template <class T>
-Tensor<T>* to_falsify(const Tape<T>& tape, Node<T>& node) {
+Tensor<T>* injection_target(const Tape<T>& tape, Node<T>& node) {
   if (mutation.fault == Fault::none || mutation.op.empty() || mutation.op != node.name()) return nullptr;
   if (dynamic_cast<ViewNode<T>*>(&node)) {
     for (std::size_t k = 0; k < node.output_count() && mutation.fault != Fault::store; ++k) {
       const Tensor<T>* out = node.output(k);
       if (!out || !out->held || out->grad_state != GradState::full) continue;
-      for_each_gradient(*out, [](T& g) { g = falsified<T>(0, g); });
+      for_each_gradient(*out, [](T& g) { g = with_fault<T>(0, g); });
     }
     return nullptr;
   }
   if (mutation.argument >= node.input_count() || !tape.wants(node.input(mutation.argument))) return nullptr;
-  falsified_parameter = &node.input(mutation.argument);
+  faulty_parameter = &node.input(mutation.argument);
   return &node.input(mutation.argument);
 }
 
 template <class T>
-Tensor<T>* to_falsify(const DeferredProduct<T>& product) {
-  if (mutation.fault == Fault::none || product.parameter.get() != falsified_parameter) return nullptr;
-  falsified_parameter = nullptr;
+Tensor<T>* injection_target(const DeferredProduct<T>& product) {
+  if (mutation.fault == Fault::none || product.parameter.get() != faulty_parameter) return nullptr;
+  faulty_parameter = nullptr;
   return product.parameter.get();
 }
 
 #else
 
 template <class T>
-struct Falsifier {
-  explicit Falsifier(std::nullptr_t) {}
+struct FaultInjector {
+  explicit FaultInjector(std::nullptr_t) {}
 };
 template <class... X>
-constexpr std::nullptr_t to_falsify(const X&...) {
+constexpr std::nullptr_t injection_target(const X&...) {
   return nullptr;
 }
 
