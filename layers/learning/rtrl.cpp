@@ -98,15 +98,17 @@ Variable<T> Influence<T>::local_jacobians(const Layout& layout, const std::vecto
   Variable<T> d({m, before.empty() ? 0 : m}, T{0});
   std::vector<Variable<T>> wanted = before;
   wanted.insert(wanted.end(), parameters_.begin(), parameters_.end());
+  T* const entries = d.mutable_data();
+  T* const influences = influence.mutable_data();
   layout.for_each(after, [&](std::size_t k, index_t i, index_t row) {
     if (!after[k].requires_grad()) return;
     Variable<T> unit(after[k].shape(), T{0});
-    unit.tensor()->data[i] = T{1};
+    unit.mutable_data()[i] = T{1};
     const auto slopes = grad<T>({after[k]}, wanted, {.retain_graph = true, .create_graph = false}, {unit});
     layout.for_each(before, [&](std::size_t member, index_t element, index_t column) {
-      d.tensor()->data[row * m + column] = slopes[member].data()[element];
+      entries[row * m + column] = slopes[member].data()[element];
     });
-    T* to = influence.tensor()->data + row * parameter_count_;
+    T* to = influences + row * parameter_count_;
     for (std::size_t p = before.size(); p < slopes.size(); ++p)
       to = std::copy_n(slopes[p].data(), slopes[p].size(), to);
   });
@@ -119,7 +121,7 @@ void Influence<T>::advance(const std::vector<Variable<T>>& before, const std::ve
   const Layout layout(after);
   Variable<T> next(j_.shape(), T{0});
   const Variable<T> d = local_jacobians(layout, before, after, next);
-  multiply_blocks(layout.blocks, layout.block, parameter_count_, d.data(), j_.data(), next.tensor()->data);
+  multiply_blocks(layout.blocks, layout.block, parameter_count_, d.data(), j_.data(), next.mutable_data());
   j_ = next;
 }
 
@@ -129,16 +131,17 @@ void Influence<T>::backward(std::vector<Variable<T>> state) const {
   Variable<T> g({layout.rows()}, T{0}), sums({parameter_count_}, T{0});
   std::vector<Variable<T>> slopes;
   for (const Variable<T>& s : state) slopes.push_back(s.has_grad() ? Variable<T>(s.grad()) : Variable<T>());
+  T* const to = g.mutable_data();
   layout.for_each(state, [&](std::size_t k, index_t i, index_t row) {
-    if (slopes[k]) g.mutable_data()[row] = slopes[k].data()[i];
+    if (slopes[k]) to[row] = slopes[k].data()[i];
   });
   for (Variable<T>& s : state) s.zero_grad();
   blas::gemm<T>(blas::Trans::no, blas::Trans::no, 1, parameter_count_, layout.rows(), T{1}, g.data(),
-                layout.rows(), j_.data(), parameter_count_, T{0}, sums.tensor()->data, parameter_count_);
+                layout.rows(), j_.data(), parameter_count_, T{0}, sums.mutable_data(), parameter_count_);
   const T* from = sums.data();
   for (const Variable<T>& p : parameters_) {
     auto slope = Variable<T>::uninitialised(p.shape());
-    std::copy_n(from, p.size(), slope.tensor()->data);
+    std::copy_n(from, p.size(), slope.mutable_data());
     from += p.size();
     p.backward(slope);
   }

@@ -28,8 +28,9 @@ Variable<T> length_mask(const Indices& lengths, index_t time) {
   detail::check_indices("length_mask", "length", lengths, time + 1);
   const index_t batch = lengths.size();
   auto mask = Variable<T>::uninitialised({time, batch, 1});
+  T* const to = mask.mutable_data();
   for (index_t t = 0; t < time; ++t)
-    for (index_t b = 0; b < batch; ++b) mask.tensor()->data[t * batch + b] = t < lengths[b] ? T{1} : T{0};
+    for (index_t b = 0; b < batch; ++b) to[t * batch + b] = t < lengths[b] ? T{1} : T{0};
   return mask;
 }
 
@@ -38,8 +39,9 @@ Variable<T> mean_over_time(const Variable<T>& y, const Indices& lengths) {
   check("mean_over_time", y, lengths);
   if (lengths.size() == 0) return mean(y, {0});
   auto share = Variable<T>::uninitialised({lengths.size(), 1});
+  T* const to = share.mutable_data();
   for (index_t b = 0; b < lengths.size(); ++b)
-    share.tensor()->data[b] = T{1} / static_cast<T>(std::max<std::int64_t>(lengths[b], 1));
+    to[b] = T{1} / static_cast<T>(std::max<std::int64_t>(lengths[b], 1));
   return sum(where(length_mask<T>(lengths, y.shape()[0]), y, T{0}), {0}) * share;
 }
 

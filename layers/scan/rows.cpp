@@ -107,7 +107,7 @@ Variable<T> begin_rows(const std::vector<char>& begins, const Variable<T>& fresh
   Shape column{rows};
   while (column.rank() < member.rank()) column = column.inserted(column.rank(), 1);
   auto mask = Variable<T>::uninitialised(column);
-  std::copy(begins.begin(), begins.end(), mask.tensor()->data);
+  std::copy(begins.begin(), begins.end(), mask.mutable_data());
   return where(mask, fresh.shape()[0] == rows ? fresh : slice(fresh, 0, 0, rows), member);
 }
 

@@ -17,11 +17,12 @@ Variable<T> mask(RandomKey key, index_t rows, const Shape& shape, double p, T ye
   const index_t size = rows == 0 ? 0 : m.size() / rows;
   const auto bound = static_cast<std::uint32_t>(std::min(std::floor(p * 0x1p32), 4294967295.0));
   PoolVector<std::uint32_t> words(static_cast<std::size_t>(size));
+  T* const to = m.mutable_data();
   for (index_t r = 0; r < rows; ++r) {
     key.first = place(r) * size;
     random_words(key, words);
     for (index_t j = 0; j < size; ++j)
-      m.tensor()->data[r * size + j] = words[static_cast<std::size_t>(j)] < bound ? yes : no;
+      to[r * size + j] = words[static_cast<std::size_t>(j)] < bound ? yes : no;
   }
   return m;
 }
