@@ -6,6 +6,7 @@
 
 #include "counts.hpp"
 #include "unroll/autograd/threads.hpp"
+#include "unroll/detail/autograd/gemm/gemm.hpp"
 #include "unroll/layers/elman.hpp"
 #include "unroll/layers/gru.hpp"
 #include "workloads/character_model.hpp"

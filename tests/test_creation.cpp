@@ -5,7 +5,9 @@
 #include "arrays.hpp"
 #include "doctest/doctest.h"
 
-namespace unroll::creation_tests {
+using namespace unroll;
+
+namespace {
 
 using V = Variable<double>;
 
@@ -53,4 +55,4 @@ TEST_CASE("from: nested braces give the shape") {
   CHECK_THROWS_WITH_AS(V::from({{1, 2}, 3}), uneven, ShapeError);
 }
 
-}  // namespace unroll::creation_tests
+}  // namespace

@@ -8,7 +8,9 @@
 #include "unroll/autograd/permute.hpp"
 #include "unroll/autograd/views.hpp"
 
-namespace unroll::format_tests {
+using namespace unroll;
+
+namespace {
 
 using V = Variable<float>;
 
@@ -42,4 +44,4 @@ TEST_CASE("format: the empty handle, no elements, NaN, and a view") {
   CHECK(slice(V::from({{1, 2, 3}, {4, 5, 6}}), 1, 1).str() == "Variable<float> (2, 2)\n[[2, 3],\n [5, 6]]");
 }
 
-}  // namespace unroll::format_tests
+}  // namespace
