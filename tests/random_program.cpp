@@ -85,7 +85,7 @@ Plain joined(const std::vector<const Plain*>& in, index_t axis) {
   return y;
 }
 
-Axes axes_of(const Instruction& s) { return {s.numbers.begin() + 1, s.numbers.end()}; }
+Axes axes_of(const Instruction& s) { return std::vector<int>(s.numbers.begin() + 1, s.numbers.end()); }
 
 Shape kept(const Plain& x, const Axes& axes) { return detail::kept_shape("plain", x.shape, axes); }
 
@@ -285,9 +285,9 @@ std::vector<V> execute(const Instruction& s, const std::vector<V>& registers) {
       return {a, b};
     }
     case Do::sum:
-      return {sum(x, axes_of(s), n(0) != 0)};
+      return {sum(x, axes_of(s), {.keepdims = n(0) != 0})};
     case Do::mean:
-      return {mean(x, axes_of(s), n(0) != 0)};
+      return {mean(x, axes_of(s), {.keepdims = n(0) != 0})};
     case Do::matmul:
       return {matmul(x, in[1])};
     case Do::linear:

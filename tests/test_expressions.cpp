@@ -16,7 +16,10 @@
 #include "unroll/autograd/softmax.hpp"
 #include "unroll/autograd/views.hpp"
 
-namespace unroll::expressions_tests {
+using namespace unroll;
+using namespace unroll::tests;
+
+namespace {
 
 using V = Variable<double>;
 
@@ -91,8 +94,8 @@ TEST_CASE("expressions: every op takes them as it takes Variables") {
     CAPTURE(r.name);
     const V want = r.on_variable(x);
     CHECK(r.on_expression(half).value() == want.value());
-    CHECK(max_difference(r.on_linear(x, unit), want) <=
-          1e-14);  // a product by one, but in another order of sums
+    // A product by one, but in another order of sums.
+    CHECK(distance(list(r.on_linear(x, unit)), list(want)) <= 1e-14);
   }
 }
 
@@ -109,4 +112,4 @@ TEST_CASE("expressions: lists in braces are joined") {
   CHECK(stack({a, b}).shape() == Shape{2, 2});
 }
 
-}  // namespace unroll::expressions_tests
+}  // namespace

@@ -25,7 +25,7 @@ xt::xarray<double> reference(const Variable<double>& a, const Variable<double>& 
     for (index_t i = 0; i < m; ++i)
       for (index_t j = 0; j < n; ++j)
         for (index_t p = 0; p < k; ++p)
-          y.mutable_data()[(c * m + i) * n + j] +=
+          y.data()[(c * m + i) * n + j] +=
               wide_a.data()[(c * m + i) * k + p] * wide_b.data()[(c * k + p) * n + j];
   return y;
 }

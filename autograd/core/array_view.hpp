@@ -4,17 +4,19 @@
 #include "unroll/detail/autograd/core/adapt.hpp"
 
 namespace unroll {
-
+/// Of its own, so that calls inside xtensor with an ArrayView never find this library's `sum` and the like.
+namespace arrays {
 template <class T>
 class ArrayView;
-
+}
+using arrays::ArrayView;
 }  // namespace unroll
 
 /// xtensor asks whether a class is an expression by its name; this one is one by its base.
 template <class T>
-struct xt::detail::is_crtp_base_of_impl<xt::xexpression, unroll::ArrayView<T>> : std::true_type {};
+struct xt::detail::is_crtp_base_of_impl<xt::xexpression, unroll::arrays::ArrayView<T>> : std::true_type {};
 
-namespace unroll {
+namespace unroll::arrays {
 
 /// An array that belongs to a Variable, as an xtensor expression that cannot be written through.
 /// Lifetime: that of the Variable.
@@ -61,4 +63,4 @@ class ArrayView : public detail::ConstAdaptor<T> {
   }
 };
 
-}  // namespace unroll
+}  // namespace unroll::arrays

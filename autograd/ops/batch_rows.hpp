@@ -32,7 +32,7 @@ struct BatchRows {
   Variable<T> of(const Shape& shape, int axis, const GradSlot<T>& from) const {
     auto rows = Variable<T>::uninitialised(shape.with(axis, count));
     for_each(shape, axis, from.run, from.pitch,
-             [&](index_t at, index_t to, index_t n) { std::copy_n(from.data + at, n, rows.data() + to); });
+             [&](index_t at, index_t to, index_t n) { std::copy_n(from.data + at, n, rows.tensor()->data + to); });
     return rows;
   }
   template <class T>

@@ -80,7 +80,7 @@ std::vector<Variable<T>> recompute(std::function<std::vector<Variable<T>>()> f) 
   }
   for (Variable<T>& r : results) {  // an output allocator may know where they belong
     const Variable<T> copy(Tape<T>::local().allocate_output(r.shape()));
-    copy_dense(*r.tensor(), copy.data());
+    copy_dense(*r.tensor(), copy.tensor()->data);
     outputs.push_back(r.requires_grad() ? copy : Variable<T>());
     copies.push_back(copy);
     r = {};
