@@ -1,4 +1,4 @@
-// a state is a Variable, or a struct whose `template <class V> void visit(V&& v)` names its Variables
+// The state of a layer shows its members.
 #include <unroll/layers/recurrent.hpp>
 
 using V = unroll::Variable<float>;
@@ -15,7 +15,9 @@ struct Cell {
   void visit(auto&&) {}
 };
 
+#if CASE == 1  // a state is a Variable, or a struct whose .template .class V. void visit
 int main() {
   const unroll::Recurrent<Cell> rnn(2, 2);
   rnn(V({5, 1, 2}, 0.0F));
 }
+#endif
