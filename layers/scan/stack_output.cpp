@@ -5,7 +5,7 @@
 namespace unroll::detail {
 
 template <class T>
-void StackOutput<T>::check(const Variable<T>& h) {
+void StackOutput<T>::check_output(const Variable<T>& h) {
   if (!h) raise<UsageError>("scan: the step returned an empty state; return one Variable for each member");
   if (steps_ == 0) {
     if (joined_ && (h.rank() < 1 || h.shape()[0] != count_)) {

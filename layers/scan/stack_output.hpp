@@ -20,7 +20,7 @@ class StackOutput {
     stack_.begin(first, count);
   }
   void end_step(const Variable<T>& h) {
-    check(h);
+    check_output(h);
     stack_.add(h);
     ++steps_;
   }
@@ -28,7 +28,7 @@ class StackOutput {
   Variable<T> finish() { return stack_.finish(); }
 
  private:
-  void check(const Variable<T>& h);
+  void check_output(const Variable<T>& h);
 
   StackInPlace<T> stack_;
   Shape unit_;
