@@ -34,7 +34,7 @@ UNROLL_INLINE ExpParts exp_parts(Batch<float> x) {
 }
 
 #if defined(__FMA__) && !(defined(__clang__) && defined(__AVX512F__))  // where xsimd::fma rounds once
-/// tanh |x| = t / (t + 2), t = e^2|x| − 1. Error: 1.8 units in the last place at most.
+/// tanh |x| = t / (t + 2), t = e^2|x| − 1. Error: 1.9 units in the last place at most (1.8 at -O3).
 UNROLL_INLINE Batch<float> tanh(Batch<float> x) {
   using Num = Batch<float>;
   const Num sign = x & Num(-0.0f), a = xsimd::abs(x);
