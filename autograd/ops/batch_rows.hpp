@@ -31,8 +31,9 @@ struct BatchRows {
   template <class T>
   Variable<T> of(const Shape& shape, int axis, const GradSlot<T>& from) const {
     auto rows = Variable<T>::uninitialised(shape.with(axis, count));
-    for_each(shape, axis, from.run, from.pitch,
-             [&](index_t at, index_t to, index_t n) { std::copy_n(from.data + at, n, rows.tensor()->data + to); });
+    for_each(shape, axis, from.run, from.pitch, [&](index_t at, index_t to, index_t n) {
+      std::copy_n(from.data + at, n, rows.tensor()->data + to);
+    });
     return rows;
   }
   template <class T>

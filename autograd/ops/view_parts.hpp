@@ -12,8 +12,8 @@ template <class T>
 void chunk_into(const Variable<T>& x, int axis, std::span<Variable<T>> parts);
 /// The slices of x along `axis` at `bounds`, which cover it; only part k where k ≥ 0.
 template <class T>
-std::vector<Variable<T>> view_parts(ViewKind kind, const Variable<T>& x, int axis,
-                                    PoolVector<index_t> bounds, bool squeeze, index_t only = -1);
+std::vector<Variable<T>> view_parts(ViewKind kind, const Variable<T>& x, int axis, PoolVector<index_t> bounds,
+                                    bool squeeze, index_t only = -1);
 /// One op over parts of dense x along axis 0 that are made when asked for.
 template <class T>
 class LazyUnbind {
