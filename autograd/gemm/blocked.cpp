@@ -2,8 +2,8 @@
 /// copied so, a block at a time, and stays in the cache until it is done with. Source:
 /// Goto and van de Geijn, Anatomy of High-Performance Matrix Multiplication, 2008.
 ///
-/// Every element of C is one chain of multiply-adds over k in order, as in PackedMatrix: its bits depend
-/// neither on the number of threads nor on the rows and columns beside it.
+/// Every element of C is a sum of chains of multiply-adds over k in order, as in PackedMatrix: its bits depend neither on
+/// the number of threads nor on the rows and columns beside it.
 
 #include <exception>
 #include <memory>
@@ -19,8 +19,6 @@ namespace unroll::blas::backend {
 namespace {
 
 constexpr std::align_val_t alignment{64};
-template <class T>  // of k at a time: a panel of B fills the first-level cache
-constexpr index_t most_inner = (index_t{1} << 15) / (kernel::Tile<T>::cols * static_cast<index_t>(sizeof(T)));
 constexpr index_t a_bytes = index_t{1} << 18,
                   b_bytes = index_t{1} << 22;  // of the second level, and of the third
 
@@ -96,6 +94,7 @@ class RowTiles {
             .ldx = pitch_,
             .by_rows = by_rows_,
             .w = w,
+            .panel = 0,
             .ahead = w,
             .pace = 0,
             .add = add,
@@ -156,7 +155,7 @@ void multiply(const Operand<T>& a, const Operand<T>& b, index_t m, index_t n, in
               index_t ldc) {
   constexpr index_t width = kernel::Tile<T>::cols;
   thread_local Buffer<T> a_buffer, b_buffer;
-  const index_t k_parts = parts_of(k, most_inner<T>), inner_most = parts_of(k, k_parts);
+  const index_t k_parts = kernel::inner_parts<T>(k), inner_most = parts_of(k, k_parts);
   const index_t element = static_cast<index_t>(sizeof(T)), per_inner = inner_most * element;
   const index_t m_parts = parts_of(m, std::max(RowTiles<T>::tile, a_bytes / per_inner));
   const index_t n_parts = parts_of(n, std::max(width, b_bytes / per_inner));

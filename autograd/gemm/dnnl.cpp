@@ -12,27 +12,34 @@ extern "C" {
 // libgomp is where oneDNN's threads come from; declared here so that a compiler without -fopenmp will do
 __attribute__((weak)) int omp_get_max_threads();
 __attribute__((weak)) void omp_set_num_threads(int count);
+__attribute__((weak)) int omp_get_dynamic();
+__attribute__((weak)) void omp_set_dynamic(int on);
 }
 
 namespace unroll::blas::backend {
 namespace {
 
-/// Limits the OpenMP threads that this thread may start, and gives back what was set before.
+/// Sets the number of OpenMP threads that this thread starts, no fewer either (OMP_DYNAMIC): the bits of a result depend
+/// on it. Gives back what was set before.
 class ThreadLimit {
  public:
-  explicit ThreadLimit(int count) : before_(omp_get_max_threads ? omp_get_max_threads() : count) {
+  explicit ThreadLimit(int count)
+      : before_(omp_get_max_threads ? omp_get_max_threads() : count),
+        dynamic_(omp_get_dynamic && omp_get_dynamic()) {
     if (before_ != count) omp_set_num_threads(count);
     changed_ = before_ != count;
+    if (dynamic_) omp_set_dynamic(0);
   }
   ~ThreadLimit() {
     if (changed_) omp_set_num_threads(before_);
+    if (dynamic_) omp_set_dynamic(1);
   }
   ThreadLimit(const ThreadLimit&) = delete;
   ThreadLimit& operator=(const ThreadLimit&) = delete;
 
  private:
   int before_;
-  bool changed_;
+  bool changed_ = false, dynamic_;
 };
 
 /// Lets this thread's signals wait. Up to version 3.11 at least, oneDNN's kernels for products that are not

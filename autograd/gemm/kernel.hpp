@@ -28,6 +28,16 @@ struct Tile {
   static constexpr int flat_rows = wide_file ? 6 : 2;  // of x, with two panels at a time
 };
 
+/// One chain of multiply-adds has so many terms at most: a panel of W fills the first-level cache, and sums of many terms
+/// do not drift (long_sums.hpp).
+template <class T>
+constexpr index_t most_inner = (index_t{1} << 15) / (Tile<T>::cols * static_cast<index_t>(sizeof(T)));
+/// How many chains a sum of k terms is cut into, as even as may be: number i begins at term i * k / inner_parts.
+template <class T>
+constexpr index_t inner_parts(index_t k) {
+  return (k + most_inner<T> - 1) / most_inner<T>;
+}
+
 /// z += x y, in one rounding where the processor can.
 template <class T, class A>
 void multiply_add(const xsimd::batch<T, A>& x, const xsimd::batch<T, A>& y, xsimd::batch<T, A>& z) {
@@ -63,7 +73,8 @@ struct Job {
   const T* x;  // R rows: element (r, i) is x[r ldx + i] if by_rows, else x[i R + r]
   index_t ldx;
   bool by_rows;
-  const T* w;      // k rows of Tile<T>::cols columns, the next panel right behind
+  const T* w;      // k rows of Tile<T>::cols columns
+  index_t panel;   // from there to the same rows of the next panel
   const T* ahead;  // what to bring into the cache meanwhile
   index_t pace;    // elements of it for every `steps` of k; at least one cache line is fetched
   bool add;
@@ -71,8 +82,8 @@ struct Job {
   index_t ldy;
 };
 
-/// Every element of y is one chain of multiply-adds over k in order, whatever R and P are: a row's bits do
-/// not depend on the rows beside it. Beside the multiply-adds there are as few instructions as may be: where
+/// The sum of every element of y is one chain of multiply-adds over k in order, whatever R and P are: a row's bits do
+/// not depend on the rows beside it. It is added to y at the end, so that a long sum can be cut into chains. Beside the multiply-adds there are as few instructions as may be: where
 /// another program runs on the core's other thread, they are what the kernel waits for.
 template <class T, int R, int P, bool by_rows>
 void run_tile(const Job<T>& job) {
@@ -83,13 +94,11 @@ void run_tile(const Job<T>& job) {
   Batch acc[R][V];
 #pragma GCC unroll 16
   for (int r = 0; r < R; ++r) {
-    for (int v = 0; v < V; ++v) {
-      acc[r][v] = job.add ? Batch::load_unaligned(job.y + r * job.ldy + v * lanes) : Batch(T(0));
-    }
+    for (int v = 0; v < V; ++v) acc[r][v] = Batch(T(0));
   }
   // a base per three rows: [base + {0, 1, 2} ldx] are addressing modes, thirteen pointers would spill
   constexpr int groups = by_rows ? (R + 2) / 3 : 1;
-  const index_t k = job.k, ldx = job.ldx, pace = job.pace;
+  const index_t k = job.k, ldx = job.ldx, panel = job.panel, pace = job.pace;
   const T* x[groups];
 #pragma GCC unroll 16
   for (int g = 0; g < groups; ++g) x[g] = job.x + 3 * g * ldx;
@@ -97,7 +106,7 @@ void run_tile(const Job<T>& job) {
   const auto multiply = [&](int i) __attribute__((always_inline)) {
     Batch b[V];
     for (int v = 0; v < V; ++v)
-      b[v] = Batch::load_unaligned(w + i * cols + (v / 2) * k * cols + (v % 2) * lanes);
+      b[v] = Batch::load_unaligned(w + i * cols + (v / 2) * panel + (v % 2) * lanes);
 #pragma GCC unroll 16
     for (int r = 0; r < R; ++r) {
       // % groups keeps the first branch within x where it is not taken
@@ -139,7 +148,11 @@ void run_tile(const Job<T>& job) {
   }
 #pragma GCC unroll 16
   for (int r = 0; r < R; ++r) {
-    for (int v = 0; v < V; ++v) acc[r][v].store_unaligned(job.y + r * job.ldy + v * lanes);
+    for (int v = 0; v < V; ++v) {
+      T* const to = job.y + r * job.ldy + v * lanes;
+      if (job.add) acc[r][v] += Batch::load_unaligned(to);
+      acc[r][v].store_unaligned(to);
+    }
   }
 }
 

@@ -8,6 +8,7 @@
 
 #include "unroll/detail/autograd/base/instantiate.hpp"
 #include "unroll/detail/autograd/gemm/backend.hpp"
+#include "unroll/detail/autograd/gemm/inner_sums.hpp"
 #include "unroll/detail/autograd/gemm/kernel.hpp"
 
 namespace unroll::blas {
@@ -19,9 +20,15 @@ struct AlignedDelete {
   void operator()(void* p) const { ::operator delete(p, alignment); }
 };
 
-/// The rows of x and y of one product.
+/// Some of the k terms of each sum.
+struct Inner {
+  index_t first, count;
+};
+
+/// The rows of x and y of one product, and the part of its sums that is done: from k = begin to end.
 template <class T>
 struct Rows {
+  index_t begin, end;
   index_t m;
   const T* x;
   index_t ldx;
@@ -29,15 +36,17 @@ struct Rows {
   T* y;
   index_t ldy;
 
-  kernel::Job<T> job(index_t k, const T* w, index_t row, index_t col) const {
-    return {.k = k,
-            .x = x + row * ldx,
+  /// From `row` and `col` of y on, the part `inner` of the sums.
+  kernel::Job<T> job(const Inner& inner, const T* w, index_t panel, index_t row, index_t col) const {
+    return {.k = inner.count,
+            .x = x + row * ldx + inner.first,
             .ldx = ldx,
             .by_rows = true,
             .w = w,
+            .panel = panel,
             .ahead = w,
             .pace = 0,
-            .add = add,
+            .add = add || inner.first > begin,
             .y = y + row * ldy + col,
             .ldy = ldy};
   }
@@ -76,20 +85,32 @@ struct PackedMatrix<T>::Panels {
     n = cols;
   }
 
+  /// Calls f(part of the sums), in order.
+  template <class F>
+  static void for_chains(const Rows<T>& rows, F&& f) {
+    const index_t whole = rows.end - rows.begin, parts = kernel::inner_parts<T>(whole);
+    for (index_t i = 0; i < parts; ++i) {
+      const index_t first = i * whole / parts, next = (i + 1) * whole / parts;
+      f(Inner{rows.begin + first, next - first});
+    }
+  }
+
   /// All rows by panel p, while the panel `next` comes into the cache.
   void multiply_panel(index_t p, index_t next, const Rows<T>& rows) const {
     const index_t cols = std::min<index_t>(Tile::cols, n - p * Tile::cols);
     const index_t blocks = (rows.m + Tile::rows - 1) / Tile::rows;
-    for (index_t b = 0; b < blocks; ++b) {
-      const index_t first = b * rows.m / blocks, height = (b + 1) * rows.m / blocks - first;
-      auto job = rows.job(k, panel(p), first, p * Tile::cols);
-      job.ahead = panel(next) + b * k * Tile::cols / blocks;
-      job.pace = kernel::steps * Tile::cols / blocks;
-      if (cols == Tile::cols)
-        kernel::run_rows<T, 1>(height, job);
-      else
-        kernel::run_part(height, cols, job);
-    }
+    for_chains(rows, [&](const Inner& inner) {
+      for (index_t b = 0; b < blocks; ++b) {
+        const index_t first = b * rows.m / blocks, height = (b + 1) * rows.m / blocks - first;
+        auto job = rows.job(inner, panel(p) + inner.first * Tile::cols, 0, first, p * Tile::cols);
+        job.ahead = panel(next) + inner.first * Tile::cols + b * inner.count * Tile::cols / blocks;
+        job.pace = kernel::steps * Tile::cols / blocks;
+        if (cols == Tile::cols)
+          kernel::run_rows<T, 1>(height, job);
+        else
+          kernel::run_part(height, cols, job);
+      }
+    });
   }
 
   void multiply_panels(const Rows<T>& rows) const {
@@ -100,12 +121,13 @@ struct PackedMatrix<T>::Panels {
     const index_t steps = count() - pairs;
     const auto at = [&](index_t s) { return backwards ? steps - 1 - s : s; };
     const auto first_panel = [&](index_t step) { return step + std::min(step, pairs); };
-    auto job = rows.job(k, nullptr, 0, 0);  // of two panels, which fetches nothing ahead
     for (index_t s = 0; s < steps; ++s) {
       const index_t p = first_panel(at(s));
       if (at(s) < pairs) {
-        job.w = panel(p), job.y = rows.y + p * Tile::cols;
-        kernel::run_rows<T, 2>(rows.m, job);
+        for_chains(rows, [&](const Inner& inner) {  // of two panels, which fetches nothing ahead
+          kernel::run_rows<T, 2>(rows.m, rows.job(inner, panel(p) + inner.first * Tile::cols, k * Tile::cols,
+                                                  0, p * Tile::cols));
+        });
       } else {
         multiply_panel(p, first_panel(at(std::min(s + 1, steps - 1))), rows);
       }
@@ -145,7 +167,11 @@ void PackedMatrix<T>::multiply(index_t m, const T* x, index_t ldx, T beta, T* y,
   constexpr index_t few = 64;  // are taken together whatever k is, and need no quotient
   const index_t most = m <= few ? m : std::max(few, rows_in_cache<T>(k));
   for (index_t i = 0; i < m; i += most) {
-    panels_->multiply_panels({std::min(most, m - i), x + i * ldx, ldx, beta == T(1), y + i * ldy, ldy});
+    const index_t rows_here = std::min(most, m - i);
+    sum_inner<T>(rows_here, n, k, beta == T(1), y + i * ldy, ldy,
+                 [&](index_t first, index_t last, bool add, T* to, index_t ldto) {
+                   panels_->multiply_panels({first, last, rows_here, x + i * ldx, ldx, add, to, ldto});
+                 });
   }
 }
 

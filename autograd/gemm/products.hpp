@@ -53,7 +53,7 @@ class ProductLog {
   friend void backend::count_product(const Product&);
   std::vector<Product> products_;
   ProductLog* outer_;
-  static inline thread_local constinit ProductLog* innermost = nullptr;
+  static thread_local constinit ProductLog* innermost;
 };
 
 }  // namespace unroll::blas
