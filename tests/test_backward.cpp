@@ -278,3 +278,19 @@ TEST_CASE("create_graph: slopes at an adjoint of exactly zero are not lost") {
 }
 
 // --- size -----------------------------------------------------------------------------------------------
+
+TEST_CASE("backward: a hook may return a slice that is not in one piece") {
+  const auto wide = values({2, 4}, {1, 2, 3, 4, 5, 6, 7, 8}).detach();
+  auto x = values({2, 2}, {0, 0, 0, 0});
+  x.register_hook([&](const auto&) { return slice(wide, 1, 1, 3); });
+  const auto y = x * 1.0;
+  const Variable result = y;
+  sum(result).backward();
+  CHECK(gradient_list(x) == std::vector<double>{2, 3, 6, 7});
+  auto z = values({2, 2}, {0, 0, 0, 0});
+  const Variable twice = z * 2.0;
+  Variable hooked = twice;
+  hooked.register_hook([&](const auto&) { return slice(wide, 1, 1, 3); });
+  sum(hooked).backward();
+  CHECK(gradient_list(z) == std::vector<double>{4, 6, 12, 14});
+}

@@ -67,7 +67,7 @@ TEST_CASE("variable: value() is the array itself, and works in xtensor expressio
 TEST_CASE("variable: value() of views with gaps between their rows reads the right elements") {
   const V x = values({3, 4}, {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11});
   const V part = slice(x, 1, 1, 3);
-  CHECK(part.value().data() == x.data() + 1);
+  CHECK(part.value().layout() == xt::layout_type::row_major);  // a copy in one piece
   CHECK(part.value()(2, 1) == 10);
   const xt::xarray<double> copy = part.value();
   CHECK(copy == xt::xarray<double>{{1, 2}, {5, 6}, {9, 10}});

@@ -25,3 +25,11 @@
 #include <xtensor/xtensor.hpp>
 #include <xtensor/xview.hpp>
 #endif
+
+/// Under C++20 gcc lets xtensor up to 0.25 take a shape of any rank for one of rank 4 (xtensor's issue 1970): what is
+/// evaluated then has four axes. Not so for the shapes that arrays of any rank have.
+template <>
+struct xt::detail::xtype_for_shape<xt::dynamic_shape<std::size_t>> {
+  template <class T, xt::layout_type L>
+  using type = xt::xarray<T, L>;
+};

@@ -2,8 +2,10 @@
 /// \file Arrays in xtensor's terms.
 
 #include <algorithm>
+#include <memory>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 #include "unroll/autograd/error.hpp"
 #include "unroll/autograd/shape.hpp"
@@ -11,16 +13,9 @@
 
 namespace unroll::detail {
 
-/// Extents and strides of a tensor in xtensor's terms.
-xt::svector<std::size_t> xt_shape(const Shape& shape);
-xt::svector<std::ptrdiff_t> xt_strides(const Shape& shape, index_t run, index_t pitch);
+/// Extents in xtensor's terms.
+xt::dynamic_shape<std::size_t> xt_shape(const Shape& shape);
 
-template <class P>
-auto adapt_strided(P data, const Shape& shape, index_t run, index_t pitch) {
-  // xtensor insists on the number of elements here, although the last of them lies further on.
-  return xt::adapt(std::move(data), static_cast<std::size_t>(shape.size()), xt::no_ownership(),
-                   xt_shape(shape), xt_strides(shape, run, pitch));
-}
 template <class P>
 auto adapt_dense(P data, const Shape& shape) {
   return xt::adapt<xt::layout_type::row_major>(std::move(data), static_cast<std::size_t>(shape.size()),
@@ -29,8 +24,26 @@ auto adapt_dense(P data, const Shape& shape) {
 
 /// What ArrayView stands on.
 template <class T>
-using ConstAdaptor =
-    decltype(adapt_strided(std::declval<const T*>(), std::declval<const Shape&>(), index_t(), index_t()));
+using ConstAdaptor = decltype(adapt_dense(std::declval<const T*>(), std::declval<const Shape&>()));
+
+/// Elements in one piece: where they lie, or else a copy. Pieces of `run` elements begin `pitch` elements apart.
+template <class T>
+class InOnePiece {
+ public:
+  InOnePiece(const T* data, index_t size, index_t run, index_t pitch) : first_(data) {
+    if (run >= size || run == pitch) return;
+    const auto copy = std::make_shared<std::vector<T>>();
+    copy->reserve(static_cast<std::size_t>(size));
+    for (index_t i = 0; i < size; i += run, data += pitch) copy->insert(copy->end(), data, data + run);
+    first_ = copy->data();
+    copy_ = copy;
+  }
+  const T* first() const { return first_; }
+
+ private:
+  std::shared_ptr<const std::vector<T>> copy_;
+  const T* first_;
+};
 
 /// For a static_assert that fails where a template is used.
 template <class>
@@ -52,7 +65,7 @@ template <class E>
 struct is_lazy : std::false_type {};
 /// An op result that becomes a Variable when one is asked for: fused expressions and linear.
 template <class E>
-concept Lazy = is_lazy<std::decay_t<E>>::value;
+concept Lazy = is_lazy<std::remove_cvref_t<E>>::value;
 
 template <class E, class T>
 concept LazyOf = Lazy<E> && std::is_same_v<typename std::decay_t<E>::value_type, T>;

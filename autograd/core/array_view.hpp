@@ -18,14 +18,15 @@ struct xt::detail::is_crtp_base_of_impl<xt::xexpression, unroll::arrays::ArrayVi
 
 namespace unroll::arrays {
 
-/// An array that belongs to a Variable, as an xtensor expression that cannot be written through.
-/// Lifetime: that of the Variable.
+/// An array that belongs to a Variable, in row-major order, as an xtensor expression that cannot be written through.
+/// Lifetime: that of the Variable. Of a slice that is not in one piece it is a copy.
 template <class T>
-class ArrayView : public detail::ConstAdaptor<T> {
+class ArrayView : private detail::InOnePiece<T>, public detail::ConstAdaptor<T> {
  public:
   /// Pieces of `run` elements that begin `pitch` elements apart.
   ArrayView(const T* data, const Shape& shape, index_t run, index_t pitch)
-      : detail::ConstAdaptor<T>(detail::adapt_strided(data, shape, run, pitch)) {}
+      : detail::InOnePiece<T>(data, shape.size(), run, pitch),
+        detail::ConstAdaptor<T>(detail::adapt_dense(detail::InOnePiece<T>::first(), shape)) {}
   /// Of the same array.
   ArrayView(const ArrayView&) = default;
 

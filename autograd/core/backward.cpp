@@ -91,7 +91,7 @@ inline void Tape<T>::visit(Node<T>& node, const Options& options) {
       const Variable<T> g = run_hooks(*out, copy_grad(*out));
       GradSlot<T> to = open_grad(*out);
       to.add = false;  // what the hooks return takes the place of what they were given
-      write_gradient<T>(to, out->shape.size(), g.data(), g.tensor()->run, g.tensor()->pitch);
+      write_gradient<T>(to, out->shape.size(), g.tensor()->data, g.tensor()->run, g.tensor()->pitch);
     }
   }
   if (!selective_ || node.active_) {
@@ -154,7 +154,8 @@ void Tape<T>::run_leaf_hooks() {
     const GradAside<T>& a = hooked_leaves_.back();
     Tensor<T>& leaf = *a.tensor;
     const Variable<T> g = run_hooks(leaf, copy_grad(leaf));
-    store_or_add<T>(leaf.grad, g.size(), false, g.data());
+    write_gradient<T>({leaf.grad, g.size(), g.size(), false}, g.size(), g.tensor()->data, g.tensor()->run,
+                      g.tensor()->pitch);
     if (a.grad) store_or_add<T>(leaf.grad, g.size(), true, a.grad);
     hooked_leaves_.pop_back();
   }

@@ -11,22 +11,11 @@
 namespace unroll {
 namespace detail {
 
-xt::svector<std::size_t> xt_shape(const Shape& shape) {
-  xt::svector<std::size_t> s(static_cast<std::size_t>(shape.rank()));
+xt::dynamic_shape<std::size_t> xt_shape(const Shape& shape) {
+  xt::dynamic_shape<std::size_t> s(static_cast<std::size_t>(shape.rank()));
   std::transform(shape.begin(), shape.end(), s.begin(),
                  [](index_t e) { return static_cast<std::size_t>(e); });
   return s;
-}
-
-xt::svector<std::ptrdiff_t> xt_strides(const Shape& shape, index_t run, index_t pitch) {
-  xt::svector<std::ptrdiff_t> strides(static_cast<std::size_t>(shape.rank()));
-  index_t below = 1;
-  for (int k = shape.rank() - 1; k >= 0; --k) {
-    const index_t stride = below < run || run == 0 ? below : below / run * pitch;
-    strides[static_cast<std::size_t>(k)] = shape[k] == 1 ? 0 : stride;
-    below *= shape[k];
-  }
-  return strides;
 }
 
 template <class T>
@@ -44,6 +33,13 @@ Variable<T>::Variable(T scalar) : Variable(Shape{}, scalar) {}
 template <class T>
 Variable<T>::Variable(const Shape& shape, T fill) : Variable(uninitialised(shape)) {
   std::fill_n(tensor_->data, shape.size(), fill);
+}
+
+template <class T>
+void Variable<T>::fail_data() const {
+  checked("data");
+  raise<UsageError>("Variable::data: a slice {} that is not in one piece; use value(), or data() of dense(x)",
+                    detail::name_and_shape(*tensor_));
 }
 
 template <class T>

@@ -79,7 +79,8 @@ class Variable {
   int rank() const { return shape().rank(); }
   index_t size() const { return shape().size(); }
 
-  /// The value as a read-only xtensor expression, without a copy; valid while this handle lives. Of a temporary a copy.
+  /// The value as a read-only xtensor expression in row-major order, without a copy unless it is a slice that is not in
+  /// one piece; valid while this handle lives. Of a temporary a copy.
   ArrayView<T> value() const& {
     const Tensor& t = readable("value");
     return {t.data, t.shape, t.run, t.pitch};
@@ -165,8 +166,12 @@ class Variable {
   /// Whether both are handles to one array.
   bool same_as(const Variable& other) const { return tensor_.get() == other.tensor_.get(); }
 
-  /// The first element; the others follow in row-major order, but for a slice that is not in one piece.
-  const T* data() const { return tensor_->data; }
+  /// The first element; the others follow in row-major order.
+  /// Errors: UsageError for a slice that is not in one piece.
+  const T* data() const {
+    if (!tensor_ || !tensor_->dense()) fail_data();
+    return tensor_->data;
+  }
   /// The same to write through: a change of the value as by update(), and with its errors. Ask for the pointer again
   /// after ops have read the value: a later change through the old one goes unnoticed.
   T* mutable_data() {
@@ -186,6 +191,7 @@ class Variable {
     if (!tensor_) raise<UsageError>("Variable::{}: the Variable is empty; assign a value to it first", what);
     return *tensor_;
   }
+  [[noreturn]] void fail_data() const;
   const Tensor& readable(const char* what) const;
   detail::GradSlot<T> readable_grad() const;
   Tensor& updatable() const;

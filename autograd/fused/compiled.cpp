@@ -32,11 +32,14 @@ Variable<T> apply_compiled(ScalarOp op, std::span<const Variable<T>> arguments) 
 
 template <class T>
 Variable<T> absorb(const Variable<T>& d, const Variable<T>& g) {
-  const bool finite = std::all_of(g.data(), g.data() + g.size(), [](T x) { return std::isfinite(x); });
+  const ArrayView<T> gs = g.value();
+  const bool finite = std::all_of(gs.begin(), gs.end(), [](T x) { return std::isfinite(x); });
   if (finite || d.shape() != g.shape()) return g;
+  const ArrayView<T> ds = d.value();
   auto keep = Variable<T>::uninitialised(g.shape());
-  for (index_t i = 0; i < g.size(); ++i)
-    keep.tensor()->data[i] = d.data()[i] != T{0} || std::isfinite(g.data()[i]) ? T{1} : T{0};
+  std::transform(ds.begin(), ds.end(), gs.begin(), keep.tensor()->data, [](T incoming, T passed) {
+    return incoming != T{0} || std::isfinite(passed) ? T{1} : T{0};
+  });
   return apply_compiled(ScalarOp::where, {keep, g, Variable<T>(T{0})});
 }
 
