@@ -20,7 +20,7 @@ struct Mutation {
   std::string op;
   std::size_t argument = 0;
 };
-inline thread_local Mutation mutation;
+extern thread_local Mutation mutation;
 
 template <class Op, class Num, std::size_t n>
 inline __attribute__((always_inline)) void mutate(Op op, std::array<Num, n>& adjoints) {

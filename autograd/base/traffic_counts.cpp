@@ -2,6 +2,8 @@
 
 namespace unroll {
 
+thread_local constinit Traffic detail::current_traffic;
+
 Traffic traffic() { return detail::current_traffic; }
 
 }  // namespace unroll

@@ -20,7 +20,7 @@ class AnomalyMode {
 
  private:
   int before_;
-  static inline thread_local constinit int level = 0;  // 0 off, 1 NaN, 2 NaN and infinities
+  static thread_local constinit int level;  // 0 off, 1 NaN, 2 NaN and infinities
 };
 
 }  // namespace unroll

@@ -10,7 +10,7 @@ namespace unroll::detail {
 #if UNROLL_MUTANTS
 
 /// The parameter whose deferred product is to get the fault.
-inline thread_local const void* faulty_parameter = nullptr;
+extern thread_local constinit const void* faulty_parameter;
 
 template <class T>
 T with_fault(T before, T added) {

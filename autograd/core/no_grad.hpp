@@ -19,7 +19,7 @@ class NoGrad {
 
  private:
   friend struct detail::Recording;
-  static inline thread_local constinit int depth = 0;
+  static thread_local constinit int depth;
 };
 
 }  // namespace unroll

@@ -35,6 +35,11 @@ void fail_unusable(std::string_view op, std::size_t k, const Tensor<T>& t) {
                     name_and_shape(t));
 }
 
+template <>
+thread_local constinit Tape<float>* Tape<float>::current = nullptr;
+template <>
+thread_local constinit Tape<double>* Tape<double>::current = nullptr;
+
 template <class T>
 Tape<T>::Tape() = default;
 

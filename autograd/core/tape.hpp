@@ -125,7 +125,7 @@ class Tape {
   void restore_gradients(bool add);
   void run_leaf_hooks();
 
-  static inline thread_local constinit Tape* current = nullptr;
+  static thread_local constinit Tape* current;
   std::vector<GradAside<T>> hooked_leaves_, aside_;
   std::vector<Node<T>*> slots_;
   std::vector<Node<T>*> order_;
@@ -135,6 +135,12 @@ class Tape {
   bool running_ = false, selective_ = false, retaining_ = false;
   std::unordered_map<const Node<T>*, std::shared_ptr<const Context>> contexts_;
 };
+
+// Defined in tape.cpp.
+template <>
+thread_local constinit Tape<float>* Tape<float>::current;
+template <>
+thread_local constinit Tape<double>* Tape<double>::current;
 
 template <class T>
 inline bool Node<T>::wants(std::size_t k) const {

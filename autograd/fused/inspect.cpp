@@ -10,6 +10,9 @@
 #include "unroll/detail/autograd/base/instantiate.hpp"
 
 namespace unroll::detail {
+
+thread_local constinit Observer* Observer::innermost = nullptr;
+
 namespace {
 
 constexpr index_t stretch = 64;

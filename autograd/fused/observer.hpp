@@ -45,7 +45,7 @@ class Observer : public OpVisitor {
 
  private:
   Observer* outer_;
-  static inline thread_local constinit Observer* innermost = nullptr;
+  static thread_local constinit Observer* innermost;
 };
 
 }  // namespace unroll::detail

@@ -19,7 +19,7 @@ class PartOfProduct {
   struct Ratio {
     index_t part, whole;
   };
-  static inline thread_local constinit Ratio current = {1, 1};
+  static thread_local constinit Ratio current;
 
  private:
   Ratio before_;

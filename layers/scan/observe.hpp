@@ -31,8 +31,10 @@ class StateObserver {
 
  private:
   StateObserver* outer_;
-  static inline thread_local constinit StateObserver* innermost = nullptr;
+  static thread_local constinit StateObserver* innermost;
 };
+extern template class StateObserver<float>;
+extern template class StateObserver<double>;
 
 /// A scan that is observed; null where nobody does.
 using Observed = std::shared_ptr<const Recurrence>;
