@@ -52,16 +52,19 @@ double worst_error(F f, G exact) {
 
 }  // namespace
 
-// The compiler decides which products and sums become one rounding: with gcc 12 for AVX-512 the worst tanh is 1.8 units
-// off at -O3, and 1.87 at -O1.
-TEST_CASE("tanh of floats is right to 1.9 units in the last place, sigmoid to 2.5") {
+TEST_CASE(
+    "tanh of floats is right to 1.8 units in the last place, sigmoid to 2, or 2.5 without FMA instructions") {
   const double of_tanh =
       worst_error([](auto x) { return Variable<float>(tanh(x)); }, [](double x) { return std::tanh(x); });
-  CHECK(of_tanh < 1.9);
+  CHECK(of_tanh < 1.8);
   CHECK(of_tanh > 0.1);
   const double of_sigmoid = worst_error([](auto x) { return Variable<float>(sigmoid(x)); },
                                         [](double x) { return 1 / (1 + std::exp(-x)); });
+#ifdef __FMA__
+  CHECK(of_sigmoid < 2);
+#else
   CHECK(of_sigmoid < 2.5);
+#endif
   CHECK(of_sigmoid > 0.1);
 }
 

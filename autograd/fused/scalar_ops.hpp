@@ -32,8 +32,6 @@ template <class T> Dyn<T> gt(const Dyn<T>& a, const Dyn<T>& b) { return Dyn<T>(a
 template <class T> Dyn<T> ge(const Dyn<T>& a, const Dyn<T>& b) { return Dyn<T>(apply_compiled<T>(ScalarOp::greater_equal, {a.v, b.v})); }
 template <class T> Dyn<T> eq(const Dyn<T>& a, const Dyn<T>& b) { return Dyn<T>(apply_compiled<T>(ScalarOp::equal, {a.v, b.v})); }
 template <class T> Dyn<T> select(const Dyn<T>& m, const Dyn<T>& a, const Dyn<T>& b) { return Dyn<T>(apply_compiled<T>(ScalarOp::where, {m.v, a.v, b.v})); }
-
-UNROLL_INLINE Batch<double> sigmoid(Batch<double> x) { return Batch<double>(1.0) / (Batch<double>(1.0) + exp(-x)); }
 // clang-format on
 
 /// g, a multiple of d that may be infinite or undefined: nothing flows where d is 0.
@@ -124,7 +122,7 @@ struct square_op { UNROLL_OP(square, 1);
 /// |x|, with slope 0 at 0
 struct abs_op { UNROLL_OP(abs, 1);
   UNROLL_VALUE1 { return num::abs(x); }
-  UNROLL_ADJOINT1 { return {num::select(num::gt(x, Num(0)), d, num::select(num::gt(Num(0), x), -d, x))}; }
+  UNROLL_ADJOINT1 { return {num::select(num::gt(x, Num(0)), d, num::select(num::gt(Num(0), x), -d, num::select(num::eq(x, Num(0)), Num(0), x)))}; }
 };
 /// tanh x
 struct tanh_op { UNROLL_OP(tanh, 1);

@@ -52,12 +52,10 @@ namespace num {
 // clang-format off
 UNROLL_INLINE float exp(float x) { return std::exp(x); }
 UNROLL_INLINE double exp(double x) { return std::exp(x); }
-template <class T> UNROLL_INLINE Batch<T> exp(Batch<T> x) { return xsimd::exp(x); }
 template <class T> UNROLL_INLINE Batch<T> expm1(Batch<T> x) { return xsimd::expm1(x); }
 template <class T> UNROLL_INLINE Batch<T> log1p(Batch<T> x) { return xsimd::log1p(x); }
 template <class T> UNROLL_INLINE Batch<T> sqrt(Batch<T> x) { return xsimd::sqrt(x); }
 template <class T> UNROLL_INLINE Batch<T> abs(Batch<T> x) { return xsimd::abs(x); }
-UNROLL_INLINE Batch<double> tanh(Batch<double> x) { return xsimd::tanh(x); }
 template <class T> UNROLL_INLINE Batch<T> sin(Batch<T> x) { return xsimd::sin(x); }
 template <class T> UNROLL_INLINE Batch<T> cos(Batch<T> x) { return xsimd::cos(x); }
 template <class T> UNROLL_INLINE Mask<T> gt(Batch<T> a, Batch<T> b) { return a > b; }
@@ -77,6 +75,32 @@ template <class To, class T> UNROLL_INLINE Batch<To> bits_as(Batch<T> x) { retur
 #endif
 UNROLL_INLINE Batch<float> log(Batch<float> x) { return xsimd::log(x); }
 // clang-format on
+
+/// a b + c in one rounding, where the processor can: for AVX-512 xsimd 8.1 leaves it to the compiler, and that to the
+/// level of optimisation.
+template <class T>
+UNROLL_INLINE Batch<T> fma(Batch<T> a, Batch<T> b, Batch<T> c) {
+#ifdef __AVX512F__
+  if constexpr (sizeof(T) == 4)
+    return _mm512_fmadd_ps(a, b, c);
+  else
+    return _mm512_fmadd_pd(a, b, c);
+#else
+  return xsimd::fma(a, b, c);
+#endif
+}
+/// c − a b, likewise.
+template <class T>
+UNROLL_INLINE Batch<T> fnma(Batch<T> a, Batch<T> b, Batch<T> c) {
+#ifdef __AVX512F__
+  if constexpr (sizeof(T) == 4)
+    return _mm512_fnmadd_ps(a, b, c);
+  else
+    return _mm512_fnmadd_pd(a, b, c);
+#else
+  return xsimd::fnma(a, b, c);
+#endif
+}
 
 /// xsimd 8.1 is wrong below the smallest normal double.
 UNROLL_INLINE Batch<double> log(Batch<double> x) {

@@ -100,6 +100,14 @@ TEXT
 
 `a < b` and `a <= b` are `b > a` and `b >= a`.
 
+Errors in units in the last place, at most, over the whole range, denormal results included unless `FlushToZero` is on:
+`sqrt` and `square` 1; `exp`, `log`, `tanh`, `sigmoid`, `sin`, and `cos` 2; `softplus` 3; `pow` and `elu` 4. Where the
+processor has no fused multiply-add (FMA), `sigmoid` 2.5. `tests/test_accuracy.cpp` checks these bounds against
+long double.
+
+Sums of any number of positive terms are right to 1e-6 in float: at most 16 terms are added in float, their sums in
+double. So are products' inner sums of more than 16,384 terms.
+
 ## Everything else
 Array ops compute at once and return Variables; they take expressions as well.
 

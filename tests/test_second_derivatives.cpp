@@ -1,0 +1,181 @@
+/// \file The second derivative of every scalar op at its special points: zeros, ties, bounds, branches, the ends of the
+/// range.
+
+#include <doctest/doctest.h>
+
+#include <functional>
+#include <set>
+
+#include "arrays.hpp"
+#include "unroll/autograd/functions.hpp"
+#include "unroll/autograd/reduce.hpp"
+#include "unroll/detail/autograd/fused/scalar_op_list.hpp"
+
+using namespace unroll;
+using namespace unroll::tests;
+using unroll::detail::ScalarOp;
+
+namespace {
+
+using V = Variable<double>;
+using List = std::vector<double>;
+constexpr double inf = std::numeric_limits<double>::infinity();
+const double quiet_nan = std::nan("");
+
+/// At each point: the arguments, and what the matrix of second derivatives must be, row by row.
+struct Point {
+  List at, second;
+};
+struct Row {
+  ScalarOp op;
+  std::function<V(const std::vector<V>&)> f;
+  std::vector<Point> points;
+};
+
+// Where both sides of a kink differ, the slope and so its derivative are those the docs name: 0 between the halves of |x|,
+// of relu the left side; of ties the second derivative is 0, as on both sides.
+std::vector<Row> table() {
+  using P = const std::vector<V>&;
+  const double e = std::exp(1.0);
+  const auto none = [](std::size_t n) { return List(n * n, 0.0); };
+  return {
+      {ScalarOp::add, [](P x) { return V(x[0] + x[1]); }, {{{0, 0}, none(2)}, {{inf, 1}, none(2)}}},
+      {ScalarOp::sub, [](P x) { return V(x[0] - x[1]); }, {{{0, 0}, none(2)}, {{1, inf}, none(2)}}},
+      {ScalarOp::mul,
+       [](P x) { return V(x[0] * x[1]); },
+       {{{0, 0}, {0, 1, 1, 0}}, {{1e300, 2}, {0, 1, 1, 0}}}},
+      {ScalarOp::div,
+       [](P x) { return V(x[0] / x[1]); },
+       {{{0, 2}, {0, -0.25, -0.25, 0}},
+        {{1, 1}, {0, -1, -1, 2}},
+        {{1, -1}, {0, -1, -1, -2}},
+        {{1, inf}, none(2)}}},
+      {ScalarOp::neg, [](P x) { return V(-x[0]); }, {{{0}, {0}}, {{inf}, {0}}}},
+      {ScalarOp::greater, [](P x) { return V(x[0] > x[1]); }, {{{0, 0}, none(2)}, {{1, 0}, none(2)}}},
+      {ScalarOp::greater_equal, [](P x) { return V(x[0] >= x[1]); }, {{{0, 0}, none(2)}, {{1, 0}, none(2)}}},
+      {ScalarOp::equal, [](P x) { return equal(x[0], x[1]); }, {{{0, 0}, none(2)}, {{1, 0}, none(2)}}},
+      {ScalarOp::exp,
+       [](P x) { return exp(x[0]); },
+       {{{0}, {1}}, {{1}, {e}}, {{-inf}, {0}}, {{-800}, {0}}, {{800}, {inf}}}},
+      {ScalarOp::log,
+       [](P x) { return log(x[0]); },
+       {{{1}, {-1}}, {{0.5}, {-4}}, {{0}, {-inf}}, {{inf}, {0}}}},
+      {ScalarOp::sqrt,
+       [](P x) { return sqrt(x[0]); },
+       {{{1}, {-0.25}}, {{4}, {-1.0 / 32}}, {{0}, {-inf}}, {{inf}, {0}}}},
+      {ScalarOp::square, [](P x) { return square(x[0]); }, {{{0}, {2}}, {{-1}, {2}}, {{inf}, {2}}}},
+      {ScalarOp::abs,
+       [](P x) { return abs(x[0]); },
+       {{{0}, {0}}, {{-0.0}, {0}}, {{1}, {0}}, {{-2}, {0}}, {{inf}, {0}}}},
+      {ScalarOp::tanh,
+       [](P x) { return tanh(x[0]); },
+       {{{0}, {0}}, {{400}, {0}}, {{-400}, {0}}, {{inf}, {0}}, {{-inf}, {0}}}},
+      {ScalarOp::sigmoid,
+       [](P x) { return sigmoid(x[0]); },
+       {{{0}, {0}}, {{800}, {0}}, {{-800}, {0}}, {{inf}, {0}}, {{-inf}, {0}}}},
+      {ScalarOp::relu,
+       [](P x) { return relu(x[0]); },
+       {{{0}, {0}}, {{-0.0}, {0}}, {{1}, {0}}, {{-1}, {0}}, {{inf}, {0}}, {{-inf}, {0}}}},
+      {ScalarOp::leaky_relu,
+       [](P x) { return leaky_relu(x[0], 0.1); },
+       {{{0}, {0}}, {{1}, {0}}, {{-1}, {0}}, {{inf}, {0}}}},
+      {ScalarOp::elu,
+       [](P x) { return elu(x[0], 2.0); },
+       {{{0}, {2}}, {{-1}, {2 / e}}, {{1}, {0}}, {{800}, {0}}, {{-800}, {0}}, {{-inf}, {0}}, {{inf}, {0}}}},
+      {ScalarOp::softplus,
+       [](P x) { return softplus(x[0]); },
+       {{{0}, {0.25}},
+        {{40}, {std::exp(-40.0)}},
+        {{-40}, {std::exp(-40.0)}},
+        {{800}, {0}},
+        {{-800}, {0}},
+        {{inf}, {0}},
+        {{-inf}, {0}}}},
+      {ScalarOp::sin, [](P x) { return sin(x[0]); }, {{{0}, {0}}, {{1}, {-std::sin(1.0)}}}},
+      {ScalarOp::cos, [](P x) { return cos(x[0]); }, {{{0}, {-1}}, {{1}, {-std::cos(1.0)}}}},
+      {ScalarOp::minimum,
+       [](P x) { return minimum(x[0], x[1]); },
+       {{{0, 0}, none(2)}, {{1, 2}, none(2)}, {{inf, 1}, none(2)}, {{inf, inf}, none(2)}}},
+      {ScalarOp::maximum,
+       [](P x) { return maximum(x[0], x[1]); },
+       {{{0, 0}, none(2)}, {{1, 2}, none(2)}, {{-inf, 1}, none(2)}, {{inf, inf}, none(2)}}},
+      {ScalarOp::clamp,
+       [](P x) { return clamp(x[0], x[1], x[2]); },
+       {{{0, 0, 1}, none(3)},
+        {{1, 0, 1}, none(3)},
+        {{0.5, 0, 1}, none(3)},
+        {{2, 0, 1}, none(3)},
+        {{-inf, 0, 1}, none(3)},
+        {{1, 1, 1}, none(3)}}},
+      {ScalarOp::where,
+       [](P x) { return where(x[0], x[1], x[2]); },
+       {{{0, 1, 2}, none(3)}, {{1, inf, quiet_nan}, none(3)}}},
+      {ScalarOp::lerp,
+       [](P x) { return lerp(x[0], x[1], x[2]); },
+       {{{1, 2, 0}, {0, 0, -1, 0, 0, 1, -1, 1, 0}}, {{0, 0, 1}, {0, 0, -1, 0, 0, 1, -1, 1, 0}}}},
+      {ScalarOp::pow,
+       [](P x) { return pow(x[0], x[1]); },
+       // d²/da² = b (b − 1) a^(b−2); d²/da db = a^(b−1) (1 + b ln a); d²/db² = a^b ln² a; of ln 0 the op makes 0
+       {{{0, 2}, {2, 0, 0, 0}},
+        {{0, 3}, {0, 0, 0, 0}},
+        {{2, 2},
+         {2, 2 * (1 + 2 * std::log(2.0)), 2 * (1 + 2 * std::log(2.0)), 4 * std::log(2.0) * std::log(2.0)}},
+        {{2, 1}, {0, 1 + std::log(2.0), 1 + std::log(2.0), 2 * std::log(2.0) * std::log(2.0)}},
+        {{2, 0}, {0, 0.5, 0.5, std::log(2.0) * std::log(2.0)}},
+        {{1, 5}, {20, 1, 1, 0}}}},
+  };
+}
+
+// The second derivatives of f at a point, each by its own pass.
+List hessian(const Row& row, const List& at) {
+  List second;
+  for (std::size_t k = 0; k < at.size(); ++k) {
+    std::vector<V> x;
+    for (double a : at) x.push_back(values({}, {a}));
+    const V y = row.f(x);
+    const V slope = grad(y, x[k], {.create_graph = true});
+    for (const V& other : x)
+      second.push_back(slope.requires_grad() ? grad(slope, other, {.retain_graph = true}).item() : 0);
+  }
+  return second;
+}
+
+}  // namespace
+
+TEST_CASE("second derivatives: each scalar op at its special points, against a table") {
+  std::set<ScalarOp> seen;
+  for (const Row& row : table()) {
+    seen.insert(row.op);
+    for (const Point& p : row.points) {
+      CAPTURE(std::string(detail::facts_of(row.op).name));
+      CAPTURE(p.at[0]);
+      CAPTURE(p.at.back());
+      const List got = hessian(row, p.at);
+      REQUIRE(got.size() == p.second.size());
+      for (std::size_t k = 0; k < got.size(); ++k) {
+        CAPTURE(k);
+        CAPTURE(got[k]);
+        CAPTURE(p.second[k]);
+        CHECK(distance({got[k]}, {p.second[k]}) < 1e-14);
+        if (std::abs(p.second[k]) < 1e-10 && p.second[k] != 0)
+          CHECK(got[k] == doctest::Approx(p.second[k]).epsilon(1e-10));
+      }
+    }
+  }
+#define UNROLL_SEEN(name) CHECK_MESSAGE(seen.count(ScalarOp::name) == 1, #name " has no row");
+  UNROLL_SCALAR_OPS(UNROLL_SEEN)
+#undef UNROLL_SEEN
+}
+
+TEST_CASE("second derivatives: what is made of |x|, at 0") {
+  const V w = row({0, 1, -2});
+  const V slope = grad(sum(abs(w)), w, {.create_graph = true});
+  CHECK(list(grad(sum(slope * 5.0), w)) == List{0, 0, 0});
+  const V x = row({0});
+  const V g = grad(sum(3.0 * abs(2.0 * x)), x, {.create_graph = true});
+  CHECK(list(grad(sum(g), x)) == List{0});
+  const auto huber = [](const V& r) { return where(abs(r) <= 1.0, 0.5 * square(r), abs(r) - 0.5); };
+  const V r = row({0, 0.5, 3});
+  const V h = grad(sum(huber(r)), r, {.create_graph = true});
+  CHECK(list(grad(sum(h), r)) == List{1, 1, 0});
+}
