@@ -33,9 +33,9 @@ class Shape {
   /// Number of elements; 1 for a scalar.
   index_t size() const { return size_; }
   /// The extent of an axis, counted from the front; unchecked.
-  index_t operator[](int axis) const { return extents_[axis]; }
+  index_t operator[](int axis) const { return extents_[static_cast<std::size_t>(axis)]; }
   /// Extent of axis counted from the end: `back(0)` is the last; 1 where the rank is smaller.
-  index_t back(int k) const { return k < rank_ ? extents_[rank_ - 1 - k] : 1; }
+  index_t back(int k) const { return k < rank_ ? (*this)[rank_ - 1 - k] : 1; }
   const index_t* begin() const { return extents_.data(); }
   const index_t* end() const { return extents_.data() + rank_; }
 
@@ -43,7 +43,7 @@ class Shape {
   bool operator==(const Shape& other) const {
     if (rank_ != other.rank_) return false;
     for (int k = 0; k < rank_; ++k)
-      if (extents_[k] != other.extents_[k]) return false;
+      if ((*this)[k] != other[k]) return false;
     return true;
   }
 

@@ -11,6 +11,12 @@ namespace unroll::detail {
 /// Cost:   a copy of them.
 template <class T>
 class LeafSnapshot {
+  struct Copy {
+    Ref<Block> values;
+    std::vector<TensorRef<T>> tensors;  ///< a leaf, and what shares its memory on the tape
+    void exchange();
+  };
+
  public:
   /// Of the leaves that require a gradient and that `results` are computed from, but for those in `except`.
   LeafSnapshot(const std::vector<Variable<T>>& results, const std::vector<Variable<T>>& except);
@@ -25,15 +31,10 @@ class LeafSnapshot {
     Scope& operator=(const Scope&) = delete;
 
    private:
-    std::vector<typename LeafSnapshot::Copy*> exchanged_;
+    std::vector<Copy*> exchanged_;
   };
 
  private:
-  struct Copy {
-    Ref<Block> values;
-    std::vector<TensorRef<T>> tensors;  ///< a leaf, and what shares its memory on the tape
-    void exchange();
-  };
   std::vector<Copy> copies_;
 };
 

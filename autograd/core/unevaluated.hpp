@@ -111,6 +111,11 @@ constexpr void refuse_mixed() {
       !Mixed<A, B...>,
       "float and double Variables do not mix in one op: convert one, as in `Variable<double>(x.value())`");
 }
+/// The same where it is known already that T meets the other type.
+template <class T>
+constexpr void refuse_mixed_operands() {
+  refuse_mixed<Variable<T>, Variable<std::conditional_t<std::is_same_v<T, float>, double, float>>>();
+}
 
 }  // namespace detail
 }  // namespace unroll

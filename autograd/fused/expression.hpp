@@ -165,7 +165,7 @@ template <class Op, class... X>
 auto make_expr(X&&... x) {
   using T = typename element_type<X...>::type;
   if constexpr (!one_type<T, X...>) {
-    refuse_mixed<Variable<float>, Variable<double>>();
+    refuse_mixed_operands<T>();
     return Variable<T>();
   } else {
     using E = Expr<Op, T, decltype(as_argument<T>(std::forward<X>(x)))...>;

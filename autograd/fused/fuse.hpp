@@ -21,7 +21,7 @@ requires detail::Operands<X...>
 auto fuse(F&& f, X&&... x) {
   using T = typename detail::element_type<X...>::type;
   if constexpr (!detail::one_type<T, X...>) {
-    detail::refuse_mixed<Variable<float>, Variable<double>>();
+    detail::refuse_mixed_operands<T>();
     return Variable<T>();
   } else {
     const std::array<Variable<T>, sizeof...(X)> arguments{[&] {

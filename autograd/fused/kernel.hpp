@@ -26,7 +26,7 @@ struct Walks {
                   size_before<Trees...>(M).numbers>;
   static constexpr TreeSize size = size_before<Trees...>(sizeof...(Trees));
   static constexpr auto steps = [] {
-    std::array<CodeStep, size.steps> steps{};
+    std::array<CodeStep, static_cast<std::size_t>(size.steps)> steps{};
     StepWriter writer{steps.data()};
     (writer.write(Trees{}), ...);
     return steps;
@@ -39,8 +39,9 @@ template <class T, int L, class... Trees>
                                                   index_t cols, T* const* out) {
   using Num = Batch<T>;
   using W = Walks<Trees...>;
-  Num x[L + 1], c[W::size.numbers + 1], v[W::size.steps];
-  for (int k = 0; k < W::size.numbers; ++k) c[k] = Num(numbers[k]);
+  constexpr std::size_t numbers_here = W::size.numbers, steps = W::size.steps;
+  Num x[L + 1], c[numbers_here + 1], v[steps];
+  for (std::size_t k = 0; k < numbers_here; ++k) c[k] = Num(numbers[k]);
   for (index_t j = 0; j < cols; j += static_cast<index_t>(Num::size)) {
     for (int k = 0; k < L; ++k) x[k] = Num::load_unaligned(row[k] + (j & masks[k]));
     [&]<std::size_t... M>(std::index_sequence<M...>) __attribute__((always_inline)) {
@@ -59,12 +60,14 @@ template <class T, int L, class... Trees>
                                                    const T* const* out_grad, const Sink<T>* sinks) {
   using Num = Batch<T>;
   using W = Walks<Trees...>;
-  constexpr int outputs = sizeof...(Trees);
-  Num x[L + 1], c[W::size.numbers + 1], v[W::size.steps], dy[outputs], adjoints[L + 1];
-  for (int k = 0; k < W::size.numbers; ++k) c[k] = Num(numbers[k]);
+  constexpr std::size_t outputs = sizeof...(Trees);
+  constexpr std::size_t numbers_here = W::size.numbers, steps = W::size.steps;
+  Num x[L + 1], c[numbers_here + 1], v[steps], dy[outputs], adjoints[L + 1];
+  for (std::size_t k = 0; k < numbers_here; ++k) c[k] = Num(numbers[k]);
   for (index_t j = 0; j < cols; j += static_cast<index_t>(Num::size)) {
     for (int k = 0; k < L; ++k) x[k] = Num::load_unaligned(row[k] + (j & masks[k]));
-    for (int m = 0; m < outputs; ++m) dy[m] = out_grad[m] ? Num::load_unaligned(out_grad[m] + j) : Num(T{0});
+    for (std::size_t m = 0; m < outputs; ++m)
+      dy[m] = out_grad[m] ? Num::load_unaligned(out_grad[m] + j) : Num(T{0});
     for (int k = 0; k < L; ++k) adjoints[k] = Num(T{0});
     [&]<std::size_t... M>(std::index_sequence<M...>) __attribute__((always_inline)) {
       ((W::template At<Trees, M>::eval(x, c, v), W::template At<Trees, M>::push(v, dy[M], dy[M], adjoints)),

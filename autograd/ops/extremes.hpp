@@ -12,10 +12,18 @@ namespace unroll {
 /// Cost:   over axes that are not the last ones one more copy; the same holds for the functions below.
 template <class T>
 Variable<T> max(const Variable<T>& x, const Axes& axes = {}, const ReduceOptions& options = {});
+template <class T>
+Variable<T> max(const Variable<T>& x, std::initializer_list<int> axes, const ReduceOptions& options = {}) {
+  return max(x, Axes(axes), options);  // closer than std::max
+}
 
 /// What:   the smallest element over `axes`; the rest as for max.
 template <class T>
 Variable<T> min(const Variable<T>& x, const Axes& axes = {}, const ReduceOptions& options = {});
+template <class T>
+Variable<T> min(const Variable<T>& x, std::initializer_list<int> axes, const ReduceOptions& options = {}) {
+  return min(x, Axes(axes), options);  // closer than std::min
+}
 
 /// What:   ln Σ eˣ over `axes`.
 /// Shapes, errors: as sum.
@@ -28,10 +36,18 @@ template <detail::Lazy E>
 auto max(E&& x, const Axes& axes = {}, const ReduceOptions& options = {}) {
   return max(Variable(std::forward<E>(x)), axes, options);
 }
+template <detail::Lazy E>
+auto max(E&& x, std::initializer_list<int> axes, const ReduceOptions& options = {}) {
+  return max(Variable(std::forward<E>(x)), Axes(axes), options);
+}
 /// The same for expressions.
 template <detail::Lazy E>
 auto min(E&& x, const Axes& axes = {}, const ReduceOptions& options = {}) {
   return min(Variable(std::forward<E>(x)), axes, options);
+}
+template <detail::Lazy E>
+auto min(E&& x, std::initializer_list<int> axes, const ReduceOptions& options = {}) {
+  return min(Variable(std::forward<E>(x)), Axes(axes), options);
 }
 /// The same for expressions.
 template <detail::Lazy E>

@@ -54,6 +54,10 @@ auto elu(X&& x, double alpha = 1.0) {
   return detail::make_expr<detail::elu_op>(std::forward<X>(x), alpha);
 }
 /// min(max(x, low), high); the bounds pass the gradient. The bounds may be numbers or operands.
+template <class T>
+auto clamp(const Variable<T>& x, const Variable<T>& low, const Variable<T>& high) {
+  return detail::make_expr<detail::clamp_op>(x, low, high);  // an overload that is closer than std::clamp
+}
 template <class X, class L, class H>
 requires detail::Operands<X, L, H>
 auto clamp(X&& x, L&& low, H&& high) {
