@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <utility>
+#include <vector>
 
 #include "unroll/autograd/pool_stats.hpp"
 
@@ -62,5 +63,19 @@ class Ref {
 /// Memory for tensors' and nodes' own fields, from the same pool.
 void* allocate_object(std::size_t bytes);
 void free_object(void* object);
+
+/// A vector whose elements live in the pool.
+template <class X>
+struct PoolAllocator {
+  using value_type = X;
+  PoolAllocator() = default;
+  template <class Y>
+  PoolAllocator(const PoolAllocator<Y>&) {}
+  X* allocate(std::size_t n) { return static_cast<X*>(allocate_object(n * sizeof(X))); }
+  void deallocate(X* p, std::size_t) { free_object(p); }
+  bool operator==(const PoolAllocator&) const { return true; }
+};
+template <class X>
+using PoolVector = std::vector<X, PoolAllocator<X>>;
 
 }  // namespace unroll::detail

@@ -6,7 +6,9 @@
 #include <tuple>
 #include <utility>
 
+#include "unroll/detail/autograd/base/long_sums.hpp"
 #include "unroll/detail/autograd/base/traffic_counts.hpp"
+#include "unroll/detail/autograd/core/idle_rows.hpp"
 #include "unroll/detail/autograd/gemm/gemm.hpp"
 
 namespace unroll::detail {
@@ -140,27 +142,17 @@ void flush_product(DeferredProduct<T>& product, DeferredBuffers<T>& buffers) {
     x.take(uses, inputs, [](const DeferredUse<T>& use) {
       return std::pair(static_cast<const T*>(use.x->data), use.x_stride);
     });
+    const RowsInUse<T> used(dy.data, outputs, x.data, dy.count, inputs, x.stride);
     blas::gemm<T>(blas::Trans::yes, blas::Trans::no, outputs, inputs, dy.count, T{1}, dy.data, outputs,
-                  x.data, x.stride, add ? T{1} : T{0}, g.data, inputs);
+                  used.data, used.stride, add ? T{1} : T{0}, g.data, inputs);
     u += uses.size();
   }
 }
 
 template <class T>
 void sum_rows(const T* dy, index_t rows, index_t cols, T* to, bool add) {
-  // Float sums over many rows: a block at a time, so that no partial sum runs over more than 64 rows twice.
-  constexpr index_t block = 64;
-  PoolVector<T> partial(static_cast<std::size_t>(cols));
-  if (!add) std::fill_n(to, cols, T{0});
-  for (index_t r0 = 0; r0 < rows; r0 += block) {
-    std::fill(partial.begin(), partial.end(), T{0});
-    T* sum = partial.data();
-    for (index_t r = r0; r < std::min(rows, r0 + block); ++r) {
-      const T* row = dy + r * cols;
-      for (index_t j = 0; j < cols; ++j) sum[j] += row[j];
-    }
-    for (index_t j = 0; j < cols; ++j) to[j] += sum[j];
-  }
+  sum_rows_at<T>(
+      rows, cols, [=](index_t r) { return dy + r * cols; }, to, add);
 }
 
 UNROLL_COMPILE_TYPES(class DeferredBuffers)

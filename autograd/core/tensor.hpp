@@ -111,20 +111,6 @@ struct Tensor {
   static void retire(Tensor* tensor);
 };
 
-/// A vector whose elements live in the pool.
-template <class X>
-struct PoolAllocator {
-  using value_type = X;
-  PoolAllocator() = default;
-  template <class Y>
-  PoolAllocator(const PoolAllocator<Y>&) {}
-  X* allocate(std::size_t n) { return static_cast<X*>(allocate_object(n * sizeof(X))); }
-  void deallocate(X* p, std::size_t) { free_object(p); }
-  bool operator==(const PoolAllocator&) const { return true; }
-};
-template <class X>
-using PoolVector = std::vector<X, PoolAllocator<X>>;
-
 /// Where to write a gradient: `add` says whether it holds values already.
 template <class T>
 struct GradSlot {

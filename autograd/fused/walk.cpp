@@ -1,6 +1,8 @@
 #include "unroll/detail/autograd/fused/walk.hpp"
 
 #include "unroll/detail/autograd/base/instantiate.hpp"
+#include "unroll/detail/autograd/base/long_sums.hpp"
+#include "unroll/detail/autograd/base/pool.hpp"
 #include "unroll/detail/autograd/core/gradient.hpp"
 #include "unroll/detail/autograd/core/runs.hpp"
 
@@ -64,6 +66,136 @@ T sum_block(const T* block, index_t width) {
     for (index_t i = 0; i < n; ++i) lanes[i] += lanes[i + n];
   return lanes[0];
 }
+
+/// Where the gradients of a walk go. What many elements of the walk share is summed apart: a few rows in T, those
+/// sums in double.
+template <class T>
+class WalkSinks {
+ public:
+  WalkSinks(int inputs, Tensor<T>* const* tensors, const Shape& shape, const Sink<T>* sinks)
+      : inputs_(inputs), tensors_(tensors), sinks_(sinks) {
+    index_t size = 0;
+    for (int k = 0; k < inputs; ++k) {
+      to_[k].data = nullptr;
+      const index_t own = tensors[k]->shape.size();
+      wide_[k] = sinks[k].data && sizeof(T) < sizeof(double) && shape.size() > chain_terms * own;
+      sums_begin_[k] = size;
+      if (wide_[k]) size += own;
+    }
+    sums_.resize(static_cast<std::size_t>(size), 0.0);
+  }
+
+  /// How the lane of a sink is to be planned.
+  Layout layout(int k) const {
+    const Shape& own = tensors_[k]->shape;
+    if (wide_[k]) return {&own, own.size(), own.size()};
+    const GradSlot<T> slot = grad_layout(*tensors_[k]);
+    return {&own, slot.run, slot.pitch};
+  }
+  /// Once the walk is planned.
+  void begin(const Loop& loop, const Lane* lanes) {
+    loop_ = &loop, lanes_ = lanes;
+    index_t size = 0;
+    each([&](int k) {
+      if (sums_row(k)) {
+        to_[k] = {blocks_[k].block, 0, true};
+      } else {
+        to_[k] = {nullptr, -1, wide_[k] || sinks_[k].add};
+      }
+      chain_begin_[k] = size;
+      if (wide_[k] && !sums_row(k)) size += loop.cols;
+    });
+    chains_.resize(static_cast<std::size_t>(size), T{0});
+  }
+  /// The longest piece of a row to be done at a time.
+  index_t stretch() const {
+    bool sums = false;
+    each([&](int k) { sums = sums || sums_row(k); });
+    return sums ? chain_terms * widest<T> : std::max<index_t>(loop_->cols, 1);
+  }
+  void move_to(const index_t* index, index_t r) {
+    each([&](int k) {
+      if (sums_row(k)) {
+        totals_[k] = 0;
+        std::fill_n(blocks_[k].block, widest<T>, T{0});
+      } else {
+        to_[k].data = wide_[k] ? chains_.data() + chain_begin_[k] : sinks_[k].data + offset(k, index, r);
+      }
+    });
+  }
+  const Sink<T>* to() const { return to_; }
+  /// Behind `columns` columns of the row, which went to to().
+  void move_on(index_t columns, index_t width) {
+    each([&](int k) {
+      if (!sums_row(k)) {
+        to_[k].data += columns;
+        return;
+      }
+      totals_[k] += static_cast<double>(sum_block(blocks_[k].block, width));
+      std::fill_n(blocks_[k].block, widest<T>, T{0});
+    });
+  }
+  void end_row(const index_t* index, index_t r) {
+    each([&](int k) {
+      const index_t at = offset(k, index, r);
+      if (wide_[k]) {
+        add_to_sums(k, sums_.data() + sums_begin_[k] + at, r);
+      } else if (sums_row(k)) {  // without `add` it is not a sum: columns of one element
+        T& sum = sinks_[k].data[at];
+        sum = static_cast<T>(sinks_[k].add ? static_cast<double>(sum) + totals_[k] : totals_[k]);
+      }
+    });
+  }
+  /// What was summed apart, at the end.
+  void write() const {
+    each([&](int k) {
+      if (!wide_[k]) return;
+      const index_t size = tensors_[k]->shape.size();
+      const GradSlot<T> slot = grad_layout(*tensors_[k]);
+      for_runs(size, slot.run, slot.pitch, size, size, [&](index_t at, index_t begin, index_t n) {
+        const double* const from = sums_.data() + sums_begin_[k] + begin;
+        store_or_add(sinks_[k].data + at, n, sinks_[k].add,
+                     [=](index_t j) { return static_cast<T>(from[j]); });
+      });
+    });
+  }
+
+ private:
+  template <class F>
+  void each(F&& f) const {
+    for (int k = 0; k < inputs_; ++k)
+      if (sinks_[k].data) f(k);
+  }
+  // Whether all columns of a row go to one element.
+  bool sums_row(int k) const { return lanes_[k].mask == 0; }
+  index_t offset(int k, const index_t* index, index_t r) const {
+    return outer_offset(*loop_, lanes_[k], index) + r * lanes_[k].row;
+  }
+  // A row's sum; or its elements, once chain_terms rows have been added up.
+  void add_to_sums(int k, double* to, index_t r) {
+    if (sums_row(k)) {
+      *to += totals_[k];
+      return;
+    }
+    if (lanes_[k].row == 0 && (r + 1) % chain_terms != 0 && r + 1 != loop_->rows) return;
+    T* const chain = chains_.data() + chain_begin_[k];
+    for (index_t j = 0; j < loop_->cols; ++j) to[j] += static_cast<double>(chain[j]);
+    std::fill_n(chain, loop_->cols, T{0});
+  }
+
+  const int inputs_;
+  Tensor<T>* const* tensors_;
+  const Sink<T>* sinks_;
+  const Loop* loop_ = nullptr;
+  const Lane* lanes_ = nullptr;
+  bool wide_[max_fused_inputs];
+  index_t sums_begin_[max_fused_inputs], chain_begin_[max_fused_inputs];
+  PoolVector<double> sums_;
+  PoolVector<T> chains_;
+  Rest<T> blocks_[max_fused_inputs];
+  double totals_[max_fused_inputs];
+  Sink<T> to_[max_fused_inputs];
+};
 
 }  // namespace
 
@@ -131,55 +263,34 @@ void backward_walking(const FusedCode<T>& code, const T* numbers, Tensor<T>* con
   const int count = code.inputs;
   Layout layouts[2 * max_fused_inputs];
   Lane lanes[2 * max_fused_inputs];
+  WalkSinks<T> to(count, inputs, shape, sinks);
   for (int k = 0; k < count; ++k) {
     layouts[k] = layouts[count + k] = layout_of(*inputs[k]);
-    if (!sinks[k].data) continue;
-    const GradSlot<T> slot = grad_layout(*inputs[k]);
-    layouts[count + k] = {&inputs[k]->shape, slot.run, slot.pitch};
+    if (sinks[k].data) layouts[count + k] = to.layout(k);
   }
   const Loop loop = plan_loop(shape, {layouts, static_cast<std::size_t>(2 * count)}, lanes);
   if (loop.cols == 0) return;
-  const Lane* sink_lanes = lanes + count;
+  to.begin(loop, lanes + count);
   LoopRows<T> rows(count, inputs, loop, lanes);
   const T* from[max_fused_outputs];
   std::copy_n(out_grad, code.outputs, from);
-  // Sums over a repeated element are flushed often: one long float sum would drift.
-  constexpr index_t stretch = 4096;
-  Rest<T> sums[max_fused_inputs];
-  double totals[max_fused_inputs];
-  Sink<T> to[max_fused_inputs];
-  const auto each_sink = [&](bool sum, auto&& f) {
-    for (int k = 0; k < count; ++k)
-      if (sinks[k].data && (sink_lanes[k].mask == 0) == sum) f(k);
-  };
-  for (int k = 0; k < count; ++k) to[k].data = nullptr;
-  each_sink(false, [&](int k) { to[k] = {nullptr, -1, sinks[k].add}; });
-  each_sink(true, [&](int k) { to[k] = {sums[k].block, 0, true}; });
+  const index_t stretch = to.stretch();
   for_slabs(loop, [&](const index_t* index) {
-    const auto row_of = [&](int k, index_t r) {
-      return sinks[k].data + outer_offset(loop, sink_lanes[k], index) + r * sink_lanes[k].row;
-    };
     for (index_t r = 0; r < loop.rows; ++r) {
       rows.move_to(index, r);
-      each_sink(false, [&](int k) { to[k].data = row_of(k, r); });
-      each_sink(true, [&](int k) { totals[k] = 0; });
+      to.move_to(index, r);
       for (index_t begin = 0; begin < loop.cols; begin += stretch) {
         const index_t columns = std::min(stretch, loop.cols - begin);
-        each_sink(true, [&](int k) { std::fill_n(sums[k].block, code.width, T{0}); });
-        backward_columns(code, numbers, rows.masks, rows.row, columns, from, to);
-        each_sink(true, [&](int k) { totals[k] += sum_block(sums[k].block, code.width); });
-        each_sink(false, [&](int k) { to[k].data += columns; });
+        backward_columns(code, numbers, rows.masks, rows.row, columns, from, to.to());
+        to.move_on(columns, code.width);
         rows.move_on(columns);
         for (int m = 0; m < code.outputs; ++m)
           if (from[m]) from[m] += columns;
       }
-      // Without `add` it is not a sum: columns of one element.
-      each_sink(true, [&](int k) {
-        T& sum = *row_of(k, r);
-        sum = static_cast<T>(sinks[k].add ? static_cast<double>(sum) + totals[k] : totals[k]);
-      });
+      to.end_row(index, r);
     }
   });
+  to.write();
 }
 
 UNROLL_COMPILE_FUNCTIONS(forward_rest, backward_rest, forward_walking, backward_walking)

@@ -5,6 +5,7 @@
 #include "unroll/autograd/softmax.hpp"
 #include "unroll/detail/autograd/core/gradient.hpp"
 #include "unroll/detail/autograd/core/tape.hpp"
+#include "unroll/detail/autograd/ops/hide_idle_rows.hpp"
 #include "unroll/detail/autograd/ops/op.hpp"
 #include "unroll/detail/autograd/ops/reduced_shapes.hpp"
 #include "unroll/detail/autograd/ops/rows.hpp"
@@ -32,10 +33,12 @@ T row_max(const T* x, index_t cols) {
   return result;
 }
 
-// dx = dy / (number of ties) where x = y; NaN where y is.
+// dx = dy / (number of ties) where x = y; NaN where y is; 0 where dy is.
 template <class T>
 void row_max_back(const T* x, T y, T dy, index_t cols, T* dx, bool add) {
   using N = Batch<T>;
+  if (dy == T{0} && !add) std::fill_n(dx, cols, T{0});
+  if (dy == T{0}) return;
   constexpr T none = std::numeric_limits<T>::quiet_NaN();
   const T ties = sum_blocks<T>(
       cols, [&](index_t j, index_t n) __attribute__((always_inline)) {
@@ -64,7 +67,9 @@ class MaxNode final : public Node<T> {
   std::vector<Variable<T>> record_backward(const std::vector<Variable<T>>& dy) override {
     const auto share = Variable<T>::uninitialised(this->input(0).shape);
     write(Variable<T>(kept_, T{1}).data(), share.tensor()->data, false);
-    return {recorded::mul(reshape(dy[0], kept_), share)};
+    const Variable<T> d = reshape(dy[0], Shape{kept_.size(), 1});
+    const Variable<T> used = hide_idle_rows(d, reshape(share, Shape{kept_.size(), cols_}));
+    return {reshape(recorded::mul(d, used), share.shape())};
   }
 
   std::string name() const override { return "max"; }
@@ -94,6 +99,10 @@ class LogSumExpNode final : public Node<T> {
     const GradSlot<T> g = open_grad(this->input(0));
     const T *x = this->input(0).data, *stats = stats_->data;
     for (index_t r = 0; r < kept_.size(); ++r) {
+      if (dy[r] == T{0}) {
+        if (!g.add) std::fill_n(g.data + r * cols_, cols_, T{0});
+        continue;
+      }
       const Batch<T> shift(stats[2 * r]), scale(dy[r] * stats[2 * r + 1]);
       for_blocks<T>(
           cols_, [&](index_t j, index_t n) __attribute__((always_inline)) {
@@ -104,14 +113,30 @@ class LogSumExpNode final : public Node<T> {
   }
 
   std::vector<Variable<T>> record_backward(const std::vector<Variable<T>>& dy) override {
-    const Variable<T> x(TensorRef<T>(&this->input(0)));
-    const Variable<T> p = reshape(softmax(reshape(x, Shape{kept_.size(), cols_})), x.shape());
-    return {recorded::mul(reshape(dy[0], kept_), p)};
+    using namespace recorded;
+    const Variable<T> x0(TensorRef<T>(&this->input(0)));
+    const Shape column{kept_.size(), 1};
+    const Variable<T> d = reshape(dy[0], column);
+    const Variable<T> x = hide_idle_rows(d, reshape(x0, Shape{kept_.size(), cols_}));
+    return {reshape(mul(d, shares(x)), x0.shape())};
   }
 
   std::string name() const override { return "logsumexp"; }
 
  private:
+  // softmax(x), but 0 for what is finite beside +∞.
+  Variable<T> shares(const Variable<T>& x) const {
+    using namespace recorded;
+    constexpr T infinity = std::numeric_limits<T>::infinity();
+    Variable<T> infinite(Shape{kept_.size(), 1}, T{0});
+    for (index_t r = 0; r < kept_.size(); ++r)
+      infinite.tensor()->data[r] = stats_->data[2 * r] == infinity ? T{1} : T{0};
+    if (std::all_of(infinite.data(), infinite.data() + infinite.size(), [](T v) { return v == T{0}; }))
+      return softmax(x);
+    const Variable<T> one_hot = exp(sub(x, Variable<T>(infinity)));
+    return where(infinite, one_hot, softmax(where(infinite, Variable<T>(T{0}), x)));
+  }
+
   Shape kept_;
   index_t cols_;
   TensorRef<T> stats_;
@@ -160,16 +185,22 @@ Variable<T> logsumexp(const Variable<T>& x, const Axes& axes, const ReduceOption
   const TensorRef<T> stats = Tensor<T>::make(Shape{m.count, 2});
   for (index_t r = 0; r < m.count; ++r) {
     const T* row = m.x.data() + r * m.cols;
-    T shift = exp_shift(row, m.cols);
-    if (std::isinf(shift)) shift = T{0};  // else ∞ − ∞
-    const T total = sum_exp(row, m.cols, shift);
-    out->data[r] = shift + std::log(total);
+    const T shift = exp_shift(row, m.cols);
+    const bool infinite = std::isinf(shift);
+    const T total = sum_exp(row, m.cols, infinite ? T{0} : shift);  // else ∞ − ∞
+    out->data[r] = (infinite ? T{0} : shift) + std::log(total);
     stats->data[2 * r] = shift;
-    stats->data[2 * r + 1] = total == T{0} ? T{0} : T{1} / total;
+    stats->data[2 * r + 1] = total == T{0} ? T{0}
+                             : infinite    ? (std::isnan(total) ? total : T{1})
+                                           : T{1} / total;
   }
   return finish_op<LogSumExpNode<T>>(recorded, inputs, out, m, stats);
 }
 
-UNROLL_COMPILE_FUNCTIONS(max, min, logsumexp)
+UNROLL_COMPILE_FUNCTIONS(logsumexp)
+template Variable<float> max(const Variable<float>&, const Axes&, const ReduceOptions&);
+template Variable<double> max(const Variable<double>&, const Axes&, const ReduceOptions&);
+template Variable<float> min(const Variable<float>&, const Axes&, const ReduceOptions&);
+template Variable<double> min(const Variable<double>&, const Axes&, const ReduceOptions&);
 
 }  // namespace unroll

@@ -9,6 +9,7 @@
 #include "unroll/detail/autograd/core/gradient.hpp"
 #include "unroll/detail/autograd/core/runs.hpp"
 #include "unroll/detail/autograd/core/tape.hpp"
+#include "unroll/detail/autograd/ops/add_slices.hpp"
 #include "unroll/detail/autograd/ops/op.hpp"
 
 namespace unroll {
@@ -19,11 +20,18 @@ namespace {
 struct Plan {
   index_t outer, extent, count, inner;
 
-  /// Calls f(offset in the array, offset in the slices, index number), each for `inner` elements.
+  /// Calls f(offset in the array, offset in the slices), each for `inner` elements.
   template <class F>
   void each(const Indices& indices, F&& f) const {
     for (index_t o = 0; o < outer; ++o)
-      for (index_t n = 0; n < count; ++n) f((o * extent + indices[n]) * inner, (o * count + n) * inner, n);
+      for (index_t n = 0; n < count; ++n) f((o * extent + indices[n]) * inner, (o * count + n) * inner);
+  }
+  /// Adds the slices to the places in the array that they were taken from, but for those with index `left_out`.
+  template <class T>
+  void add(const Indices& indices, std::int64_t left_out, const T* slices, T* array) const {
+    const SliceAdder<T> adder(indices, extent, left_out);
+    for (index_t o = 0; o < outer; ++o)
+      adder.add(slices + o * count * inner, inner, array + o * extent * inner);
   }
 };
 
@@ -52,9 +60,7 @@ class GatherNode final : public Node<T> {
     const T* dy = this->output_grad();
     if (!dy || !this->wants(0)) return;
     const GradSlot<T> g = open_grad_to_add(this->input(0));
-    plan_.each(indices_, [&](index_t to, index_t from, index_t n) {
-      if (indices_[n] != padding_) store_or_add(g.data + to, plan_.inner, true, dy + from);
-    });
+    plan_.add(indices_, padding_, dy, g.data);
   }
   std::vector<Variable<T>> record_backward(const std::vector<Variable<T>>& dy) override {
     if (padding_ < 0) return {scatter_add(dy[0], indices_, plan_.extent, axis_)};
@@ -90,9 +96,8 @@ class ScatterAddNode final : public Node<T> {
     const T* dy = this->output_grad();
     if (!dy || !this->wants(0)) return;
     const GradSlot<T> g = open_grad(this->input(0));
-    plan_.each(indices_, [&](index_t from, index_t to, index_t) {
-      store_or_add(g.data + to, plan_.inner, g.add, dy + from);
-    });
+    plan_.each(indices_,
+               [&](index_t from, index_t to) { store_or_add(g.data + to, plan_.inner, g.add, dy + from); });
   }
   std::vector<Variable<T>> record_backward(const std::vector<Variable<T>>& dy) override {
     return {gather(dy[0], indices_, axis_)};
@@ -115,8 +120,7 @@ Variable<T> gather_slices(const char* op, const Variable<T>& x0, const Indices& 
   const bool recorded = begin_op<T>(op, inputs);
   const TensorRef<T> out = Tape<T>::local().allocate_output(shape);
   const Plan plan{from.product(0, axis), from[axis], indices.size(), from.product(axis + 1, from.rank())};
-  plan.each(indices,
-            [&](index_t at, index_t to, index_t) { std::copy_n(x.data() + at, plan.inner, out->data + to); });
+  plan.each(indices, [&](index_t at, index_t to) { std::copy_n(x.data() + at, plan.inner, out->data + to); });
   return finish_op<GatherNode<T>>(recorded, inputs, out, op, plan, indices, axis, padding, x.version());
 }
 
@@ -160,9 +164,7 @@ Variable<T> scatter_add(const Variable<T>& x0, const Indices& indices, index_t e
   const TensorRef<T> out = Tape<T>::local().allocate_output(shape);
   std::fill_n(out->data, shape.size(), T{0});
   const Plan plan{from.product(0, first), extent, indices.size(), from.product(first + rank, from.rank())};
-  plan.each(indices, [&](index_t to, index_t at, index_t) {
-    store_or_add<T>(out->data + to, plan.inner, true, x.data() + at);
-  });
+  plan.add(indices, -1, x.data(), out->data);
   return finish_op<ScatterAddNode<T>>(recorded, inputs, out, plan, indices, first);
 }
 

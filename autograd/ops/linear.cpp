@@ -11,6 +11,9 @@
 
 namespace unroll {
 namespace detail {
+
+thread_local constinit PartOfProduct::Ratio PartOfProduct::current = {1, 1};
+
 namespace {
 
 // Rows of x must be evenly spaced; anything else is copied first.
@@ -94,8 +97,8 @@ void accumulate(std::span<const Term<T>> terms, bool add, Tensor<T>& y, Way way)
     add = true;
   }
   for (const Term<T>& term : terms) {
-    product(term.x.data(), MatrixLayout<T>(*term.x.tensor()), *term.w.tensor(), add ? T{1} : T{0}, y.data,
-            way);
+    product(term.x.tensor()->data, MatrixLayout<T>(*term.x.tensor()), *term.w.tensor(), add ? T{1} : T{0},
+            y.data, way);
     add = true;
   }
 }

@@ -2,6 +2,7 @@
 /// \file The nodes behind linear(): their products forward and backward. Internal to linear.cpp.
 
 #include <algorithm>
+#include <optional>
 
 #include "unroll/autograd/indices.hpp"
 #include "unroll/autograd/matmul.hpp"
@@ -10,6 +11,8 @@
 #include "unroll/detail/autograd/core/deferred.hpp"
 #include "unroll/detail/autograd/fused/compiled.hpp"
 #include "unroll/detail/autograd/gemm/gemm.hpp"
+#include "unroll/detail/autograd/ops/add_slices.hpp"
+#include "unroll/detail/autograd/ops/hide_idle_rows.hpp"
 #include "unroll/detail/autograd/ops/part_of_product.hpp"
 
 namespace unroll::detail {
@@ -34,10 +37,11 @@ Way way_of(index_t rows) {
   return few ? Way::packed : part < whole ? Way::plain_part : Way::plain;
 }
 
-/// Both orientations of a weight, packed for products with few rows.
+/// Both orientations of a weight, packed for products with few rows, and whether it is finite.
 template <class T>
 struct PackedWeight {
   blas::PackedMatrix<T> forward, backward;
+  std::optional<bool> finite;
 };
 
 template <class T>
@@ -96,20 +100,31 @@ void product(const T* x, const MatrixLayout<T>& rows, Tensor<T>& w, T beta, T* y
   }
 }
 
+template <class T>
+bool is_finite(Tensor<T>& w) {
+  if (!w.is_leaf()) return all_finite(w.data, w.shape.size());  // of most others one product is all there is
+  std::optional<bool>& known = packed(w).finite;
+  if (!known) known = all_finite(w.data, w.shape.size());
+  return *known;
+}
+
 // dx (+)= dy W.
 template <class T>
 void product_back(const T* dy, const MatrixLayout<T>& rows, Tensor<T>& w, const GradSlot<T>& dx, Way way) {
   const index_t outputs = w.shape[0];
-  const T beta = dx.beta();
+  const auto multiply = [&](T beta, T* to, index_t ldto) {
+    if (way == Way::packed) {
+      auto& pack = packed(w).backward;
+      if (pack.empty()) pack.pack(Trans::no, outputs, rows.cols, w.data, rows.cols);
+      pack.multiply(rows.count, dy, outputs, beta, to, ldto);
+    } else {
+      plain_product<T>(Trans::no, rows.count, rows.cols, outputs, dy, outputs, w.data, rows.cols, beta, to,
+                       ldto, way);
+    }
+  };
   const index_t stride = dx.run == dx.pitch || dx.run > rows.cols ? rows.cols : dx.pitch;
-  if (way == Way::packed) {
-    auto& pack = packed(w).backward;
-    if (pack.empty()) pack.pack(Trans::no, outputs, rows.cols, w.data, rows.cols);
-    pack.multiply(rows.count, dy, outputs, beta, dx.data, stride);
-  } else {
-    plain_product<T>(Trans::no, rows.count, rows.cols, outputs, dy, outputs, w.data, rows.cols, beta, dx.data,
-                     stride, way);
-  }
+  multiply_rows_in_use<T>(
+      dy, rows.count, outputs, {dx.data, rows.cols, stride, dx.add}, [&] { return is_finite(w); }, multiply);
 }
 
 template <class T>
@@ -149,8 +164,9 @@ class AffineNode : public Node<T> {
           defer<T>(w, {TensorRef<T>(&x), rows.stride, holder(out), dy, rows.count});
         } else {
           const GradSlot<T> dw = open_grad(w);
-          blas::gemm<T>(Trans::yes, Trans::no, outputs, rows.cols, rows.count, T{1}, dy, outputs, x.data,
-                        rows.stride, dw.beta(), dw.data, rows.cols);
+          const RowsInUse<T> used(dy, outputs, x.data, rows.count, rows.cols, rows.stride);
+          blas::gemm<T>(Trans::yes, Trans::no, outputs, rows.cols, rows.count, T{1}, dy, outputs, used.data,
+                        used.stride, dw.beta(), dw.data, rows.cols);
         }
       }
       if (!u.b || !this->wants(u.b)) continue;
@@ -176,8 +192,8 @@ class AffineNode : public Node<T> {
     for (const Use& u : uses_) {
       const Variable<T> x = in(u.x);
       const Variable<T> x2 = reshape(x, Shape{d2.shape()[0], x.shape().back(0)});
-      if (this->wants(u.x)) add_to(u.x, reshape(matmul(d2, in(u.w)), x.shape()));
-      if (this->wants(u.w)) add_to(u.w, matmul(transpose(d2), x2));
+      if (this->wants(u.x)) add_to(u.x, reshape(hide_idle_rows(d2, matmul(d2, in(u.w))), x.shape()));
+      if (this->wants(u.w)) add_to(u.w, matmul(transpose(d2), hide_idle_rows(d2, x2)));
       if (u.b && this->wants(u.b)) add_to(u.b, fit_to(d2, this->input(u.b).shape));
     }
     return dx;
@@ -247,17 +263,21 @@ class LookupNode final : public AffineNode<T> {
     Tensor<T>&w = this->input(1), &e = this->input(last);
     const index_t outputs = w.shape[0], inputs = w.shape[1], count = e.shape[0];
     PoolVector<T> table(static_cast<std::size_t>(count * outputs), T{0});
-    for (index_t n = 0; n < rows_.size(); ++n)
-      store_or_add(table.data() + rows_[n] * outputs, outputs, true, dy + n * outputs);
+    SliceAdder<T>(rows_, count).add(dy, outputs, table.data());
     if (this->wants(last)) {
       const GradSlot<T> de = open_grad(e);
-      blas::gemm<T>(Trans::no, Trans::no, count, inputs, outputs, T{1}, table.data(), outputs, w.data, inputs,
-                    de.beta(), de.data, inputs);
+      multiply_rows_in_use<T>(
+          table.data(), count, outputs, {de.data, inputs, inputs, de.add}, [&] { return is_finite(w); },
+          [&](T beta, T* to, index_t ldto) {
+            blas::gemm<T>(Trans::no, Trans::no, count, inputs, outputs, T{1}, table.data(), outputs, w.data,
+                          inputs, beta, to, ldto);
+          });
     }
     if (this->wants(1)) {
       const GradSlot<T> dw = open_grad(w);
-      blas::gemm<T>(Trans::yes, Trans::no, outputs, inputs, count, T{1}, table.data(), outputs, e.data,
-                    inputs, dw.beta(), dw.data, inputs);
+      const RowsInUse<T> used(table.data(), outputs, e.data, count, inputs, inputs);
+      blas::gemm<T>(Trans::yes, Trans::no, outputs, inputs, count, T{1}, table.data(), outputs, used.data,
+                    used.stride, dw.beta(), dw.data, inputs);
     }
     if (last == 3 && this->wants(2)) {
       const GradSlot<T> db = open_grad(this->input(2));

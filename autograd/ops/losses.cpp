@@ -9,6 +9,7 @@
 #include "unroll/detail/autograd/core/check_indices.hpp"
 #include "unroll/detail/autograd/core/gradient.hpp"
 #include "unroll/detail/autograd/core/tape.hpp"
+#include "unroll/detail/autograd/ops/hide_idle_rows.hpp"
 #include "unroll/detail/autograd/ops/op.hpp"
 #include "unroll/detail/autograd/ops/rows.hpp"
 
@@ -69,12 +70,13 @@ class CrossEntropyNode final : public Node<T> {
     for (index_t r = 0; r < targets_.size(); ++r) {
       const RowStats<T> s = stats(r);
       T* dx = g.data + r * cols;
-      if (s.scale == T{0}) {
+      const T d = dy[each ? r : 0];
+      if (s.scale == T{0} || d == T{0}) {
         if (!g.add) std::fill_n(dx, cols, T{0});
         continue;
       }
       row_loss_back(x.data + r * cols, cols, targets_[r], static_cast<T>(options_.label_smoothing), s,
-                    dy[each ? r : 0] / divisor_, dx, g.add);
+                    d / divisor_, dx, g.add);
     }
   }
 
@@ -91,7 +93,8 @@ class CrossEntropyNode final : public Node<T> {
       wanted.tensor()->data[r * cols + targets_[r]] += T{1} - smoothing;
     }
     const Variable<T> d = options_.reduction == Reduction::none ? reshape(dy[0], column) : dy[0];
-    return {where(weight, mul(mul(d, weight), sub(softmax(x), wanted)), Variable<T>(T{0}))};
+    const Variable<T> p = softmax(hide_idle_rows(recorded::mul(d, weight), x));
+    return {where(weight, mul(mul(d, weight), sub(p, wanted)), Variable<T>(T{0}))};
   }
 
   std::string name() const override { return "cross_entropy"; }

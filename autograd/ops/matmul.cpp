@@ -6,8 +6,10 @@
 
 #include "unroll/autograd/views.hpp"
 #include "unroll/detail/autograd/core/gradient.hpp"
+#include "unroll/detail/autograd/core/idle_rows.hpp"
 #include "unroll/detail/autograd/core/tape.hpp"
 #include "unroll/detail/autograd/gemm/gemm.hpp"
+#include "unroll/detail/autograd/ops/hide_idle_rows.hpp"
 #include "unroll/detail/autograd/ops/op.hpp"
 
 namespace unroll {
@@ -70,23 +72,29 @@ class MatmulNode final : public Node<T> {
     if (this->wants(0)) {  // dA = dY Bᵀ
       const GradSlot<T> g = p.a_repeats ? open_grad_to_add(a) : open_grad(a);
       p.each([&](index_t at_a, index_t at_b, index_t at_y) {
-        blas::gemm<T>(Trans::no, Trans::yes, p.m, p.k, p.n, T{1}, dy + at_y, p.row_b(), b.data + at_b,
-                      p.row_b(), g.beta(), g.data + at_a, p.row_a());
+        multiply_rows_in_use<T>(
+            dy + at_y, p.m, p.n, {g.data + at_a, p.k, p.row_a(), g.add},
+            [&] { return all_finite(b.data + at_b, p.k * p.n); },
+            [&](T beta, T* to, index_t ldto) {
+              blas::gemm<T>(Trans::no, Trans::yes, p.m, p.k, p.n, T{1}, dy + at_y, p.row_b(), b.data + at_b,
+                            p.row_b(), beta, to, std::max<index_t>(ldto, 1));
+            });
       });
     }
     if (this->wants(1)) {  // dB = Aᵀ dY
       const GradSlot<T> g = p.b_repeats ? open_grad_to_add(b) : open_grad(b);
       p.each([&](index_t at_a, index_t at_b, index_t at_y) {
-        blas::gemm<T>(Trans::yes, Trans::no, p.k, p.n, p.m, T{1}, a.data + at_a, p.row_a(), dy + at_y,
-                      p.row_b(), g.beta(), g.data + at_b, p.row_b());
+        const RowsInUse<T> used(dy + at_y, p.n, a.data + at_a, p.m, p.k, p.row_a());
+        blas::gemm<T>(Trans::yes, Trans::no, p.k, p.n, p.m, T{1}, used.data, p.row_a(), dy + at_y, p.row_b(),
+                      g.beta(), g.data + at_b, p.row_b());
       });
     }
   }
   std::vector<Variable<T>> record_backward(const std::vector<Variable<T>>& dy) override {
     const Variable<T> a(TensorRef<T>(&this->input(0))), b(TensorRef<T>(&this->input(1)));
     std::vector<Variable<T>> dx(2);
-    if (this->wants(0)) dx[0] = fit_to(matmul(dy[0], transpose(b, -2, -1)), a.shape());
-    if (this->wants(1)) dx[1] = fit_to(matmul(transpose(a, -2, -1), dy[0]), b.shape());
+    if (this->wants(0)) dx[0] = fit_to(hide_idle_rows(dy[0], matmul(dy[0], transpose(b, -2, -1))), a.shape());
+    if (this->wants(1)) dx[1] = fit_to(matmul(transpose(hide_idle_rows(dy[0], a), -2, -1), dy[0]), b.shape());
     return dx;
   }
   std::string name() const override { return "matmul"; }

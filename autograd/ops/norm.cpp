@@ -4,6 +4,7 @@
 #include "unroll/detail/autograd/core/gradient.hpp"
 #include "unroll/detail/autograd/core/tape.hpp"
 
+#include "unroll/detail/autograd/ops/hide_idle_rows.hpp"
 #include "unroll/detail/autograd/ops/op.hpp"
 #include "unroll/detail/autograd/ops/reduced_shapes.hpp"
 #include "unroll/detail/autograd/ops/rows.hpp"
@@ -12,7 +13,45 @@ namespace unroll {
 namespace detail {
 namespace {
 
-// dx = x dy / y, and 0 where y is
+template <class T>
+T root_of_squares(const T* x, index_t cols, T factor) {
+  return std::sqrt(sum_blocks<T>(
+      cols, [&](index_t j, index_t n) __attribute__((always_inline)) {
+        const Batch<T> v = load_block(x + j, n) * Batch<T>(factor);
+        return v * v;
+      }));
+}
+
+// Norms between these have squares that neither overflow nor lose digits.
+template <class T>
+constexpr T small_norm = sizeof(T) == 4 ? T(1e-15) : T(1e-140);
+template <class T>
+constexpr T large_norm = T{1} / small_norm<T>;
+
+// Where squares would overflow or vanish, of x divided by a power of two near the largest.
+template <class T>
+T row_norm(const T* x, index_t cols) {
+  const T norm = root_of_squares(x, cols, T{1});
+  if (norm > small_norm<T> && norm < large_norm<T>) return norm;
+  const std::optional<int> exponent = common_exponent(x, cols);
+  return exponent ? std::ldexp(root_of_squares(x, cols, std::ldexp(T{1}, -*exponent)), *exponent) : norm;
+}
+
+// dx = x dy / y, and 0 where y or dy is
+template <class T>
+void norm_row_back(const T* x, T y, T dy, index_t cols, T* dx, bool add) {
+  const bool idle = y == T{0} || dy == T{0};
+  if (idle && !add) std::fill_n(dx, cols, T{0});
+  if (idle) return;
+  const bool usual = y > small_norm<T> && y < large_norm<T>;  // else dy / y might not be a normal number
+  const Batch<T> length(y), d(dy), slope(dy / y);
+  for_blocks<T>(
+      cols, [&](index_t j, index_t n) __attribute__((always_inline)) {
+        const Batch<T> v = load_block(x + j, n);
+        write_block(dx + j, usual ? v * slope : v / length * d, n, add);
+      });
+}
+
 template <class T>
 class NormNode final : public Node<T> {
  public:
@@ -24,21 +63,17 @@ class NormNode final : public Node<T> {
     const GradSlot<T> g = open_grad(this->input(0));
     const T *x = this->input(0).data, *y = this->output()->data;
     for (index_t r = 0; r < kept_.size(); ++r) {
-      const Batch<T> slope(y[r] == T{0} ? T{0} : dy[r] / y[r]);
-      for_blocks<T>(
-          cols_, [&](index_t j, index_t n) __attribute__((always_inline)) {
-            const index_t i = r * cols_ + j;
-            write_block(g.data + i, load_block(x + i, n) * slope, n, g.add);
-          });
+      norm_row_back(x + r * cols_, y[r], dy[r], cols_, g.data + r * cols_, g.add);
     }
   }
   std::vector<Variable<T>> record_backward(const std::vector<Variable<T>>& dy) override {
     using namespace recorded;
-    const Variable<T> x(TensorRef<T>(&this->input(0)));
-    const Variable<T> y = reshape(Variable<T>(TensorRef<T>(this->output())), kept_),
-                      d = reshape(dy[0], kept_);
+    const Shape matrix{kept_.size(), cols_}, column{kept_.size(), 1};
+    const Variable<T> x0(TensorRef<T>(&this->input(0))), y0(TensorRef<T>(this->output()));
+    const Variable<T> d = reshape(dy[0], column);
+    const Variable<T> x = hide_idle_rows(d, reshape(x0, matrix)), y = hide_idle_rows(d, reshape(y0, column));
     const Variable<T> length = where(y, y, Variable<T>(T{1}));  // x is 0 where y is
-    return {mul(x, div(where(y, d, Variable<T>(T{0})), length))};
+    return {reshape(mul(div(x, length), where(y, d, Variable<T>(T{0}))), x0.shape())};
   }
   std::string name() const override { return "norm"; }
 
@@ -61,11 +96,7 @@ Variable<T> norm(const Variable<T>& x, const Axes& axes, const ReduceOptions& op
   const TensorRef<T> out = Tape<T>::local().allocate_output(shape);
   for (index_t r = 0; r < m.count; ++r) {
     const T* row = m.x.data() + r * m.cols;
-    out->data[r] = std::sqrt(sum_blocks<T>(
-        m.cols, [&](index_t j, index_t n) __attribute__((always_inline)) {
-          const Batch<T> v = load_block(row + j, n);
-          return v * v;
-        }));
+    out->data[r] = row_norm(row, m.cols);
   }
   return finish_op<NormNode<T>>(recorded, inputs, out, m);
 }

@@ -4,6 +4,7 @@
 #include "unroll/detail/autograd/core/gradient.hpp"
 #include "unroll/detail/autograd/core/tape.hpp"
 
+#include "unroll/detail/autograd/ops/hide_idle_rows.hpp"
 #include "unroll/detail/autograd/ops/op.hpp"
 #include "unroll/detail/autograd/ops/rows.hpp"
 
@@ -17,21 +18,40 @@ struct Moments {
   T mean, scale;
 };
 
+/// Mean and variance of factor · x.
 template <class T>
-Moments<T> row_moments(const T* x, index_t cols, double eps) {
+struct Spread {
+  T mean, variance;
+};
+template <class T>
+Spread<T> row_spread(const T* x, index_t cols, T factor) {
   const T n = static_cast<T>(cols);
-  const T mean =
-      sum_blocks<T>(
-          cols, [&](index_t j, index_t m) __attribute__((always_inline)) { return load_block(x + j, m); }) /
-      n;
+  const Batch<T> f(factor);
+  const T mean = sum_blocks<T>(
+                     cols, [&](index_t j, index_t m)
+                               __attribute__((always_inline)) { return load_block(x + j, m) * f; }) /
+                 n;
   const T variance = sum_blocks<T>(
                          cols,
                          [&](index_t j, index_t m) __attribute__((always_inline)) {
-                           const Batch<T> d = load_block(x + j, m, mean) - Batch<T>(mean);
+                           const Batch<T> d = load_block(x + j, m, mean / factor) * f - Batch<T>(mean);
                            return d * d;
                          }) /
                      n;
-  return {mean, T{1} / std::sqrt(variance + static_cast<T>(eps))};
+  return {mean, variance};
+}
+
+template <class T>
+Moments<T> row_moments(const T* x, index_t cols, double eps) {
+  const Spread<T> plain = row_spread(x, cols, T{1});
+  const T sum = plain.variance + static_cast<T>(eps);
+  constexpr T small = std::numeric_limits<T>::min() / std::numeric_limits<T>::epsilon();
+  if (sum > small && sum <= std::numeric_limits<T>::max()) return {plain.mean, T{1} / std::sqrt(sum)};
+  const std::optional<int> exponent = common_exponent(x, cols);
+  if (!exponent) return {plain.mean, T{1} / std::sqrt(sum)};
+  const Spread<T> scaled = row_spread(x, cols, std::ldexp(T{1}, -*exponent));
+  const T deviation = std::ldexp(std::sqrt(scaled.variance), *exponent);
+  return {std::ldexp(scaled.mean, *exponent), T{1} / std::hypot(deviation, std::sqrt(static_cast<T>(eps)))};
 }
 
 // γ or β where there is one.
@@ -59,11 +79,14 @@ void row_norm_back(const T* x, const T* dy, const T* gamma, Moments<T> m, index_
   const auto hat = [&](index_t j, index_t n) __attribute__((always_inline)) {
     return (load_block(x + j, n) - mean) * scale;
   };
-  const N mean_g(sum_blocks<T>(cols, g) / static_cast<T>(cols));
-  const N mean_gh(
-      sum_blocks<T>(
-          cols, [&](index_t j, index_t n) __attribute__((always_inline)) { return g(j, n) * hat(j, n); }) /
-      static_cast<T>(cols));
+  const auto gh = [&](index_t j, index_t n) __attribute__((always_inline)) { return g(j, n) * hat(j, n); };
+  const T average_g = sum_blocks<T>(cols, g) / static_cast<T>(cols);
+  const T average_gh = sum_blocks<T>(cols, gh) / static_cast<T>(cols);
+  if ((std::isnan(average_g) || std::isnan(average_gh)) && all_zero(dy, cols)) {
+    if (to.x && !to.add_x) std::fill_n(to.x, cols, T{0});
+    return;
+  }
+  const N mean_g(average_g), mean_gh(average_gh);
   for_blocks<T>(
       cols, [&](index_t j, index_t n) __attribute__((always_inline)) {
         const N d = load_block(dy + j, n), h = hat(j, n);
@@ -90,20 +113,26 @@ class LayerNormNode final : public Node<T> {
     const Tensor<T>& x = this->input(0);
     const index_t cols = x.shape.back(0), rows = cols == 0 ? 0 : x.shape.size() / cols;
     const T* gamma = gamma_ ? this->input(gamma_).data : nullptr;
-    const auto slot_to_add = [&](std::size_t k) {
-      return k && this->wants(k) ? open_grad_to_add(this->input(k)).data : nullptr;
+    const auto sums = [&](std::size_t k) { return ColumnSums<T>(k && this->wants(k) ? cols : 0); };
+    ColumnSums<T> gammas = sums(gamma_), betas = sums(beta_);
+    const auto chain = [&](std::size_t k, ColumnSums<T>& to) {
+      return k && this->wants(k) ? to.chain() : nullptr;
     };
     const GradSlot<T> dx = this->wants(0) ? open_grad(this->input(0)) : GradSlot<T>{};
-    RowGradients<T> to{dx.data, slot_to_add(gamma_), slot_to_add(beta_), dx.add};
+    RowGradients<T> to{dx.data, chain(gamma_, gammas), chain(beta_, betas), dx.add};
     for (index_t r = 0; r < rows; ++r) {
       row_norm_back(x.data + r * cols, dy + r * cols, gamma, moments(r), cols, to);
       if (to.x) to.x += cols;
+      gammas.end_row();
+      betas.end_row();
     }
+    if (to.gamma) gammas.add_to(open_grad_to_add(this->input(gamma_)).data);
+    if (to.beta) betas.add_to(open_grad_to_add(this->input(beta_)).data);
   }
 
   std::vector<Variable<T>> record_backward(const std::vector<Variable<T>>& dy) override {
     using namespace recorded;
-    const Variable<T> x(TensorRef<T>(&this->input(0)));
+    const Variable<T> x = hide_idle_rows(dy[0], Variable<T>(TensorRef<T>(&this->input(0))));
     std::vector<Variable<T>> dx(this->input_count());
     const Variable<T> share(T{1} / static_cast<T>(x.shape().back(0)));
     const auto average = [&](const Variable<T>& v) { return mul(sum(v, -1, {.keepdims = true}), share); };
@@ -114,7 +143,7 @@ class LayerNormNode final : public Node<T> {
     if (this->wants(0)) {
       const Variable<T> g = gamma_ ? mul(dy[0], Variable<T>(TensorRef<T>(&this->input(gamma_)))) : dy[0];
       const Variable<T> rest = add(average(g), mul(hat, average(mul(g, hat))));
-      dx[0] = mul(scale, sub(g, rest));
+      dx[0] = hide_idle_rows(dy[0], mul(scale, sub(g, rest)));
     }
     const Shape row{x.shape().back(0)};
     if (gamma_ && this->wants(gamma_)) dx[gamma_] = fit_to(mul(dy[0], hat), row);

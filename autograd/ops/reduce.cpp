@@ -10,6 +10,7 @@
 #include "unroll/detail/autograd/core/tape.hpp"
 #include "unroll/detail/autograd/ops/op.hpp"
 #include "unroll/detail/autograd/ops/reduced_shapes.hpp"
+#include "unroll/detail/autograd/ops/rows.hpp"
 
 namespace unroll {
 namespace detail {
@@ -54,18 +55,35 @@ class SumNode final : public Node<T> {
   Shape kept_;
 };
 
-template <class T>
-void sum_run(const T* x, index_t n, T* to) {
-  constexpr index_t stretch = 4096, width = Batch<T>::size;
-  for (index_t begin = 0; begin < n; begin += stretch) {
-    const index_t end = begin + stretch < n ? begin + stretch : n;
-    Batch<T> sum(T{0});
-    index_t j = begin;
-    for (; j + width <= end; j += width) sum += Batch<T>::load_unaligned(x + j);
-    T total = num::sum(sum);
-    for (; j < end; ++j) total += x[j];
-    *to += total;
-  }
+// Whether more than one pass of the loop adds to an element of the sum.
+bool adds_again(const Loop& loop, const Lane& sum) {
+  bool again = sum.mask == 0 && sum.row == 0 && loop.rows > 1;
+  for (int k = 0; k < loop.outer_rank; ++k) again = again || (sum.outer[k] == 0 && loop.outer[k] > 1);
+  return again;
+}
+
+/// sums += Σ x over the axes along which `kept` broadcasts.
+template <class T, class Sum>
+void add_up(const Tensor<T>& x, const Loop& loop, const Lane* lanes, Sum* sums) {
+  const Lane &from_lane = lanes[0], &to_lane = lanes[1];
+  for_slabs(loop, [&](const index_t* index) {
+    const T* const from = x.data + outer_offset(loop, from_lane, index);
+    Sum* const to = sums + outer_offset(loop, to_lane, index);
+    const auto row = [&](index_t r) { return from + r * from_lane.row; };
+    if (to_lane.mask == 0 && from_lane.mask != 0) {
+      for (index_t r = 0; r < loop.rows; ++r) {
+        const double sum = wide_sum_blocks<T>(
+            loop.cols, [x = row(r)](index_t j, index_t n)
+                           __attribute__((always_inline)) { return load_block(x + j, n); });
+        to[r * to_lane.row] = static_cast<Sum>(static_cast<double>(to[r * to_lane.row]) + sum);
+      }
+    } else if (to_lane.row == 0) {
+      sum_rows_at<T>(loop.rows, loop.cols, row, to, true);
+    } else {
+      for (index_t r = 0; r < loop.rows; ++r)
+        store_or_add(to + r * to_lane.row, loop.cols, true, [x = row(r)](index_t j) { return x[j]; });
+    }
+  });
 }
 
 }  // namespace
@@ -80,17 +98,14 @@ Variable<T> sum_to(const Variable<T>& x, const Shape& kept, const Shape& shape) 
   const Layout layouts[] = {{&t.shape, t.run, t.pitch}, {&kept, kept.size(), kept.size()}};
   Lane lanes[2];
   const Loop loop = plan_loop(t.shape, layouts, lanes);
-  for_slabs(loop, [&](const index_t* index) {
-    for (index_t r = 0; r < loop.rows; ++r) {
-      const T* from = t.data + outer_offset(loop, lanes[0], index) + r * lanes[0].row;
-      T* to = out->data + outer_offset(loop, lanes[1], index) + r * lanes[1].row;
-      if (lanes[1].mask == 0 && lanes[0].mask != 0) {
-        sum_run(from, loop.cols, to);
-      } else {
-        for (index_t j = 0; j < loop.cols; ++j) to[j & lanes[1].mask] += from[j & lanes[0].mask];
-      }
-    }
-  });
+  if (sizeof(T) < sizeof(double) && adds_again(loop, lanes[1]) &&
+      t.shape.size() > chain_terms * kept.size()) {
+    PoolVector<double> sums(static_cast<std::size_t>(kept.size()), 0.0);
+    add_up(t, loop, lanes, sums.data());
+    std::ranges::transform(sums, out->data, [](double sum) { return static_cast<T>(sum); });
+  } else {
+    add_up(t, loop, lanes, out->data);
+  }
   return finish_op<SumNode<T>>(recorded, inputs, out, kept);
 }
 

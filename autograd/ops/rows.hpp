@@ -1,12 +1,16 @@
 #pragma once  // internal
 /// \file Kernels over the rows of a matrix, a batch of elements at a time, and arrays seen as such.
 
+#include <algorithm>
+#include <cmath>
 #include <limits>
+#include <optional>
 
 #include "unroll/autograd/permute.hpp"
 #include "unroll/autograd/reduce.hpp"
 #include "unroll/autograd/views.hpp"
-#include "unroll/detail/autograd/fused/simd.hpp"
+#include "unroll/detail/autograd/base/long_sums.hpp"
+#include "unroll/detail/autograd/fused/simd_exp.hpp"
 #include "unroll/detail/autograd/ops/reduced_shapes.hpp"
 
 namespace unroll::detail {
@@ -43,6 +47,21 @@ RowMatrix<T> rows_over(const char* op, const Variable<T>& x, const Axes& axes) {
   std::vector<index_t> extents;
   for (int a : order) extents.push_back(kept[a]);
   return {permute(x, order), kept.size(), cols, Shape(extents.begin(), extents.end())};
+}
+
+/// The exponent of a power of two near the largest |x|, by which x can be divided so that squares neither overflow nor
+/// vanish; nothing where x is 0 throughout or not finite.
+template <class T>
+std::optional<int> common_exponent(const T* x, index_t n) {
+  T most{0};
+  for (index_t j = 0; j < n; ++j) {
+    if (!std::isfinite(x[j])) return {};
+    most = std::max(most, std::abs(x[j]));
+  }
+  if (most == T{0}) return {};
+  constexpr int bound =
+      std::numeric_limits<T>::max_exponent - 2;  // 2 to this or its negative is a normal number
+  return std::clamp(std::ilogb(most), -bound, bound);
 }
 
 inline namespace UNROLL_ISA {
@@ -83,12 +102,12 @@ UNROLL_INLINE void write_block(T* p, Batch<T> x, index_t n, bool add) {
   store_block(p, add ? x + load_block(p, n) : x, n);
 }
 
-/// Σ of the batches f(first, n), whose lanes beyond n must be 0. Partial sums are flushed often: one long
-/// float sum would drift; and there are four of them: each addition to one waits for the one before.
+/// Σ of the batches f(first, n), whose lanes beyond n must be 0: chains of chain_terms in each lane, summed in double.
+/// There are four of them, since each addition to one waits for the one before.
 template <class T, class F>
-UNROLL_INLINE T sum_blocks(index_t cols, F&& f) {
-  constexpr index_t width = Batch<T>::size, stretch = 4096;
-  T total{0};
+UNROLL_INLINE double wide_sum_blocks(index_t cols, F&& f) {
+  constexpr index_t width = Batch<T>::size, stretch = 4 * width * chain_terms;
+  double total = 0;
   for (index_t begin = 0; begin < cols; begin += stretch) {
     const index_t end = cols - begin < stretch ? cols : begin + stretch;
     Batch<T> sums[4] = {Batch<T>(T{0}), Batch<T>(T{0}), Batch<T>(T{0}), Batch<T>(T{0})};
@@ -97,9 +116,13 @@ UNROLL_INLINE T sum_blocks(index_t cols, F&& f) {
       for (int p = 0; p < 4; ++p) sums[p] += f(j + p * width, width);
     for_blocks<T>(
         end - j, [&](index_t i, index_t n) __attribute__((always_inline)) { sums[0] += f(j + i, n); });
-    total += num::sum((sums[0] + sums[1]) + (sums[2] + sums[3]));
+    total += static_cast<double>(num::sum((sums[0] + sums[1]) + (sums[2] + sums[3])));
   }
   return total;
+}
+template <class T, class F>
+UNROLL_INLINE T sum_blocks(index_t cols, F&& f) {
+  return static_cast<T>(wide_sum_blocks<T>(cols, f));
 }
 
 template <class T>

@@ -4,6 +4,7 @@
 #include "unroll/detail/autograd/core/gradient.hpp"
 #include "unroll/detail/autograd/core/tape.hpp"
 
+#include "unroll/detail/autograd/ops/hide_idle_rows.hpp"
 #include "unroll/detail/autograd/ops/op.hpp"
 #include "unroll/detail/autograd/ops/rows.hpp"
 
@@ -29,12 +30,20 @@ void softmax_row(const T* x, index_t cols, T* y) {
                 __attribute__((always_inline)) { store_block(y + j, load_block(y + j, n) * scale, n); });
 }
 
+// A row that nothing flows into.
+template <class T>
+void idle_row_back(index_t cols, T* dx, bool add) {
+  if (!add) std::fill_n(dx, cols, T{0});
+}
+
 // dx = y (dy − Σ dy y)
 template <class T>
 void softmax_row_back(const T* y, const T* dy, index_t cols, T* dx, bool add) {
-  const Batch<T> dot(sum_blocks<T>(
+  const T product = sum_blocks<T>(
       cols, [&](index_t j, index_t n)
-                __attribute__((always_inline)) { return load_block(dy + j, n) * load_block(y + j, n); }));
+                __attribute__((always_inline)) { return load_block(dy + j, n) * load_block(y + j, n); });
+  if (std::isnan(product) && all_zero(dy, cols)) return idle_row_back(cols, dx, add);
+  const Batch<T> dot(product);
   for_blocks<T>(
       cols, [&](index_t j, index_t n) __attribute__((always_inline)) {
         write_block(dx + j, load_block(y + j, n) * (load_block(dy + j, n) - dot), n, add);
@@ -60,8 +69,10 @@ bool all_minus_infinity(const T* y, index_t cols) {
 template <class T>
 void log_softmax_row_back(const T* y, const T* dy, index_t cols, T* dx, bool add) {
   const Batch<T> alive(all_minus_infinity(y, cols) ? T{0} : T{1});
-  const Batch<T> sum(sum_blocks<T>(
-      cols, [&](index_t j, index_t n) __attribute__((always_inline)) { return load_block(dy + j, n); }));
+  const T total = sum_blocks<T>(
+      cols, [&](index_t j, index_t n) __attribute__((always_inline)) { return load_block(dy + j, n); });
+  if (total == T{0} && all_zero(dy, cols)) return idle_row_back(cols, dx, add);
+  const Batch<T> sum(total);
   for_blocks<T>(
       cols, [&](index_t j, index_t n) __attribute__((always_inline)) {
         const Batch<T> d = load_block(dy + j, n) - num::exp(load_block(y + j, n)) * sum;
@@ -87,7 +98,7 @@ class SoftmaxNode final : public Node<T> {
 
   std::vector<Variable<T>> record_backward(const std::vector<Variable<T>>& dy) override {
     using namespace recorded;
-    const Variable<T> y(TensorRef<T>(this->output()));
+    const Variable<T> y = hide_idle_rows(dy[0], Variable<T>(TensorRef<T>(this->output())));
     if constexpr (!logarithm) return {mul(y, sub(dy[0], sum(mul(dy[0], y), -1, {.keepdims = true})))};
     const Variable<T> dx = sub(dy[0], mul(exp(y), sum(dy[0], -1, {.keepdims = true})));
     Variable<T> alive(y.shape().with(y.rank() - 1, 1), T{1});
