@@ -23,6 +23,10 @@ ModelOptions model_options(const TrainOptions& options, const Vocabulary& vocabu
                         .variational = options.variational}};
 }
 
+double least_weights(const TrainOptions& options, const Reading& reading) {
+  return count_weights(model_options(options, reading.vocabulary));
+}
+
 LanguageModel new_model(const TrainOptions& options, const Vocabulary& vocabulary) {
   Generator rng(options.seed);
   return {model_options(options, vocabulary), rng};
