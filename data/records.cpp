@@ -65,7 +65,7 @@ std::vector<LabelledText> read_labelled_folder(const std::string& folder) {
     const std::string label = path.stem().string();
     if (find_utf8_fault(label)) raise<DataError>("{}: the file's name is not UTF-8", file.name);
     if (!labels.insert(label).second)
-      raise<DataError>("{}: another file has the label '{}' too", file.name, label);
+      raise<DataError>("{}: another file has the label '{}' too", file.name, printable(label));
     for_each_line(file, [&](std::size_t number) {
       examples.push_back(
           {label, std::string(trimmed(file.lines[number - 1])), fmt::format("{}:{}", file.name, number)});

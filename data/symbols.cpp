@@ -30,7 +30,7 @@ std::string_view name_of(Level level) { return level == Level::character ? "char
 Level level_named(std::string_view name) {
   if (name == "char") return Level::character;
   if (name == "word") return Level::word;
-  raise<DataError>("level: need 'char' or 'word'; got '{}'", name);
+  raise<DataError>("level: need 'char' or 'word'; got '{}'", printable(name));
 }
 
 std::size_t symbol_length(std::string_view text, Level level) {

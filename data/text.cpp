@@ -53,7 +53,7 @@ std::string_view name_of(Encoding encoding) { return encoding == Encoding::utf8 
 Encoding encoding_named(std::string_view name) {
   if (name == "utf8") return Encoding::utf8;
   if (name == "bytes") return Encoding::bytes;
-  raise<DataError>("encoding: need 'utf8' or 'bytes'; got '{}'", name);
+  raise<DataError>("encoding: need 'utf8' or 'bytes'; got '{}'", printable(name));
 }
 
 Text decode_text(std::string_view raw, std::string_view name, std::optional<Encoding> encoding) {
@@ -93,14 +93,21 @@ std::string encode_text(std::string_view characters, Encoding encoding) {
 
 std::string read_bytes(const std::string& path) {
   const auto refuse = [&] { raise<DataError>("{}: {}", path, std::strerror(errno)); };
-  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "rb"), &std::fclose);
+  std::FILE* opened = std::fopen(path.c_str(), "rb");  // of a pipe it waits for the writer
+  while (!opened && errno == EINTR) opened = std::fopen(path.c_str(), "rb");
+  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(opened, &std::fclose);
   if (!file) refuse();
   std::string bytes;
   std::array<char, 1 << 16> block;
-  while (const std::size_t n = std::fread(block.data(), 1, block.size(), file.get()))
+  for (;;) {
+    errno = 0;
+    const std::size_t n = std::fread(block.data(), 1, block.size(), file.get());
     bytes.append(block.data(), n);
-  if (std::ferror(file.get())) refuse();
-  return bytes;
+    if (std::feof(file.get())) return bytes;
+    if (!std::ferror(file.get())) continue;
+    if (errno != EINTR) refuse();
+    std::clearerr(file.get());
+  }
 }
 
 }  // namespace unroll

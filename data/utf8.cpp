@@ -21,6 +21,12 @@ constexpr std::size_t announced_length(unsigned char byte) {
   return byte < 0xF8 ? 4 : 0;
 }
 
+/// Control characters, and those that show nothing or turn the direction of writing.
+constexpr bool is_invisible(char32_t c) {
+  return c < 0x20 || (c >= 0x7F && c < 0xA0) || (c >= 0x200B && c <= 0x200F) ||
+         (c >= 0x2028 && c <= 0x202E) || (c >= 0x2066 && c <= 0x2069) || c == 0xFEFF;
+}
+
 }  // namespace
 
 CodePoint code_point_at(std::string_view text, std::size_t offset) {
@@ -89,22 +95,27 @@ std::size_t count_characters(std::string_view text) {
       text.begin(), text.end(), [](char c) { return !is_continuation(static_cast<unsigned char>(c)); }));
 }
 
-std::string quote_symbol(std::string_view symbol) {
+std::string printable(std::string_view text, std::size_t longest) {
   std::string shown;
-  for (const char c : symbol) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (c == '\n')
-      shown += "\\n";
-    else if (c == '\t')
-      shown += "\\t";
-    else if (c == '\r')
-      shown += "\\r";
-    else if (byte < 0x20 || byte == 0x7F)
-      shown += fmt::format("\\x{:02X}", byte);
+  for (std::size_t at = 0; at < text.size();) {
+    const CodePoint point = code_point_at(text, at);
+    if (at + point.length > longest) return shown + "...";
+    if (point.fault.empty() && !is_invisible(point.value))
+      shown += text.substr(at, point.length);
+    else if (point.value == '\n' || point.value == '\t' || point.value == '\r')
+      shown += point.value == '\n' ? "\\n" : point.value == '\t' ? "\\t" : "\\r";
+    else if (!point.fault.empty() || point.value < 0x80)
+      shown += fmt::format("\\x{:02X}", static_cast<unsigned char>(text[at]));
     else
-      shown += c;
+      shown += fmt::format("\\u{:04X}", static_cast<std::uint32_t>(point.value));
+    at += point.length;
   }
-  if (symbol.empty() || count_characters(symbol) != 1) return fmt::format("'{}'", shown);
+  return shown;
+}
+
+std::string quote_symbol(std::string_view symbol) {
+  const std::string shown = printable(symbol);
+  if (symbol.empty() || code_point_at(symbol, 0).length != symbol.size()) return fmt::format("'{}'", shown);
   return fmt::format("'{}' (U+{:04X})", shown, static_cast<std::uint32_t>(code_point_at(symbol, 0).value));
 }
 

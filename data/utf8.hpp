@@ -42,6 +42,10 @@ void append_utf8(std::string& text, char32_t code_point);
 /// Number of code points of a text that is UTF-8.
 std::size_t count_characters(std::string_view text);
 
+/// Text as a message shows it, whoever has written it: control characters, those that turn the direction of writing
+/// and bytes that are not UTF-8 as `\x1B`, `\u202E`; cut after `longest` bytes, with "..." then.
+std::string printable(std::string_view text, std::size_t longest = 60);
+
 /// A symbol as a message shows it: `'é' (U+00E9)`, `'\n' (U+000A)`; several characters: `'word'`.
 std::string quote_symbol(std::string_view symbol);
 

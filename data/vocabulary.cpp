@@ -102,7 +102,9 @@ Vocabulary Vocabulary::from_json(const nlohmann::ordered_json& json, std::string
     if (json.contains("special"))
       for (const auto& [key, member] : specials)
         vocabulary.special_.*member = json["special"].value(key, std::string());
-    for (const auto& symbol : json.at("symbols")) vocabulary.append_saved(symbol.get<std::string>());
+    const auto& symbols = json.at("symbols");
+    if (!symbols.is_array()) raise<DataError>("no vocabulary: need an array of symbols");
+    for (const auto& symbol : symbols) vocabulary.append_saved(symbol.get<std::string>());
   } catch (const nlohmann::json::exception& error) {
     raise<DataError>("{}: no vocabulary: {}", name, error.what());
   } catch (const DataError& error) {
@@ -111,7 +113,8 @@ Vocabulary Vocabulary::from_json(const nlohmann::ordered_json& json, std::string
   for (const auto& [key, member] : specials)
     if (const auto& special = vocabulary.special_.*member;
         !special.empty() && !vocabulary.special_id(special))
-      raise<DataError>("{}: vocabulary: the {} symbol '{}' is not among the symbols", name, key, special);
+      raise<DataError>("{}: vocabulary: the {} symbol '{}' is not among the symbols", name, key,
+                       printable(special));
   return vocabulary;
 }
 

@@ -9,9 +9,9 @@
 #include <string>
 #include <string_view>
 #include <system_error>
-#include <utility>
 
 #include "unroll/autograd/error.hpp"
+#include "unroll/detail/io/system_call.hpp"
 
 namespace unroll::io {
 namespace {
@@ -21,32 +21,19 @@ namespace {
   raise<DataError>("{}: {}: {}", path.string(), what, std::generic_category().message(code));
 }
 
-/// Repeats a system call that a signal interrupts.
-template <class Call>
-auto uninterrupted(Call call) {
-  auto result = call();
-  while (result == -1 && errno == EINTR) result = call();
-  return result;
+std::filesystem::path folder_of(const std::filesystem::path& path) {
+  return path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
 }
 
-/// Closes a file descriptor.
-class Descriptor {
- public:
-  explicit Descriptor(int value = -1) : value_(value) {}
-  ~Descriptor() { reset(); }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
+/// A folder's descriptor; -1 if it cannot be opened.
+int open_folder(const std::filesystem::path& folder) {
+  return uninterrupted([&] { return ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC); });
+}
 
-  void reset(int value = -1) {
-    if (value_ != -1) ::close(value_);
-    value_ = value;
-  }
-  int get() const { return value_; }
-  int release() { return std::exchange(value_, -1); }
-
- private:
-  int value_;
-};
+/// Whether a folder is synced. Some file systems cannot do that and say EINVAL.
+bool sync(int folder) {
+  return uninterrupted([&] { return ::fsync(folder); }) == 0 || errno == EINVAL;
+}
 
 /// The temporary file, until it becomes the real one.
 class PendingFile {
@@ -54,8 +41,7 @@ class PendingFile {
   explicit PendingFile(const std::filesystem::path& path)
       : path_(path), target_(path.filename()), name_(temporary_path(path).filename()) {
     if (target_.empty()) raise<DataError>("{}: cannot write: there is no file name", path_.string());
-    const auto folder = path_.has_parent_path() ? path_.parent_path() : std::filesystem::path(".");
-    folder_.reset(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    folder_.reset(open_folder(folder_of(path_)));
     if (folder_.get() == -1) fail_with_errno(path_, "cannot open its folder");
     open_and_lock();
   }
@@ -68,15 +54,12 @@ class PendingFile {
 
   /// Removes what a killed run has left.
   void clear() {
-    if (::ftruncate(file_.get(), 0) != 0) fail_with_errno(path_, "cannot empty its temporary file");
+    if (uninterrupted([&] { return ::ftruncate(file_.get(), 0); }) != 0)
+      fail_with_errno(path_, "cannot empty its temporary file");
   }
 
   void write(std::span<const std::byte> bytes) {
-    while (!bytes.empty()) {
-      const auto count = uninterrupted([&] { return ::write(file_.get(), bytes.data(), bytes.size()); });
-      if (count == -1) fail_with_errno(path_, "cannot write");
-      bytes = bytes.subspan(static_cast<std::size_t>(count));
-    }
+    if (!write_all(file_.get(), bytes)) fail_with_errno(path_, "cannot write");
   }
 
   void commit() {
@@ -85,8 +68,7 @@ class PendingFile {
       fail_with_errno(path_, "cannot rename its temporary file");
     }
     mine_ = false;
-    // Some file systems cannot sync a folder and say EINVAL.
-    if (uninterrupted([&] { return ::fsync(folder_.get()); }) != 0 && errno != EINVAL) {
+    if (!sync(folder_.get())) {
       fail_with_errno(path_, "was written, but may not survive a crash: cannot sync its folder");
     }
   }
@@ -96,9 +78,11 @@ class PendingFile {
   /// removed the file meanwhile: then the lock is on a file that no longer has the name.
   void open_and_lock() {
     while (!mine_) {
-      const int flags = O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC;
+      // Without O_NONBLOCK, opening a named pipe would wait for its reader.
+      const int flags = O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
       file_.reset(uninterrupted([&] { return ::openat(folder_.get(), name_.c_str(), flags, 0666); }));
       if (file_.get() == -1) fail_with_errno(path_, "cannot create its temporary file");
+      check_is_file();
       // Where the file system has no locks, one writer at a time is up to the user.
       uninterrupted([&] { return ::flock(file_.get(), LOCK_EX); });
       struct stat opened = {};
@@ -107,6 +91,16 @@ class PendingFile {
       mine_ = ::fstatat(folder_.get(), name_.c_str(), &named, AT_SYMLINK_NOFOLLOW) == 0 &&
               opened.st_dev == named.st_dev && opened.st_ino == named.st_ino;
     }
+  }
+
+  /// What stands under the temporary name may be no file, or the other name of one that somebody needs.
+  void check_is_file() const {
+    struct stat status = {};
+    if (::fstat(file_.get(), &status) != 0) fail_with_errno(path_, "cannot examine its temporary file");
+    if (!S_ISREG(status.st_mode) || status.st_nlink > 1)
+      raise<DataError>("{}: cannot write: {} stands in the place of its temporary file; remove it",
+                       path_.string(),
+                       S_ISREG(status.st_mode) ? "a file with other names" : "what is no regular file");
   }
 
   std::filesystem::path path_;
@@ -129,6 +123,13 @@ void write_file_atomically(const std::filesystem::path& path,
 
 void write_file_atomically(const std::filesystem::path& path, std::span<const std::byte> bytes) {
   write_file_atomically(path, std::span(&bytes, 1));
+}
+
+void sync_name(const std::filesystem::path& path) {
+  const Descriptor folder(open_folder(folder_of(path)));
+  if (folder.get() == -1 && errno == EACCES) return;  // one may write in it and not read it
+  if (folder.get() == -1 || !sync(folder.get()))
+    fail_with_errno(path, "may not survive a crash: cannot sync its folder");
 }
 
 std::filesystem::path temporary_path(const std::filesystem::path& path) {

@@ -12,7 +12,8 @@ namespace unroll::io {
 /// Replaces the file `path` durably: when this returns, the new content is on the disk; whenever the
 /// process or the machine stops, `path` is the old file or the new one, never a mixture.
 /// It writes temporary_path(path), syncs it, renames it and syncs the folder. What a killed run leaves
-/// under that name is overwritten by the next write. A symbolic link at `path` is replaced, not followed.
+/// under that name is overwritten by the next write. A symbolic link at `path` is replaced, not followed; what is no
+/// regular file of one name in the place of the temporary file is left alone, and refused.
 /// Errors: DataError `file: what failed: the system's reason`; `path` is then unchanged (unless only the last
 ///         step, the folder's sync, failed, which the message says) and the temporary file is gone.
 /// Threads and processes that write the same path at once take turns.
@@ -21,6 +22,11 @@ void write_file_atomically(const std::filesystem::path& path, std::span<const st
 /// The same, of pieces that follow one another.
 void write_file_atomically(const std::filesystem::path& path,
                            std::span<const std::span<const std::byte>> pieces);
+
+/// Waits until the disk has the name `path`, of a file or folder that is new: syncs the folder in which it stands.
+/// A folder that may not be read cannot be synced.
+/// Errors: DataError `path: what failed: the system's reason`.
+void sync_name(const std::filesystem::path& path);
 
 /// Where a write of `path` collects its bytes: the same folder and name, with ".tmp" added.
 std::filesystem::path temporary_path(const std::filesystem::path& path);

@@ -31,33 +31,41 @@ TensorFile read_from(const std::string& source, std::uint64_t size, ReadAt read_
     raise<DataError>("{}: not a safetensors file, or cut short: a header of {} bytes in a file of {}", source,
                      length, size);
   }
-  std::string text(length, '\0');
-  read_at(length_size, std::as_writable_bytes(std::span(text)));
   const std::uint64_t data_begin = length_size + length;
-  Header header = parse_header(text, size - data_begin, source);
+  Header header = [&] {  // its text goes before memory is taken for what it describes
+    std::string text(length, '\0');
+    read_at(length_size, std::as_writable_bytes(std::span(text)));
+    return parse_header(text, size - data_begin, source);
+  }();
 
   TensorFile file(source);
   file.metadata() = std::move(header.metadata);
-  for (auto& [name, entry] : header.entries) {
+  while (!header.entries.empty()) {
+    auto node = header.entries.extract(header.entries.begin());
+    HeaderEntry& entry = node.mapped();
     std::vector<std::byte> bytes(entry.end - entry.begin);
     read_at(data_begin + entry.begin, bytes);
-    file.add_bytes(name, {entry.dtype, std::move(entry.shape), std::move(bytes)});
+    file.add_bytes(std::move(node.key()), {entry.dtype, std::move(entry.shape), std::move(bytes)});
   }
   return file;
 }
 
 std::string json_string(std::string_view text) { return nlohmann::json(text).dump(); }
 
-std::string metadata_json(const TensorFile::Metadata& metadata) {
-  std::string text = "\"__metadata__\":{";
+/// Appends metadata; of a long text there is no copy beside those that its escape sequences need.
+void append_metadata(std::string& text, const TensorFile::Metadata& metadata) {
+  text += "\"__metadata__\":{";
   for (const auto& [key, value] : metadata) {
     if (find_invalid_utf8(key) != std::string::npos || find_invalid_utf8(value) != std::string::npos) {
       raise<UsageError>("safetensors: metadata {} is not UTF-8; encode it as text", quote(key));
     }
-    text += fmt::format("{}:{},", json_string(key), json_string(value));
+    text += json_string(key);
+    text += ':';
+    text += json_string(value);
+    text += ',';
   }
   text.back() = '}';
-  return text;
+  text += ',';
 }
 
 }  // namespace
@@ -87,7 +95,7 @@ SafetensorsImage layout_safetensors(const TensorFile& file) {
 
   SafetensorsImage image;
   std::string text = "{";
-  if (!file.metadata().empty()) text += metadata_json(file.metadata()) + ',';
+  if (!file.metadata().empty()) append_metadata(text, file.metadata());
   std::uint64_t end = 0;
   for (const auto* item : in_order) {
     const auto& [dtype, shape, bytes] = item->second;

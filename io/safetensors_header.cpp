@@ -15,7 +15,9 @@ namespace {
 /// A DOM would silently keep one of two equal keys.
 class HeaderReader {
  public:
-  HeaderReader(Header& header, const std::string& source) : header_(header), source_(source) {}
+  /// `file_size` justifies the memory for metadata: short texts take many times their length.
+  HeaderReader(Header& header, const std::string& source, std::uint64_t file_size)
+      : header_(header), source_(source), most_metadata_(((32 << 20) + 2 * file_size) / 128) {}
 
   bool start_object(std::size_t) {
     if (place_ == Place::outside) {
@@ -92,6 +94,8 @@ class HeaderReader {
 
   bool string(std::string& text) {
     if (place_ == Place::metadata) {
+      if (header_.metadata.size() == most_metadata_)
+        broken("more texts than a file of this size may have", where());
       header_.metadata.emplace(key_, text);
     } else if (place_ == Place::tensor && key_ == "dtype") {
       const auto dtype = find_dtype(text);
@@ -157,6 +161,7 @@ class HeaderReader {
 
   Header& header_;
   const std::string& source_;
+  std::uint64_t most_metadata_;
   Place place_ = Place::outside;
   std::string key_;                     // the last key read
   std::string name_;                    // the tensor being read
@@ -165,6 +170,22 @@ class HeaderReader {
   std::vector<std::uint64_t> offsets_;  // at most two
   bool metadata_seen_ = false;
 };
+
+/// The parser keeps a text of the header four times over while it reads it: a long one must be justified by the
+/// size of the file.
+void check_texts(std::string_view text, std::uint64_t data_size, const std::string& source) {
+  constexpr std::uint64_t always = 32 << 20;
+  std::uint64_t longest = 0;
+  for (std::size_t begin = 0; (begin = text.find('"', begin)) != text.npos; ++begin) {
+    const std::size_t first = ++begin;
+    while (begin < text.size() && text[begin] != '"') begin += text[begin] == '\\' ? 2 : 1;
+    begin = std::min(begin, text.size());
+    longest = std::max<std::uint64_t>(longest, begin - first);
+  }
+  if (text.size() + 5 * longest > always + 4 * (text.size() + data_size))
+    raise<DataError>("{}: a text of {} bytes in its header, and {} bytes of data: it is too long to be read",
+                     source, longest, data_size);
+}
 
 /// The size of a tensor agrees with its place, and the place lies in the data.
 void check_entry(const std::string& name, const HeaderEntry& entry, std::uint64_t data_size,
@@ -224,8 +245,9 @@ Header parse_header(std::string_view text, std::uint64_t data_size, const std::s
   if (const auto at = text.find('\0'); at != std::string_view::npos) {
     raise<DataError>("{}: the header is not valid JSON at its byte {}", source, at);
   }
+  check_texts(text, data_size, source);
   Header header;
-  HeaderReader reader(header, source);
+  HeaderReader reader(header, source, text.size() + data_size);
   nlohmann::json::sax_parse(text.begin(), text.end(), &reader);
   check_layout(header, data_size, source);
   return header;

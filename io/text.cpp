@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace unroll::io {
 namespace {
 
@@ -31,6 +33,20 @@ std::string quote(std::string_view text) {
   std::size_t cut = longest;
   while (cut > longest - 4 && is_continuation(static_cast<unsigned char>(text[cut]))) --cut;
   return fmt::format("{:?}...", text.substr(0, cut));
+}
+
+std::string shown_name(std::string_view name) {
+  const bool plain = !name.empty() && name.size() <= 100 &&
+                     std::all_of(name.begin(), name.end(), [](char c) { return c > ' ' && c < '\x7F'; });
+  return plain ? std::string(name) : quote(name);
+}
+
+std::string shown_names(std::span<const std::string> names) {
+  constexpr std::size_t most = 20;
+  std::string list;
+  for (const auto& name : names.first(std::min(most, names.size())))
+    list += (list.empty() ? "" : ", ") + shown_name(name);
+  return names.size() > most ? fmt::format("{} and {} more", list, names.size() - most) : list;
 }
 
 std::size_t find_invalid_utf8(std::string_view text) {

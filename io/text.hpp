@@ -13,6 +13,12 @@ namespace unroll::io {
 /// escaped.
 std::string quote(std::string_view text);
 
+/// The same, but of printable ASCII without spaces up to 100 bytes as it is: of names in a list.
+std::string shown_name(std::string_view name);
+
+/// Names in a message, with commas between them; of more than 20 the first, and how many more there are.
+std::string shown_names(std::span<const std::string> names);
+
 /// Offset of the first byte that is not part of well-formed UTF-8; npos if there is none.
 std::size_t find_invalid_utf8(std::string_view text);
 

@@ -133,6 +133,22 @@ TEST_CASE("classify: at a constant learning rate a run prolonged by --resume equ
   CHECK(timeless(parts) == timeless(names.out));
 }
 
+TEST_CASE("classify: a run whose learning rate falls over all epochs cannot be prolonged, and says so") {
+  const Names names;
+  REQUIRE(names(training(names.data, names.out, {"--epochs", "2"})).status == 0);
+  const auto before = read(fs::path(names.out) / "last.safetensors");
+  for (const auto* epochs : {"1", "4"}) {
+    const auto resumed = names({"train", "--out", names.out, "--resume", "--epochs", epochs});
+    CHECK(resumed.status == 2);
+    CHECK_MESSAGE(
+        contains(resumed.err, std::string("--epochs ") + epochs +
+                                  ": the run to be continued has 2, over which the learning rate falls"),
+        resumed.err);
+  }
+  CHECK(read(fs::path(names.out) / "last.safetensors") == before);
+  CHECK(names({"train", "--out", names.out, "--resume", "--epochs", "2"}).status == 0);
+}
+
 TEST_CASE("classify: stopped within an epoch and resumed, it ends with the same weights to the bit") {
   const Names names;
   const std::string parts = names.folder / "parts";

@@ -1,4 +1,5 @@
 #include <doctest/doctest.h>
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <signal.h>
 #include <sys/resource.h>
@@ -13,6 +14,7 @@
 #include <thread>
 #include <vector>
 
+#include "system_calls.hpp"
 #include "temporary_folder.hpp"
 #include "unroll/autograd/error.hpp"
 #include "unroll/io/atomic_file.hpp"
@@ -131,6 +133,54 @@ TEST_CASE("atomic file: a place that cannot be written is named with its reason"
                        DataError);
   CHECK_THROWS_AS(write_file_atomically(folder.path / "", bytes_of("a")), DataError);
   CHECK(files_in(folder) == 1);
+}
+
+TEST_CASE(
+    "atomic file: what is no file of one name in the place of the temporary one is refused and left alone") {
+  const TemporaryFolder folder;
+  const auto error = [&] {
+    // A named pipe that is opened for writing waits for its reader: then the signal ends the child.
+    const pid_t child = fork();
+    REQUIRE(child >= 0);
+    if (child == 0) {
+      ::alarm(10);
+      try {
+        write_file_atomically(folder / "x", bytes_of("new"));
+        _exit(1);
+      } catch (const DataError& error) {
+        std::ofstream(folder / "message") << error.what();
+        _exit(0);
+      }
+    }
+    int status = 0;
+    REQUIRE(::waitpid(child, &status, 0) == child);
+    CHECK(status == 0);
+    return content_of(folder / "message");
+  };
+  const fs::path temporary = temporary_path(folder / "x");
+  REQUIRE(::mkfifo(temporary.c_str(), 0600) == 0);
+  CHECK(error() == (folder / "x").string() + ": cannot create its temporary file: No such device or address");
+  const int reader = ::open(temporary.c_str(), O_RDONLY | O_NONBLOCK);
+  CHECK(error().ends_with("what is no regular file stands in the place of its temporary file; remove it"));
+  ::close(reader);
+  CHECK(fs::is_fifo(temporary));
+  fs::remove(temporary);
+  std::ofstream(folder / "other") << "precious";
+  fs::create_hard_link(folder / "other", temporary);
+  CHECK(error().ends_with("a file with other names stands in the place of its temporary file; remove it"));
+  CHECK(content_of(folder / "other") == "precious");
+  fs::remove(temporary);
+  fs::create_symlink(folder / "other", temporary);
+  CHECK(error().ends_with("cannot create its temporary file: Too many levels of symbolic links"));
+  CHECK(content_of(folder / "other") == "precious");
+}
+
+TEST_CASE("atomic file: a signal that interrupts a system call does not end the writing") {
+  const TemporaryFolder folder;
+  const system_calls::Interrupted interrupted;
+  write_file_atomically(folder / "x", bytes_of("whole"));
+  CHECK(interrupted.count() == 6);  // folder and file opened, lock, truncation, both synced
+  CHECK(content_of(folder / "x") == "whole");
 }
 
 TEST_CASE("atomic file: threads that write one path take turns") {

@@ -1,16 +1,20 @@
 #include <doctest/doctest.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <array>
 #include <csignal>
 #include <fstream>
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "system_calls.hpp"
 #include "temporary_folder.hpp"
 #include "unroll/autograd/error.hpp"
 #include "unroll/train/loop.hpp"
 #include "unroll/train/metrics_log.hpp"
+#include "unroll/train/run_folder.hpp"
 #include "unroll/train/signals.hpp"
 
 using namespace unroll;
@@ -124,6 +128,78 @@ TEST_CASE("metrics log: a file that cannot be written is named") {
   auto full = MetricsLog::create("/dev/null", {});
   full.sync();
   CHECK_THROWS_WITH_AS(MetricsLog::create("/dev/full", {}), "/dev/full: No space left on device", DataError);
+}
+
+TEST_CASE("metrics log: a symbolic link is refused, and what it leads to is left alone") {
+  const TemporaryFolder folder;
+  const std::string line = "{\"config\":{}}\n",
+                    message = (folder / "log").string() + ": it is a symbolic link, ";
+  append(folder / "precious", line + "more");
+  std::filesystem::create_symlink(folder / "precious", folder / "log");
+  CHECK_THROWS_WITH_AS(MetricsLog::resume(folder / "log", {}, 5), doctest::Contains(message.c_str()),
+                       DataError);
+  CHECK_THROWS_WITH_AS(MetricsLog::create(folder / "log", {}), doctest::Contains(message.c_str()), DataError);
+  CHECK(content(folder / "precious") == line + "more");
+}
+
+TEST_CASE("metrics log: a named pipe is refused at once, and not waited for") {
+  const TemporaryFolder folder;
+  REQUIRE(mkfifo((folder / "log").c_str(), 0600) == 0);
+  CHECK_THROWS_AS(MetricsLog::resume(folder / "log", {}, 5), DataError);
+  CHECK(MetricsLog::configuration(folder / "log").is_null());
+}
+
+TEST_CASE("metrics log: lines with numbers beyond their type or far too deep end what is taken over") {
+  for (const std::string& line :
+       {std::string("{\"step\":1e300}"), std::string("{\"step\":18446744073709551615}"),
+        "{\"step\":1,\"x\":" + std::string(100'000, '[') + std::string(100'000, ']') + "}"}) {
+    const TemporaryFolder folder;
+    const std::string sound = "{\"config\":{}}\n{\"step\":1}\n";
+    append(folder / "log", sound + line + "\n{\"step\":2}\n");
+    MetricsLog::resume(folder / "log", {}, 5);
+    CHECK(content(folder / "log") == sound);
+  }
+}
+
+TEST_CASE("metrics log: a signal that interrupts a system call ends nothing") {
+  const TemporaryFolder folder;
+  const system_calls::Interrupted interrupted;
+  MetricsLog::create(folder / "log", {}).sync();
+  CHECK(interrupted.count() == 2);
+  MetricsLog::resume(folder / "log", {}, 1);
+  CHECK(interrupted.count() == 5);  // opened to write, opened to read, cut
+  CHECK(content(folder / "log") == "{\"config\":null}\n");
+}
+
+TEST_CASE("run folder: a new folder and those around it are synced, and signals do not interrupt that") {
+  const TemporaryFolder folder;
+  const std::string there = folder.path;
+  system_calls::synced();
+  RunFolder(folder / "a/b/c/").create();
+  CHECK(system_calls::synced() == std::vector<std::string>{there + "/a/b", there + "/a", there});
+  RunFolder(folder / "a/b/c").create();
+  CHECK(system_calls::synced().empty());
+  const system_calls::Interrupted interrupted;
+  const FolderLock lock = RunFolder(folder / "a").lock();
+  CHECK(interrupted.count() == 2);
+  CHECK_THROWS_AS(RunFolder(folder / "a").lock(), DataError);
+}
+
+TEST_CASE("loop: a state with numbers beyond their type or their range is refused by its place") {
+  const json sound = LoopState{}.to_json();
+  for (const auto& [key, wrong, message] : std::vector<std::array<std::string, 3>>{
+           {"step", "1e300", "step: need a whole number from 0 to 1000000000000000000; got 1e+300"},
+           {"step", "-1", "step: need a whole number from 0 to 1000000000000000000; got -1"},
+           {"stalled", "18446744073709551615", "stalled: need a whole number from 0 to "},
+           {"best_step", "0.5", "best_step: need a whole number from 0 to "},
+           {"seconds", "\"1\"", "seconds: need a number of at least 0; got \"1\""},
+           {"best", "true", "best: need a finite number; got true"},
+           {"since_log", "[1]", "since_log: need two numbers; got an array"}}) {
+    json state = sound;
+    state[key] = json::parse(wrong);
+    CHECK_THROWS_WITH_AS(LoopState::from_json(state, "m"), doctest::Contains(("m: loop: " + message).c_str()),
+                         DataError);
+  }
 }
 
 TEST_CASE("loop: steps, evaluations and saves come when the plan says") {
@@ -291,6 +367,21 @@ TEST_CASE("signals: SIGINT and SIGTERM are noted, and one object at a time handl
   CHECK(stop.received() == 0);
   std::raise(SIGINT);
   CHECK(stop.received() == SIGINT);
+}
+
+TEST_CASE("signals: a terminal that hangs up and output that nobody reads ask to stop too") {
+  for (const int signal : {SIGHUP, SIGPIPE}) {
+    const StopSignals stop;
+    std::raise(signal);
+    CHECK(stop.received() == signal);
+  }
+  const auto before = std::signal(SIGHUP, SIG_IGN);  // as under nohup
+  {
+    const StopSignals stop;
+    std::raise(SIGHUP);
+    CHECK(stop.received() == 0);
+  }
+  std::signal(SIGHUP, before);
 }
 
 TEST_CASE("signals: a second SIGINT exits at once") {

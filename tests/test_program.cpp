@@ -73,11 +73,11 @@ TEST_CASE("program: options become JSON and come back, every one of them") {
   CHECK(json["hidden"] == 7);
   CHECK(json["lr"] == 0.1);
   Options again;
-  from_json(list_of(again), json);
+  from_json(list_of(again), json, "f");
   CHECK(to_json(list_of(again)) == json);
   auto lacking = json;
   lacking.erase("seed");
-  CHECK_THROWS_AS(from_json(list_of(again), lacking), nlohmann::json::exception);
+  CHECK_THROWS_WITH_AS(from_json(list_of(again), lacking, "f"), "f: there is no seed", DataError);
 }
 
 TEST_CASE("program: a continued run keeps its options but for those that may change") {

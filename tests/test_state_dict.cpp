@@ -112,6 +112,37 @@ TEST_CASE("state: a file that does not fit is described, and changes nothing") {
   CHECK(equal(b, unchanged));
 }
 
+TEST_CASE("state: names out of a file are quoted and cut in messages, and so is a long list of them") {
+  Model<double> model(1);
+  auto file = saved(model);
+  file.add<double>("\x1b[31m\n" + std::string(5000, 'y'), {1}, std::vector{1.0});
+  CHECK_THROWS_WITH_AS(load_state(model, file),
+                       ("model.safetensors: does not fit the model: unexpected: \"\\x1b[31m\\n" +
+                        std::string(54, 'y') + "\"...")
+                           .c_str(),
+                       DataError);
+  auto many = saved(model);
+  for (int k = 0; k < 1000; ++k) many.add<double>("zz" + std::to_string(1000 + k), {1}, std::vector{1.0});
+  CHECK_THROWS_WITH_AS(load_state(model, many), doctest::Contains("zz1000, zz1001, "), DataError);
+  CHECK_THROWS_WITH_AS(load_state(model, many), doctest::Contains(", zz1019 and 980 more"), DataError);
+}
+
+TEST_CASE("state: numbers that are no random key are refused") {
+  Dropout<double> dropout(0.5);
+  io::TensorFile file("model.safetensors");
+  save_state(dropout, file);
+  const std::string name = file.names().front();
+  const auto loaded = [&](std::vector<std::uint64_t> key) {
+    io::TensorFile other("model.safetensors");
+    other.add<std::uint64_t>(name, {4}, key);
+    return tests::message_of<DataError>([&] { load_state(dropout, other); });
+  };
+  CHECK(loaded({~0ULL, ~0ULL, 0xFFFFFFFF, 7}) == "nothing thrown");
+  for (const auto& key :
+       std::vector<std::vector<std::uint64_t>>{{0, 0, 1ULL << 32, 0}, {0, 0, 0, 1ULL << 63}})
+    CHECK(loaded(key) == "model.safetensors: " + name + " holds numbers that are no random key");
+}
+
 TEST_CASE("state: float and double models exchange weights") {
   Model<float> a(1);
   Model<double> b(2);

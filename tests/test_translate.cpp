@@ -195,7 +195,7 @@ TEST_CASE("corpus: rare words are unknown, and a batch holds what its pairs say"
   CHECK(symbols_in(batch) == 5);
   nlohmann::ordered_json json;
   reading.to_json(json);
-  const Reading again = Reading::from_json(json, "file");
+  const Reading again = Reading::from_json(io::JsonValue(json, "file"));
   CHECK(again.words("A B") == Words{"a", "b"});
   CHECK(again.source.to_json() == reading.source.to_json());
 }

@@ -152,3 +152,14 @@ TEST_CASE("text: encodings have names") {
   CHECK(encoding_named(name_of(Encoding::bytes)) == Encoding::bytes);
   CHECK_THROWS_AS(encoding_named("latin1"), DataError);
 }
+
+TEST_CASE("utf8: text in a message has no control characters, turns no writing direction, and is cut") {
+  CHECK(printable("plain é") == "plain é");
+  CHECK(printable("a\x1b[31m\n\t\r\x7f") == "a\\x1B[31m\\n\\t\\r\\x7F");
+  CHECK(printable("\u009b\u202e\ufeff") == "\\u009B\\u202E\\uFEFF");
+  CHECK(printable("\xff\xc3") == "\\xFF\\xC3");
+  CHECK(printable(std::string(61, 'y')) == std::string(60, 'y') + "...");
+  CHECK(printable(std::string(59, 'y') + "é") == std::string(59, 'y') + "...");
+  CHECK(printable("éé", 2) == "é...");
+  CHECK(quote_symbol("a\x1b") == "'a\\x1B'");
+}

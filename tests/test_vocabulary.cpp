@@ -195,3 +195,8 @@ TEST_CASE("symbols: levels have names") {
   CHECK(level_named(name_of(Level::word)) == Level::word);
   CHECK_THROWS_AS(level_named("byte"), DataError);
 }
+
+TEST_CASE("vocabulary: a text in the place of a list of symbols is refused") {
+  CHECK_THROWS_WITH_AS(Vocabulary::from_json(nlohmann::ordered_json::parse(R"({"symbols":"abc"})"), "m"),
+                       "m: no vocabulary: need an array of symbols", DataError);
+}

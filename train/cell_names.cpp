@@ -5,6 +5,8 @@
 #include <array>
 #include <string_view>
 
+#include "unroll/detail/io/text.hpp"
+
 namespace unroll::detail {
 namespace {
 
@@ -55,9 +57,9 @@ std::vector<std::string> other_cells(const ShapesByName& file, const ShapesByNam
     if (!prefix.empty() && prefix.back() != '.') continue;
     const std::string theirs = cell_like({file, prefix, suffix}), ours = cell_like({model, prefix, suffix});
     if (theirs.empty() || ours.empty() || theirs == ours) continue;
-    texts.push_back(fmt::format("{} looks like {}, not {}",
-                                prefix.empty() ? "the file" : prefix.substr(0, prefix.size() - 1), theirs,
-                                ours));
+    texts.push_back(fmt::format(
+        "{} looks like {}, not {}",
+        prefix.empty() ? "the file" : io::shown_name(prefix.substr(0, prefix.size() - 1)), theirs, ours));
   }
   return texts;
 }

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "unroll/autograd/error.hpp"
+#include "unroll/io/json.hpp"
 
 namespace unroll {
 namespace {
@@ -15,7 +16,11 @@ double now() {
 }
 
 nlohmann::ordered_json to_json(const WeightedMean& mean) { return {mean.sum, mean.weight}; }
-WeightedMean mean_from(const nlohmann::ordered_json& json) { return {json.at(0), json.at(1)}; }
+WeightedMean mean_from(const io::JsonValue& value) {
+  const auto numbers = value.numbers();
+  if (numbers.size() != 2) value.refuse("two numbers");
+  return {numbers[0], numbers[1]};
+}
 
 }  // namespace
 
@@ -30,18 +35,17 @@ nlohmann::ordered_json LoopState::to_json() const {
 }
 
 LoopState LoopState::from_json(const nlohmann::ordered_json& json, std::string_view name) {
-  try {
-    const auto& best = json.at("best");
-    return {.step = json.at("step"),
-            .seconds = json.at("seconds"),
-            .best = best.is_null() ? std::nullopt : std::optional(best.get<double>()),
-            .best_step = json.at("best_step"),
-            .stalled = json.at("stalled"),
-            .since_log = mean_from(json.at("since_log")),
-            .since_evaluation = mean_from(json.at("since_evaluation"))};
-  } catch (const nlohmann::json::exception& error) {
-    raise<DataError>("{}: no state of a training loop: {}", name, error.what());
-  }
+  constexpr std::int64_t most = 1'000'000'000'000'000'000;  // plus one is still a number
+  const io::JsonValue state(json, fmt::format("{}: loop", name));
+  const auto count = [&](const char* key) { return state.at(key).integer<std::int64_t>(0, most); };
+  const io::JsonValue best = state.at("best");
+  return {.step = count("step"),
+          .seconds = state.at("seconds").number(0),
+          .best = best.is_null() ? std::nullopt : std::optional(best.number()),
+          .best_step = count("best_step"),
+          .stalled = count("stalled"),
+          .since_log = mean_from(state.at("since_log")),
+          .since_evaluation = mean_from(state.at("since_evaluation"))};
 }
 
 TrainingLoop::TrainingLoop(LoopPlan plan, LoopState state, TrainingTask& task, Progress& progress,

@@ -2,10 +2,9 @@
 /// \file What a run measured, one JSON object per line.
 
 #include <cstdint>
-#include <cstdio>
-#include <memory>
 #include <nlohmann/json_fwd.hpp>
 #include <string>
+#include <utility>
 
 namespace unroll {
 
@@ -14,11 +13,23 @@ namespace unroll {
 /// every locale. Not for several threads.
 class MetricsLog {
  public:
+  /// The file goes over.
+  MetricsLog(MetricsLog&& other) noexcept
+      : path_(std::move(other.path_)), descriptor_(std::exchange(other.descriptor_, -1)) {}
+  /// The same.
+  MetricsLog& operator=(MetricsLog&& other) noexcept {
+    std::swap(path_, other.path_);
+    std::swap(descriptor_, other.descriptor_);
+    return *this;
+  }
+  ~MetricsLog();
+
   /// A new log; an older file is replaced.
-  /// Errors: DataError `path: reason`.
+  /// Errors: DataError `path: reason`; a symbolic link is not followed but refused.
   static MetricsLog create(const std::string& path, const nlohmann::ordered_json& configuration);
   /// Goes on with the log of a run that continues after `step`: what was written later, or only in
   /// part, is cut off, so that no line stands twice. Without a usable file it begins a new one.
+  /// Errors: as create; for what is no regular file too.
   static MetricsLog resume(const std::string& path, const nlohmann::ordered_json& configuration,
                            std::int64_t step);
 
@@ -32,11 +43,10 @@ class MetricsLog {
   void sync();
 
  private:
-  using File = std::unique_ptr<std::FILE, int (*)(std::FILE*)>;
-  MetricsLog(std::string path, const char* mode);
+  MetricsLog(std::string path, int descriptor) : path_(std::move(path)), descriptor_(descriptor) {}
 
   std::string path_;
-  File file_;
+  int descriptor_;
 };
 
 }  // namespace unroll

@@ -6,15 +6,20 @@
 
 #include <cerrno>
 #include <cstring>
+#include <vector>
 
 #include "unroll/autograd/error.hpp"
+#include "unroll/detail/io/system_call.hpp"
+#include "unroll/io/atomic_file.hpp"
 
 namespace unroll {
 
 FolderLock::FolderLock(const std::string& folder)
-    : descriptor_(open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)) {
+    : descriptor_(
+          io::uninterrupted([&] { return open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC); })) {
   if (descriptor_ == -1) raise<DataError>("{}: {}", folder, std::strerror(errno));
-  if (flock(descriptor_, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK) return;
+  if (io::uninterrupted([&] { return flock(descriptor_, LOCK_EX | LOCK_NB); }) == 0 || errno != EWOULDBLOCK)
+    return;
   close(descriptor_);
   raise<DataError>("{}: another program is writing a run there; wait for its end, or take another folder",
                    folder);
@@ -26,9 +31,14 @@ FolderLock::~FolderLock() {
 
 void RunFolder::create() const {
   std::error_code error;
+  std::vector<std::filesystem::path> missing;  // from the innermost on
+  for (auto folder = path_; !folder.empty() && !std::filesystem::exists(folder, error);
+       folder = folder.parent_path())
+    if (folder.has_filename()) missing.push_back(folder);
   std::filesystem::create_directories(path_, error);
   if (error) raise<DataError>("{}: {}", path_.string(), error.message());
   if (!std::filesystem::is_directory(path_)) raise<DataError>("{}: not a folder", path_.string());
+  for (const auto& folder : missing) io::sync_name(folder);
 }
 
 void RunFolder::clear() const {

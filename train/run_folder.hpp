@@ -43,7 +43,7 @@ class RunFolder {
   /// Whether there is such a folder.
   bool exists() const { return exists(path_.string()); }
 
-  /// Makes the folder if it is not there.
+  /// Makes the folder if it is not there; the disk then has it, and those around it that were made too.
   /// Errors: DataError `path: reason`.
   void create() const;
   /// Keeps the folder, which is there, for this process.

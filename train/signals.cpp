@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <array>
 #include <atomic>
 
 #include "unroll/autograd/error.hpp"
@@ -13,7 +14,8 @@ namespace {
 std::atomic<int> first_signal{0};
 static_assert(std::atomic<int>::is_always_lock_free, "a handler may touch nothing else");
 std::atomic<bool> installed{false};
-struct sigaction before_interrupt, before_terminate;
+constexpr std::array handled{SIGINT, SIGTERM, SIGHUP, SIGPIPE};
+std::array<struct sigaction, handled.size()> before;
 
 void ask_to_stop(int signal) {
   int none = 0;
@@ -30,13 +32,14 @@ StopSignals::StopSignals() {
   action.sa_handler = ask_to_stop;
   action.sa_flags = SA_RESTART;
   sigemptyset(&action.sa_mask);
-  sigaction(SIGINT, &action, &before_interrupt);
-  sigaction(SIGTERM, &action, &before_terminate);
+  for (std::size_t k = 0; k < handled.size(); ++k) {
+    sigaction(handled[k], &action, &before[k]);
+    if (handled[k] == SIGHUP && before[k].sa_handler == SIG_IGN) sigaction(SIGHUP, &before[k], nullptr);
+  }
 }
 
 StopSignals::~StopSignals() {
-  sigaction(SIGINT, &before_interrupt, nullptr);
-  sigaction(SIGTERM, &before_terminate, nullptr);
+  for (std::size_t k = 0; k < handled.size(); ++k) sigaction(handled[k], &before[k], nullptr);
   installed = false;
 }
 

@@ -8,8 +8,11 @@
 #include <charconv>
 #include <map>
 #include <set>
+#include <span>
 #include <unordered_map>
+#include <utility>
 
+#include "unroll/detail/io/text.hpp"
 #include "unroll/detail/train/cell_names.hpp"
 
 namespace unroll {
@@ -51,17 +54,26 @@ struct Complaints {
 
   void differs(const std::string& name, const std::vector<std::int64_t>& in_file,
                const std::vector<std::int64_t>& wanted) {
-    shapes.push_back(fmt::format("{} is {}, not {}", name, shape_text(in_file), shape_text(wanted)));
+    shapes.push_back(
+        fmt::format("{} is {}, not {}", io::shown_name(name), shape_text(in_file), shape_text(wanted)));
   }
   void throw_if_any(const TensorFile& from, bool strict) const {
     std::vector<std::string> parts;
-    const auto part = [&](const char* what, const std::vector<std::string>& list) {
-      if (!list.empty()) parts.push_back(fmt::format("{}: {}", what, fmt::join(list, ", ")));
+    const auto part = [&](const char* what, const std::vector<std::string>& list, const std::string& text) {
+      if (!list.empty()) parts.push_back(fmt::format("{}: {}", what, text));
     };
-    if (strict) part("missing", names.missing), part("unexpected", names.unexpected);
-    part("of another shape", shapes);
+    const auto first_of = [](const std::vector<std::string>& list) {
+      constexpr std::size_t most = 20;
+      const std::span first(list.data(), std::min(most, list.size()));
+      return fmt::format("{}{}", fmt::join(first, ", "), list.size() > most ? ", ..." : "");
+    };
+    if (strict) {
+      part("missing", names.missing, io::shown_names(names.missing));
+      part("unexpected", names.unexpected, io::shown_names(names.unexpected));
+    }
+    part("of another shape", shapes, first_of(shapes));
     if (parts.empty()) return;
-    part("of another cell", cells);
+    part("of another cell", cells, first_of(cells));
     raise<DataError>("{}: does not fit the model: {}", from.source(), fmt::join(parts, "; "));
   }
 };
@@ -145,12 +157,17 @@ struct Values {
 template <class T>
 Values<T> read(const Target<T>& target, const std::vector<std::string>& names, const TensorFile& from) {
   if (!detail::array_of(*target.member)) {
-    return {{}, from.get<std::uint64_t>(names.front())};
+    std::vector<std::uint64_t> integers = from.get<std::uint64_t>(names.front());
+    const bool is_key = integers.size() == 4;
+    if (is_key && !(std::in_range<std::uint32_t>(integers[2]) && std::in_range<index_t>(integers[3])))
+      raise<DataError>("{}: {} holds numbers that are no random key", from.source(),
+                       io::shown_name(names.front()));
+    return {{}, std::move(integers)};
   }
   for (const auto& name : names) {
     if (from.at(name) == from.at(names.front())) continue;
     raise<DataError>("{}: {} and {} are one parameter in the model, and differ here", from.source(),
-                     names.front(), name);
+                     io::shown_name(names.front()), io::shown_name(name));
   }
   return {from.get<T>(names.front()), {}};
 }
@@ -243,6 +260,8 @@ void load_state(Optimizer<T>& optimizer, const TensorFile& from, const std::stri
   for (const auto& [full_name, stored] : from) {
     if (!detail::below(full_name, prefix) || full_name == path(prefix, "lr")) continue;
     const std::string name = full_name.substr(prefix.empty() ? 0 : prefix.size() + 1);
+    if (io::shown_name(name) != name)  // which the optimiser's own messages would show
+      raise<DataError>("{}: {} is nothing of an optimiser", from.source(), io::shown_name(full_name));
     std::size_t k = 0;
     const char* end = name.data() + name.size();
     const auto [dot, error] = std::from_chars(name.data(), end, k);
@@ -251,7 +270,8 @@ void load_state(Optimizer<T>& optimizer, const TensorFile& from, const std::stri
       continue;
     }
     if (stored.shape.size() > static_cast<std::size_t>(Shape::max_rank)) {
-      raise<DataError>("{}: {} has the shape {}", from.source(), full_name, shape_text(stored.shape));
+      raise<DataError>("{}: {} has the shape {}", from.source(), io::shown_name(full_name),
+                       shape_text(stored.shape));
     }
     auto array = Variable<T>::uninitialised(Shape(stored.shape.begin(), stored.shape.end()));
     assign(array, from.get<T>(full_name));

@@ -4,6 +4,8 @@
 
 #include <tuple>
 
+#include "unroll/detail/io/text.hpp"
+
 namespace unroll {
 namespace {
 
@@ -18,7 +20,8 @@ std::string prefixes(const TensorFile& file) {
   for (const auto& [name, tensor] : file) {
     if (name != first_weight && !name.ends_with(fmt::format(".{}", first_weight))) continue;
     const std::string prefix = name.substr(0, name.size() - first_weight.size());
-    list += fmt::format("{}\"{}\"", list.empty() ? "" : ", ", prefix.substr(0, prefix.rfind('.')));
+    if (list.size() > 1000) return list + ", ...";
+    list += (list.empty() ? "" : ", ") + io::quote(prefix.substr(0, prefix.rfind('.')));
   }
   return list.empty() ? "none in this file" : list;
 }
@@ -28,7 +31,7 @@ std::string prefixes(const TensorFile& file) {
 std::pair<index_t, index_t> matrix(const TensorFile& file, const std::string& name) {
   const StoredTensor& tensor = file.at(name);
   if (tensor.shape.size() != 2 || tensor.shape[0] < 1 || tensor.shape[1] < 1) {
-    raise<DataError>("{}: {} is no matrix with elements", file.source(), name);
+    raise<DataError>("{}: {} is no matrix with elements", file.source(), io::shown_name(name));
   }
   return {tensor.shape[0], tensor.shape[1]};
 }

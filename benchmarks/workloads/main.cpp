@@ -86,7 +86,7 @@ int main(int argc, char** argv) {
   try {
     options.setting.use_double ? run<double>(options) : run<float>(options);
   } catch (const std::exception& e) {
-    fmt::print(stderr, "workloads: {}\n", e.what());
+    unroll::program::complain("workloads", e.what());
     return 1;
   }
 }

@@ -1,6 +1,5 @@
 /// \file addition: learns to add numbers that it is shown as texts, "345+678" and "1023".
 
-#include <iostream>
 #include <map>
 
 #include "common/program.hpp"
@@ -51,13 +50,13 @@ int predict_command(const Options& options) {
   const auto run = load_run<TrainOptions, Reading>(find_checkpoint(options.model));
   use_threads(options.threads > 0 ? options.threads : run.options.threads);
   const Model model = trained_model(run);
-  program::LineReader lines(std::cin, "standard input", program::note_to_stderr("addition"));
+  program::LineReader lines(program::standard_input(), "standard input", program::note_to_stderr("addition"));
   int status = 0;
   while (const auto line = lines.next()) {
     const auto sum = run.reading.parse(*line);
     if (!sum) {
-      fmt::print(stderr, "addition: standard input:{}: need NUMBER+NUMBER of up to {} each\n", lines.number(),
-                 counted(run.reading.digits, "digit"));
+      program::complain("addition", fmt::format("standard input:{}: need NUMBER+NUMBER of up to {} each",
+                                                lines.number(), counted(run.reading.digits, "digit")));
       status = 1;
     }
     program::write_out((sum ? answers(model, run.reading, {*sum}).front() : "") + "\n");
@@ -68,19 +67,21 @@ int predict_command(const Options& options) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  program::Program frame("addition", "Sequence to sequence: learns to add numbers from examples.");
-  TrainOptions train_options;
-  Options options;
-  frame.train("Learn to add; the model goes to the folder --out", train_options,
-              [&](const Given& given) { return program::run_training<Trainer>(train_options, given); });
-  CLI::App& eval = frame.command("eval", "Measure how many unseen sums the model gets right",
-                                 [&] { return eval_command(options); });
-  program::AddOption{eval}("tests", options.tests, "sums to try", size_from(1));
-  CLI::App& predict = frame.command("predict", "Answer the lines of standard input",
-                                    [&] { return predict_command(options); });
-  for (CLI::App* app : {&eval, &predict}) {
-    program::add_model(*app, options.model);
-    program::add_threads(*app, options.threads);
-  }
-  return frame.main(argc, argv);
+  return program::guarded("addition", [&] {
+    program::Program frame("addition", "Sequence to sequence: learns to add numbers from examples.");
+    TrainOptions train_options;
+    Options options;
+    frame.train("Learn to add; the model goes to the folder --out", train_options,
+                [&](const Given& given) { return program::run_training<Trainer>(train_options, given); });
+    CLI::App& eval = frame.command("eval", "Measure how many unseen sums the model gets right",
+                                   [&] { return eval_command(options); });
+    program::AddOption{eval}("tests", options.tests, "sums to try", size_from(1));
+    CLI::App& predict = frame.command("predict", "Answer the lines of standard input",
+                                      [&] { return predict_command(options); });
+    for (CLI::App* app : {&eval, &predict}) {
+      program::add_model(*app, options.model);
+      program::add_threads(*app, options.threads);
+    }
+    return frame.main(argc, argv);
+  });
 }

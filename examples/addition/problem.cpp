@@ -100,8 +100,9 @@ void Reading::to_json(nlohmann::ordered_json& json) const {
   json = {{"digits", digits}, {"reversed", reversed}};
 }
 
-Reading Reading::from_json(const nlohmann::ordered_json& json, std::string_view) {
-  return {.digits = json.at("digits"), .reversed = json.at("reversed")};
+Reading Reading::from_json(const io::JsonValue& value) {
+  return {.digits = value.at("digits").integer<std::int64_t>(1, most_digits),
+          .reversed = value.at("reversed").boolean()};
 }
 
 }  // namespace unroll::addition

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "unroll/autograd/random.hpp"
+#include "unroll/io/json.hpp"
 #include "unroll/layers/encoder_decoder_options.hpp"
 
 namespace unroll::addition {
@@ -22,6 +23,9 @@ struct Sum {
 /// The numbers of the symbols: digits are themselves.
 constexpr std::int64_t plus = 10, source_symbols = 11;
 constexpr std::int64_t start = 10, end = 11, target_symbols = 12;
+
+/// The longest numbers: two of them add up to a 64-bit number.
+constexpr std::int64_t most_digits = 17;
 
 /// How sums are written and read; saved with the model.
 struct Reading {
@@ -40,7 +44,8 @@ struct Reading {
   std::optional<Sum> parse(std::string_view text) const;
 
   void to_json(nlohmann::ordered_json& json) const;
-  static Reading from_json(const nlohmann::ordered_json& json, std::string_view name);
+  /// Errors: DataError that begins with the value's place.
+  static Reading from_json(const io::JsonValue& value);
 };
 
 /// Whether a pair is kept from training, as one in twenty is: a function of the pair alone.

@@ -10,8 +10,7 @@ namespace unroll::addition {
 namespace {
 
 Model new_model(const TrainOptions& o) {
-  const auto hidden = static_cast<double>(o.hidden);
-  check_memory(3 * hidden * hidden, o.optimizer, fmt::format("--hidden {}", o.hidden));
+  check_memory(least_weights(o, {}), o.optimizer, fmt::format("--hidden {}", o.hidden));
   Generator rng(o.seed);
   return Model({.source_symbols = source_symbols,
                 .target_symbols = target_symbols,
@@ -36,6 +35,11 @@ std::int64_t symbols_in(const SequencePairs& batch) {
 }
 
 }  // namespace
+
+double least_weights(const TrainOptions& options, const Reading&) {
+  const auto hidden = static_cast<double>(options.hidden);
+  return 3 * hidden * hidden;
+}
 
 Model trained_model(const SavedRun& run) {
   Model model = new_model(run.options);

@@ -22,7 +22,7 @@ struct TrainOptions : RunOptions {
 
   template <class Self, class Visit>
   static void visit_fixed(Self& o, Visit&& visit) {
-    visit("digits", o.digits, "longest number", Allowed{.low = 1, .high = 17});
+    visit("digits", o.digits, "longest number", Allowed{.low = 1, .high = most_digits});
     visit("reversed", o.reversed, "read the question from its end", Allowed{});
     visit("hidden", o.hidden, "size of the hidden state; even: the encoder's two directions share it",
           size_from(2));
@@ -41,6 +41,8 @@ struct TrainOptions : RunOptions {
 using SavedRun = SavedRunOf<TrainOptions, Reading>;
 using Model = EncoderDecoder<LstmCell<float>, LuongDecoder>;
 
+/// The number of the model's weights, at least.
+double least_weights(const TrainOptions& options, const Reading& reading);
 /// The model of a saved run, in evaluation mode.
 /// Errors: DataError if its weights do not fit.
 Model trained_model(const SavedRun& run);

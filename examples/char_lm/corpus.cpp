@@ -26,10 +26,12 @@ void Reading::to_json(nlohmann::ordered_json& json) const {
   json = {{"encoding", name_of(encoding)}, {"level", name_of(level)}, {"vocabulary", vocabulary.to_json()}};
 }
 
-Reading Reading::from_json(const nlohmann::ordered_json& json, std::string_view name) {
-  return {.encoding = encoding_named(json.at("encoding").get<std::string>()),
-          .level = level_named(json.at("level").get<std::string>()),
-          .vocabulary = Vocabulary::from_json(json.at("vocabulary"), name)};
+Reading Reading::from_json(const io::JsonValue& value) {
+  const std::array encodings{name_of(Encoding::utf8), name_of(Encoding::bytes)};
+  const std::array levels{name_of(Level::character), name_of(Level::word)};
+  return {.encoding = encoding_named(value.at("encoding").one_of(encodings)),
+          .level = level_named(value.at("level").one_of(levels)),
+          .vocabulary = program::read_vocabulary(value.at("vocabulary"), {})};
 }
 
 std::pair<Corpus, Reading> read_new_corpus(const std::string& path, Level level, std::int64_t min_count) {

@@ -9,6 +9,7 @@
 #include "unroll/data/symbols.hpp"
 #include "unroll/data/text.hpp"
 #include "unroll/data/vocabulary.hpp"
+#include "unroll/io/json.hpp"
 
 namespace unroll::char_lm {
 
@@ -19,7 +20,8 @@ struct Reading {
   Vocabulary vocabulary;
 
   void to_json(nlohmann::ordered_json& json) const;
-  static Reading from_json(const nlohmann::ordered_json& json, std::string_view name);
+  /// Errors: DataError that begins with the value's place.
+  static Reading from_json(const io::JsonValue& value);
 };
 
 /// A text in numbers.

@@ -42,14 +42,16 @@ void add_eval(program::Program& program, EvalOptions& options) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  program::Program frame(
-      "char_lm", "Character-level language models: recurrent networks that learn to write like a text.");
-  TrainOptions train_options;
-  SampleOptions sample_options;
-  EvalOptions eval_options;
-  frame.train("Learn a text; the model goes to the folder --out", train_options,
-              [&](const Given& given) { return program::run_training<Trainer>(train_options, given); });
-  add_sample(frame, sample_options);
-  add_eval(frame, eval_options);
-  return frame.main(argc, argv);
+  return program::guarded("char_lm", [&] {
+    program::Program frame(
+        "char_lm", "Character-level language models: recurrent networks that learn to write like a text.");
+    TrainOptions train_options;
+    SampleOptions sample_options;
+    EvalOptions eval_options;
+    frame.train("Learn a text; the model goes to the folder --out", train_options,
+                [&](const Given& given) { return program::run_training<Trainer>(train_options, given); });
+    add_sample(frame, sample_options);
+    add_eval(frame, eval_options);
+    return frame.main(argc, argv);
+  });
 }

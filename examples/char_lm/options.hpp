@@ -22,7 +22,7 @@ struct TrainOptions : program::RunOptions {
     visit("level", o.level, "what a symbol is: char or word", Allowed{.words = {"char", "word"}});
     visit("min-count", o.min_count,
           "symbols that occur less often count as unknown; 0: 1 for characters, 2 for words", count_from(0));
-    visit("cell", o.cell, cell_help().c_str(), Allowed{});
+    visit("cell", o.cell, cell_help().c_str(), Allowed{.known = is_cell});
     visit("embedding", o.embedding, "size of the embedding; 0: the size of the vocabulary, at most --hidden",
           size_from(0));
     visit("hidden", o.hidden, "size of the hidden state", size_from(1));
@@ -43,7 +43,7 @@ struct TrainOptions : program::RunOptions {
 
   template <class Self, class Visit>
   static void visit_changeable(Self& o, Visit&& visit) {
-    visit("text", o.text, "file to learn; the project's own sources by default", Allowed{});
+    visit("text", o.text, "file to learn; the project's own sources by default", Allowed{.path = true});
     visit_duration(o, visit);
   }
 };

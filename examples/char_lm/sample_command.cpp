@@ -3,6 +3,7 @@
 #include "char_lm/commands.hpp"
 #include "char_lm/generate.hpp"
 #include "char_lm/saved_run.hpp"
+#include "common/command_line.hpp"
 #include "common/line_reader.hpp"
 #include "unroll/train/run_folder.hpp"
 
@@ -15,12 +16,13 @@ int sample_command(const SampleOptions& options) {
   const Reading& reading = run.reading;
 
   const Text prime = decode_text(options.prime, "--prime", reading.encoding);
-  for (const auto& note : prime.notes) fmt::print(stderr, "char_lm: {}\n", note);
+  for (const auto& note : prime.notes) complain("char_lm", note);
   const Encoded symbols = encode_symbols(prime.characters, reading.level, reading.vocabulary);
   if (symbols.unknown > 0)
-    fmt::print(stderr, "char_lm: --prime: {}, which the model has never seen: {}\n",
-               describe_unknown(symbols, reading.level),
-               reading.vocabulary.unknown() ? "read as <unknown>" : "the model does not read them");
+    complain("char_lm",
+             fmt::format(
+                 "--prime: {}, which the model has never seen: {}", describe_unknown(symbols, reading.level),
+                 reading.vocabulary.unknown() ? "read as <unknown>" : "the model does not read them"));
 
   const auto write = [&](const std::string& text) { write_out(encode_text(text, reading.encoding)); };
   write(prime.characters);

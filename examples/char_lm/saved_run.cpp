@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "unroll/autograd/error.hpp"
+#include "unroll/data/utf8.hpp"
 #include "unroll/train/state_dict.hpp"
 
 namespace unroll::char_lm {
@@ -21,6 +23,10 @@ ModelOptions model_options(const TrainOptions& options, const Vocabulary& vocabu
                         .zoneout = options.zoneout,
                         .zoneout_memory = options.zoneout_memory,
                         .variational = options.variational}};
+}
+
+double least_weights(const TrainOptions& options, const Reading& reading) {
+  return count_weights(model_options(options, reading.vocabulary));
 }
 
 LanguageModel new_model(const TrainOptions& options, const Vocabulary& vocabulary) {
@@ -48,6 +54,9 @@ CarriedState load_carried(const io::TensorFile& from) {
   CarriedState state;
   for (const auto& [name, tensor] : from) {
     if (!name.starts_with(prefix)) continue;
+    if (tensor.shape.size() != 3)
+      raise<DataError>("{}: {} is no state of a layer: it has {} axes", from.source(), printable(name),
+                       tensor.shape.size());
     auto variable = Variable<float>::uninitialised(Shape(tensor.shape.begin(), tensor.shape.end()));
     std::ranges::copy(from.get<float>(name), variable.mutable_data());
     state.members.push_back({name.substr(prefix.size()), variable});

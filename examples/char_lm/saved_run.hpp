@@ -16,6 +16,8 @@ SavedRun load_run(const std::string& file);
 
 /// The sizes of a run's model.
 ModelOptions model_options(const TrainOptions& options, const Vocabulary& vocabulary);
+/// The number of the model's weights, at least.
+double least_weights(const TrainOptions& options, const Reading& reading);
 /// A model of a run's sizes with parameters drawn from its seed.
 LanguageModel new_model(const TrainOptions& options, const Vocabulary& vocabulary);
 /// The model as it was saved, in evaluation mode.

@@ -5,8 +5,10 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "common/saved_run.hpp"
 #include "unroll/data/batches.hpp"
 #include "unroll/data/tokens.hpp"
+#include "unroll/data/utf8.hpp"
 #include "unroll/io/checksum.hpp"
 
 namespace unroll::classify {
@@ -55,7 +57,10 @@ Variable<float> pad_values(std::span<const Example> examples, std::span<const st
 
 std::string joined(const std::vector<std::string>& names) {
   std::string text;
-  for (const auto& name : names) text += (text.empty() ? "" : ", ") + name;
+  for (const auto& name : names) {
+    if (text.size() > 1000) return text + ", ...";
+    text += (text.empty() ? "" : ", ") + printable(name);
+  }
   return text;
 }
 
@@ -102,12 +107,25 @@ void Reading::to_json(nlohmann::ordered_json& json) const {
           {"classes", classes}};
 }
 
-Reading Reading::from_json(const nlohmann::ordered_json& json, std::string_view name) {
-  return {.level = level_named(json.at("level").get<std::string>()),
-          .vocabulary = Vocabulary::from_json(json.at("vocabulary"), name),
-          .mean = json.at("mean"),
-          .scale = json.at("scale"),
-          .classes = json.at("classes")};
+Reading Reading::from_json(const io::JsonValue& value) {
+  const std::array levels{name_of(Level::character), name_of(Level::word)};
+  Reading reading{.level = level_named(value.at("level").one_of(levels)),
+                  .vocabulary = {},
+                  .mean = value.at("mean").numbers(),
+                  .scale = value.at("scale").numbers(),
+                  .classes = value.at("classes").texts()};
+  if (reading.scale.size() != reading.mean.size())
+    raise<DataError>("{}: need as many numbers as in mean, {}; got {}", value.at("scale").place(),
+                     reading.mean.size(), reading.scale.size());
+  if (!reading.is_series())
+    reading.vocabulary =
+        program::read_vocabulary(value.at("vocabulary"), {.unknown = true, .start = true, .end = true});
+  const auto& classes = reading.classes;
+  if (classes.size() < 2 ||
+      std::ranges::adjacent_find(classes, std::ranges::greater_equal()) != classes.end())
+    raise<DataError>("{}: need two classes or more, in the order of their names",
+                     value.at("classes").place());
+  return reading;
 }
 
 Reading learn_reading(const Source& source, std::span<const std::int64_t> which, Level level,
@@ -118,7 +136,7 @@ Reading learn_reading(const Source& source, std::span<const std::int64_t> which,
   reading.classes.assign(labels.begin(), labels.end());
   if (labels.size() < 2)
     raise<DataError>("{}: need examples of at least two classes to train with; got {}", source.name,
-                     labels.empty() ? "none" : "'" + *labels.begin() + "' alone");
+                     labels.empty() ? "none" : "'" + printable(*labels.begin()) + "' alone");
   if (source.is_series()) {
     learn_scale(reading, source.series, which);
     return reading;
@@ -171,7 +189,7 @@ std::vector<Example> number(const Source& source, std::span<const std::int64_t> 
     const auto found = std::lower_bound(reading.classes.begin(), reading.classes.end(), source.label(i));
     if (found == reading.classes.end() || *found != source.label(i))
       raise<DataError>("{}: the model has not learned a class '{}'; it knows {}", source.place(i),
-                       source.label(i), joined(reading.classes));
+                       printable(source.label(i)), joined(reading.classes));
     examples.back().label = found - reading.classes.begin();
   }
   return examples;

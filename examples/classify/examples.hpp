@@ -9,6 +9,7 @@
 #include "unroll/data/records.hpp"
 #include "unroll/data/series.hpp"
 #include "unroll/data/symbols.hpp"
+#include "unroll/io/json.hpp"
 
 namespace unroll::classify {
 
@@ -42,7 +43,8 @@ struct Reading {
   std::int64_t class_count() const { return std::ssize(classes); }
 
   void to_json(nlohmann::ordered_json& json) const;
-  static Reading from_json(const nlohmann::ordered_json& json, std::string_view name);
+  /// Errors: DataError that begins with the value's place.
+  static Reading from_json(const io::JsonValue& value);
 };
 
 /// Classes, vocabulary and scale of the examples `which`, those that train.

@@ -21,9 +21,11 @@ CellOptions cell_options(const TrainOptions& o, index_t input) {
 
 }  // namespace
 
-double count_weights(const TrainOptions& o, const Reading& reading) {
-  if (reading.is_series()) return count_weights(o.cell, cell_options(o, std::ssize(reading.mean)));
-  return static_cast<double>(reading.vocabulary.size()) * static_cast<double>(o.embedding) +
+double least_weights(const TrainOptions& o, const Reading& reading) {
+  const double read = (o.forward ? 1 : 2) * cell_kind(o.cell).outputs * static_cast<double>(o.hidden);
+  const double output = read * static_cast<double>(reading.class_count());
+  if (reading.is_series()) return output + count_weights(o.cell, cell_options(o, std::ssize(reading.mean)));
+  return output + static_cast<double>(reading.vocabulary.size()) * static_cast<double>(o.embedding) +
          count_weights(o.cell, cell_options(o, o.embedding));
 }
 

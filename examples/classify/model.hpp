@@ -11,7 +11,7 @@
 namespace unroll::classify {
 
 /// The number of parameters of such a model, biases and the like left out, without making it.
-double count_weights(const TrainOptions& options, const Reading& reading);
+double least_weights(const TrainOptions& options, const Reading& reading);
 
 class Classifier {
  public:

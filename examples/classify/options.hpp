@@ -28,7 +28,7 @@ struct TrainOptions : program::RunOptions {
     visit("level", o.level, "what a text is made of: char or word", Allowed{.words = {"char", "word"}});
     visit("min-count", o.min_count, "characters or words that occur less often count as unknown",
           count_from(1));
-    visit("cell", o.cell, cell_help().c_str(), Allowed{});
+    visit("cell", o.cell, cell_help().c_str(), Allowed{.known = is_cell});
     visit("embedding", o.embedding, "size of the embedding of a character or word", size_from(1));
     visit("hidden", o.hidden, "size of the hidden state, in each direction", size_from(1));
     visit("layers", o.layers, "recurrent layers", Allowed{.low = 1, .high = 1000});
@@ -56,9 +56,11 @@ struct TrainOptions : program::RunOptions {
   template <class Self, class Visit>
   static void visit_changeable(Self& o, Visit&& visit) {
     visit("text", o.text, "a folder with a file for each class, or a file of lines `label TAB text`",
-          Allowed{});
-    visit("series", o.series, "instead of --text: a file of sequences of real vectors", Allowed{});
-    visit("valid", o.valid, "a file or folder of the same kind, all of it for validation", Allowed{});
+          Allowed{.path = true});
+    visit("series", o.series, "instead of --text: a file of sequences of real vectors",
+          Allowed{.path = true});
+    visit("valid", o.valid, "a file or folder of the same kind, all of it for validation",
+          Allowed{.path = true});
     visit_duration(o, visit);
   }
 };

@@ -1,6 +1,5 @@
 #include <algorithm>
 #include <cmath>
-#include <iostream>
 #include <iterator>
 #include <numeric>
 
@@ -31,7 +30,7 @@ Variable<float> classify_one(const Classifier& model, const Example& example) {
 }
 
 void predict_texts(const Classifier& model, const Reading& reading, std::int64_t top) {
-  LineReader lines(std::cin, "standard input", note_to_stderr("classify"));
+  LineReader lines(standard_input(), "standard input", note_to_stderr("classify"));
   while (const auto line = lines.next()) {
     const auto text = trimmed(*line);
     write_out(text.empty() ? "\n"  // so that lines of input and output go together
@@ -40,7 +39,7 @@ void predict_texts(const Classifier& model, const Reading& reading, std::int64_t
 }
 
 void predict_series(const Classifier& model, const Reading& reading, std::int64_t top) {
-  const std::string raw{std::istreambuf_iterator<char>(std::cin), {}};
+  const std::string raw{std::istreambuf_iterator<char>(standard_input()), {}};
   const SeriesSet set = parse_series(lines_of(raw, "standard input"));
   for (const auto& series : set.series)
     write_out(line_of(series.label, classify_one(model, number_series(series, set.features, reading)),

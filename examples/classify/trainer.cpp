@@ -8,6 +8,7 @@
 #include "common/memory.hpp"
 #include "unroll/autograd/losses.hpp"
 #include "unroll/data/splits.hpp"
+#include "unroll/data/utf8.hpp"
 #include "unroll/layers/summary.hpp"
 
 namespace unroll::classify {
@@ -66,7 +67,8 @@ void print_validation(const Corpus& corpus, const Reading& reading, const Traine
   std::string unmeasured;
   for (std::int64_t c = 0; c < reading.class_count(); ++c)
     if (std::ranges::count(trainer.valid_examples(), c, &Example::label) == 0)
-      unmeasured += (unmeasured.empty() ? "" : ", ") + reading.classes[static_cast<std::size_t>(c)];
+      unmeasured +=
+          (unmeasured.empty() ? "" : ", ") + printable(reading.classes[static_cast<std::size_t>(c)]);
   if (!unmeasured.empty()) fmt::print("note: nothing validates {}\n", unmeasured);
 }
 
@@ -114,7 +116,7 @@ Corpus read_corpus(const TrainOptions& options) {
 }
 
 Classifier new_model(const TrainOptions& options, const Reading& reading) {
-  check_memory(count_weights(options, reading), options.optimizer,
+  check_memory(least_weights(options, reading), options.optimizer,
                fmt::format("--hidden {}, --embedding {}, --layers {}", options.hidden, options.embedding,
                            options.layers));
   Generator rng(options.seed);
@@ -141,6 +143,12 @@ std::unique_ptr<Trainer> Trainer::open(const TrainOptions& options, const SavedR
   if (earlier)
     check_same_text(corpus.train.name, "--text, --series and --valid", corpus.checksum,
                     earlier->text_checksum);
+  if (earlier && options.schedule == "cosine" && options.epochs != earlier->options.epochs)
+    raise<UsageError>(
+        "--epochs {}: the run to be continued has {}, over which the learning rate falls to 0 (--schedule "
+        "cosine): "
+        "with another number it would have been another run; leave the option out, or begin another run",
+        options.epochs, earlier->options.epochs);
   const Reading reading = earlier ? earlier->reading
                                   : learn_reading(corpus.train, corpus.train_which,
                                                   level_named(options.level), options.min_count);

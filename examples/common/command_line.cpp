@@ -3,10 +3,13 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <charconv>
 #include <concepts>
+#include <cstdio>
 #include <cstdlib>
 
+#include "unroll/data/utf8.hpp"
 #include "unroll/version.hpp"
 
 namespace unroll::program {
@@ -95,6 +98,23 @@ std::string shown(const Allowed& allowed, const std::string& type) {
 
 }  // namespace
 
+void complain(std::string_view program, std::string_view what) noexcept {
+  const auto put = [](std::string_view text) { std::fwrite(text.data(), 1, text.size(), stderr); };
+  put(program), put(": ");
+  try {
+    for (bool first = true; !what.empty(); first = false) {  // by lines
+      const std::size_t end = std::min(what.find('\n'), what.size());
+      if (!first) put("\n");
+      put(printable(what.substr(0, end), end));
+      what.remove_prefix(std::min(end + 1, what.size()));
+    }
+  } catch (...) {
+    put("not enough memory");
+  }
+  put("\n");
+  std::fflush(stderr);
+}
+
 void AddOption::operator()(const char* name, Place value, const char* help, const Allowed& allowed) const {
   add_place(app, name, value, help, allowed);
 }
@@ -133,8 +153,9 @@ std::optional<int> CommandLine::read(int argc, char** argv, const std::string& n
   try {
     app_->parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    if (error.get_exit_code() == 0 || name.empty()) return app_->exit(error);
-    fmt::print(stderr, "{}: {}\n{} --help tells what it can do.\n", name, error.what(), name);
+    if (error.get_exit_code() == 0) return app_->exit(error);
+    const std::string& program = name.empty() ? app_->get_name() : name;
+    complain(program, fmt::format("{}\n{} --help tells what it can do.", error.what(), program));
     return 2;
   }
   return {};

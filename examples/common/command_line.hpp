@@ -2,6 +2,7 @@
 /// \file Options on the command line, with their ranges. CLI11 is compiled in command_line.cpp only.
 
 #include <memory>
+#include <string_view>
 
 #include "common/option.hpp"
 
@@ -10,6 +11,10 @@ class App;
 }
 
 namespace unroll::program {
+
+/// A line on standard error, `program: what`: control characters are escaped, whatever they came from. Where the line
+/// is lost, there is nobody to tell.
+void complain(std::string_view program, std::string_view what) noexcept;
 
 /// Adds one option; what the lists of options.hpp are visited with, and good for others: `add("length",
 /// options.length, "characters to write", count_from(0))`. A bool is a flag.
@@ -41,7 +46,8 @@ class CommandLine {
   static std::optional<Given> given(const CLI::App& command);
 
   /// Nothing if all is well, or the exit status: help or version was asked for and is written, or a message is.
-  /// With the program's `name` the message begins with it, and the status is 2.
+  /// The status of a wrong command line is 2. Its message begins with the program's `name`, or with what it was called
+  /// by.
   std::optional<int> read(int argc, char** argv, const std::string& name = {});
 
  private:

@@ -1,14 +1,53 @@
 #include "common/line_reader.hpp"
 
+#include <unistd.h>
+
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <istream>
+#include <streambuf>
+#include <system_error>
 
+#include "common/command_line.hpp"
 #include "unroll/autograd/error.hpp"
 #include "unroll/data/text.hpp"
 #include "unroll/data/utf8.hpp"
 
 namespace unroll::program {
+
+namespace {
+
+/// Reads a descriptor. The streams of the library take an error for the end.
+class DescriptorBuffer : public std::streambuf {
+ public:
+  DescriptorBuffer(int descriptor, const char* name) : descriptor_(descriptor), name_(name) {}
+
+ protected:
+  int_type underflow() override {
+    ssize_t count = -1;
+    do count = ::read(descriptor_, block_.data(), block_.size());
+    while (count == -1 && errno == EINTR);
+    if (count == -1) raise<DataError>("{}: {}", name_, std::strerror(errno));
+    if (count == 0) return traits_type::eof();
+    setg(block_.data(), block_.data(), block_.data() + count);
+    return traits_type::to_int_type(block_[0]);
+  }
+
+ private:
+  int descriptor_;
+  const char* name_;
+  std::array<char, 1 << 14> block_{};
+};
+
+}  // namespace
+
+std::istream& standard_input() {
+  static DescriptorBuffer buffer(STDIN_FILENO, "standard input");
+  static std::istream stream(&buffer);
+  stream.exceptions(std::ios::badbit);  // what the buffer throws is thrown on
+  return stream;
+}
 
 LineReader::LineReader(std::istream& in, std::string name, std::function<void(const std::string&)> note)
     : in_(in), name_(std::move(name)), note_(std::move(note)) {}
@@ -28,14 +67,14 @@ std::optional<std::string> LineReader::next() {
 }
 
 std::function<void(const std::string&)> note_to_stderr(std::string program) {
-  return [program = std::move(program)](const std::string& note) {
-    fmt::print(stderr, "{}: {}\n", program, note);
-  };
+  return [program = std::move(program)](const std::string& note) { complain(program, note); };
 }
 
 void write_out(std::string_view text) {
-  fmt::print("{}", text);
-  if (std::fflush(stdout) != 0) raise<DataError>("standard output: {}", std::strerror(errno));
+  const bool written = std::fwrite(text.data(), 1, text.size(), stdout) == text.size();
+  if (std::fflush(stdout) == 0 && written) return;
+  if (errno == EPIPE) throw std::system_error(errno, std::generic_category());
+  raise<DataError>("standard output: {}", std::strerror(errno));
 }
 
 }  // namespace unroll::program

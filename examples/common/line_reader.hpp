@@ -29,11 +29,15 @@ class LineReader {
   std::int64_t number_ = 0;
 };
 
+/// Standard input as a stream that throws where reading fails, and waits for no more than what was sent.
+/// Errors: DataError `standard input: the system's reason`, from whatever reads it.
+std::istream& standard_input();
+
 /// A note on standard error, after the program's name.
 std::function<void(const std::string&)> note_to_stderr(std::string program);
 
 /// Writes to standard output at once.
-/// Errors: DataError if that fails.
+/// Errors: DataError if that fails; std::system_error for a broken pipe.
 void write_out(std::string_view text);
 
 }  // namespace unroll::program

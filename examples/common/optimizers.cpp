@@ -13,9 +13,11 @@ const std::string& optimizer_help() {
   return help;
 }
 
+bool is_optimizer(const std::string& name) { return std::ranges::count(optimizer_names(), name) > 0; }
+
 std::unique_ptr<Optimizer<float>> make_optimizer(const std::string& name, double lr,
                                                  const std::vector<Variable<float>>& parameters) {
-  if (std::ranges::count(optimizer_names(), name) == 0)
+  if (!is_optimizer(name))
     raise<UsageError>("--optimizer: there is no '{}'; there are {}", name,
                       fmt::join(optimizer_names(), ", "));
   return unroll::make_optimizer(name, parameters, lr);

@@ -11,6 +11,9 @@ namespace unroll::program {
 /// The help of --optimizer, which names all rules.
 const std::string& optimizer_help();
 
+/// Whether there is a rule of that name.
+bool is_optimizer(const std::string& name);
+
 /// Errors: UsageError for a name that does not exist, naming those that do.
 std::unique_ptr<Optimizer<float>> make_optimizer(const std::string& name, double lr,
                                                  const std::vector<Variable<float>>& parameters);

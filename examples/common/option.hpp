@@ -16,12 +16,15 @@ namespace unroll::program {
 using Given = std::set<std::string>;
 
 /// The values an option may have: [low, high], one of a few words, or no empty text; whether it must be
-/// given, and which other must not be beside it.
+/// given, and which other must not be beside it. `known` tells whether there is something of that name; the command
+/// line leaves that to the program, which names what there is, and of a saved run it is asked at once.
 struct Allowed {
   double low = std::numeric_limits<double>::lowest(), high = std::numeric_limits<double>::max();
   std::vector<std::string> words = {};
   bool named = false, required = false;
+  bool path = false;  ///< of a file that a run reads: saved so that the run finds it from any folder
   const char* excludes = nullptr;
+  bool (*known)(const std::string&) = nullptr;
 };
 inline Allowed at_least(double low) { return {.low = low}; }
 /// For sizes: all of them together stay far from the largest 64-bit number.
@@ -51,6 +54,7 @@ class Place {
 struct Option {
   std::string name;
   Place value;
+  Allowed allowed = {};
   bool fixed = false;
 };
 using OptionList = std::vector<Option>;
@@ -61,7 +65,9 @@ template <class Options>
 OptionList list_of(Options& options) {
   OptionList list;
   const auto add = [&](bool fixed) {
-    return [&list, fixed](const char* name, Place value, auto&&...) { list.push_back({name, value, fixed}); };
+    return [&list, fixed](const char* name, Place value, const char*, const Allowed& allowed) {
+      list.push_back({name, value, allowed, fixed});
+    };
   };
   options.visit_changeable(options, add(false));
   options.visit_fixed(options, add(true));

@@ -3,6 +3,8 @@
 #include <nlohmann/json.hpp>
 
 #include "unroll/autograd/error.hpp"
+#include "unroll/data/utf8.hpp"
+#include "unroll/io/json.hpp"
 
 namespace unroll::program {
 namespace {
@@ -15,13 +17,43 @@ void write(json& place, const Value& value) {
 }
 void write(json& place, const std::optional<std::uint64_t>& value) { place = value ? json(*value) : json(); }
 
-template <class Value>
-void read(const json& place, Value& value) {
-  place.get_to(value);
+using io::JsonValue;
+
+/// The ends of a range as numbers of a type.
+template <std::integral Value>
+std::pair<Value, Value> range(const Allowed& allowed) {
+  using Limits = std::numeric_limits<Value>;
+  // As numbers of type double the ends of a 64-bit type may be rounded: the comparisons include them.
+  const auto low =
+      allowed.low <= static_cast<double>(Limits::min()) ? Limits::min() : static_cast<Value>(allowed.low);
+  const auto high =
+      allowed.high >= static_cast<double>(Limits::max()) ? Limits::max() : static_cast<Value>(allowed.high);
+  return {low, high};
 }
-void read(const json& place, std::optional<std::uint64_t>& value) {
+
+void read(const JsonValue& from, const Allowed&, bool& value) { value = from.boolean(); }
+template <std::integral Value>
+void read(const JsonValue& from, const Allowed& allowed, Value& value) {
+  const auto [low, high] = range<Value>(allowed);
+  value = from.integer<Value>(low, high);
+}
+void read(const JsonValue& from, const Allowed& allowed, double& value) {
+  value = from.number(allowed.low, allowed.high);
+}
+void read(const JsonValue& from, const Allowed& allowed, std::string& value) {
+  const std::vector<std::string_view> words(allowed.words.begin(), allowed.words.end());
+  const std::string& text = words.empty() ? from.text() : from.one_of(words);
+  if (allowed.known && !allowed.known(text)) from.refuse("a name that this program knows");
+  value = text;
+}
+void read(const JsonValue& from, const Allowed& allowed, std::optional<std::uint64_t>& value) {
   value.reset();
-  if (!place.is_null()) value = place.get<std::uint64_t>();
+  if (!from.is_null()) read(from, allowed, value.emplace());
+}
+template <class Value>
+void read(const JsonValue& from, const Allowed& allowed, std::vector<Value>& values) {
+  values.clear();
+  for (const JsonValue& element : from.elements()) read(element, allowed, values.emplace_back());
 }
 
 }  // namespace
@@ -33,9 +65,10 @@ json to_json(const OptionList& list) {
   return result;
 }
 
-void from_json(const OptionList& list, const json& source) {
+void from_json(const OptionList& list, const json& source, const std::string& name) {
+  const JsonValue options(source, name);
   for (const Option& option : list)
-    option.value.visit([&](auto& value) { read(source.at(option.name), value); });
+    option.value.visit([&](auto& value) { read(options.at(option.name), option.allowed, value); });
 }
 
 void internal::go_on_with(const OptionList& earlier, const OptionList& now, const Given& given) {
@@ -47,8 +80,8 @@ void internal::go_on_with(const OptionList& earlier, const OptionList& now, cons
   for (const Option& option : now)
     if (const auto& name = option.name; option.fixed && options[name] != before[name])
       raise<UsageError>("--{} {}: the run to be continued has {}; leave the option out, or begin another run",
-                        name, options[name].dump(), before[name].dump());
-  from_json(earlier, options);
+                        name, options[name].dump(), printable(before[name].dump()));
+  from_json(earlier, options, "options");
 }
 
 }  // namespace unroll::program

@@ -36,7 +36,7 @@ struct RunOptions {
 
   template <class Self, class Visit>
   static void visit_learning(Self& o, Visit&& visit) {
-    visit("optimizer", o.optimizer, optimizer_help().c_str(), Allowed{});
+    visit("optimizer", o.optimizer, optimizer_help().c_str(), Allowed{.known = is_optimizer});
     visit("lr", o.lr, "learning rate (sgd needs about 1)", at_least(0));
     visit("clip", o.clip, "largest norm of the gradient of all parameters; 0: no limit", at_least(0));
     visit("seed", o.seed, "seed of all random numbers", at_least(0));
@@ -67,9 +67,9 @@ std::string names_of(const Table& table) {
 
 /// In the list's order.
 nlohmann::ordered_json to_json(const OptionList& list);
-/// Reads what to_json wrote.
-/// Errors: nlohmann::json::exception where a value is missing or of another kind.
-void from_json(const OptionList& list, const nlohmann::ordered_json& json);
+/// Reads what to_json wrote, with the ranges of the command line.
+/// Errors: DataError that begins with `source` where a value is missing, of another kind or out of range.
+void from_json(const OptionList& list, const nlohmann::ordered_json& json, const std::string& source);
 
 namespace internal {
 /// Writes to the variables of `earlier` what the run goes on with.

@@ -1,17 +1,24 @@
 #include "common/program.hpp"
 
 #include <fcntl.h>
-#include <fmt/core.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
 #include <cstring>
+#include <exception>
 #include <new>
+#include <system_error>
 
 #include "unroll/autograd/error.hpp"
 
 namespace unroll::program {
 namespace {
+
+constexpr int broken_pipe = 128 + SIGPIPE;
 
 /// Where a standard stream is closed, the next file that is opened takes its number, and what is meant for
 /// the stream goes into that file. This keeps the number, for nothing to be written to or read from.
@@ -20,6 +27,20 @@ void keep_standard_streams() {
     if (fcntl(descriptor, F_GETFD) == -1 && errno == EBADF)
       // The lowest number that is free is this one.
       if (open("/dev/null", descriptor == STDIN_FILENO ? O_WRONLY : O_RDONLY) == -1) _exit(1);
+}
+
+const char* program_name = "";
+
+/// A destructor that gets no memory, as that of nlohmann::json, ends the process: not without a word.
+[[noreturn]] void end_without_memory() {
+  try {
+    if (const auto thrown = std::current_exception()) std::rethrow_exception(thrown);
+  } catch (const std::bad_alloc&) {
+    complain(program_name, "not enough memory");
+    _exit(1);
+  } catch (...) {
+  }
+  std::abort();
 }
 
 }  // namespace
@@ -45,34 +66,51 @@ int Program::run(int argc, char** argv) {
   return status;
 }
 
-int Program::complain(std::string_view what) const {
-  fmt::print(stderr, "{}: {}\n", name_, what);
+int Program::main(int argc, char** argv) { return run(argc, argv); }
+
+namespace internal {
+
+void prepare_process(const char* program) noexcept {
+  program_name = program;
+  keep_standard_streams();
+  std::set_terminate(end_without_memory);
+  std::signal(SIGXFSZ, SIG_IGN);  // a file that may not grow is an error of write(), with its name
+}
+
+int status_of_exception(const char* program) noexcept {
+  try {
+    throw;
+  } catch (const UsageError& error) {
+    complain(program, error.what());
+    return 2;
+  } catch (const std::bad_alloc&) {
+    complain(program, "not enough memory");
+  } catch (const std::system_error& error) {
+    if (error.code() == std::errc::broken_pipe) return broken_pipe;
+    complain(program, error.what());
+  } catch (const std::exception& error) {
+    complain(program, error.what());
+  }
   return 1;
 }
 
-int Program::run_and_explain(int argc, char** argv) {
-  try {
-    return run(argc, argv);
-  } catch (const UsageError& error) {
-    complain(error.what());
-    return 2;
-  } catch (const std::bad_alloc&) {
-    return complain("not enough memory");
-  } catch (const std::exception& error) {
-    return complain(error.what());
+int end_of_output(const char* program, int status) noexcept {
+  errno = 0;
+  const bool fine = std::ferror(stdout) == 0;
+  const bool flushed = std::fflush(stdout) == 0;
+  if (status == broken_pipe || (!flushed && errno == EPIPE)) {
+    std::signal(SIGPIPE, SIG_IGN);  // the end of the process writes once more what was left
+    return status == 0 ? broken_pipe : status;
   }
+  if (fine && flushed) return status;
+  const char* reason = errno == 0 ? "could not be written" : std::strerror(errno);
+  std::array<char, 200> text{};
+  std::snprintf(text.data(), text.size(), "standard output: %s", reason);
+  complain(program, text.data());
+  return status == 0 ? 1 : status;
 }
 
-int Program::main(int argc, char** argv) {
-  keep_standard_streams();
-  const int status = run_and_explain(argc, argv);
-  errno = 0;
-  const bool lost = std::ferror(stdout) != 0;
-  if (std::fflush(stdout) == 0 && !lost) return status;
-  const int failed = complain(errno == 0 ? "standard output: could not be written"
-                                         : fmt::format("standard output: {}", std::strerror(errno)));
-  return status == 0 ? failed : status;
-}
+}  // namespace internal
 
 void add_model(CLI::App& app, std::string& model) {
   AddOption{app}("model", model, "folder of a run (its best model), or a checkpoint",

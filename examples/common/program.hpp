@@ -10,15 +10,18 @@ namespace unroll::program {
 
 /// A program with commands:
 ///
-///     program::Program tag("tag", "Finds the parts of speech of words.");
-///     tag.train("Learn …", options,
-///               [&](const Given& given) { return run_training<Tagger>(options, given); });
-///     CLI::App& eval = tag.command("eval", "Tell how well …", [&] { return eval_command(eval_options); });
-///     program::add_model(eval, eval_options.model);
-///     return tag.main(argc, argv);
+///     return program::guarded("tag", [&] {  // all of main()
+///       program::Program tag("tag", "Finds the parts of speech of words.");
+///       tag.train("Learn …", options,
+///                 [&](const Given& given) { return run_training<Tagger>(options, given); });
+///       CLI::App& eval = tag.command("eval", "Tell how well …", [&] { return eval_command(eval_options); });
+///       program::add_model(eval, eval_options.model);
+///       return tag.main(argc, argv);
+///     });
 ///
 /// Messages go to standard error and begin with the program's name. The exit status is the command's, 2 for a
-/// UsageError or a wrong command line, 1 for any other error and for output that is lost.
+/// UsageError or a wrong command line, 1 for any other error and for output that is lost. Where nobody reads the output
+/// any more (a broken pipe), there is no message, and the status is 128 + SIGPIPE.
 class Program {
  public:
   using Action = std::function<int()>;
@@ -45,13 +48,31 @@ class Program {
   CLI::App& command_with_given(const std::string& name, const std::string& help,
                                std::function<int(const Given&)> action);
   int run(int argc, char** argv);
-  int run_and_explain(int argc, char** argv);
-  int complain(std::string_view what) const;
 
   std::string name_;
   CommandLine line_;
   std::vector<std::pair<CLI::App*, std::function<int(const Given&)>>> commands_;
 };
+
+namespace internal {
+void prepare_process(const char* program) noexcept;
+int status_of_exception(const char* program) noexcept;
+int end_of_output(const char* program, int status) noexcept;
+}  // namespace internal
+
+/// The main() of a program: what `body` throws becomes a message and a status, from the first line on and even without
+/// memory, also where a destructor is what gets none.
+template <class Body>
+int guarded(const char* program, Body body) noexcept {
+  internal::prepare_process(program);
+  int status = 0;
+  try {
+    status = body();
+  } catch (...) {
+    status = internal::status_of_exception(program);
+  }
+  return internal::end_of_output(program, status);
+}
 
 /// `--model`, the folder of a run or a checkpoint.
 void add_model(CLI::App& app, std::string& model);

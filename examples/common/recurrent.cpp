@@ -20,6 +20,8 @@ const CellKind& cell_kind(const std::string& name) {
   raise<UsageError>("--cell: there is no '{}'; there are {}", name, names_of(cell_kinds()));
 }
 
+bool is_cell(const std::string& name) { return cell_kinds().contains(name); }
+
 const std::string& cell_help() {
   static const std::string help = "recurrent cell: " + names_of(cell_kinds());
   return help;

@@ -33,6 +33,8 @@ CellKinds gru_cells();
 const CellKinds& cell_kinds();
 /// Errors: UsageError for a cell that does not exist, naming those that do.
 const CellKind& cell_kind(const std::string& name);
+/// Whether there is a cell of that name.
+bool is_cell(const std::string& name);
 /// What --cell may be, for the help.
 const std::string& cell_help();
 

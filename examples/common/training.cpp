@@ -4,6 +4,8 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
+#include "unroll/data/utf8.hpp"
+
 namespace unroll::program {
 namespace {
 
@@ -23,7 +25,8 @@ void check_same_run(const RunFolder& folder, const OptionList& list, const nlohm
       raise<UsageError>(
           "--resume: {} is of a run with {} {}, which has left no checkpoint; this one would have {}: give "
           "the options of that run, or begin anew with --overwrite",
-          folder.log(), name, before.contains(name) ? before[name].dump() : "unknown", config[name].dump());
+          folder.log(), name, before.contains(name) ? printable(before[name].dump()) : "unknown",
+          config[name].dump());
 }
 
 /// Carries out `use`; an error about the folder then begins with the option that names it.

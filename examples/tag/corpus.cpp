@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "common/saved_run.hpp"
 #include "unroll/data/tokens.hpp"
+#include "unroll/data/utf8.hpp"
 
 namespace unroll::tag {
 namespace {
@@ -53,10 +55,10 @@ void Reading::to_json(nlohmann::ordered_json& json) const {
   json = {{"words", words.to_json()}, {"characters", characters.to_json()}, {"tags", tags.to_json()}};
 }
 
-Reading Reading::from_json(const nlohmann::ordered_json& json, std::string_view name) {
-  return {.words = Vocabulary::from_json(json.at("words"), name),
-          .characters = Vocabulary::from_json(json.at("characters"), name),
-          .tags = Vocabulary::from_json(json.at("tags"), name)};
+Reading Reading::from_json(const io::JsonValue& value) {
+  return {.words = program::read_vocabulary(value.at("words"), {.unknown = true}),
+          .characters = program::read_vocabulary(value.at("characters"), {.unknown = true}),
+          .tags = program::read_vocabulary(value.at("tags"), {})};
 }
 
 std::vector<std::int64_t> Corpus::lengths() const {
@@ -74,7 +76,7 @@ Corpus encode(const std::vector<TaggedSentence>& sentences, const Reading& readi
     auto& tags = corpus.tags.emplace_back();
     for (const auto& tag : sentence.tags) {
       tags.push_back(reading.tags.find(tag).value_or(unknown_tag));
-      if (tags.back() == unknown_tag && corpus.unknown_tags++ == 0) corpus.first_unknown_tag = tag;
+      if (tags.back() == unknown_tag && corpus.unknown_tags++ == 0) corpus.first_unknown_tag = printable(tag);
     }
     corpus.tokens += std::ssize(words);
   }

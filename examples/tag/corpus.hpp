@@ -8,6 +8,7 @@
 #include "unroll/data/batches.hpp"
 #include "unroll/data/records.hpp"
 #include "unroll/data/vocabulary.hpp"
+#include "unroll/io/json.hpp"
 
 namespace unroll::tag {
 
@@ -20,7 +21,8 @@ struct Reading {
   /// Errors: UsageError if no word occurs so often.
   static Reading of(const std::vector<TaggedSentence>& sentences, std::int64_t min_count);
   void to_json(nlohmann::ordered_json& json) const;
-  static Reading from_json(const nlohmann::ordered_json& json, std::string_view name);
+  /// Errors: DataError that begins with the value's place.
+  static Reading from_json(const io::JsonValue& value);
 };
 
 /// A word wherever it stands.
@@ -39,7 +41,7 @@ struct Corpus {
   std::vector<std::vector<std::int64_t>> tags;
   std::int64_t tokens = 0;
   std::int64_t unknown_tags = 0;  ///< words whose tag the model does not know
-  std::string first_unknown_tag;
+  std::string first_unknown_tag;  ///< as a message shows it
 
   std::vector<std::int64_t> lengths() const;
 };

@@ -43,7 +43,9 @@ double count_weights(const ModelOptions& o) {
     weights += static_cast<double>(o.characters * o.character_embedding) +
                count_weights(o.cell, both_directions(o.character_embedding, o.character_hidden, 1, 0));
   }
-  return weights + count_weights(o.cell, both_directions(static_cast<index_t>(size), o.hidden, o.layers, 0));
+  const double read = 2 * cell_kind(o.cell).outputs * static_cast<double>(o.hidden);
+  return weights + read * static_cast<double>(o.tags) +
+         count_weights(o.cell, both_directions(static_cast<index_t>(size), o.hidden, o.layers, 0));
 }
 
 TagModel::TagModel(const ModelOptions& o, Generator& rng) : cell_(o.cell), dropout_(o.dropout, rng) {

@@ -25,7 +25,7 @@ struct TrainOptions : program::RunOptions {
           "what represents a word: its embedding (words), its spelling (chars) or both",
           Allowed{.words = {"both", "words", "chars"}});
     visit("min-count", o.min_count, "words that occur less often count as unknown", count_from(1));
-    visit("cell", o.cell, cell_help().c_str(), Allowed{});
+    visit("cell", o.cell, cell_help().c_str(), Allowed{.known = is_cell});
     visit("embedding", o.embedding, "size of a word's embedding", size_from(1));
     visit("hidden", o.hidden, "size of the hidden state, in each direction", size_from(1));
     visit("layers", o.layers, "recurrent layers", Allowed{.low = 1, .high = 1000});
@@ -44,9 +44,9 @@ struct TrainOptions : program::RunOptions {
   static void visit_changeable(Self& o, Visit&& visit) {
     visit("text", o.text,
           "file to learn: a line for each word, WORD TAB TAG, and a blank line after each sentence",
-          Allowed{});
+          Allowed{.path = true});
     visit("valid", o.valid, "file for choosing the best model; without it, the last model is the best",
-          Allowed{});
+          Allowed{.path = true});
     visit_duration(o, visit);
   }
 };

@@ -1,4 +1,3 @@
-#include <iostream>
 
 #include "common/line_reader.hpp"
 #include "tag/commands.hpp"
@@ -13,7 +12,7 @@ int predict_command(const PredictOptions& options) {
   use_threads(options.threads > 0 ? options.threads : run.options.threads);
   const TagModel model = trained_model(run);
   const NoGrad no_grad;
-  LineReader lines(std::cin, "standard input", note_to_stderr("tag"));
+  LineReader lines(standard_input(), "standard input", note_to_stderr("tag"));
   while (const auto line = lines.next()) {
     const auto tokens = split_words(*line);
     if (tokens.empty()) continue;

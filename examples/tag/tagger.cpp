@@ -27,19 +27,27 @@ Texts read_texts(const TrainOptions& options) {
   return texts;
 }
 
+ModelOptions model_options(const TrainOptions& o, const Reading& reading) {
+  return {.cell = o.cell,
+          .words = o.features == "chars" ? 0 : reading.words.size(),
+          .word_embedding = o.embedding,
+          .characters = o.features == "words" ? 0 : reading.characters.size(),
+          .character_embedding = o.char_embedding,
+          .character_hidden = o.char_hidden,
+          .hidden = o.hidden,
+          .tags = reading.tags.size(),
+          .layers = o.layers,
+          .dropout = o.dropout};
+}
+
 }  // namespace
 
+double least_weights(const TrainOptions& options, const Reading& reading) {
+  return count_weights(model_options(options, reading));
+}
+
 TagModel new_model(const TrainOptions& o, const Reading& reading) {
-  const ModelOptions sizes{.cell = o.cell,
-                           .words = o.features == "chars" ? 0 : reading.words.size(),
-                           .word_embedding = o.embedding,
-                           .characters = o.features == "words" ? 0 : reading.characters.size(),
-                           .character_embedding = o.char_embedding,
-                           .character_hidden = o.char_hidden,
-                           .hidden = o.hidden,
-                           .tags = reading.tags.size(),
-                           .layers = o.layers,
-                           .dropout = o.dropout};
+  const ModelOptions sizes = model_options(o, reading);
   check_memory(count_weights(sizes), o.optimizer,
                fmt::format("--hidden {}, --embedding {}, --char-hidden {}, --layers {}", o.hidden,
                            o.embedding, o.char_hidden, o.layers));

@@ -9,6 +9,8 @@ namespace unroll::tag {
 
 using SavedRun = SavedRunOf<TrainOptions, Reading>;
 
+/// The number of the model's weights, at least.
+double least_weights(const TrainOptions& options, const Reading& reading);
 /// A model of a run's sizes with parameters drawn from its seed.
 TagModel new_model(const TrainOptions& options, const Reading& reading);
 /// The model as it was saved, in evaluation mode.

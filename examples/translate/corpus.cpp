@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <numeric>
 
+#include "common/saved_run.hpp"
 #include "unroll/data/lower_case.hpp"
 #include "unroll/data/tokens.hpp"
 
@@ -38,10 +39,11 @@ void Reading::to_json(json& value) const {
   value = {{"lowercase", lowercase}, {"source", source.to_json()}, {"target", target.to_json()}};
 }
 
-Reading Reading::from_json(const json& value, std::string_view name) {
-  return {.source = Vocabulary::from_json(value.at("source"), name),
-          .target = Vocabulary::from_json(value.at("target"), name),
-          .lowercase = value.at("lowercase")};
+Reading Reading::from_json(const io::JsonValue& value) {
+  const program::NeededSymbols all{.padding = true, .unknown = true, .start = true, .end = true};
+  return {.source = program::read_vocabulary(value.at("source"), all),
+          .target = program::read_vocabulary(value.at("target"), all),
+          .lowercase = value.at("lowercase").boolean()};
 }
 
 std::vector<std::int64_t> Corpus::lengths() const {

@@ -6,6 +6,7 @@
 #include "unroll/data/batches.hpp"
 #include "unroll/data/records.hpp"
 #include "unroll/data/vocabulary.hpp"
+#include "unroll/io/json.hpp"
 #include "unroll/layers/encoder_decoder_options.hpp"
 
 namespace unroll::translate {
@@ -24,7 +25,8 @@ struct Reading {
   Words words(std::string_view text) const;
 
   void to_json(nlohmann::ordered_json& json) const;
-  static Reading from_json(const nlohmann::ordered_json& json, std::string_view name);
+  /// Errors: DataError that begins with the value's place.
+  static Reading from_json(const io::JsonValue& value);
 };
 
 /// Pairs as a model reads them.

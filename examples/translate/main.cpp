@@ -45,14 +45,17 @@ void add_predict(program::Program& program, PredictOptions& options) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  program::Program frame("translate", "Sequence to sequence with attention: learns to translate from pairs.");
-  TrainOptions train_options;
-  EvalOptions eval_options;
-  PredictOptions predict_options;
-  frame.train(
-      "Learn the pairs of a file; the model goes to the folder --out", train_options,
-      [&](const Given& given) { return program::run_training<Trainer>(train_options.resolved(), given); });
-  add_eval(frame, eval_options);
-  add_predict(frame, predict_options);
-  return frame.main(argc, argv);
+  return program::guarded("translate", [&] {
+    program::Program frame("translate",
+                           "Sequence to sequence with attention: learns to translate from pairs.");
+    TrainOptions train_options;
+    EvalOptions eval_options;
+    PredictOptions predict_options;
+    frame.train(
+        "Learn the pairs of a file; the model goes to the folder --out", train_options,
+        [&](const Given& given) { return program::run_training<Trainer>(train_options.resolved(), given); });
+    add_eval(frame, eval_options);
+    add_predict(frame, predict_options);
+    return frame.main(argc, argv);
+  });
 }

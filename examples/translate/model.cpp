@@ -20,6 +20,9 @@ const auto& named(const Table& table, const char* option, const std::string& nam
 
 }  // namespace
 
+bool is_cell(const std::string& name) { return models().contains(name); }
+bool is_decoder(const std::string& name) { return models().begin()->second.contains(name); }
+
 const std::string& cell_help() {
   static const std::string help = "recurrent cell: " + program::names_of(models());
   return help;

@@ -34,6 +34,9 @@ using Decoders = std::map<std::string, MakeModel>;
 Decoders gru_models();
 Decoders lstm_models();
 
+/// Whether there is one of that name.
+bool is_cell(const std::string& name);
+bool is_decoder(const std::string& name);
 /// What --cell and --decoder may be, for the help.
 const std::string& cell_help();
 const std::string& decoder_help();

@@ -32,8 +32,8 @@ struct TrainOptions : program::RunOptions {
     visit("lowercase", o.lowercase, "convert capitals to small letters", Allowed{});
     visit("min-count", o.min_count, "words that occur less often count as unknown", size_from(1));
     visit("max-length", o.max_length, "leave out pairs with more words on either side", size_from(1));
-    visit("cell", o.cell, cell_help().c_str(), Allowed{});
-    visit("decoder", o.decoder, decoder_help().c_str(), Allowed{});
+    visit("cell", o.cell, cell_help().c_str(), Allowed{.known = is_cell});
+    visit("decoder", o.decoder, decoder_help().c_str(), Allowed{.known = is_decoder});
     visit(
         "attention", o.attention,
         "how a decoder compares: additive, dot, general or scaled-dot; none: not at all, as --decoder plain",
@@ -58,8 +58,8 @@ struct TrainOptions : program::RunOptions {
 
   template <class Self, class Visit>
   static void visit_changeable(Self& o, Visit&& visit) {
-    visit("text", o.text, "file of pairs to learn, SOURCE TAB TARGET", Allowed{});
-    visit("valid", o.valid, "file of pairs for validation", Allowed{});
+    visit("text", o.text, "file of pairs to learn, SOURCE TAB TARGET", Allowed{.path = true});
+    visit("valid", o.valid, "file of pairs for validation", Allowed{.path = true});
     visit_duration(o, visit);
   }
 };

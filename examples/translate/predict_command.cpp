@@ -1,10 +1,11 @@
-#include <iostream>
 
+#include "common/command_line.hpp"
 #include "common/line_reader.hpp"
 #include "translate/alignment_plot.hpp"
 #include "translate/commands.hpp"
 #include "translate/trainer.hpp"
 #include "unroll/data/tokens.hpp"
+#include "unroll/data/utf8.hpp"
 
 namespace unroll::translate {
 namespace {
@@ -37,17 +38,17 @@ class Predictor {
   /// At the end of the input.
   void note_missing_plot() const {
     if (!plot_.empty())
-      fmt::print(stderr, "translate: --attention-plot {}: not written: there was no line to translate\n",
-                 plot_);
+      complain("translate",
+               fmt::format("--attention-plot {}: not written: there was no line to translate", plot_));
   }
 
  private:
   void note_unknown(const Words& source, const std::string& place) const {
     std::string unknown;
     for (const std::string& word : source)
-      if (!reading_.source.find(word)) unknown += (unknown.empty() ? "" : ", ") + word;
+      if (!reading_.source.find(word)) unknown += (unknown.empty() ? "" : ", ") + printable(word);
     if (!unknown.empty())
-      fmt::print(stderr, "translate: {}: never seen, read as <unknown>: {}\n", place, unknown);
+      complain("translate", fmt::format("{}: never seen, read as <unknown>: {}", place, unknown));
   }
 
   // Of the first line that has words: the file has one plot.
@@ -76,7 +77,7 @@ int predict_command(const PredictOptions& options) {
   const auto run = load_run<TrainOptions, Reading>(find_checkpoint(options.model));
   use_threads(options.threads > 0 ? options.threads : run.options.threads);
   Predictor predictor(options, run);
-  LineReader lines(std::cin, "standard input", note_to_stderr("translate"));
+  LineReader lines(standard_input(), "standard input", note_to_stderr("translate"));
   while (const auto line = lines.next())
     write_out(predictor.translations(*line, fmt::format("standard input:{}", lines.number())));
   predictor.note_missing_plot();

@@ -45,11 +45,17 @@ void print_run(const TrainOptions& o, const PairFiles& files, const Reading& rea
 
 }  // namespace
 
+double least_weights(const TrainOptions& o, const Reading& reading) {
+  const auto source = static_cast<double>(reading.source.size()),
+             target = static_cast<double>(reading.target.size()), hidden = static_cast<double>(o.hidden),
+             embedding = static_cast<double>(o.embedding);
+  const double output = o.tie ? 0 : target * hidden;
+  return (source + target) * embedding + output + hidden * (embedding + o.layers * hidden);
+}
+
 Translator new_model(const TrainOptions& options, const Reading& reading) {
   const TrainOptions o = options.resolved();
-  const double words = static_cast<double>(reading.source.size() + reading.target.size()),
-               hidden = static_cast<double>(o.hidden), embedding = static_cast<double>(o.embedding);
-  check_memory(words * embedding + hidden * (embedding + o.layers * hidden), o.optimizer,
+  check_memory(least_weights(o, reading), o.optimizer,
                fmt::format("--hidden {}, --embedding {}, --layers {}", o.hidden, o.embedding, o.layers));
   Generator rng(o.seed);
   return Translator(o.cell, o.decoder,

@@ -12,6 +12,8 @@ namespace unroll::translate {
 
 using SavedRun = SavedRunOf<TrainOptions, Reading>;
 
+/// The number of the model's weights, at least.
+double least_weights(const TrainOptions& options, const Reading& reading);
 /// The model of a run's options, with random weights.
 Translator new_model(const TrainOptions& options, const Reading& reading);
 /// The model of a saved run, in evaluation mode.
