@@ -37,6 +37,11 @@ void GradientNorms<T>::see(const detail::StepContext& step, const std::vector<Va
       seen_.push_back({step.recurrence, member, {}, recurrence.keeps_states});
     at = seen_.end() - static_cast<std::ptrdiff_t>(recurrence.members.size());
   }
+  if (state.size() != recurrence.members.size())
+    raise<UsageError>(
+        "gradient norms: need a state whose members are there from the first step on; got {} members, then "
+        "{}",
+        recurrence.members.size(), state.size());
   for (const Variable<T>& v : state) {
     at->on_tape = at->on_tape && v.requires_grad();
     if (at->on_tape) at->states.push_back(v);
