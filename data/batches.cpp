@@ -9,6 +9,8 @@
 namespace unroll {
 namespace {
 
+constexpr std::int64_t most_epochs = (std::int64_t{1} << 24) - 1;  // each with 2⁴⁰ random numbers
+
 /// The random numbers of an epoch: those of the seed from 2⁴⁰ (epoch + 1) on, so that no epoch has those of
 /// another one, or of a generator that was made from the same seed.
 Generator epoch_generator(std::uint64_t seed, std::int64_t epoch) {
@@ -33,6 +35,8 @@ std::int64_t BucketedBatches::size() const { return 1 + (std::ssize(lengths_) - 
 
 std::vector<std::vector<std::int64_t>> BucketedBatches::epoch(std::int64_t number) const {
   if (number < 0) raise<UsageError>("batches: need an epoch of at least 0; got {}", number);
+  if (number >= most_epochs)
+    raise<UsageError>("batches: need an epoch below {}; got {}", most_epochs, number);
   Generator rng = epoch_generator(options_.seed, number);
   std::vector<std::int64_t> order(lengths_.size());
   std::iota(order.begin(), order.end(), 0);

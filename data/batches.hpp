@@ -25,7 +25,7 @@ class BucketedBatches {
   /// The number of batches in an epoch.
   std::int64_t size() const;
   /// All batches of an epoch, as numbers of examples.
-  /// Errors: UsageError if epoch < 0.
+  /// Errors: UsageError if epoch < 0 or ≥ 2²⁴ − 1.
   std::vector<std::vector<std::int64_t>> epoch(std::int64_t number) const;
 
  private:

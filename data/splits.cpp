@@ -11,9 +11,14 @@
 #include "unroll/data/streams.hpp"
 
 namespace unroll {
+namespace {
+
+constexpr std::int64_t most_examples = std::int64_t{1} << 40;  // their numbers take 8 TiB
+
+}  // namespace
 
 IndexSplit split_at_random(std::int64_t n, double valid_fraction, std::uint64_t seed) {
-  if (n < 0) raise<UsageError>("split: need at least 0 examples; got {}", n);
+  if (n > most_examples) raise<UsageError>("split: need at most {} examples; got {}", most_examples, n);
   const auto train = split_by_position(n, valid_fraction).train;
   std::vector<std::int64_t> order(static_cast<std::size_t>(n));
   std::iota(order.begin(), order.end(), 0);

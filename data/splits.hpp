@@ -15,7 +15,7 @@ struct IndexSplit {
 
 /// n examples, of which floor(n (1 − valid_fraction)) train; which ones is a function of the seed, the
 /// same on every machine. Equal examples may lie in both parts.
-/// Errors: UsageError if the fraction is not in [0, 1) or n < 0.
+/// Errors: UsageError if the fraction is not in [0, 1), or n < 0 or above 2⁴⁰.
 IndexSplit split_at_random(std::int64_t n, double valid_fraction, std::uint64_t seed);
 
 /// The same within each class, of which at least one example trains: a class of n has

@@ -42,10 +42,12 @@ Window Streams::window(std::int64_t index) const {
 Split split_by_position(std::int64_t n, double valid_fraction) {
   if (!(valid_fraction >= 0 && valid_fraction < 1))
     raise<UsageError>("split: need a valid fraction in [0, 1); got {}", valid_fraction);
+  if (n < 0) raise<UsageError>("split: need at least 0 examples; got {}", n);
   // 0.05 is not exact in binary: without the nudge 1 - 0.05 of 100 could come out as 94.
-  const double train = static_cast<double>(n) * (1 - valid_fraction);
-  const auto whole = static_cast<std::int64_t>(std::floor(train + 1e-6));
-  return {std::min(whole, n), n - std::min(whole, n)};
+  const double train = std::floor(static_cast<double>(n) * (1 - valid_fraction) + 1e-6);
+  // n itself may round to 2⁶³, which is no std::int64_t.
+  const std::int64_t whole = train < static_cast<double>(n) ? static_cast<std::int64_t>(train) : n;
+  return {whole, n - whole};
 }
 
 }  // namespace unroll

@@ -51,7 +51,7 @@ struct Split {
 };
 
 /// The first floor(n (1 - valid_fraction)) train, the rest validates: by position, nothing is shuffled.
-/// Errors: UsageError if the fraction is not in [0, 1).
+/// Errors: UsageError if the fraction is not in [0, 1) or n < 0.
 Split split_by_position(std::int64_t n, double valid_fraction);
 
 }  // namespace unroll

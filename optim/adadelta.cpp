@@ -2,7 +2,9 @@
 
 #include "unroll/detail/autograd/base/instantiate.hpp"
 
+#include <algorithm>
 #include <cmath>
+#include <limits>
 
 namespace unroll {
 
@@ -10,6 +12,7 @@ void AdadeltaOptions::check_options() const {
   detail::check_option(rule, "lr", lr);
   detail::check_option(rule, "rho", rho, 0, 1);
   detail::check_option(rule, "eps", eps);
+  if (eps == 0) raise<UsageError>("{}: eps must be above 0, or no step is ever made; got 0", rule);
   detail::check_option(rule, "weight_decay", weight_decay);
 }
 
@@ -17,7 +20,8 @@ template <class T>
 void Adadelta<T>::update(const typename Optimizer<T>::Update& u) {
   const AdadeltaOptions& o = this->options(u.group);
   const T lr = static_cast<T>(u.lr), decay = static_cast<T>(o.weight_decay);
-  const T rho = static_cast<T>(o.rho), take = static_cast<T>(1 - o.rho), epsilon = static_cast<T>(o.eps);
+  const T rho = static_cast<T>(o.rho), take = static_cast<T>(1 - o.rho);
+  const T epsilon = std::max(static_cast<T>(o.eps), std::numeric_limits<T>::min());  // never rounded to 0
   T* __restrict w = u.weight, * __restrict squares = u.array[0], * __restrict deltas = u.array[1];
   const T* __restrict g = u.grad;
 #pragma omp simd

@@ -8,7 +8,7 @@ namespace unroll {
 struct AdadeltaOptions {
   double lr = 1;            ///< the learning rate, a factor on Δ
   double rho = 0.9;         ///< ρ, how slowly the means of squares forget
-  double eps = 1e-6;        ///< ε, added to the means of squares
+  double eps = 1e-6;        ///< ε > 0, added to the means of squares; with 0 no step would ever be made
   double weight_decay = 0;  ///< wd
 
   static constexpr const char* rule = "adadelta";
@@ -18,6 +18,7 @@ struct AdadeltaOptions {
 
 /// Adadelta: steps scaled by the ratio of past updates and gradients.
 /// What:   g += wd θ;  v = ρ v + (1 − ρ) g²;  Δ = √(u + ε) / √(v + ε) · g;  u = ρ u + (1 − ρ) Δ²;  θ −= lr Δ.
+/// A gradient whose square overflows T leaves v infinite and θ at rest for ever: see Optimizer.
 /// Source: Zeiler 2012.
 /// State:  step, square_avg, acc_delta.
 template <class T = float>

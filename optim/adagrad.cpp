@@ -2,6 +2,7 @@
 
 #include "unroll/detail/autograd/base/instantiate.hpp"
 
+#include <algorithm>
 #include <cmath>
 
 namespace unroll {
@@ -11,6 +12,7 @@ void AdagradOptions::check_options() const {
   detail::check_option(rule, "lr_decay", lr_decay);
   detail::check_option(rule, "eps", eps);
   detail::check_option(rule, "weight_decay", weight_decay);
+  detail::check_option(rule, "initial_accumulator_value", initial_accumulator_value);
 }
 
 template <class T>
@@ -20,11 +22,13 @@ void Adagrad<T>::update(const typename Optimizer<T>::Update& u) {
   const T decay = static_cast<T>(o.weight_decay), epsilon = static_cast<T>(o.eps);
   T* __restrict w = u.weight, * __restrict sum = u.array[0];
   const T* __restrict g = u.grad;
+  if (u.step == 1) std::fill_n(sum, u.n, static_cast<T>(o.initial_accumulator_value));
 #pragma omp simd
   for (index_t i = 0; i < u.n; ++i) {
     const T d = g[i] + decay * w[i];
     sum[i] += d * d;
-    w[i] -= rate * d / (std::sqrt(sum[i]) + epsilon);
+    const T divisor = std::sqrt(sum[i]) + epsilon;
+    w[i] -= divisor == T{0} ? T{0} : rate * d / divisor;
   }
 }
 

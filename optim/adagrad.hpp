@@ -6,10 +6,11 @@
 namespace unroll {
 
 struct AdagradOptions {
-  double lr = 1e-2;         ///< the learning rate
-  double lr_decay = 0;      ///< how fast the rate falls with the steps
-  double weight_decay = 0;  ///< wd
-  double eps = 1e-10;       ///< ε, added to the divisor
+  double lr = 1e-2;                      ///< the learning rate
+  double lr_decay = 0;                   ///< how fast the rate falls with the steps
+  double weight_decay = 0;               ///< wd
+  double initial_accumulator_value = 0;  ///< S before the first step
+  double eps = 1e-10;                    ///< ε, added to the divisor
 
   static constexpr const char* rule = "adagrad";
   /// Errors: UsageError naming the option that is out of range.
@@ -18,6 +19,8 @@ struct AdagradOptions {
 
 /// Adagrad: the rate falls with the sum of squared gradients.
 /// What:   g += wd θ;  S += g²;  θ −= lr / (1 + (t − 1) lr_decay) · g / (√S + ε).
+/// Where √S + ε = 0, θ stays. A gradient whose square overflows T leaves S infinite and θ at rest for ever:
+/// see Optimizer.
 /// Source: Duchi, Hazan, Singer 2011.
 /// State:  step, sum.
 template <class T = float>

@@ -20,6 +20,8 @@ struct AdamOptions {
 /// Adam: means of the gradient and of its square.
 /// What:   g += wd θ;  m = β₁ m + (1 − β₁) g;  v = β₂ v + (1 − β₂) g²;
 ///         θ −= lr / (1 − β₁ᵗ) · m / (√v / √(1 − β₂ᵗ) + ε), with AMSGrad √ of the largest v so far.
+/// Where the divisor is 0, which needs ε = 0, θ stays. A gradient whose square overflows T leaves v infinite
+/// and θ at rest for ever: see Optimizer.
 /// Source: Kingma and Ba 2015; Reddi et al. 2018.
 /// State:  step, exp_avg, exp_avg_sq, max_exp_avg_sq.
 template <class T = float>

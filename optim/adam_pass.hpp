@@ -36,7 +36,8 @@ void adam_pass(const AdamFactors<T> f, index_t n, T* __restrict w, const T* __re
     m[i] = f.beta1 * m[i] + f.take1 * d;
     v[i] = f.beta2 * v[i] + f.take2 * d * d;
     second = v[i] > second ? v[i] : second;
-    w[i] = f.keep * w[i] - f.rate * m[i] / (std::sqrt(second) * f.root + f.epsilon);
+    const T divisor = std::sqrt(second) * f.root + f.epsilon;
+    w[i] = f.keep * w[i] - (divisor == T{0} ? T{0} : f.rate * m[i] / divisor);
   };
   if (largest) {
 #pragma omp simd

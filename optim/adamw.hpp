@@ -18,7 +18,8 @@ struct AdamWOptions {
 };
 
 /// Adam with decoupled weight decay.
-/// What:   θ *= 1 − lr wd, then Adam's update with the gradient as it is.
+/// What:   θ *= 1 − lr wd, then Adam's update with the gradient as it is; what is said there of ε = 0 and of
+///         gradients too large holds here.
 /// Source: Loshchilov and Hutter 2019.
 /// State:  as Adam's.
 template <class T = float>

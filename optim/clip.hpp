@@ -10,8 +10,10 @@ struct ClipOptions {
 };
 
 /// What:   g *= min(1, max_norm / (total + 1e-6)) for every gradient, total = ‖all of them together‖₂.
-/// Returns total, before clipping. Parameters without a gradient are left out; NaN spreads to all.
-/// Units:  max_norm ≥ 0; infinity only measures.
+/// Returns total, before clipping. Parameters without a gradient are left out; one listed twice counts once.
+/// No square overflows or is lost: gradients may be of any size. NaN spreads to all; an infinite gradient
+/// becomes NaN and the others 0, unless max_norm is infinite.
+/// Units:  max_norm ≥ 0; infinity only measures, and changes nothing.
 /// Errors: UsageError for another max_norm, a parameter that is no leaf, or as ClipOptions say.
 /// Source: PyTorch's clip_grad_norm_; Pascanu et al. 2013.
 template <class T>

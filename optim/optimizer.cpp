@@ -33,6 +33,7 @@ void Optimizer<T>::add_parameters(const char* rule, std::vector<Variable<T>> par
       raise<UsageError>("{}: {} is listed twice; list each parameter once", rule, detail::describe(p));
     }
   }
+  base_rates_.push_back(lr);
   slots_.resize(slots_.size() + parameters.size(), Slot{groups(), 0, {}});
   parameters_.insert(parameters_.end(), parameters.begin(), parameters.end());
   learning_rates_.push_back(lr);
@@ -73,6 +74,12 @@ double Optimizer<T>::lr(std::size_t group) const {
 }
 
 template <class T>
+double Optimizer<T>::base_lr(std::size_t group) const {
+  check_group(group);
+  return base_rates_[group];
+}
+
+template <class T>
 int Optimizer<T>::numbers_per_weight(std::size_t group) const {
   check_group(group);
   int count = 0;
@@ -84,7 +91,7 @@ template <class T>
 void Optimizer<T>::set_lr(double lr, std::size_t group) {
   check_group(group);
   detail::check_option(rule(), "lr", lr);
-  learning_rates_[group] = lr;
+  learning_rates_[group] = base_rates_[group] = lr;
 }
 
 template <class T>

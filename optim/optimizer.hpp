@@ -12,6 +12,9 @@
 
 namespace unroll {
 
+template <class T>
+class Scheduler;
+
 /// Everything an optimiser has learned, under PyTorch's names: "0.exp_avg" and step 0 belong to the first
 /// parameter. A parameter that never had a gradient has no entry.
 template <class T>
@@ -22,6 +25,10 @@ struct OptimizerState {
 };
 
 /// An update rule with its parameters. Rules derive from it; each has options of its own for every group.
+///
+/// Gradients: those that are not finite reach the weights and the state. Rules that divide by a mean of squares
+/// also lose a weight whose squared gradient overflows T, from about 1e19 in float (1e154 in double): the mean
+/// stays infinite, and the weight at rest. clip_grad_norm or clip_grad_value before step() prevents it.
 ///
 /// Thread rule: belongs to one thread at a time, with its parameters.
 /// Cost: one pass over each parameter; memory for the state is taken at a parameter's first update.
@@ -50,6 +57,10 @@ class Optimizer {
   /// Sets the learning rate of a group.
   void set_lr(double lr, std::size_t group);
   void set_lr(double lr);  ///< of all groups
+  /// The rate of a group as its options or set_lr gave it: the one that a Scheduler multiplies. Neither a
+  /// Scheduler nor load_state changes it.
+  /// Errors: IndexError.
+  double base_lr(std::size_t group = 0) const;
 
   /// How many numbers the rule keeps for each weight of a group.
   /// Errors: IndexError.
@@ -96,10 +107,12 @@ class Optimizer {
   void check_state(const OptimizerState<T>& state) const;
   std::string check_array(const OptimizerState<T>& state, std::size_t k, const char* name) const;
   void check_group(std::size_t group) const;
+  friend class Scheduler<T>;
 
   std::vector<Variable<T>> parameters_;
   std::vector<Slot> slots_;             // one for each parameter
   std::vector<double> learning_rates_;  // of the groups, now
+  std::vector<double> base_rates_;      // of the groups, without a Scheduler's factor
 };
 
 /// A rule with options of type Options, which has `lr` and `check_options()`.

@@ -36,7 +36,8 @@ void pass(const Factors& factors, index_t n, T* __restrict w, const T* __restric
       variance = v[i] - a[i] * a[i];
       variance = variance < T{0} ? T{0} : variance;  // by rounding only; NaN stays
     }
-    const T scaled = d / (std::sqrt(variance) + epsilon);
+    const T divisor = std::sqrt(variance) + epsilon;
+    const T scaled = divisor == T{0} ? T{0} : d / divisor;
     if constexpr (momentum) {
       b[i] = mu * b[i] + scaled;
       w[i] -= lr * b[i];

@@ -21,6 +21,8 @@ struct RmsPropOptions {
 /// RMSprop: gradients divided by the root of their mean square.
 /// What:   g += wd θ;  v = α v + (1 − α) g²;  d = √v + ε, or centered a = α a + (1 − α) g, d = √(v − a²) + ε;
 ///         θ −= lr g / d, or with momentum b = μ b + g / d, θ −= lr b.
+/// Where the divisor is 0, which needs ε = 0, g / d counts as 0. A gradient whose square overflows T leaves v
+/// infinite and θ at rest for ever: see Optimizer.
 /// Source: Tieleman and Hinton 2012; Graves 2013 (centered).
 /// State:  step, square_avg, momentum_buffer, grad_avg.
 template <class T = float>

@@ -67,6 +67,13 @@ Schedule cosine(std::uint64_t period, const CosineOptions& options) {
   });
 }
 
+Schedule linear_warmup(std::uint64_t steps) {
+  check_positive("linear_warmup", "steps", steps);
+  return Schedule([=](std::uint64_t t) {
+    return t < steps ? static_cast<double>(t + 1) / static_cast<double>(steps) : 1.0;
+  });
+}
+
 Schedule linear_warmup(std::uint64_t steps, double start) {
   check_positive("linear_warmup", "steps", steps);
   check_fraction("linear_warmup", "start", start);
@@ -78,20 +85,40 @@ Schedule linear_warmup(std::uint64_t steps, double start) {
 template <class T>
 Scheduler<T>::Scheduler(Optimizer<T>& optimizer, Schedule schedule)
     : optimizer_(&optimizer), schedule_(std::move(schedule)) {
-  for (std::size_t group = 0; group < optimizer.groups(); ++group) state_.base.push_back(optimizer.lr(group));
+  state_.base = optimizer.base_rates_;
   apply();
 }
 
 template <class T>
 void Scheduler<T>::apply() {
-  const double factor = schedule_(state_.step);
-  for (std::size_t group = 0; group < state_.base.size(); ++group) {
-    optimizer_->set_lr(state_.base[group] * factor, group);
+  std::vector<double> rates = state_.base;
+  for (double& lr : rates) {
+    lr *= schedule_(state_.step);
+    detail::check_option("scheduler", "the scaled rate", lr);
   }
+  optimizer_->learning_rates_ = std::move(rates);
+}
+
+/// Those of groups added since the last step() follow from the rates that they have now.
+template <class T>
+std::vector<double> Scheduler<T>::base_rates() const {
+  std::vector<double> base = state_.base;
+  const double factor = schedule_(state_.step);
+  while (base.size() < optimizer_->groups()) {
+    const double lr = optimizer_->lr(base.size()), scaled = lr / factor;
+    base.push_back(std::isfinite(scaled) ? scaled : lr);
+  }
+  return base;
+}
+
+template <class T>
+typename Scheduler<T>::State Scheduler<T>::state() const {
+  return {state_.step, base_rates()};
 }
 
 template <class T>
 void Scheduler<T>::step() {
+  state_.base = base_rates();
   ++state_.step;
   apply();
 }
@@ -116,8 +143,15 @@ ReduceOnPlateau<T>::ReduceOnPlateau(Optimizer<T>& optimizer, const PlateauOption
 }
 
 template <class T>
+void ReduceOnPlateau<T>::load_state(const State& state) {
+  if (std::isnan(state.best)) raise<UsageError>("reduce_on_plateau: the state's best loss is NaN");
+  state_ = state;
+}
+
+template <class T>
 bool ReduceOnPlateau<T>::observe(double loss) {
-  if (loss < state_.best * (1 - options_.threshold)) {
+  const double margin = std::isfinite(state_.best) ? options_.threshold * std::abs(state_.best) : 0;
+  if (loss < state_.best - margin) {
     state_.best = loss;
     state_.stalled = 0;
   } else {

@@ -45,12 +45,16 @@ struct CosineOptions {
 /// Source: Loshchilov and Hutter 2017.
 Schedule cosine(std::uint64_t period, const CosineOptions& options = {});
 
-/// start + (1 − start) min(1, t / steps).
+/// min(1, (t + 1) / steps): the first update gets 1 / steps, update number `steps` and those after it 1.
+/// Errors: UsageError for steps = 0.
+Schedule linear_warmup(std::uint64_t steps);
+/// start + (1 − start) min(1, t / steps): the first update gets `start`, and learns nothing if that is 0.
 /// Errors: UsageError for steps = 0 or a start outside [0, 1].
-Schedule linear_warmup(std::uint64_t steps, double start = 0);
+Schedule linear_warmup(std::uint64_t steps, double start);
 
-/// Sets an optimiser's learning rates, those at construction times the schedule's factor; to be called after
-/// every step (or epoch: whatever it counts).
+/// Sets an optimiser's learning rates, Optimizer::base_lr times the schedule's factor; to be called after every
+/// step (or epoch: whatever it counts). The rate of a group that is added later is its rate at that time: where
+/// the factor is then f > 0, it counts as base rate times f. What else sets rates is overwritten.
 /// Lifetime: the optimiser outlives it.
 template <class T>
 class Scheduler {
@@ -64,12 +68,13 @@ class Scheduler {
   /// Sets the rates of the next step.
   void step();
   /// What a checkpoint has to keep.
-  const State& state() const { return state_; }
+  State state() const;
   /// Errors: UsageError for another number of groups.
   void load_state(const State& state);
 
  private:
   void apply();
+  std::vector<double> base_rates() const;
   Optimizer<T>* optimizer_;
   Schedule schedule_;
   State state_;
@@ -78,13 +83,14 @@ class Scheduler {
 struct PlateauOptions {
   double factor = 0.1;          ///< on the rates
   std::uint64_t patience = 10;  ///< observations without improvement that are let pass
-  double threshold = 1e-4;      ///< an improvement is below best · (1 − threshold)
+  double threshold = 1e-4;      ///< an improvement is below best − threshold · |best|
   std::uint64_t cooldown = 0;   ///< observations after a reduction that do not count
   double minimum = 0;           ///< learning rate
 };
 
 /// Multiplies the learning rates by a factor when a loss no longer falls.
-/// Source: PyTorch's ReduceLROnPlateau in mode min, threshold relative.
+/// Source: PyTorch's ReduceLROnPlateau in mode min, threshold relative; unlike there, negative losses may improve
+///         and stall, too.
 /// Lifetime: the optimiser outlives it.
 template <class T>
 class ReduceOnPlateau {
@@ -98,7 +104,8 @@ class ReduceOnPlateau {
   /// Takes a loss; NaN is no improvement. Returns whether the rates were reduced.
   bool observe(double loss);
   const State& state() const { return state_; }
-  void load_state(const State& state) { state_ = state; }
+  /// Errors: UsageError where `best` is NaN.
+  void load_state(const State& state);
 
  private:
   Optimizer<T>* optimizer_;

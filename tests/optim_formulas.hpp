@@ -54,7 +54,7 @@ inline Formula rmsprop(const RmsPropOptions& o) {
 }
 
 inline Formula adagrad(const AdagradOptions& o) {
-  return [o, sum = 0.0](double theta, double g, double t) mutable {
+  return [o, sum = o.initial_accumulator_value](double theta, double g, double t) mutable {
     g += o.weight_decay * theta;
     sum += g * g;
     return theta - o.lr / (1 + (t - 1) * o.lr_decay) * g / (std::sqrt(sum) + o.eps);
@@ -115,6 +115,8 @@ inline const std::vector<RuleCase>& cases() {
       case_of<Adagrad<double>>("adagrad", adagrad, {}),
       case_of<Adagrad<double>>("adagrad, decay", adagrad,
                                {.lr = 0.1, .lr_decay = 0.05, .weight_decay = wd, .eps = 1e-3}),
+      case_of<Adagrad<double>>("adagrad, initial accumulator", adagrad,
+                               {.lr = 0.1, .initial_accumulator_value = 0.5}, false),
       case_of<Adadelta<double>>("adadelta", adadelta, {}),
       case_of<Adadelta<double>>("adadelta, weight decay", adadelta,
                                 {.lr = 0.5, .rho = 0.8, .eps = 1e-3, .weight_decay = wd}),

@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+#include <limits>
+
 #include <algorithm>
 
 #include "unroll/autograd/error.hpp"
@@ -98,6 +100,8 @@ TEST_CASE("batches: mistakes are named") {
                        "batches: need a batch and a pool of at least 1; got batch 0, pool 32", UsageError);
   CHECK_THROWS_WITH_AS(BucketedBatches({1, -2}, {}), "batches: need lengths of at least 0; got -2",
                        UsageError);
+  CHECK_THROWS_AS(BucketedBatches({1}, {}).epoch(std::int64_t{1} << 24), UsageError);
+  CHECK_THROWS_AS(BucketedBatches({1}, {}).epoch(std::numeric_limits<std::int64_t>::max()), UsageError);
   CHECK_THROWS_WITH_AS(BucketedBatches({1}, {}).epoch(-1), "batches: need an epoch of at least 0; got -1",
                        UsageError);
 }
@@ -167,6 +171,8 @@ TEST_CASE("splits: mistakes are named") {
   CHECK_THROWS_AS(split_at_random(5, 1, 1), UsageError);
   CHECK_THROWS_WITH_AS(split_at_random(-1, 0.1, 1), "split: need at least 0 examples; got -1", UsageError);
   CHECK_THROWS_AS(split_by_class(Ids{0}, -0.1, 1), UsageError);
+  CHECK_THROWS_AS(split_at_random(std::int64_t{1} << 62, 0.1, 1), UsageError);
+  CHECK_THROWS_AS(split_at_random(std::numeric_limits<std::int64_t>::max(), 0, 1), UsageError);
 }
 
 TEST_CASE("tokens: words between spaces, characters by code points, numbers by vocabulary") {

@@ -67,3 +67,11 @@ TEST_CASE("bridge: of sequences of several lengths it takes each one's own final
       CHECK(distance(list(select(together[k], 0, b)), list(first[k])) < 1e-14);  // sums in another order
   }
 }
+
+TEST_CASE("bridge: layers, directions and sizes out of range are refused before memory is taken") {
+  const std::vector<index_t> one = {3}, wild = {std::numeric_limits<index_t>::max()};
+  CHECK_THROWS_AS(Bridge<double>(std::numeric_limits<int>::max(), 1, one, one), UsageError);
+  CHECK_THROWS_AS(Bridge<double>(0, 1, one, one), UsageError);
+  CHECK_THROWS_AS(Bridge<double>(1, 3, one, one), UsageError);
+  CHECK_THROWS_AS(Bridge<double>(1, 2, wild, one), ShapeError);
+}

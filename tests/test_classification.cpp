@@ -94,6 +94,8 @@ TEST_CASE("classification: scores of the classes as a table") {
 
 TEST_CASE("classification: mistakes are named") {
   CHECK_THROWS_WITH_AS(ConfusionMatrix(0), "confusion matrix: need at least one class; got 0", UsageError);
+  for (const std::int64_t classes : {std::int64_t{1} << 17, std::int64_t{1} << 32, std::int64_t{1} << 62})
+    CHECK_THROWS_AS(ConfusionMatrix{classes}, UsageError);
   ConfusionMatrix m(2);
   CHECK_THROWS_WITH_AS(m.add(0, 2), "confusion matrix: need a class in [0, 2); got 2", IndexError);
   CHECK_THROWS_AS(m.recall(-1), IndexError);

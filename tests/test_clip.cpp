@@ -65,6 +65,49 @@ TEST_CASE("clip: floats are summed in double") {
   CHECK(gradient_list(p)[0] == doctest::Approx(1 / std::sqrt(1000.0)).epsilon(1e-6));  // float
 }
 
+TEST_CASE("clip: an infinite max_norm changes nothing, even where the norm is infinite or NaN") {
+  const auto p = with_grads({{3.0}, {infinity}});
+  CHECK(clip_grad_norm(p, infinity) == infinity);
+  CHECK(gradient_list(p[0]) == std::vector{3.0});
+  CHECK(gradient_list(p[1]) == std::vector{infinity});
+  const auto q = with_grads({{3.0, not_a_number}});
+  CHECK(std::isnan(clip_grad_norm(q, infinity)));
+  CHECK(gradient_list(q[0])[0] == 3.0);
+}
+
+TEST_CASE("clip: no square overflows or is lost, in double either") {
+  const auto near = [](double x) { return doctest::Approx(x).epsilon(1e-14); };  // a few roundings
+  const auto large = with_grads({{3e200}, {4e200}});
+  CHECK(clip_grad_norm(large, 1.0, {.error_if_nonfinite = true}) == near(5e200));
+  CHECK(gradient_list(large[0])[0] == near(0.6));
+  CHECK(gradient_list(large[1])[0] == near(0.8));
+  // The norm itself is beyond the largest double.
+  const auto beyond = with_grads({{1.5e308, 1.5e308}, {-1.5e308, 1.5e308}});
+  CHECK(clip_grad_norm(beyond, 1e-30) == infinity);
+  CHECK(gradient_list(beyond[0])[0] == near(5e-31));
+  CHECK(gradient_list(beyond[1])[0] == near(-5e-31));
+  const auto tiny = with_grads({{3e-200}, {4e-200}});
+  CHECK(clip_grad_norm(tiny, 1.0) / 5e-200 == near(1));
+  CHECK(gradient_list(tiny[0]) == std::vector{3e-200});
+  const auto least = with_grads({{3e-170, 4e-170}});
+  CHECK(clip_grad_norm(least, 1e-300) / 5e-170 == near(1));
+  CHECK(gradient_list(least[0])[0] / 3e-170 == near(1e-294));  // 1e-300 / (5e-170 + 1e-6)
+}
+
+TEST_CASE("clip: in float the factor may be below the smallest float") {
+  const auto p = row<float>(std::vector<double>(10000, 1.0));
+  set_grad(p, std::vector<double>(10000, 1e38));
+  CHECK(clip_grad_norm(std::vector{p}, 0.01) == doctest::Approx(1e40).epsilon(1e-6));  // float
+  CHECK(gradient_list(p)[0] == doctest::Approx(1e-4).epsilon(1e-6));                   // float
+}
+
+TEST_CASE("clip: a parameter listed twice counts once") {
+  auto p = with_grads({{3.0}, {4.0}});
+  p.push_back(p[1]);
+  CHECK(clip_grad_norm(p, 1.0) == 5.0);
+  CHECK(gradient_list(p[1])[0] == doctest::Approx(4 / 5.000001).epsilon(1e-15));  // to rounding
+}
+
 TEST_CASE("clip: NaN is not swallowed") {
   const auto p = with_grads({{not_a_number, 1.0}, {2.0}});
   CHECK(std::isnan(clip_grad_norm(p, 1.0)));

@@ -324,6 +324,31 @@ TEST_CASE("sampling sequences: they come as often as they are probable, and repe
   for (std::size_t k = 0; k < rows; ++k) REQUIRE(again[k].symbols == found[k].symbols);
 }
 
+TEST_CASE(
+    "sampling sequences: options out of range are refused before the model is asked or a number drawn") {
+  int asked = 0;
+  const auto step = [&](const Indices& symbols, const Variable<double>& state) {
+    ++asked;
+    return DecodingStep<double, Variable<double>>{Variable<double>({symbols.size(), 4}, 0.0), state};
+  };
+  const Variable<double> s({2, 1}, 0.0);
+  Generator rng(5);
+  const Generator::State before = rng.state();
+  for (const SamplingOptions& drawing :
+       {SamplingOptions{.temperature = -1}, SamplingOptions{.temperature = NAN},
+        SamplingOptions{.temperature = INFINITY}, SamplingOptions{.top_k = -3}, SamplingOptions{.top_p = 2}})
+    CHECK_THROWS_AS(sample(step, s, {.end = 0, .forbidden = {3}}, drawing, rng), UsageError);
+  CHECK(asked == 0);
+  CHECK(rng.state() == before);
+}
+
+TEST_CASE("beam search: the largest of all lengths does not overflow the penalty") {
+  const auto step = saying({-INFINITY, -INFINITY, -INFINITY, 0});
+  const Variable<double> s({1, 1}, 0.0);
+  const DecodingOptions options{.end = 3, .max_length = std::numeric_limits<index_t>::max()};
+  CHECK(beam_search(step, s, options, {.beam = 2, .alpha = 1})[0][0].symbols.empty());
+}
+
 TEST_CASE("decoding: one member of the state is enough, and the tape stays as it was") {
   const auto step = saying({-INFINITY, std::log(0.3), std::log(0.4), std::log(0.3)});
   const Variable<double> s({2, 1}, 0.0);
@@ -351,6 +376,7 @@ TEST_CASE("decoding: mistakes are named") {
         "beam search: need 1 ≤ best ≤ beam; got 3 and 2");
   CHECK(message_of<UsageError>([&] { beam_search(step, s, up_to(2), {.alpha = -1}); }) ==
         "beam search: need α ≥ 0; got -1");
+  CHECK_THROWS_AS(beam_search(step, s, up_to(2), {.alpha = INFINITY}), UsageError);
   CHECK(message_of<IndexError>([&] { greedy(step, s, {.end = 7}); }) ==
         "decoding: symbol 7 is outside [0, 3)");
   CHECK(message_of<UsageError>([&] { log_probabilities(step, s, {{2}}, up_to(2)); }) ==

@@ -65,6 +65,15 @@ TEST_CASE("gradient norms: over batch and units the norm is Euclidean") {
   for (std::size_t k = 0; k < 4; ++k) CHECK(std::abs(lags[k] - std::sqrt(15) * std::pow(2, k)) < 1e-12);
 }
 
+TEST_CASE("gradient norms: no square overflows or is lost") {
+  for (const double size : {1e200, 1e-200}) {
+    GradientNorms<double> norms;
+    const V y = scan(linear_cell(row({1.0})), V({1, 1, 2}, 1.0), V({1, 2}, 0.0)).output;
+    const auto series = norms.per_step(sum(y * V::from({3 * size, 4 * size})));
+    CHECK(series[0].norms[0] / (5 * size) == doctest::Approx(1).epsilon(tolerance));
+  }
+}
+
 TEST_CASE("gradient norms: measuring changes neither stored gradients nor the tape of the loss") {
   const Lstm<double> lstm(3, 4, {.num_layers = 2});
   const V x = random_parameter({5, 2, 3}, 4);

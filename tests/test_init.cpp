@@ -85,6 +85,26 @@ TEST_CASE("init: fans count the extents beyond the second") {
   check_uniform(init::xavier_uniform(p, 1, rng), std::sqrt(6.0 / (300 + 2000)));
 }
 
+TEST_CASE("init: uniform numbers stay below the upper bound where few floats lie between the bounds") {
+  Generator rng(15);
+  Variable<float> p({1000}, 0.0f);
+  const auto extremes = [&](double low, double high) {
+    init::uniform(p, low, high, rng);
+    const auto values = list(p);
+    return std::pair(*std::min_element(values.begin(), values.end()),
+                     *std::max_element(values.begin(), values.end()));
+  };
+  // Floats are 2 apart from 2²⁴ on.
+  CHECK(extremes(0x1p24, 0x1p24 + 4) == std::pair(0x1p24, 0x1p24 + 2));
+  CHECK(extremes(0x1p24 + 1, 0x1p24 + 5) == std::pair(0x1p24 + 2, 0x1p24 + 4));
+  CHECK(extremes(0x1p24, 0x1p24 + 1) == std::pair(0x1p24, 0x1p24));
+  CHECK(extremes(0.5, 0.5) == std::pair(0.5, 0.5));
+  auto q = empty({1000});
+  const double above = std::nextafter(1.0, 2.0);
+  init::uniform(q, 1, above, rng);
+  CHECK(list(q) == std::vector<double>(1000, 1.0));
+}
+
 TEST_CASE("init: equal generators give equal numbers, in float and double alike") {
   Generator a(13), b(13);
   Variable<float> p({5}, 0.0f);

@@ -152,6 +152,26 @@ TEST_CASE("module: frozen parameters get no gradient, and unfreezing undoes it")
   CHECK_THROWS_AS(freeze(m, "nothing"), UsageError);
 }
 
+TEST_CASE("module: a tied parameter is frozen under each of its names") {
+  auto m = model();
+  m.decoder.weight = m.embedding.weight;
+  freeze(m, "decoder");
+  CHECK_FALSE(m.embedding.weight.requires_grad());
+  CHECK_FALSE(m.decoder.bias.requires_grad());
+  CHECK(m.lstm.cell(0).weight_hh.requires_grad());
+  unfreeze(m, "decoder.weight");
+  CHECK(m.embedding.weight.requires_grad());
+  CHECK_FALSE(m.decoder.bias.requires_grad());
+}
+
+TEST_CASE("module: frozen parameters are counted, unless only those that train are asked for") {
+  auto m = model();
+  const index_t all = count_parameters(m);
+  freeze(m, "decoder");
+  CHECK(count_parameters(m) == all);
+  CHECK(count_parameters(m, {.trainable_only = true}) == all - 30);  // (6, 4) and (6,)
+}
+
 TEST_CASE("module: a clone has equal values, and ties, freezing and counters, but memory of its own") {
   auto m = model();
   m.decoder.weight = m.embedding.weight;

@@ -249,7 +249,7 @@ TEST_CASE("optim: options stand in PyTorch's order") {
   Adam<double>(all, {.lr = 1, .beta1 = 0, .beta2 = 0, .eps = 1, .weight_decay = 0, .amsgrad = false});
   AdamW<double>(all, {.lr = 1, .beta1 = 0, .beta2 = 0, .eps = 1, .weight_decay = 0, .amsgrad = false});
   RmsProp<double>(all, {.lr = 1, .alpha = 0, .eps = 1, .weight_decay = 0, .momentum = 0, .centered = false});
-  Adagrad<double>(all, {.lr = 1, .lr_decay = 0, .weight_decay = 0, .eps = 1});
+  Adagrad<double>(all, {.lr = 1, .lr_decay = 0, .weight_decay = 0, .initial_accumulator_value = 0, .eps = 1});
   Adadelta<double>(all, {.lr = 1, .rho = 0, .eps = 1, .weight_decay = 0});
 }
 
@@ -269,7 +269,35 @@ TEST_CASE("optim: options out of range are refused") {
   CHECK_THROWS_AS(Sgd<double>(p, {.momentum = 0.9, .dampening = 0.1, .nesterov = true}), UsageError);
   CHECK_THROWS_AS(RmsProp<double>(p, {.alpha = 1.5}), UsageError);
   CHECK_THROWS_AS(Adagrad<double>(p, {.lr_decay = -1}), UsageError);
+  CHECK_THROWS_AS(Adagrad<double>(p, {.initial_accumulator_value = -1}), UsageError);
   CHECK_THROWS_AS(Adadelta<double>(p, {.rho = -0.1}), UsageError);
+  CHECK_THROWS_WITH_AS(Adadelta<double>(p, {.eps = 0}),
+                       "adadelta: eps must be above 0, or no step is ever made; got 0", UsageError);
+}
+
+TEST_CASE("optim: a weight whose gradient is 0 stays where epsilon is 0, or too small for float") {
+  const auto check = [](const Variable<float>& p, Optimizer<float>&& optimizer) {
+    for (int step = 0; step < 3; ++step) {
+      set_grad(p, {0, 2});
+      optimizer.step();
+    }
+    CAPTURE(list(p));
+    CHECK(list(p)[0] == 1);
+    CHECK(list(p)[1] <= 1);  // the smallest ε of all lets Adadelta move by less than a rounding
+  };
+  for (const double eps : {0.0, 1e-60}) {  // the second is 0 in float
+    const auto with = [&](auto make) {
+      const auto p = row<float>({1, 1});
+      check(p, make(std::vector{p}));
+    };
+    with([&](const auto& p) { return Adam<float>(p, {.eps = eps}); });
+    with([&](const auto& p) { return Adam<float>(p, {.eps = eps, .amsgrad = true}); });
+    with([&](const auto& p) { return AdamW<float>(p, {.eps = eps, .weight_decay = 0}); });
+    with([&](const auto& p) { return RmsProp<float>(p, {.eps = eps}); });
+    with([&](const auto& p) { return RmsProp<float>(p, {.eps = eps, .momentum = 0.5, .centered = true}); });
+    with([&](const auto& p) { return Adagrad<float>(p, {.eps = eps}); });
+    if (eps > 0) with([&](const auto& p) { return Adadelta<float>(p, {.eps = eps}); });
+  }
 }
 
 TEST_CASE("optim: a state of another optimiser is refused and changes nothing") {

@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+#include <limits>
+
 #include "arrays.hpp"
 #include "unroll/autograd/gradcheck.hpp"
 #include "unroll/autograd/join.hpp"
@@ -271,6 +273,12 @@ TEST_CASE("recurrent: an empty layer, and what does not fit, is reported") {
   CHECK_THROWS_WITH_AS(stacked(2)(xs, stacked(1).initial_state(batch)),
                        "recurrent: need a state of 2 members; got 1", ShapeError);
   CHECK_THROWS_AS(own({.num_layers = 0}), UsageError);
+  CHECK_THROWS_WITH_AS(own({.num_layers = 1000000}), "recurrent: need num_layers ≤ 65536; got 1000000",
+                       UsageError);
+  CHECK_THROWS_AS(stacked(std::numeric_limits<int>::max()), UsageError);
+  constexpr index_t most = std::numeric_limits<index_t>::max();
+  CHECK_THROWS_AS(length_mask<double>(Indices(Shape{0}, std::vector<std::int64_t>{}), most), UsageError);
+  CHECK_THROWS_AS(length_mask<double>({1, 2}, -1), UsageError);
   CHECK_THROWS_AS(own({.zoneout = 1.5}), UsageError);
   CHECK_THROWS_AS(stream(own({.bidirectional = true})), UsageError);
   CHECK_THROWS_AS(stream(net).step(V({2, 3}, 0.0)), ShapeError);

@@ -76,6 +76,24 @@ TEST_CASE("sampling: doubles are drawn as floats are") {
     CHECK(draw_symbol(doubles, {.temperature = 0.7}, u) == draw_symbol(logits, {.temperature = 0.7}, u));
 }
 
+TEST_CASE("sampling: options and numbers out of range are named, before anything is drawn") {
+  constexpr double nan = std::numeric_limits<double>::quiet_NaN(),
+                   inf = std::numeric_limits<double>::infinity();
+  const auto refused = [](const SamplingOptions& options, const char* message) {
+    CHECK_THROWS_WITH_AS(draw_symbol(logits, options, 0.5), message, unroll::UsageError);
+  };
+  refused({.temperature = -1}, "sampling: temperature must be finite and at least 0; got -1");
+  refused({.temperature = nan}, "sampling: temperature must be finite and at least 0; got nan");
+  refused({.temperature = inf}, "sampling: temperature must be finite and at least 0; got inf");
+  refused({.top_k = -1}, "sampling: top_k must be at least 0; got -1");
+  refused({.top_p = -0.1}, "sampling: top_p must be in [0, 1]; got -0.1");
+  refused({.top_p = 1.1}, "sampling: top_p must be in [0, 1]; got 1.1");
+  refused({.top_p = nan}, "sampling: top_p must be in [0, 1]; got nan");
+  for (const double u : {-0.1, 1.0, nan}) CHECK_THROWS_AS(draw_symbol(logits, {}, u), unroll::UsageError);
+  // Also where the most probable symbol would be taken anyway.
+  CHECK_THROWS_AS(draw_symbol(logits, {.temperature = 0, .top_k = -1}, 0.5), unroll::UsageError);
+}
+
 TEST_CASE("sampling: output that is not finite is refused") {
   CHECK_THROWS_AS(draw_symbol(std::vector<float>{0, NAN}, {}, 0.5), unroll::DataError);
   CHECK_THROWS_AS(draw_symbol(std::vector<float>{0, infinite}, {}, 0.5), unroll::DataError);

@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include <cmath>
+#include <limits>
 
 #include "optim_helpers.hpp"
 #include "unroll/optim/sgd.hpp"
@@ -66,11 +67,21 @@ TEST_CASE("schedule: a linear warm-up rises to 1 and stays") {
   CHECK(s(400) == 1);
 }
 
+TEST_CASE("schedule: without a start, a linear warm-up gives the first update its share, not 0") {
+  const Schedule s = linear_warmup(4);
+  CHECK(s(0) == 0.25);
+  CHECK(s(1) == 0.5);
+  CHECK(s(3) == 1);
+  CHECK(s(400) == 1);
+  CHECK(linear_warmup(1)(0) == 1);
+  CHECK(s(std::numeric_limits<std::uint64_t>::max()) == 1);
+}
+
 TEST_CASE("schedule: products and sequences are schedules") {
   const Schedule product = linear_warmup(10) * exponential_decay(0.5);
-  CHECK(product(5) == near(0.5 * std::pow(0.5, 5)));
+  CHECK(product(5) == near(0.6 * std::pow(0.5, 5)));
   const Schedule both = sequence(linear_warmup(10), 10, step_decay(5, 0.1));
-  CHECK(both(9) == near(0.9));
+  CHECK(both(8) == near(0.9));
   CHECK(both(10) == 1);
   CHECK(both(15) == near(0.1));
 }
@@ -90,8 +101,7 @@ TEST_CASE("scheduler: scales the rates of all groups, and continues from a saved
   Sgd<double> optimizer(std::vector{row({1.0})}, {.lr = 1});
   optimizer.add_group(std::vector{row({1.0})}, {.lr = 10});
   Scheduler<double> scheduler(optimizer, linear_warmup(4));
-  CHECK(optimizer.lr(0) == 0);
-  scheduler.step();
+  CHECK(optimizer.lr(0) == 0.25);
   scheduler.step();
   CHECK(optimizer.lr(0) == 0.5);
   CHECK(optimizer.lr(1) == 5);
@@ -104,6 +114,60 @@ TEST_CASE("scheduler: scales the rates of all groups, and continues from a saved
   resumed.step();
   CHECK(other.lr(0) == 0.75);
   CHECK_THROWS_AS(resumed.load_state({1, {0.1}}), UsageError);
+}
+
+TEST_CASE("scheduler: a group that is added later joins with the rate that it has") {
+  Sgd<double> optimizer(std::vector{row({1.0})}, {.lr = 0.1});
+  Scheduler<double> scheduler(optimizer, step_decay(1, 0.5));
+  scheduler.step();
+  optimizer.add_group(std::vector{row({1.0})}, {.lr = 1});
+  scheduler.load_state(scheduler.state());
+  CHECK(optimizer.lr(1) == 1);
+  scheduler.step();
+  CHECK(optimizer.lr(0) == near(0.025));
+  CHECK(optimizer.lr(1) == 0.5);
+  scheduler.load_state(scheduler.state());
+  CHECK(optimizer.lr(1) == 0.5);
+}
+
+TEST_CASE("scheduler: a group that is added where the factor is 0 has its rate as base rate") {
+  Sgd<double> optimizer(std::vector{row({1.0})}, {.lr = 0.1});
+  Scheduler<double> scheduler(optimizer, linear_warmup(2, 0));
+  optimizer.add_group(std::vector{row({1.0})}, {.lr = 1});
+  scheduler.step();
+  CHECK(optimizer.lr(1) == 0.5);
+}
+
+TEST_CASE("scheduler: a second one, and one after load_state, begin with the optimiser's own rates") {
+  Sgd<double> optimizer(std::vector{row({1.0})}, {.lr = 0.8});
+  const Scheduler<double> first(optimizer, linear_warmup(4, 0));
+  CHECK(optimizer.lr() == 0);
+  const Scheduler<double> second(optimizer, linear_warmup(4));
+  CHECK(optimizer.lr() == 0.2);
+  optimizer.load_state(optimizer.state());
+  const Scheduler<double> third(optimizer, linear_warmup(1));
+  CHECK(optimizer.lr() == 0.8);
+  CHECK(optimizer.base_lr() == 0.8);
+  optimizer.set_lr(0.4);
+  const Scheduler<double> fourth(optimizer, linear_warmup(4));
+  CHECK(optimizer.lr() == 0.1);
+  CHECK_THROWS_AS(optimizer.base_lr(1), IndexError);
+}
+
+TEST_CASE("reduce on plateau: losses below 0 improve and stall as those above do") {
+  const auto reductions = [](auto loss) {
+    Sgd<double> optimizer(std::vector{row({1.0})}, {.lr = 1});
+    ReduceOnPlateau<double> plateau(optimizer, {.patience = 2, .threshold = 0.1});
+    int count = 0;
+    for (int i = 0; i < 100; ++i) count += plateau.observe(loss(i));
+    return count;
+  };
+  CHECK(reductions([](int) { return 1.0; }) == 33);
+  CHECK(reductions([](int) { return -1.0; }) == 33);
+  CHECK(reductions([](int) { return 0.0; }) == 33);
+  CHECK(reductions([](int i) { return -std::pow(1.2, i); }) == 0);  // better by a fifth each time
+  CHECK(reductions([](int i) { return -std::pow(1.02, i); }) > 0);  // better by the threshold after five
+  CHECK(reductions([](int i) { return i == 0 ? 1.0 : -std::pow(1.2, i); }) == 0);
 }
 
 TEST_CASE("reduce on plateau: waits, reduces, cools down, and continues from a saved state") {

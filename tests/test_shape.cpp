@@ -38,6 +38,24 @@ TEST_CASE("shape: axes replaced, dropped and inserted") {
   CHECK_THROWS_AS((Shape{1, 1, 1, 1, 1}.inserted(0, 1)), ShapeError);
 }
 
+TEST_CASE("shape: axes that do not exist are refused by name") {
+  const Shape s{2, 3};
+  CHECK_THROWS_WITH_AS(s.with(2, 7), "shape: with: axis 2 is outside (2, 3), of rank 2", IndexError);
+  CHECK_THROWS_AS(s.with(-1, 7), IndexError);
+  CHECK_THROWS_AS(s.with(1 << 30, 7), IndexError);
+  CHECK_THROWS_AS(Shape{}.with(0, 7), IndexError);
+  CHECK_THROWS_AS(s.without(2), IndexError);
+  CHECK_THROWS_AS(s.without(-1), IndexError);
+  CHECK_THROWS_AS(s.inserted(3, 1), IndexError);
+  CHECK_THROWS_AS(s.inserted(-1, 1), IndexError);
+  CHECK_THROWS_AS(s.product(0, 3), IndexError);
+  CHECK_THROWS_AS(s.product(-1, 1), IndexError);
+  CHECK_THROWS_AS(s.product(-(1 << 30), 1 << 30), IndexError);
+  CHECK(s.product(2, 2) == 1);
+  const index_t big = index_t{1} << 40;
+  CHECK_THROWS_AS((Shape{0, big, big}.product(1, 3)), ShapeError);
+}
+
 TEST_CASE("shape: equality looks at rank and extents") {
   CHECK(Shape{2, 3} == Shape{2, 3});
   CHECK_FALSE(Shape{2, 3} == Shape{3, 2});

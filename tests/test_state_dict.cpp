@@ -226,6 +226,12 @@ TEST_CASE("state: reduction on a plateau comes back from a file and continues ex
   CHECK(a.lr() == b.lr());
   CHECK(a.lr() < 1);
   CHECK_THROWS_AS(load_state(two, io::TensorFile("empty.safetensors")), DataError);
+  io::TensorFile broken("broken.safetensors");
+  broken.add<double>("plateau.best", {}, std::vector{std::nan("")});
+  broken.add<std::uint64_t>("plateau.stalled", {}, std::vector<std::uint64_t>{0});
+  broken.add<std::uint64_t>("plateau.cooldown", {}, std::vector<std::uint64_t>{0});
+  CHECK_THROWS_WITH_AS(load_state(two, broken),
+                       "broken.safetensors: reduce_on_plateau: the state's best loss is NaN", DataError);
 }
 
 TEST_CASE("state: a generator goes on from where it was saved") {

@@ -107,6 +107,11 @@ TEST_CASE("split: decimal fractions divide as on paper") {
   }
   CHECK(split_by_position(7, 0).train == 7);
   CHECK(split_by_position(0, 0.5).valid == 0);
+  constexpr auto most = std::numeric_limits<std::int64_t>::max();
+  CHECK(split_by_position(most, 0).train == most);
+  CHECK(split_by_position(most, 0).valid == 0);
+  CHECK(split_by_position(most, 0.5).train == std::int64_t{1} << 62);
+  CHECK_THROWS_AS(split_by_position(-1, 0.5), UsageError);
   CHECK(split_by_position(3, 0.5).train == 1);
 }
 

@@ -8,6 +8,8 @@
 namespace unroll {
 namespace {
 
+constexpr std::int64_t most_classes = 1 << 16;  // a table of 32 GiB
+
 std::optional<double> share(std::int64_t part, std::int64_t whole) {
   if (whole == 0) return {};
   return static_cast<double>(part) / static_cast<double>(whole);
@@ -30,6 +32,8 @@ std::string percent(std::optional<double> value) { return value ? fmt::format("{
 
 ConfusionMatrix::ConfusionMatrix(std::int64_t classes) : classes_(classes) {
   if (classes < 1) raise<UsageError>("confusion matrix: need at least one class; got {}", classes);
+  if (classes > most_classes)
+    raise<UsageError>("confusion matrix: need at most {} classes; got {}", most_classes, classes);
   counts_.resize(static_cast<std::size_t>(classes * classes));
 }
 

@@ -16,7 +16,7 @@ namespace unroll {
 /// those that occur, and there an undefined precision counts as 0.
 class ConfusionMatrix {
  public:
-  /// Errors: UsageError if classes < 1.
+  /// Errors: UsageError if classes < 1 or > 65,536.
   explicit ConfusionMatrix(std::int64_t classes);
 
   /// Counts an example.

@@ -58,11 +58,15 @@ TrainingLoop::TrainingLoop(LoopPlan plan, LoopState state, TrainingTask& task, P
       first_step_(state_.step),
       saved_step_(state_.step) {
   if (plan_.steps_per_epoch < 1 || plan_.epochs < 1 || plan_.log_every < 1 || plan_.evaluate_every < 0 ||
-      plan_.time_limit < 0)
+      !(plan_.time_limit >= 0) || !(plan_.save_seconds >= 0))
     raise<UsageError>(
         "training loop: need at least one step, one epoch and one step between log lines, and no negative "
-        "count or time; got {} steps in {} epochs, log {}, evaluation {}, time limit {}",
-        plan_.steps_per_epoch, plan_.epochs, plan_.log_every, plan_.evaluate_every, plan_.time_limit);
+        "count or time; got {} steps in {} epochs, log {}, evaluation {}, time limit {}, checkpoints every "
+        "{} s",
+        plan_.steps_per_epoch, plan_.epochs, plan_.log_every, plan_.evaluate_every, plan_.time_limit,
+        plan_.save_seconds);
+  if (state_.step < 0)
+    raise<UsageError>("training loop: need a state after 0 or more steps; got {}", state_.step);
   if (plan_.epochs > std::numeric_limits<std::int64_t>::max() / plan_.steps_per_epoch)
     raise<UsageError>("training loop: {} epochs of {} steps are too many to count", plan_.epochs,
                       plan_.steps_per_epoch);

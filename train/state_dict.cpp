@@ -328,8 +328,12 @@ void save_state(const ReduceOnPlateau<T>& plateau, TensorFile& to, const std::st
 
 template <class T>
 void load_state(ReduceOnPlateau<T>& plateau, const TensorFile& from, const std::string& prefix) {
-  plateau.load_state({numbers<double>(from, path(prefix, "best"), 1).front(),
-                      integer(from, path(prefix, "stalled")), integer(from, path(prefix, "cooldown"))});
+  try {
+    plateau.load_state({numbers<double>(from, path(prefix, "best"), 1).front(),
+                        integer(from, path(prefix, "stalled")), integer(from, path(prefix, "cooldown"))});
+  } catch (const UsageError& e) {
+    raise<DataError>("{}: {}", from.source(), e.what());
+  }
 }
 
 void save_state(const Generator& generator, TensorFile& to, const std::string& name) {

@@ -10,6 +10,12 @@ namespace {
 // Elements of 16 bytes must still be addressable.
 constexpr index_t largest_size = std::numeric_limits<index_t>::max() / 16;
 
+void check_axis(const char* function, const Shape& shape, int axis, int last) {
+  if (axis < 0 || axis > last)
+    raise<IndexError>("shape: {}: axis {} is outside {}, of rank {}", function, axis, shape.str(),
+                      shape.rank());
+}
+
 }  // namespace
 
 void Shape::push(index_t extent) {
@@ -32,12 +38,19 @@ void Shape::finish() {
 }
 
 index_t Shape::product(int first, int last) const {
+  if (first >= last) return 1;
+  check_axis("product", *this, first, rank_ - 1);
+  check_axis("product", *this, last, rank_);
   index_t p = 1;
-  for (int i = first; i < last; ++i) p *= extents_[i];
+  bool overflows = false;
+  for (int i = first; i < last; ++i) overflows |= __builtin_mul_overflow(p, extents_[i], &p);
+  if (overflows)  // only where the shape is empty
+    raise<ShapeError>("shape: the axes from {} to {} of {} have too many elements", first, last - 1, str());
   return p;
 }
 
 Shape Shape::with(int axis, index_t extent) const {
+  check_axis("with", *this, axis, rank_ - 1);
   Shape s = *this;
   s.extents_[axis] = extent;
   s.finish();
@@ -45,6 +58,7 @@ Shape Shape::with(int axis, index_t extent) const {
 }
 
 Shape Shape::without(int axis) const {
+  check_axis("without", *this, axis, rank_ - 1);
   Shape s;
   for (int i = 0; i < rank_; ++i)
     if (i != axis) s.push(extents_[i]);
@@ -53,6 +67,7 @@ Shape Shape::without(int axis) const {
 }
 
 Shape Shape::inserted(int axis, index_t extent) const {
+  check_axis("inserted", *this, axis, rank_);
   Shape s;
   for (int i = 0; i <= rank_; ++i) {
     if (i == axis) s.push(extent);

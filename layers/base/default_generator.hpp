@@ -5,7 +5,8 @@
 
 namespace unroll {
 
-/// This thread's generator, seeded with 0 when the thread begins.
+/// This thread's generator, seeded with 0 when the thread begins. So models that two threads make begin alike:
+/// call manual_seed with another number in each thread, or give each model a Generator of its own.
 Generator& default_generator();
 
 /// Seeds this thread's default generator.

@@ -11,6 +11,11 @@ namespace unroll {
 /// Errors: UsageError otherwise.
 /// The mask is a function of the key, whose step counts the calls in training mode: saved with a model's
 /// state, it makes a resumed run continue with the same masks. A copy counts for itself.
+/// In recompute(), whose function must do the same each time, a Dropout that the function holds, by value or by
+/// reference, would draw another mask in the second run: let it work on a copy made inside, and advance the
+/// original once outside. `scan` with a segment does so for the cell.
+///
+///     auto y = recompute<T>([drop, x] { auto own = drop; return std::vector{own(f(x))}; });
 template <class T = float>
 class Dropout {
  public:

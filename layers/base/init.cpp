@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
+#include <utility>
 #include <vector>
 
 namespace unroll::init {
@@ -20,6 +22,16 @@ Variable<T>& fill(Variable<T>& p, F&& value) {
     for (index_t i = 0; i < p.size(); ++i) to[i] = static_cast<T>(value(i));
   });
   return p;
+}
+
+// The numbers of T in [low, high); where there is none, the one next to low.
+template <class T>
+std::pair<T, T> bounds(double low, double high) {
+  constexpr T inf = std::numeric_limits<T>::infinity();
+  T first = static_cast<T>(low), last = static_cast<T>(high);
+  if (static_cast<double>(first) < low) first = std::nextafter(first, inf);
+  if (static_cast<double>(last) >= high) last = std::nextafter(last, -inf);
+  return first <= last ? std::pair(first, last) : std::pair(static_cast<T>(low), static_cast<T>(low));
 }
 
 struct Fans {
@@ -93,7 +105,11 @@ Variable<T>& uniform(Variable<T>& p, double low, double high, Generator& rng) {
   check("uniform", "low", low);
   check("uniform", "high", high);
   if (low > high) raise<UsageError>("uniform: low must not be above high; got {} and {}", low, high);
-  return fill(p, [&](index_t) { return rng.uniform(low, high); });
+  const auto [first, last] = bounds<T>(low, high);
+  // Rounding to T, and that of low + (high − low) u, may lead out of [low, high).
+  return fill(p, [&, first = first, last = last](index_t) {
+    return std::clamp(static_cast<T>(rng.uniform(low, high)), first, last);
+  });
 }
 
 template <class T>

@@ -14,7 +14,7 @@ namespace unroll::init {
 /// Every element `value`.
 template <class T>
 Variable<T>& constant(Variable<T>& p, double value);
-/// Uniform in [low, high).
+/// Uniform in [low, high), also where few numbers of T lie there; low itself where none does.
 template <class T>
 Variable<T>& uniform(Variable<T>& p, double low, double high, Generator& rng = default_generator());
 /// N(mean, deviation²).

@@ -91,8 +91,12 @@ void set_training(const Members<T>& members, bool on) {
 }
 
 template <class T>
-void set_requires_grad(const std::vector<NamedParameter<T>>& parameters, bool on) {
-  for (auto p : parameters) {
+void set_requires_grad(const Members<T>& members, std::string_view prefix, bool on) {
+  std::vector<NamedParameter<T>> all;  // tied ones under each of their names
+  for (const Member<T>& member : members)
+    if (Variable<T>* p = std::holds_alternative<Variable<T>*>(member.at) ? array_of(member) : nullptr)
+      all.push_back({member.name, *p});
+  for (auto& p : pick(std::move(all), prefix)) {
     p.variable.requires_grad(on);
     if (!on) p.variable.zero_grad();
   }

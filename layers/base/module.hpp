@@ -32,8 +32,8 @@ struct MemberProbe {
 /// its parameters; clone() does not. Modules of double say so: `using value_type = double;`.
 ///
 /// For summary(), where it does not follow from the parameters, a module may have `index_t multiply_adds()
-/// const` (for one time step of one sequence, with its members; else O·I for each matrix (O, I)) and `index_t
-/// state_size() const` (numbers carried from step to step; else 0).
+/// const` (for one time step of one sequence, with its members; else O·I for each matrix (O, I), and 0 for products
+/// by matmul that no matrix shows) and `index_t state_size() const` (numbers carried from step to step; else 0).
 template <class M>
 concept Module = std::copy_constructible<M> && requires(M& m, detail::MemberProbe probe) {
   m.visit(probe);
@@ -198,7 +198,7 @@ std::vector<NamedParameter<T>> pick(std::vector<NamedParameter<T>> all, std::str
 template <class T>
 void set_training(const Members<T>& members, bool on);
 template <class T>
-void set_requires_grad(const std::vector<NamedParameter<T>>& parameters, bool on);
+void set_requires_grad(const Members<T>& members, std::string_view prefix, bool on);
 template <class T>
 void separate(const Members<T>& members);
 
@@ -210,7 +210,7 @@ template <Module M>
 auto parameters(const M& module) {
   return detail::parameters_of(detail::members(module));
 }
-/// Those that are called `prefix` or begin with "prefix.".
+/// Those that are called `prefix` or begin with "prefix."; a tied one is known by its first name only.
 /// Errors: UsageError listing all names if none does.
 template <Module M>
 auto parameters(const M& module, std::string_view prefix) {
@@ -237,11 +237,15 @@ auto buffers(const M& module) {
   return detail::buffers_of(detail::members(module));
 }
 
-/// The number of elements of all parameters.
+struct CountOptions {
+  bool trainable_only = false;  ///< leave out frozen ones: those that do not require a gradient
+};
+/// The number of elements of all parameters, tied ones once, frozen ones too unless left out.
 template <Module M>
-index_t count_parameters(const M& module) {
+index_t count_parameters(const M& module, const CountOptions& options = {}) {
   index_t count = 0;
-  for (const auto& p : parameters(module)) count += p.variable.size();
+  for (const auto& p : parameters(module))
+    if (p.variable.requires_grad() || !options.trainable_only) count += p.variable.size();
   return count;
 }
 
@@ -257,16 +261,16 @@ void eval(M& module) {
 }
 
 /// Excludes parameters from gradients and updates, or includes them again; all of them, or those under a
-/// prefix.
+/// prefix, among them tied ones of which any name lies there.
 /// Errors: UsageError if there is none under it.
 template <Module M>
 void freeze(M& module, std::string_view prefix = "") {
-  detail::set_requires_grad(parameters(module, prefix), false);
+  detail::set_requires_grad(detail::members(module), prefix, false);
 }
 /// The opposite of freeze.
 template <Module M>
 void unfreeze(M& module, std::string_view prefix = "") {
-  detail::set_requires_grad(parameters(module, prefix), true);
+  detail::set_requires_grad(detail::members(module), prefix, true);
 }
 
 /// Forgets the gradients of all parameters.

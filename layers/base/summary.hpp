@@ -14,7 +14,8 @@ std::string summary_of(const Members<T>& members);
 ///         time step of one sequence, and for the modules that carry state its size; then totals.
 /// Buffers are marked, and their elements counted in a line of their own.
 /// Multiply-adds are O·I for each matrix (O, I) and 0 otherwise, where a module does not say otherwise; see
-/// Module. A tied parameter is listed at every place of use and counted once, but multiplied at each.
+/// Module. Products that no such matrix shows count 0: those of parameters of another rank, as by matmul, and
+/// those of two results, as in attention; a module that has them says so by multiply_adds(). A tied parameter is listed at every place of use and counted once, but multiplied at each.
 template <Module M>
 std::string summary(const M& module) {
   return detail::summary_of(detail::members(module, true));

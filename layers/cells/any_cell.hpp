@@ -43,12 +43,16 @@ class CellView : public AnyCell<T> {
   using typename AnyCell<T>::Members;
   using typename AnyCell<T>::Own;
 
-  CellView(const Cell& cell, const S& like) : AnyCell<T>(output_number(like)), cell_(cell), like_(like) {}
+  /// Errors: UsageError where the state does not show its output.
+  CellView(const Cell& cell, const S& like)
+      : AnyCell<T>(output_number(like)), cell_(cell), like_(like), present_(present_members(like_)) {}
 
   bool projects() const final { return HasProject<Cell, T>; }
   Variable<T> project(const Variable<T>& xs) const final { return projected(cell_, xs); }
   Members step(const Variable<T>& x, const Members& state) const final {
-    return members_of(step_of(cell_, x, with_members(like_, state)));
+    S next = step_of(cell_, x, with_members(like_, state));
+    check_members("scan", present_, next);
+    return members_of(std::move(next));
   }
   bool copies() const final { return std::copy_constructible<Cell>; }
   Own copy() const final {
@@ -74,6 +78,7 @@ class CellView : public AnyCell<T> {
  private:
   const Cell& cell_;
   S like_;
+  std::uint64_t present_;
 };
 
 /// The same with the cell itself.

@@ -13,7 +13,9 @@
 ///                                       what a sequence begins with instead
 ///   `using State`                       else Variable<float>; see state.hpp
 ///   `using value_type`                  the number type, as of any module; else float
-///   `project(xs) const`                 what is done to all inputs at once, before the loop; else nothing
+///   `project(xs) const`                 what is done to all inputs at once, before the loop; else nothing. It
+///                                       is given (T, B, I), (rows, I) or (B, I), and treats each row alone:
+///                                       no time step may depend on another, or on its place
 ///   `Cell(input, hidden, bias, rng)`    else a layer is made with a function that makes a cell
 ///   `static constexpr bool row_wise = true`, or `bool row_wise() const`
 ///                                       no row of a batch depends on another and visit() shows every Variable

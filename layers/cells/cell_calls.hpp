@@ -1,9 +1,19 @@
 #pragma once  // internal
 /// \file How the layers call a cell, with the defaults for what it does not have; see cell.hpp.
 
+#include <atomic>
+
+#include "unroll/detail/layers/cells/projection_check.hpp"
 #include "unroll/layers/cell.hpp"
 
 namespace unroll::detail {
+
+/// Errors: UsageError for a number of layers below 1, or that no machine holds.
+inline void check_num_layers(const char* what, int num_layers) {
+  constexpr int most = 1 << 16;
+  if (num_layers < 1) raise<UsageError>("{}: need num_layers ≥ 1; got {}", what, num_layers);
+  if (num_layers > most) raise<UsageError>("{}: need num_layers ≤ {}; got {}", what, most, num_layers);
+}
 
 /// What a layer's cell must have; a class, so that each mistake is reported once.
 template <class Cell>
@@ -76,9 +86,28 @@ S step_of(const Cell& cell, const Variable<T>& x, const S& state) {
   }
 }
 
+/// Checks once for each type of cell that project() treats each time step alone, on a copy in evaluation mode:
+/// where scan divides the time axis or packs rows, it would silently give something else.
+/// Shapes: xs (T, …), or one step x (…).
+/// Errors: UsageError.
+template <class Cell, class T>
+void check_projection(const Cell& cell, const Variable<T>& xs, bool one_step = false) {
+  if constexpr (HasProject<Cell, T> && std::copy_constructible<Cell>) {
+    static std::atomic<bool> done = false;
+    if (done.load(std::memory_order_relaxed)) return;
+    const auto project = [&](const Variable<T>& x) -> Variable<T> {
+      Cell own = cell;
+      if constexpr (Module<Cell>) eval(own);
+      return own.project(x);
+    };
+    if (projects_steps_alone<T>(project, xs, one_step)) done = true;
+  }
+}
+
 /// One step by itself: the projection, if the cell has one, and the step.
 template <class Cell, class T, class S>
 S whole_step(const Cell& cell, const Variable<T>& x, const S& state) {
+  check_projection(cell, x, true);
   return step_of(cell, projected(cell, x), state);
 }
 

@@ -52,7 +52,7 @@ CellMaker<Cell> maker_or_default(const CellMaker<Cell>& make, Generator& rng) {
 /// Shapes: as Cell; the layers above the first have inputs of the size of their outputs. In training,
 ///         dropout is on the input of each layer but the first.
 /// `Recurrent` runs each layer over a whole sequence instead, which is faster where nothing is fed back.
-/// Errors: UsageError unless layers ≥ 1, and where `make` is empty but needed.
+/// Errors: UsageError unless num_layers is 1 … 65,536, and where `make` is empty but needed.
 template <class Cell>
 class CellStack {
  public:
@@ -64,7 +64,7 @@ class CellStack {
   CellStack(index_t input, index_t hidden, int num_layers, double dropout = 0,
             Generator& rng = default_generator(), const CellMaker<Cell>& make = {})
       : dropout_(dropout, rng) {
-    if (num_layers < 1) raise<UsageError>("cell stack: need num_layers ≥ 1; got {}", num_layers);
+    detail::check_num_layers("cell stack", num_layers);
     const CellMaker<Cell> made = detail::maker_or_default(make, rng);
     for (int k = 0; k < num_layers; ++k) cells_.push_back(made(k == 0 ? input : hidden, hidden));
   }

@@ -2,6 +2,7 @@
 /// \file States of recurrent cells: a Variable, or a struct of them with visit().
 
 #include <concepts>
+#include <cstdint>
 #include <utility>
 #include <vector>
 
@@ -74,7 +75,8 @@ S map_state(S state, F&& f) {
   return state;
 }
 
-/// What a cell shows to the outside: the hidden state h, or what the state's output() says.
+/// What a cell shows to the outside: the hidden state h, or what the state's output() says. It must be one of
+/// the members that visit() shows.
 template <class T>
 const Variable<T>& output_of(const Variable<T>& state) {
   return state;
@@ -83,6 +85,8 @@ const Variable<T>& output_of(const Variable<T>& state) {
 template <class S>
 const auto& output_of(const S& state) {
   if constexpr (requires { state.output(); }) {
+    static_assert(std::is_lvalue_reference_v<decltype(state.output())>,
+                  "output() of a state returns a reference to one of the members that visit() shows");
     return state.output();
   } else if constexpr (detail::CheckOutput<S>::passed) {
     return state.h;
@@ -107,16 +111,63 @@ std::vector<Variable<state_number<S>>> members_of(S state) {
   });
   return members;
 }
-/// Which of these members is h.
+/// Where the output stands among the members of a state, if anywhere.
+struct OutputPlace {
+  bool shown = false;      ///< by visit()
+  bool empty = false;      ///< shown, but an empty Variable
+  std::size_t number = 0;  ///< which of the members that are not empty it is
+};
 template <class S>
-std::size_t output_number(const S& state) {
+OutputPlace output_place(const S& state) {
   S copy = state;
-  std::size_t m = 0, output = 0;
+  OutputPlace place;
+  std::size_t m = 0;
   visit_state(copy, [&](const char*, auto& v) {
-    if (&v == &output_of(copy)) output = m;
+    if (&v == &output_of(copy)) place = {true, !v, m};
     m += v ? 1 : 0;
   });
-  return output;
+  return place;
+}
+/// Errors: UsageError unless visit() shows the output, and it is there.
+inline void check_output_place(const char* op, const OutputPlace& place) {
+  if (!place.shown)
+    raise<UsageError>(
+        "{}: visit() of the state does not show its output; add v(\"h\", h), or what output() returns", op);
+  if (place.empty)
+    raise<UsageError>("{}: the output of the first state is empty; begin with zeros (B, H) instead", op);
+}
+/// Which of these members is h.
+/// Errors: as check_output_place.
+template <class S>
+std::size_t output_number(const S& state, const char* op = "scan") {
+  const OutputPlace place = output_place(state);
+  check_output_place(op, place);
+  return place.number;
+}
+
+/// A bit for each member, whether it is there.
+template <class S>
+std::uint64_t present_members(S& state) {
+  std::uint64_t bits = 0;
+  unsigned k = 0;
+  visit_state(state, [&](const char*, auto& v) { bits ^= std::uint64_t{v ? 1U : 0U} << (k++ % 64); });
+  return bits;
+}
+[[noreturn]] inline void fail_members(const char* op, const char* name) {
+  raise<UsageError>(
+      "{}: the state's {} is empty at first and not after a step, or the other way round; begin with zeros "
+      "instead of an empty Variable, and return every member from step",
+      op, name);
+}
+/// Errors: UsageError naming a member of `after` that is there, but was not before, or the other way round.
+template <class S>
+void check_members(const char* op, std::uint64_t before, S& after) {
+  const std::uint64_t changed = before ^ present_members(after);
+  if (changed == 0) return;
+  unsigned k = 0;
+  visit_state(after, [&](const char* name, auto&) {
+    if (changed >> (k++ % 64) & 1) fail_members(op, name);
+  });
 }
 /// `state` with other values in its members that are not empty.
 template <class S>

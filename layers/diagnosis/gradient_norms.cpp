@@ -6,6 +6,26 @@
 #include <cmath>
 
 namespace unroll {
+namespace {
+
+template <class T>
+double euclidean_norm(const Variable<T>& x) {
+  const auto root = [&](double scale) {
+    double squares = 0;
+    for (index_t i = 0; i < x.size(); ++i) {
+      const double part = static_cast<double>(x.data()[i]) / scale;
+      squares += part * part;
+    }
+    return scale * std::sqrt(squares);
+  };
+  const double plain = root(1);
+  if (std::isnan(plain) || (plain > 1e-140 && std::isfinite(plain))) return plain;
+  double most = 0;  // squares overflowed or were lost: relative to the largest element they do not
+  for (index_t i = 0; i < x.size(); ++i) most = std::max(most, std::abs(static_cast<double>(x.data()[i])));
+  return most == 0 || std::isinf(most) ? most : root(most);
+}
+
+}  // namespace
 
 template <class T>
 void GradientNorms<T>::see(const detail::StepContext& step, const std::vector<Variable<T>>& state) {
@@ -17,6 +37,11 @@ void GradientNorms<T>::see(const detail::StepContext& step, const std::vector<Va
       seen_.push_back({step.recurrence, member, {}, recurrence.keeps_states});
     at = seen_.end() - static_cast<std::ptrdiff_t>(recurrence.members.size());
   }
+  if (state.size() != recurrence.members.size())
+    raise<UsageError>(
+        "gradient norms: need a state whose members are there from the first step on; got {} members, then "
+        "{}",
+        recurrence.members.size(), state.size());
   for (const Variable<T>& v : state) {
     at->on_tape = at->on_tape && v.requires_grad();
     if (at->on_tape) at->states.push_back(v);
@@ -41,11 +66,7 @@ std::vector<typename GradientNorms<T>::Series> GradientNorms<T>::per_step(const 
   auto g = gradients.begin();
   for (const Seen& s : seen_) {
     Series series{s.recurrence->path, s.member, {}};
-    for (std::size_t t = 0; t < s.states.size(); ++t, ++g) {
-      double squares = 0;
-      for (index_t i = 0; i < g->size(); ++i) squares += static_cast<double>(g->data()[i]) * g->data()[i];
-      series.norms.push_back(std::sqrt(squares));
-    }
+    for (std::size_t t = 0; t < s.states.size(); ++t, ++g) series.norms.push_back(euclidean_norm(*g));
     result.push_back(std::move(series));
   }
   return result;

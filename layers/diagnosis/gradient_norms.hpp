@@ -16,6 +16,7 @@ namespace unroll {
 ///
 /// Units:  the Euclidean norm over batch and units. What a state passes on within its own step counts as its
 ///         own: an LSTM's c includes the way through the h of the same step.
+/// Errors: UsageError from a scan whose state has other members after a step than before the first.
 /// Cost:   each measurement is a backward pass. Neither stored gradients nor the tape of the loss change; the
 ///         states, and what they were computed from, are kept until clear().
 template <class T>

@@ -2,18 +2,37 @@
 
 #include "unroll/detail/autograd/base/instantiate.hpp"
 
+#include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "unroll/autograd/views.hpp"
-#include "unroll/detail/autograd/gemm/gemm.hpp"
+
+// LAPACK's eigenvalues of a general matrix; the last two are the lengths of the strings, as Fortran wants them.
+extern "C" void dgeev_(const char* left, const char* right, const int* n, double* a, const int* lda,
+                       double* wr, double* wi, double* vl, const int* ldvl, double* vr, const int* ldvr,
+                       double* work, const int* lwork, int* info, std::size_t, std::size_t);
 
 namespace unroll {
 namespace {
 
-/// The largest element: as good a norm as any, and it cannot overflow. NaN stays.
-double norm(const std::vector<double>& a) {
+/// The largest |λ| of a matrix (n, n), which is overwritten. Rows or columns first: its transpose has the same.
+double largest_eigenvalue(std::vector<double>& a, int n) {
+  const int ld = n, one = 1, query = -1;
+  int info = 0;
+  double size = 0;
+  std::vector<double> re(static_cast<std::size_t>(n)), im(re.size());
+  const auto run = [&](double* work, const int* lwork) {
+    dgeev_("N", "N", &n, a.data(), &ld, re.data(), im.data(), nullptr, &one, nullptr, &one, work, lwork,
+           &info, 1, 1);
+  };
+  run(&size, &query);
+  std::vector<double> work(static_cast<std::size_t>(size));
+  const auto length = static_cast<int>(work.size());
+  run(work.data(), &length);
+  if (info != 0) raise<UsageError>("spectral_radius: the eigenvalues of this matrix do not converge");
   double largest = 0;
-  for (const double x : a) largest = std::isnan(largest) || std::abs(x) <= largest ? largest : std::abs(x);
+  for (std::size_t k = 0; k < re.size(); ++k) largest = std::max(largest, std::hypot(re[k], im[k]));
   return largest;
 }
 
@@ -24,20 +43,13 @@ double spectral_radius(const Variable<T>& a) {
   const index_t n = a.rank() == 2 ? a.shape()[0] : 0;
   if (a.rank() != 2 || a.shape()[1] != n)
     raise<ShapeError>("spectral_radius: need a (N, N); got {}", a.shape().str());
+  if (n > std::numeric_limits<int>::max())
+    raise<ShapeError>("spectral_radius: need at most {} rows; got {}", std::numeric_limits<int>::max(),
+                      a.shape().str());
   const auto value = a.value();
-  std::vector<double> power(value.begin(), value.end()), square(power.size());
-  double log_radius = 0, weight = 1;  // ln ‖Aᵏ‖ / k, of which `power` has lost the part in log_radius
-  for (int doubling = 0; doubling <= 32; ++doubling, weight /= 2) {
-    const double size = norm(power);
-    if (size == 0) return 0;
-    if (!std::isfinite(size)) return std::nan("");
-    log_radius += weight * std::log(size);
-    for (double& x : power) x /= size;
-    blas::gemm<double>(blas::Trans::no, blas::Trans::no, n, n, n, 1, power.data(), n, power.data(), n, 0,
-                       square.data(), n);
-    std::swap(power, square);
-  }
-  return std::exp(log_radius);
+  std::vector<double> copy(value.begin(), value.end());
+  if (!std::all_of(copy.begin(), copy.end(), [](double x) { return std::isfinite(x); })) return std::nan("");
+  return n == 0 ? 0 : largest_eigenvalue(copy, static_cast<int>(n));
 }
 
 namespace detail {

@@ -8,9 +8,12 @@ namespace unroll {
 /// What:   ρ(A) = max |λ| over the eigenvalues λ of a square matrix, complex ones included; NaN where A has
 ///         elements that are not finite.
 /// Shapes: a (N, N).
-/// Errors: ShapeError.
-/// Cost:   32 products (N, N) (N, N); right to about 1e-8.
-/// Source: Gelfand 1941: ρ(A) = lim ‖Aᵏ‖^(1/k), here with k = 2³².
+/// Units:  right to about ε ‖A‖ times the condition of λ, with ε = 2.2e-16. Where A is defective, no algorithm
+///         does better than ε^(1/k) for a Jordan block of size k, such as 6e-6 for k = 3: that is how far λ
+///         moves when A is rounded. Triangular matrices are exact.
+/// Errors: ShapeError; UsageError where the iteration does not converge, which is not known to happen.
+/// Cost:   about 10 N³ operations.
+/// Source: LAPACK's dgeev: the QR algorithm on the balanced matrix.
 template <class T>
 double spectral_radius(const Variable<T>& a);
 

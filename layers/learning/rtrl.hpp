@@ -58,7 +58,8 @@ extern template class Influence<double>;
 /// its parameters, is differentiated by the tape. The cell may mix the rows of a batch.
 ///
 /// Shapes: x_t as the cell wants it; the state keeps its shapes.
-/// Errors: UsageError where nothing requires a gradient, or inside NoGrad; ShapeError where the state changes
+/// Errors: UsageError where nothing requires a gradient, inside NoGrad, or where the state's visit() does not
+///         show its output or a member is empty at first; ShapeError where the state changes
 ///         its shape. A step that throws changes nothing.
 /// Cost:   for a state of N numbers in each of B rows and P parameters: memory 2 B N P numbers, and for each
 ///         step B N backward passes through the step and 2 B N² P operations (B times that where rows mix),
@@ -77,12 +78,15 @@ class Rtrl {
   Rtrl(Cell cell, S initial, const std::vector<Variable<T>>& parameters)
       : cell_(std::move(cell)),
         influence_(parameters, detail::members_of(initial)),
-        state_(detail::leaf_state(initial)) {}
+        state_(detail::leaf_state(initial)) {
+    detail::check_output_place("rtrl", detail::output_place(state_));
+  }
 
   /// s_t = step(x_t, s_{t−1}). Returns h_t, a leaf: what is computed from it ends there.
   Variable<T> step(const Variable<T>& x) {
     if (NoGrad::active()) raise<UsageError>("rtrl: nothing is recorded inside NoGrad; step outside it");
-    const S next = detail::whole_step(cell_, x, state_);
+    S next = detail::whole_step(cell_, x, state_);
+    detail::check_members("rtrl", detail::present_members(state_), next);
     influence_.advance(detail::members_of(state_), detail::members_of(next));
     state_ = detail::leaf_state(next);
     return output_of(state_);

@@ -88,7 +88,7 @@ extern template class TruncatedWindow<double>;
 /// updated since: with k1 < k2 the values are stored. Update parameters only between learn() that returned
 /// true and the next step; what the cell is not computed from (a readout) may be updated at any time.
 ///
-/// Errors: UsageError for k1 or k2 below 1, for a step when a pass is due, for more steps at once than until
+/// Errors: UsageError for k1 or k2 below 1, for a state whose visit() does not show its output, for a step when a pass is due, for more steps at once than until
 ///         then; and, from learn(), where a parameter or an input was changed at another time.
 /// Cost:   a backward pass through k2 steps for every k1; memory for k2 steps, and for k1 < k2 that of the
 ///         parameters ⌈k2 / k1⌉ − 1 times. Hooks of a parameter see its gradient in pieces: one for each cut.
@@ -102,7 +102,10 @@ class TruncatedBptt {
 
   /// Learns from the state `initial` on.
   TruncatedBptt(Cell cell, S initial, const TruncatedBpttOptions& options)
-      : cell_(std::move(cell)), state_(std::move(initial)), window_(options) {}
+      : cell_(std::move(cell)), state_(std::move(initial)), window_(options) {
+    const detail::OutputPlace output = detail::output_place(state_);
+    detail::check_output_place("truncated_bptt", {.shown = output.shown});
+  }
 
   /// One step. Returns h_t as a leaf.
   Variable<T> step(const Variable<T>& x) {
@@ -119,6 +122,7 @@ class TruncatedBptt {
     if (!xs) detail::fail_empty("truncated_bptt", 0);
     const index_t steps = xs.rank() > 0 ? xs.shape()[0] : 0;
     check_steps(steps);
+    detail::check_projection(cell_, xs);
     std::vector<Variable<T>> outputs;
     for (index_t t = 0; t < steps;) {
       const index_t count = std::min(steps - t, window_.until_cut());

@@ -25,9 +25,12 @@ void check(const char* op, const Variable<T>& y, const Indices& lengths) {
 
 template <class T>
 Variable<T> length_mask(const Indices& lengths, index_t time) {
-  detail::check_indices("length_mask", "length", lengths, time + 1);
+  if (time < 0 || time > index_t{1} << 40)
+    raise<UsageError>("length_mask: need from 0 to 2^40 steps; got {}", time);
   const index_t batch = lengths.size();
-  auto mask = Variable<T>::uninitialised({time, batch, 1});
+  const Shape shape{time, batch, 1};
+  detail::check_indices("length_mask", "length", lengths, time + 1);
+  auto mask = Variable<T>::uninitialised(shape);
   T* const to = mask.mutable_data();
   for (index_t t = 0; t < time; ++t)
     for (index_t b = 0; b < batch; ++b) to[t * batch + b] = t < lengths[b] ? T{1} : T{0};

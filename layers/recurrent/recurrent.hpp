@@ -111,7 +111,9 @@ class Recurrent<Cell>::Cells final : public detail::AnyCells<T> {
 
   std::size_t count() const override { return cells_.size(); }
   std::vector<NamedParameter<T>> initial_state(index_t batch) const override {
-    return detail::named_members(detail::initial_state_of(cells_.front(), batch));
+    State state = detail::initial_state_of(cells_.front(), batch);
+    detail::check_output_place("recurrent", detail::output_place(state));
+    return detail::named_members(std::move(state));
   }
   detail::AnyScanned<T> scan(std::size_t k, const Variable<T>& x, const Members& state,
                              const ScanOptions& options, Members fresh) const override;

@@ -13,7 +13,7 @@ namespace unroll::detail {
 namespace {
 
 void check(const RecurrentOptions& o) {
-  if (o.num_layers < 1) raise<UsageError>("recurrent: need num_layers ≥ 1; got {}", o.num_layers);
+  check_num_layers("recurrent", o.num_layers);
   if (!(o.dropout >= 0 && o.dropout < 1))
     raise<UsageError>("recurrent: need 0 ≤ dropout < 1; got {}", o.dropout);
   check_noise({.dropout = o.recurrent_dropout, .zoneout = o.zoneout, .zoneout_memory = o.zoneout_memory});

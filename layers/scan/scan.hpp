@@ -44,8 +44,10 @@ Scanned<T, S> scan_from(const Cell& cell, const Variable<T>& xs, S state, const 
   SequencePlan plan = plan_scan(xs, options);
   const Observed observed = observe<T>(cell, state, plan, options);
   if constexpr (RowWise<Cell>) {
-    if (!observed) assert_row_wise(cell, xs, state);
-    if (const int count = shard_count(plan, options, observed); count > 1 && is_row_wise(cell)) {
+    const OutputPlace output = output_place(state);
+    const bool whole = output.shown && !output.empty;
+    if (!observed && whole) assert_row_wise(cell, xs, state);
+    if (const int count = shard_count(plan, options, observed); count > 1 && whole && is_row_wise(cell)) {
       if (auto run = scan_shards(*any_cell<T>(cell, state), count, options, xs, members_of(state)))
         return {std::move(run->output), with_members(std::move(state), run->state)};
     }
@@ -55,7 +57,13 @@ Scanned<T, S> scan_from(const Cell& cell, const Variable<T>& xs, S state, const 
     Variable<T> output = time_loop(run, dense(xs), plan, 0, plan.steps, observed);
     return {std::move(output), std::move(run.state)};
   }
-  if (options.resets.size() > 0 && fresh.empty()) fresh = members_of(fresh_state(cell, state));
+  check_output_place("scan", output_place(state));
+  if (!observed) check_projection(cell, xs);
+  if (options.resets.size() > 0 && fresh.empty()) {
+    S begin = fresh_state(cell, state);
+    check_members("scan", present_members(state), begin);
+    fresh = members_of(std::move(begin));
+  }
   auto run = scan_any<T>(any_cell<T>(cell, state), std::move(plan), options, xs, members_of(state),
                          std::move(fresh), observed);
   return {std::move(run.output), with_members(std::move(state), run.state)};
@@ -70,7 +78,9 @@ Scanned<T, S> scan_from(const Cell& cell, const Variable<T>& xs, S state, const 
 /// with visit() whose member h is the output.
 /// Shapes: xs (T, B, …), output (T, B, H), members of the state (B, …). Without lengths, resets, noise and
 ///         recomputation the axis B is not needed.
-/// Errors: UsageError for an empty xs or T = 0; ShapeError where the state changes its shape, and where
+/// Errors: UsageError for an empty xs or T = 0; with lengths, resets, noise and recomputation also where the
+///         state's visit() does not show its output or a member is empty at first, or where project() mixes
+///         time steps; ShapeError where the state changes its shape, and where
 ///         lengths or resets do not fit; IndexError for a length outside 0 … T.
 /// Cost:   with lengths the rows multiplied are Σ lengths: padding is never computed.
 template <class Cell, class T, class S>

@@ -48,6 +48,7 @@ class Search {
     if (beam.beam < 1 || beam.best < 1 || beam.best > beam.beam)
       raise<UsageError>("beam search: need 1 ≤ best ≤ beam; got {} and {}", beam.best, beam.beam);
     if (!(beam.alpha >= 0)) raise<UsageError>("beam search: need α ≥ 0; got {}", beam.alpha);
+    if (std::isinf(beam.alpha)) raise<UsageError>("beam search: need a finite α; got {}", beam.alpha);
   }
 
   std::vector<std::vector<Hypothesis>> run(const AnyModel<T>& model, std::vector<Variable<T>> state) {
@@ -101,20 +102,20 @@ class Search {
     h.log_probability = c.log_probability;
     const bool ends = options_.end == c.symbol;
     if (!ends) h.symbols.push_back(c.symbol);
-    h.score = h.log_probability / penalty(length + 1);
+    h.score = h.log_probability / penalty(static_cast<double>(length) + 1);
     const bool lives = !ends && (options_.end || length + 1 < allowed_.longest(beam.sequence));
     (lives ? beam.live : beam.ended).push_back(std::move(h));
     return lives;
   }
 
-  double penalty(index_t n) const {
-    const auto length = static_cast<double>(n);
+  double penalty(double length) const {
     return std::pow(beam_.penalty == LengthPenalty::wu ? (5 + length) / 6 : length, beam_.alpha);
   }
 
   // Probabilities only fall, and the longest sequence has the largest penalty.
   bool hopeless(const Beam& beam) const {
-    const double bound = beam.live.front().log_probability / penalty(allowed_.longest(beam.sequence) + 1);
+    const double longest = static_cast<double>(allowed_.longest(beam.sequence)) + 1;
+    const double bound = beam.live.front().log_probability / penalty(longest);
     const auto better = [&](const Hypothesis& h) { return h.score >= bound; };
     return std::count_if(beam.ended.begin(), beam.ended.end(), better) >= beam_.best;
   }

@@ -5,6 +5,7 @@
 #include "unroll/autograd/functions.hpp"
 #include "unroll/autograd/join.hpp"
 #include "unroll/autograd/views.hpp"
+#include "unroll/detail/layers/cells/cell_calls.hpp"
 
 namespace unroll {
 
@@ -12,6 +13,13 @@ template <class T>
 Bridge<T>::Bridge(int layers, int directions, const std::vector<index_t>& from,
                   const std::vector<index_t>& to, Generator& rng)
     : layers_(layers), directions_(directions) {
+  detail::check_num_layers("bridge", layers);
+  if (directions < 1 || directions > 2)
+    raise<UsageError>("bridge: need 1 or 2 directions; got {}", directions);
+  for (const auto& members : {from, to})
+    for (const index_t size : members)
+      if (size < 1 || size > index_t{1} << 40)
+        raise<ShapeError>("bridge: need sizes from 1 to 2^40; got {}", size);
   if (from.size() != to.size())
     raise<ShapeError>("bridge: need as many members on both sides; got {} and {}", from.size(), to.size());
   for (int k = 0; k < layers; ++k)

@@ -16,6 +16,8 @@ class Bridge {
 
   Bridge() = default;
   /// `from` and `to` have F and G of each member.
+  /// Errors: UsageError for layers below 1 or above 65,536, or directions other than 1 and 2; ShapeError for sizes
+  ///         out of range.
   Bridge(int layers, int directions, const std::vector<index_t>& from, const std::vector<index_t>& to,
          Generator& rng = default_generator());
 

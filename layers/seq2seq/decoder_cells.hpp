@@ -38,6 +38,15 @@ struct PlainDecoder : CellStack<Cell> {
   State begin(const State& state, const Variable<T>&, const Indices&) const { return state; }
 };
 
+namespace detail {
+/// The size of two inputs side by side.
+/// Errors: ShapeError for a size out of range.
+inline index_t joined_size(index_t a, index_t b) {
+  check_sizes({{"input", a}, {"what is joined to it", b}});
+  return a + b;
+}
+}  // namespace detail
+
 /// The state of a decoder that attends.
 /// Shapes: h (B, H), the attentional vector, which is the output; weights (B, S) of the step before.
 template <class T, class S>
@@ -92,8 +101,9 @@ struct AttendingDecoder {
                    const CellMaker<Cell>& make)
       : cell(input, hidden, o.num_layers, o.dropout, rng, make),
         attention(o.attention, {.query = hidden, .memory = o.memory, .hidden = o.attention_size}, rng) {
-    weight_context = detail::draw<T>({hidden, o.memory}, o.memory + hidden, rng);
-    weight_hidden = detail::draw<T>({hidden, hidden}, o.memory + hidden, rng);
+    const index_t joined = detail::joined_size(o.memory, hidden);
+    weight_context = detail::draw<T>({hidden, o.memory}, joined, rng);
+    weight_hidden = detail::draw<T>({hidden, hidden}, joined, rng);
   }
   /// h̃ from the context c and the hidden state h.
   Variable<T> attentional(const Variable<T>& c, const Variable<T>& h) const {
@@ -141,7 +151,7 @@ struct InputFeedingDecoder : AttendingDecoder<Cell> {
   InputFeedingDecoder() = default;
   InputFeedingDecoder(index_t input, index_t hidden, const DecoderOptions& options,
                       Generator& rng = default_generator(), const CellMaker<Cell>& make = {})
-      : AttendingDecoder<Cell>(input + hidden, hidden, options, rng, make) {}
+      : AttendingDecoder<Cell>(detail::joined_size(input, hidden), hidden, options, rng, make) {}
 
   State step(const Variable<T>& x, const State& before) const {
     auto s = this->cell.step(this->cell.project(concat<T>({x, before.h}, -1)), before.cell);
@@ -161,7 +171,7 @@ struct BahdanauDecoder : AttendingDecoder<Cell> {
   BahdanauDecoder() = default;
   BahdanauDecoder(index_t input, index_t hidden, const DecoderOptions& options,
                   Generator& rng = default_generator(), const CellMaker<Cell>& make = {})
-      : AttendingDecoder<Cell>(input + options.memory, hidden, options, rng, make) {}
+      : AttendingDecoder<Cell>(detail::joined_size(input, options.memory), hidden, options, rng, make) {}
 
   State step(const Variable<T>& x, const State& before) const {
     auto [c, weights] = this->attention(output_of(before.cell), before.memory);

@@ -85,6 +85,7 @@ std::vector<Hypothesis> decode(const AnyModel<T>& model, std::vector<Variable<T>
                                const DecodingOptions& options, const SamplingOptions& drawing,
                                Generator* rng) {
   const NoGrad off;
+  check_sampling(drawing);
   std::vector<Hypothesis> result(static_cast<std::size_t>(rows_of(state)));
   const Allowed allowed(options, result.size());
   std::vector<std::size_t> live(result.size());  // the hypothesis of each row

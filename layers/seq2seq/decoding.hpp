@@ -50,8 +50,11 @@ using AnyModel = std::function<std::pair<Variable<T>, std::vector<Variable<T>>>(
 template <class S, class Step>
 AnyModel<state_number<S>> any_model(const Step& step, const S& like) {
   using T = state_number<S>;
-  return [&step, like](const Indices& symbols, const std::vector<Variable<T>>& members) {
+  S copy = like;
+  return [&step, like, present = present_members(copy)](const Indices& symbols,
+                                                        const std::vector<Variable<T>>& members) {
     DecodingStep<T, S> next = step(symbols, with_members(like, members));
+    check_members("decoding", present, next.state);
     return std::pair(std::move(next.log_probs), members_of(std::move(next.state)));
   };
 }
@@ -116,6 +119,7 @@ std::vector<Hypothesis> greedy(const Step& step, const S& state, const DecodingO
 }
 
 /// What:   the same with symbols drawn by chance; see SamplingOptions. One number of `rng` for each symbol.
+/// Errors: as greedy(); UsageError for sampling options out of range, before anything is drawn.
 template <class Step, class S>
 std::vector<Hypothesis> sample(const Step& step, const S& state, const DecodingOptions& options,
                                const SamplingOptions& drawing, Generator& rng) {

@@ -10,8 +10,14 @@
 namespace unroll {
 namespace {
 
+void check_number(double u) {
+  if (!(u >= 0 && u < 1)) raise<UsageError>("sampling: need a random number u in [0, 1); got {}", u);
+}
+
 template <class T>
 std::int64_t draw(std::span<const T> logits, const SamplingOptions& options, double u) {
+  detail::check_sampling(options);
+  check_number(u);
   const auto top = std::max_element(logits.begin(), logits.end());
   const bool has_nan = std::any_of(logits.begin(), logits.end(), [](T x) { return std::isnan(x); });
   if (logits.empty() || has_nan || !std::isfinite(*top)) raise<DataError>("the model's output is not finite");
@@ -45,6 +51,14 @@ std::int64_t draw(std::span<const T> logits, const SamplingOptions& options, dou
 }
 
 }  // namespace
+
+void detail::check_sampling(const SamplingOptions& options) {
+  if (!(options.temperature >= 0) || !std::isfinite(options.temperature))
+    raise<UsageError>("sampling: temperature must be finite and at least 0; got {}", options.temperature);
+  if (options.top_k < 0) raise<UsageError>("sampling: top_k must be at least 0; got {}", options.top_k);
+  if (!(options.top_p >= 0 && options.top_p <= 1))
+    raise<UsageError>("sampling: top_p must be in [0, 1]; got {}", options.top_p);
+}
 
 std::int64_t draw_symbol(std::span<const float> logits, const SamplingOptions& options, double u) {
   return draw(logits, options, u);

@@ -12,6 +12,8 @@ Indices scheduled_inputs(const Indices& truth, const Variable<T>& logits, const 
                          index_t t) {
   if (!(sampling.rate >= 0 && sampling.rate <= 1))
     raise<UsageError>("scheduled sampling: need a rate from 0 to 1; got {}", sampling.rate);
+  if (t < 0 || t > index_t{1} << 40)
+    raise<UsageError>("scheduled sampling: need a step t from 0 to 2^40; got {}", t);
   const index_t batch = truth.size();
   if (logits.rank() != 2 || logits.shape()[0] != batch)
     raise<ShapeError>("scheduled sampling: need logits ({}, V); got {}", batch, logits.shape().str());

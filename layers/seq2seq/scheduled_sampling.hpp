@@ -16,7 +16,7 @@ struct ScheduledSampling {
 
 /// What:   the inputs at step t: symbols of `truth`, or drawn from `logits` of the step before.
 /// Shapes: truth (B,), logits (B, V) → (B,).
-/// Errors: UsageError for a rate outside 0 … 1; DataError where logits are not finite.
+/// Errors: UsageError for a rate outside 0 … 1 or a t outside 0 … 2⁴⁰; DataError where logits are not finite.
 template <class T>
 Indices scheduled_inputs(const Indices& truth, const Variable<T>& logits, const ScheduledSampling& sampling,
                          index_t t);
