@@ -1,6 +1,8 @@
 #pragma once
 /// \file Batches of sequences that differ in length.
 
+#include "unroll/detail/config.hpp"  // first: it refuses what cannot work
+//
 #include <cstdint>
 #include <span>
 #include <vector>

@@ -1,6 +1,8 @@
 #pragma once
 /// \file Capitals as small letters.
 
+#include "unroll/detail/config.hpp"  // first: it refuses what cannot work
+//
 #include <string>
 #include <string_view>
 

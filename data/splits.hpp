@@ -2,6 +2,8 @@
 /// \file Examples divided at random into those that train and those that validate. By position:
 /// split_by_position in unroll/data/streams.hpp.
 
+#include "unroll/detail/config.hpp"  // first: it refuses what cannot work
+//
 #include <cstdint>
 #include <span>
 #include <vector>

@@ -1,6 +1,8 @@
 #pragma once
 /// \file A long sequence cut into parallel streams and windows, for truncated backpropagation through time.
 
+#include "unroll/detail/config.hpp"  // first: it refuses what cannot work
+//
 #include <cstdint>
 #include <string_view>
 #include <vector>

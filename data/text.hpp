@@ -1,6 +1,8 @@
 #pragma once
 /// \file A text file as characters: UTF-8 by code points, anything else by bytes.
 
+#include "unroll/detail/config.hpp"  // first: it refuses what cannot work
+//
 #include <optional>
 #include <string>
 #include <string_view>

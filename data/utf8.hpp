@@ -2,6 +2,8 @@
 /// \file UTF-8 by code points, checked: overlong forms, surrogates, values above U+10FFFF and cut-off
 /// sequences are faults with a position. (Unicode 15, table 3-7.)
 
+#include "unroll/detail/config.hpp"  // first: it refuses what cannot work
+//
 #include <cstddef>
 #include <optional>
 #include <string>

@@ -1,6 +1,8 @@
 #pragma once
 /// \file The symbols a model knows and their numbers.
 
+#include "unroll/detail/config.hpp"  // first: it refuses what cannot work
+//
 #include <cstdint>
 #include <functional>
 #include <nlohmann/json_fwd.hpp>

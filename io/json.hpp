@@ -1,6 +1,8 @@
 #pragma once
 /// \file JSON out of a file: parsed within limits, and read with checks.
 
+#include "unroll/detail/config.hpp"  // first: it refuses what cannot work
+//
 #include <cstdint>
 #include <limits>
 #include <memory>

@@ -33,13 +33,19 @@ TEST_CASE("anomaly mode: names the op inside a fused expression that made the fi
   CHECK_NOTHROW(V(log(x * x)));
 }
 
-TEST_CASE("anomaly mode: a NaN that an op was given is not blamed on it") {
-  const V x = row({1, std::nan("")});
+TEST_CASE("anomaly mode: a NaN that an op was given is not blamed on it, but on the input") {
+  const V x = row({1, std::nan("")}).set_name("prices");
   const AnomalyMode on;
-  CHECK_NOTHROW(V(x * 2.0 + 1.0));
-  CHECK_NOTHROW(sum(x));
-  CHECK_NOTHROW(matmul(reshape(x, {1, 2}), reshape(x, {2, 1})));
-  CHECK(message_of<UsageError>([&] { V(x * 2.0 + sqrt(row({-1, 1}))); }).starts_with("anomaly: sqrt in "));
+  const auto said = [](auto&& f) { return message_of<UsageError>(f); };
+  CHECK(said([&] { V(x * 2.0 + 1.0); }) ==
+        "anomaly: input 1 prices (2,) of add(mul(x, c), c) holds a bad value, element 1; look at where it comes from");
+  CHECK(said([&] { sum(x); }) ==
+        "anomaly: input 1 prices (2,) of sum holds a bad value, element 1; look at where it comes from");
+  const V w = values({1, 2}, {1, 1});
+  CHECK(said([&] { linear(w, reshape(V(x), {1, 2})).evaluate(); }).starts_with("anomaly: input "));
+  CHECK(said([&] { V(x * 2.0 + sqrt(row({-1, 1}))); }).starts_with("anomaly: sqrt in "));
+  CHECK_NOTHROW(V(where(row({1, 0}), x, 0.0)));  // it does not come out
+  CHECK_NOTHROW(select(x, 0, 0));
 }
 
 TEST_CASE("anomaly mode: array ops and infinities") {

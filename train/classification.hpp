@@ -1,6 +1,8 @@
 #pragma once
 /// \file How well a classifier classifies.
 
+#include "unroll/detail/config.hpp"  // first: it refuses what cannot work
+//
 #include <cstdint>
 #include <optional>
 #include <span>

@@ -1,6 +1,8 @@
 #pragma once
 /// \file What a run measured, one JSON object per line.
 
+#include "unroll/detail/config.hpp"  // first: it refuses what cannot work
+//
 #include <cstdint>
 #include <nlohmann/json_fwd.hpp>
 #include <string>

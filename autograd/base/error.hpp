@@ -1,6 +1,8 @@
 #pragma once
 /// \file The exceptions of the library. Every check throws one of these, before anything is changed.
 
+#include "unroll/detail/config.hpp"  // first: it refuses what cannot work
+//
 #include <fmt/core.h>
 
 #include <stdexcept>

@@ -3,6 +3,8 @@
 ///
 /// Source: Salmon, Moraes, Dror, Shaw: Parallel random numbers: as easy as 1, 2, 3 (SC 2011).
 
+#include "unroll/detail/config.hpp"  // first: it refuses what cannot work
+//
 #include <array>
 #include <limits>
 #include <span>

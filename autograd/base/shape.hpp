@@ -1,6 +1,8 @@
 #pragma once
 /// \file Shape: the extents of an array of rank 0 to 5.
 
+#include "unroll/detail/config.hpp"  // first: it refuses what cannot work
+//
 #include <array>
 #include <cstddef>
 #include <cstdint>

@@ -3,9 +3,10 @@
 
 namespace unroll {
 
-/// While it lives, the first op of this thread whose value (or whose input's gradient) is NaN though its
-/// inputs are not throws UsageError, naming the op, also inside a fused expression, and in a recurrent
-/// network layer, time step and, where it can be told, gate. Slow.
+/// While it lives, the first op of this thread whose value is NaN throws UsageError: it names the op, also inside a
+/// fused expression, that made NaN of numbers, or else the input that holds it already, such as the data; and in a
+/// recurrent network layer, time step and, where it can be told, gate. So does the first op that makes NaN of an
+/// input's gradient. NaN that where() hides is not reported. Slow.
 class AnomalyMode {
  public:
   /// With `infinite`, an infinity counts as well.

@@ -53,6 +53,25 @@ std::string describe_bad(const Context* context, const Shape& shape, const T* da
 }
 
 template <class T>
+bool is_bad(const Tensor<T>& t) {
+  return any_bad(t.data, t.shape.size(), t.run, t.pitch);
+}
+
+// Throws where an input holds a bad value already, which then is in the result as well.
+template <class T>
+void refuse_bad_inputs(std::string_view op, std::span<Tensor<T>* const> inputs) {
+  for (std::size_t k = 0; k < inputs.size(); ++k) {
+    const Tensor<T>& in = *inputs[k];
+    if (!is_bad(in)) continue;
+    index_t first = 0;
+    for_bad(in.data, in.shape.size(), in.run, in.pitch, [&](index_t i) { return first = i, false; });
+    raise<UsageError>("anomaly: {}input {} {} of {} holds a bad value, element {}; look at where it comes from",
+                      describe_bad(ContextScope::current().get(), in.shape, in.data, in.run, in.pitch), k + 1,
+                      name_and_shape(in), op, first);
+  }
+}
+
+template <class T>
 void note_context(const Node<T>& node) {
   if (auto context = ContextScope::current()) Tape<T>::local().contexts()[&node] = std::move(context);
 }
@@ -80,10 +99,10 @@ struct FirstBad final : OpVisitor {
 template <class T>
 void check_anomaly(const Node<T>& node, const Tensor<T>& output) {
   note_context(node);
-  const auto bad = [](const Tensor<T>& t) { return any_bad(t.data, t.shape.size(), t.run, t.pitch); };
-  if (!bad(output)) return;
-  for (std::size_t k = 0; k < node.input_count(); ++k)
-    if (bad(node.input(k))) return;  // it was given, not made here
+  if (!is_bad(output)) return;
+  PoolVector<Tensor<T>*> inputs;
+  for (std::size_t k = 0; k < node.input_count(); ++k) inputs.push_back(&node.input(k));
+  refuse_bad_inputs<T>(node.name(), inputs);
   raise<UsageError>(
       "anomaly: {}{} made a bad value in {}; look at its inputs",
       describe_bad(ContextScope::current().get(), output.shape, output.data, output.run, output.pitch),
@@ -108,7 +127,8 @@ void check_gradient_anomaly(const Node<T>& node) {
 
 template <class T>
 void inspect_fused(const Node<T>* node, const FusedCode<T>& code, const T* numbers, Tensor<T>* const* inputs,
-                   const Shape& shape) {
+                   std::span<const Variable<T>> outputs) {
+  const Shape& shape = outputs[0].shape();
   std::vector<ColumnBlock> blocks;
   for (int k = 0; k < code.inputs; ++k) blocks.push_back(column_block(*inputs[k]));
   if (AnomalyMode::active()) {
@@ -121,6 +141,8 @@ void inspect_fused(const Node<T>* node, const FusedCode<T>& code, const T* numbe
                         context ? context->describe(common_block(first.inputs, blocks)) : "",
                         facts_of(*first.op).name, code.name(), shape.str());
     }
+    if (std::ranges::any_of(outputs, [](const Variable<T>& y) { return is_bad(*y.tensor()); }))
+      refuse_bad_inputs<T>(code.name(), {inputs, code.inputs});
   }
   for (Observer* o = Observer::first(); o; o = o->outer()) {
     o->begin(blocks);

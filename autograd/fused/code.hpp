@@ -99,10 +99,11 @@ std::vector<Variable<T>> record_code_backward(const FusedCode<T>& code, const T*
 template <class T>
 void inspect_code(const FusedCode<T>& code, const T* numbers, Tensor<T>* const* inputs, const Shape& shape,
                   OpVisitor& visitor);
-/// Shows an expression in this way to the observers. In anomaly mode throws where an op made a bad value
+/// Shows an expression in this way to the observers. In anomaly mode throws where an op made a bad value, or an input
+/// holds one that comes out
 /// (anomaly.cpp). `node` is null where nothing was recorded.
 template <class T>
 void inspect_fused(const Node<T>* node, const FusedCode<T>& code, const T* numbers, Tensor<T>* const* inputs,
-                   const Shape& shape);
+                   std::span<const Variable<T>> outputs);
 
 }  // namespace unroll::detail

@@ -1,6 +1,8 @@
 #pragma once
 /// \file The matrix products that a program does: their number, sizes and order.
 
+#include "unroll/detail/config.hpp"  // first: it refuses what cannot work
+//
 #include <compare>
 #include <cstddef>
 #include <cstdint>

@@ -1,6 +1,8 @@
 #pragma once
 /// \file Axes: what a reduction reduces.
 
+#include "unroll/detail/config.hpp"  // first: it refuses what cannot work
+//
 #include <initializer_list>
 #include <utility>
 #include <vector>

@@ -1,6 +1,8 @@
 #pragma once
 /// \file Drawing a symbol from a model's output.
 
+#include "unroll/detail/config.hpp"  // first: it refuses what cannot work
+//
 #include <cstdint>
 #include <span>
 
