@@ -87,8 +87,8 @@ TEST_CASE(
 }
 
 TEST_CASE("state: an output that visit() does not show stays right where scan could divide the batch") {
-  const RowWiseCell cell;
-  const V wide = random_parameter({2000, 64, 2}, 7).detach();
+  const RowWiseCell cell;  // four weights · 16,000 steps · 64 rows are enough to be worth two threads
+  const V wide = random_parameter({16000, 64, 2}, 7).detach();
   const HiddenOutput first{V({64, 2}, 0.0), V({64, 2}, 0.0)};
   const V alone = scan(cell, wide, first).output;
   const int before = num_threads();
