@@ -27,3 +27,17 @@ CPP
 read -ra flags <<<"$(pkg-config --cflags --libs unroll)"
 "$compiler" -std=c++20 -O1 "$@" "$work/sum.cpp" "${flags[@]}" -o "$work/sum"
 "$work/sum" "$(pkg-config --modversion unroll)"
+
+# The headers as they are, not as those of the system: no warning, with either compiler; and one message without C++20.
+read -ra cflags <<<"$(pkg-config --cflags unroll)"
+warnings=(-Wall -Wextra -Wpedantic -Wconversion -Wsign-conversion -Wshadow -Werror)
+for other in "$compiler" clang++; do
+  command -v "$other" >"$work/found" || continue
+  "$other" -std=c++20 -fsyntax-only "${warnings[@]}" "${cflags[@]}" tests/install/consumer.cpp
+done
+"$compiler" -std=c++17 -fsyntax-only "${cflags[@]}" "$work/sum.cpp" 2>"$work/old" && { echo "C++17 will do" >&2; exit 1; }
+if [ "$(grep -c 'error:' "$work/old")" != 1 ] || ! grep -q 'unroll needs C++20' "$work/old"; then
+  cat "$work/old" >&2
+  echo "C++17: need one clear message" >&2
+  exit 1
+fi

@@ -38,7 +38,8 @@ TEST_CASE("anomaly mode: a NaN that an op was given is not blamed on it, but on 
   const AnomalyMode on;
   const auto said = [](auto&& f) { return message_of<UsageError>(f); };
   CHECK(said([&] { V(x * 2.0 + 1.0); }) ==
-        "anomaly: input 1 prices (2,) of add(mul(x, c), c) holds a bad value, element 1; look at where it comes from");
+        "anomaly: input 1 prices (2,) of add(mul(x, c), c) holds a bad value, element 1; look at where it "
+        "comes from");
   CHECK(said([&] { sum(x); }) ==
         "anomaly: input 1 prices (2,) of sum holds a bad value, element 1; look at where it comes from");
   const V w = values({1, 2}, {1, 1});

@@ -51,3 +51,27 @@ TEST_CASE("norm: takes expressions and arrays without elements, and refuses wron
   CHECK(message_of<IndexError>([&] { norm(x, {2}); }) == "norm: axis 2 is outside an array of rank 2");
   CHECK_THROWS_AS(norm(Variable<double>()), UsageError);
 }
+
+TEST_CASE("norm: rows whose squares overflow or vanish, in float and double") {
+  const auto check = [](auto type, double scale) {
+    using T = decltype(type);
+    CAPTURE(sizeof(T));
+    CAPTURE(scale);
+    const auto x = values<T>({2, 2}, {3 * scale, 4 * scale, 0, -2 * scale});
+    const Variable<T> y = norm(x, -1);
+    CHECK(static_cast<double>(y.data()[0]) / scale == doctest::Approx(5).epsilon(1e-6));
+    CHECK(static_cast<double>(y.data()[1]) / scale == doctest::Approx(2).epsilon(1e-6));
+    for (bool create_graph : {false, true}) {
+      const std::vector<double> g = list(grad(sum(norm(x, -1)), x, {.create_graph = create_graph}));
+      CHECK(g[0] == doctest::Approx(0.6).epsilon(1e-6));
+      CHECK(g[1] == doctest::Approx(0.8).epsilon(1e-6));
+      CHECK(g[2] == 0);
+      CHECK(g[3] == doctest::Approx(-1).epsilon(1e-6));
+    }
+  };
+  for (double scale : {1.0, 1e20, 6e37, 1e-20, 1e-30}) check(float{}, scale);
+  for (double scale : {1e160, 3e307, 1e-160, 1e-300}) check(double{}, scale);
+  CHECK(norm(row<float>({std::numeric_limits<double>::infinity(), 1})).item() ==
+        std::numeric_limits<float>::infinity());
+  CHECK(std::isnan(norm(row({std::nan(""), 1e300})).item()));
+}

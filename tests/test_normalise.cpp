@@ -88,3 +88,20 @@ TEST_CASE("layer_norm: takes expressions, and refuses shapes that do not fit") {
         "layer_norm: eps must be at least 0; got -1");
   CHECK_THROWS_AS(layer_norm(Variable<double>()), UsageError);
 }
+
+TEST_CASE("layer_norm: rows whose squares overflow or vanish") {
+  const auto check = [](auto type, double scale) {
+    using T = decltype(type);
+    CAPTURE(sizeof(T));
+    CAPTURE(scale);
+    const auto x = values<T>({1, 4}, {scale, 2 * scale, 3 * scale, 6 * scale});
+    const auto y = list(layer_norm(x, {}, {}, 0));
+    const double deviation = std::sqrt(3.5);  // of 1, 2, 3, 6
+    const double want[] = {-2 / deviation, -1 / deviation, 0, 3 / deviation};
+    for (std::size_t j = 0; j < 4; ++j) CHECK(y[j] == doctest::Approx(want[j]).epsilon(1e-5));
+  };
+  for (double scale : {1.0, 1e20, 1e30, 1e-20, 1e-25}) check(float{}, scale);
+  for (double scale : {1e160, 1e300, 1e-160, 1e-290}) check(double{}, scale);
+  const auto tiny = list(layer_norm(values<float>({1, 2}, {1e-30, -1e-30}), {}, {}, 1e-5));
+  CHECK(tiny[0] == doctest::Approx(1e-30 / std::sqrt(1e-5)).epsilon(1e-4).scale(1e-40));
+}

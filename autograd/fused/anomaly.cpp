@@ -65,9 +65,10 @@ void refuse_bad_inputs(std::string_view op, std::span<Tensor<T>* const> inputs) 
     if (!is_bad(in)) continue;
     index_t first = 0;
     for_bad(in.data, in.shape.size(), in.run, in.pitch, [&](index_t i) { return first = i, false; });
-    raise<UsageError>("anomaly: {}input {} {} of {} holds a bad value, element {}; look at where it comes from",
-                      describe_bad(ContextScope::current().get(), in.shape, in.data, in.run, in.pitch), k + 1,
-                      name_and_shape(in), op, first);
+    raise<UsageError>(
+        "anomaly: {}input {} {} of {} holds a bad value, element {}; look at where it comes from",
+        describe_bad(ContextScope::current().get(), in.shape, in.data, in.run, in.pitch), k + 1,
+        name_and_shape(in), op, first);
   }
 }
 

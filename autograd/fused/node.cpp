@@ -179,7 +179,7 @@ void run(const FusedCode<T>& code, const T* numbers, Tensor<T>* const* inputs, c
     node = record_op<FusedNode<T, L>>(all, {outputs, count.outputs()}, code, plain);
     node->set_numbers(numbers);
   }
-  if (AnomalyMode::active() || Observer::active()) 
+  if (AnomalyMode::active() || Observer::active())
     inspect_fused<T>(node.get(), code, numbers, inputs, {outputs, count.outputs()});
 }
 

@@ -88,7 +88,7 @@ struct PackedMatrix<T>::Panels {
   /// Calls f(part of the sums), in order.
   template <class F>
   static void for_chains(const Rows<T>& rows, F&& f) {
-    const index_t whole = rows.end - rows.begin, parts = kernel::inner_parts<T>(whole);
+    const index_t whole = rows.end - rows.begin, parts = std::max<index_t>(1, kernel::inner_parts<T>(whole));
     for (index_t i = 0; i < parts; ++i) {
       const index_t first = i * whole / parts, next = (i + 1) * whole / parts;
       f(Inner{rows.begin + first, next - first});

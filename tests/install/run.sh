@@ -77,7 +77,7 @@ refused() {
 if [ "$whole" ]; then
   # Several files at a time and without debug information.
   configure subdirectory -DUNROLL_SOURCE="$source" -DBUILD_SHARED_LIBS=ON -DUNROLL_UNITE=ON -DCMAKE_BUILD_TYPE=Debug \
-            -DCMAKE_CXX_FLAGS_DEBUG=
+            -DCMAKE_CXX_FLAGS_DEBUG= -DCMAKE_UNITY_BUILD=ON
   build subdirectory "${programs[@]}"
   exit
 fi
@@ -97,7 +97,10 @@ build plain-x86-64 "${programs[@]}"
 configure native "${package[@]}" -DCMAKE_CXX_FLAGS=-march=native
 build native consumer
 
-configure subdirectory -DUNROLL_SOURCE="$source"
+# A shared library made of the static one.
+build native hidden
+
+configure subdirectory -DUNROLL_SOURCE="$source" -DCMAKE_UNITY_BUILD=ON
 if [ "$CMAKE_GENERATOR" = Ninja ] && [ -e "$build/libunroll.a" ]; then
   build_with_built subdirectory
 else
