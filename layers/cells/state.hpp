@@ -114,7 +114,7 @@ std::size_t output_number(const S& state) {
   std::size_t m = 0, output = 0;
   visit_state(copy, [&](const char*, auto& v) {
     if (&v == &output_of(copy)) output = m;
-    m += v ? 1 : 0;
+    m += v ? 1U : 0U;
   });
   return output;
 }
