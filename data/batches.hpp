@@ -43,7 +43,8 @@ struct PaddedTokens {
   std::vector<std::int64_t> lengths;  ///< (batch)
 };
 
-/// The sequences of a batch; `padding` may be the ignore_index of a loss.
+/// The sequences of a batch. As `padding`, targets take the ignore_index of their loss; inputs of an embedding take any
+/// symbol: lengths keep it out of the layers.
 /// Errors: UsageError if there are none.
 PaddedTokens pad(std::span<const std::vector<std::int64_t>> sequences, std::int64_t padding);
 /// Those numbered `which`.

@@ -1,4 +1,6 @@
 // An op of one's own: define it, check its gradient, use it in a cell.
+//
+//     g++ -std=c++20 -O2 custom_op.cpp -o custom_op $(pkg-config --cflags --libs unroll)
 
 #include <fmt/core.h>
 
@@ -7,8 +9,6 @@
 #include <unroll/autograd/gradcheck.hpp>
 #include <unroll/autograd/reduce.hpp>
 #include <unroll/autograd/xtensor.hpp>
-
-#include "common/command_line.hpp"
 
 using namespace unroll;
 
@@ -21,10 +21,7 @@ const auto bell = custom_op<double>(
                         xt::sum(2 * db * b * xt::square(x) / xt::cube(w), {0}));
     });
 
-int main(int argc, char** argv) {
-  program::CommandLine line("An op of one's own in a recurrent cell, with its gradient check");
-  if (const auto status = line.read(argc, argv)) return *status;
-
+int main() {
   xt::random::seed(1);
   const Variable<double> xs = xt::random::randn<double>({20, 3});
   const auto width = parameter(xt::xtensor<double, 1>{0.5, 1.0, 2.0});

@@ -1,11 +1,15 @@
 // A character language model in one file: an embedding, two LSTM layers, truncated back-propagation through time over
 // windows of the text, gradient clipping, and sampling. examples/char_lm is the full program, with validation,
 // checkpoints, and resumption.
+//
+//     g++ -std=c++20 -O2 small_char_lm.cpp -o small_char_lm $(pkg-config --cflags --libs unroll)
+//     ./small_char_lm FILE [EPOCHS [UNITS]]
 
 #include <fmt/core.h>
 
+#include <string>
+
 #include <unroll/unroll.hpp>
-#include "common/command_line.hpp"
 
 using namespace unroll;
 
@@ -41,8 +45,7 @@ double train_epoch(const Model& model, Adam<>& adam, const Streams& text) {
     adam.step();
     adam.zero_grad();
 
-    state =
-        detach_state(last);  // the next window continues from here, but no gradient flows back into this one
+    state = detach_state(last);  // the next window continues from here; no gradient flows back into this one
     nats += loss.item() * static_cast<double>(targets.size());
   }
   return nats / static_cast<double>(text.targets());
@@ -65,14 +68,13 @@ std::string sample(const Model& model, const Vocabulary& vocabulary, int length,
 }
 
 int main(int argc, char** argv) {
-  std::string path;
-  int epochs = 10;
-  index_t hidden = 128;
-  program::CommandLine line("A small character language model: learns a text and writes some of its own.");
-  line.add("text", path, "file to learn", {.required = true});
-  line.add("epochs", epochs, "times to read it", program::at_least(1));
-  line.add("hidden", hidden, "units of each layer", program::at_least(1));
-  if (const auto status = line.read(argc, argv)) return *status;
+  if (argc < 2) {
+    fmt::print(stderr, "usage: small_char_lm FILE [EPOCHS [UNITS]]\n");
+    return 2;
+  }
+  const std::string path = argv[1];
+  const int epochs = argc > 2 ? std::stoi(argv[2]) : 10;
+  const index_t hidden = argc > 3 ? std::stoll(argv[3]) : 128;
 
   const std::string text = decode_text(read_bytes(path), path).characters + "\n";
   const Vocabulary vocabulary(count_symbols(text, Level::character));

@@ -32,6 +32,8 @@ class Adadelta final : public OptimizerRule<T, AdadeltaOptions> {
 };
 template <ParameterList R>
 Adadelta(const R&, const AdadeltaOptions& = {}) -> Adadelta<detail::parameter_type<R>>;
+template <detail::NotAList M>
+Adadelta(const M&, const AdadeltaOptions& = {}) -> Adadelta<float>;
 
 extern template class Adadelta<float>;
 extern template class Adadelta<double>;

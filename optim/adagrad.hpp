@@ -34,6 +34,8 @@ class Adagrad final : public OptimizerRule<T, AdagradOptions> {
 };
 template <ParameterList R>
 Adagrad(const R&, const AdagradOptions& = {}) -> Adagrad<detail::parameter_type<R>>;
+template <detail::NotAList M>
+Adagrad(const M&, const AdagradOptions& = {}) -> Adagrad<float>;
 
 extern template class Adagrad<float>;
 extern template class Adagrad<double>;

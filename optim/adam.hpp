@@ -35,6 +35,8 @@ class Adam final : public OptimizerRule<T, AdamOptions> {
 };
 template <ParameterList R>
 Adam(const R&, const AdamOptions& = {}) -> Adam<detail::parameter_type<R>>;
+template <detail::NotAList M>
+Adam(const M&, const AdamOptions& = {}) -> Adam<float>;
 
 extern template class Adam<float>;
 extern template class Adam<double>;

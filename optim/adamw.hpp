@@ -33,6 +33,8 @@ class AdamW final : public OptimizerRule<T, AdamWOptions> {
 };
 template <ParameterList R>
 AdamW(const R&, const AdamWOptions& = {}) -> AdamW<detail::parameter_type<R>>;
+template <detail::NotAList M>
+AdamW(const M&, const AdamWOptions& = {}) -> AdamW<float>;
 
 extern template class AdamW<float>;
 extern template class AdamW<double>;

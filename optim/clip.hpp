@@ -25,6 +25,12 @@ double clip_grad_norm(const R& parameters, double max_norm, const ClipOptions& o
   return clip_grad_norm(variables(parameters), max_norm, options);
 }
 
+/// Refuses a module.
+template <detail::NotAList M>
+double clip_grad_norm(const M&, double, const ClipOptions& = {}) {
+  return detail::refuse_module<M>(), 0;
+}
+
 /// What:   every element of every gradient is brought into [−limit, limit]; NaN stays NaN.
 /// Errors: UsageError for a limit that is negative or NaN, or a parameter that is no leaf.
 template <class T>
@@ -33,6 +39,11 @@ void clip_grad_value(const std::vector<Variable<T>>& parameters, double limit);
 template <ParameterList R>
 void clip_grad_value(const R& parameters, double limit) {
   clip_grad_value(variables(parameters), limit);
+}
+/// Refuses a module.
+template <detail::NotAList M>
+void clip_grad_value(const M&, double) {
+  detail::refuse_module<M>();
 }
 
 }  // namespace unroll

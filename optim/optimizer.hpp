@@ -129,6 +129,12 @@ class OptimizerRule : public Optimizer<T> {
   explicit OptimizerRule(const R& parameters, const Options& options = {})
       : OptimizerRule(detail::variables_of_type<T>(parameters), options) {}
 
+  /// Refuses a module.
+  template <detail::NotAList M>
+  explicit OptimizerRule(const M&, const Options& = {}) {
+    detail::refuse_module<M>();
+  }
+
   /// Adds parameters with options of their own.
   /// Errors: as the constructor.
   void add_group(std::vector<Variable<T>> parameters, const Options& options = {}) {
@@ -141,6 +147,11 @@ class OptimizerRule : public Optimizer<T> {
   template <ParameterList R>
   void add_group(const R& parameters, const Options& options = {}) {
     add_group(detail::variables_of_type<T>(parameters), options);
+  }
+  /// Refuses a module.
+  template <detail::NotAList M>
+  void add_group(const M&, const Options& = {}) {
+    detail::refuse_module<M>();
   }
   /// As given: lr is the one to begin with.
   const Options& options(std::size_t group = 0) const { return options_.at(group); }

@@ -30,6 +30,21 @@ concept ParameterList = std::ranges::range<R> && requires {
   typename detail::parameter_type<R>;
 };
 
+namespace detail {
+struct AnyMember {
+  void operator()(auto&&...) const {}
+};
+/// What is no list, but shows members: a module, of which this folder knows nothing else.
+template <class M>
+concept NotAList = !ParameterList<M> && requires(M & m, AnyMember member) {
+  m.visit(member);
+};
+template <class M>
+void refuse_module() {
+  static_assert(!NotAList<M>, "this takes a list of parameters, not a module: write parameters(model)");
+}
+}  // namespace detail
+
 /// The Variables of a list.
 template <ParameterList R>
 auto variables(const R& list) {

@@ -36,6 +36,8 @@ class RmsProp final : public OptimizerRule<T, RmsPropOptions> {
 };
 template <ParameterList R>
 RmsProp(const R&, const RmsPropOptions& = {}) -> RmsProp<detail::parameter_type<R>>;
+template <detail::NotAList M>
+RmsProp(const M&, const RmsPropOptions& = {}) -> RmsProp<float>;
 
 extern template class RmsProp<float>;
 extern template class RmsProp<double>;

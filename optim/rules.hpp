@@ -35,4 +35,10 @@ auto make_optimizer(std::string_view rule, const R& parameters, double lr) {
   return detail::optimizer_named(rule, variables(parameters), lr);
 }
 
+/// Refuses a module.
+template <detail::NotAList M>
+std::unique_ptr<Optimizer<float>> make_optimizer(std::string_view, const M&, double) {
+  return detail::refuse_module<M>(), nullptr;
+}
+
 }  // namespace unroll

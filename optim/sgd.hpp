@@ -33,6 +33,8 @@ class Sgd final : public OptimizerRule<T, SgdOptions> {
 };
 template <ParameterList R>
 Sgd(const R&, const SgdOptions& = {}) -> Sgd<detail::parameter_type<R>>;
+template <detail::NotAList M>
+Sgd(const M&, const SgdOptions& = {}) -> Sgd<float>;
 
 extern template class Sgd<float>;
 extern template class Sgd<double>;

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # A program without CMake: compiled, linked and run by what pkg-config says of the installed library, wherever its
-# prefix was moved to.
+# prefix was moved to; without warnings about shadowed names, where its headers are not those of the system.
 # usage: check_pkg_config.sh PREFIX COMPILER [FLAG...]   (an installed tree; flags for the compiler)
 set -euo pipefail
 prefix=$1 compiler=$2
@@ -12,10 +12,20 @@ PKG_CONFIG_PATH=$(dirname "$(find "$prefix" -name unroll.pc)")
 export PKG_CONFIG_PATH
 cat >"$work/sum.cpp" <<'CPP'
 #include <unroll/autograd/linear.hpp>
+#include <unroll/layers/elman.hpp>
+#include <unroll/layers/gru.hpp>
+#include <unroll/layers/lstm.hpp>
+#include <unroll/layers/skip_rnn.hpp>
 #include <unroll/version.hpp>
 #include <cstring>
+template <class Cell>
+void scan_with() {
+  unroll::scan(Cell(2, 2), unroll::Variable<float>({3, 1, 2}, 1.F));
+}
 // d (x w) / dw = x, by the engine and its products of matrices.
 int main(int, char** argv) {
+  scan_with<unroll::ElmanCell<float>>(), scan_with<unroll::LstmCell<float>>(), scan_with<unroll::GruCell<float>>();
+  scan_with<unroll::InputGateCell<float>>();
   unroll::Variable<float> w({1, 1}, 2.F);
   const unroll::Variable<float> x({1, 1}, 3.F);
   w.requires_grad(true);
@@ -25,7 +35,7 @@ int main(int, char** argv) {
 }
 CPP
 read -ra flags <<<"$(pkg-config --cflags --libs unroll)"
-"$compiler" -std=c++20 -O1 "$@" "$work/sum.cpp" "${flags[@]}" -o "$work/sum"
+"$compiler" -std=c++20 -O1 -Wshadow -Werror "$@" "$work/sum.cpp" "${flags[@]}" -o "$work/sum"
 "$work/sum" "$(pkg-config --modversion unroll)"
 
 # The headers as they are, not as those of the system: no warning, with either compiler; and one message without C++20.

@@ -186,7 +186,9 @@ TEST_CASE("attention: what does not fit is named") {
   CHECK(message_of<ShapeError>([] {
           Attention<double>(AttentionKind::general, {.query = 0, .memory = 4});
         }) == "attention: need sizes of query and memory from 1; got 0 and 4, hidden 0");
-  CHECK_THROWS_AS(a.memory(outputs, {1, 2, 5}), IndexError);
+  CHECK(message_of<IndexError>([&] {
+          a.memory(outputs, {1, 2, 5});
+        }) == "attention: need lengths from 0 to 4, the number of time steps; sequence 2 has 5");
   CHECK_THROWS_AS(a(V({B, E + 1}, 0.0), memory), ShapeError);
   CHECK_THROWS_AS(a(V(), memory), UsageError);
   CHECK_THROWS_AS(a(V({B, E}, 0.0), {}), UsageError);

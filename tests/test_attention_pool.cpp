@@ -109,7 +109,12 @@ TEST_CASE("attention pool: parameters have names, and what does not fit is named
           p(V({T, F}, 0.0));
         }) == "attention pool: need y (T, B, F) and lengths (B,); got (4, 2) and (0,)");
   CHECK_THROWS_AS(p(V({T, B, F}, 0.0), {1, 2}), ShapeError);
-  CHECK_THROWS_AS(p(V({T, B, F}, 0.0), {1, 2, 5}), IndexError);
+  CHECK(message_of<IndexError>([&] {
+          p(V({T, B, F}, 0.0), {1, 2, 5});
+        }) == "attention pool: need lengths from 0 to 4, the number of time steps; sequence 2 has 5");
+  CHECK(message_of<UsageError>([] {
+          AttentionPool<double>()(V({T, B, F}, 0.0));
+        }) == "attention pool: the layer is empty; assign a constructed one first");
   CHECK_THROWS_AS(p(V({T, B, F + 1}, 0.0)), ShapeError);
   CHECK_THROWS_AS(p(V()), UsageError);
   CHECK(message_of<ShapeError>([] { AttentionPool<double>(0, 3); }) ==

@@ -30,6 +30,12 @@ struct Forgetful {
   }
 };
 
+struct Twice {
+  using value_type = double;
+  V a = random_parameter({2, 3}, 1), b = random_parameter({2, 3}, 2);
+  void visit(auto&& v) { v("w", a), v("w", b); }
+};
+
 const V x = random_parameter({4, 3}, 9).detach();
 
 std::string message_of(const auto& f) {
@@ -108,4 +114,29 @@ TEST_CASE("gradcheck of a module: finds a wrong gradient of a parameter") {
   model.forgets = false;
   const auto wrong = [&] { return V(model(x) + 0.0 * sum(model.w) + sum(model.w.detach())); };
   CHECK_THROWS_AS(gradcheck(model, wrong), GradcheckError);
+}
+
+TEST_CASE("check_visit: a parameter that is the result of an op is named with the op") {
+  Forgetful model;
+  model.forgets = false;
+  model.u = model.u * 0.5;
+  CHECK(message_of([&] { check_visit(model, [&] { return model(x); }); }) ==
+        "check_visit: u is the result of mul(x, c); a parameter must be a leaf: change it by update()");
+}
+
+TEST_CASE("check_visit: a module none of whose parameters requires a gradient is not trained") {
+  Forgetful model;
+  model.forgets = false;
+  freeze(model);
+  CHECK(message_of([&] { check_visit(model, [&] { return model(x); }); }) ==
+        "check_visit: no parameter of the module requires a gradient; call requires_grad(true) on those to "
+        "train, or unfreeze(module)");
+  const auto f = [&](const Vs& in) { return model(in[0]); };
+  gradcheck(model, f, {random_parameter({4, 3}, 5)});  // of a frozen model by its input
+}
+
+TEST_CASE("check_visit: a name that is given twice is a mistake") {
+  const Twice model;
+  CHECK(message_of([&] { check_visit(model, [&] { return V(model.a + model.b); }); }) ==
+        "parameters: visit() gives the name \"w\" twice");
 }

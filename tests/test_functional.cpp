@@ -270,7 +270,7 @@ TEST_CASE("jvpcheck: a failure names op, input, element and both values") {
     CHECK(error.seed == 42);
   }
   CHECK(
-      message.starts_with("gradcheck: forward mode of cube: input 1 x (1, 2), element (0, 0): the gradient "
+      message.starts_with("gradcheck: forward mode of cube: inputs[0] x (1, 2), element (0, 0): the gradient "
                           "is 4, the differences say "));
   CHECK_THROWS_AS(jvpcheck(of(3, 3), {x.detach()}), UsageError);
   int calls = 0;

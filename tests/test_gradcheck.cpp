@@ -103,7 +103,7 @@ TEST_CASE("gradcheck: a failure names op, input, element, both values and the se
     CHECK(error.seed == 42);
   }
   CHECK(message ==
-        "gradcheck: wrong: input 1 a (2, 2), element (1, 1): the gradient is 0, the differences say " +
+        "gradcheck: wrong: inputs[0] a (2, 2), element (1, 1): the gradient is 0, the differences say " +
             message.substr(message.find("say ") + 4));
   CHECK(message.find("(seed 42)") != std::string::npos);
 }
@@ -132,7 +132,7 @@ TEST_CASE("gradcheck: inputs that cannot be checked and functions that are none 
   const Variable<double> y = x * 2;
   const auto f = [](const auto& in) { return in[0] * in[0]; };
   CHECK_THROWS_WITH_AS(gradcheck(f, {y}),
-                       "gradcheck: input 1 is the result of an op; give its copy() as a parameter",
+                       "gradcheck: inputs[0] is the result of an op; give its copy() as a parameter",
                        UsageError);
   CHECK_THROWS_WITH_AS(gradcheck(f, {x.detach()}),
                        "gradcheck: no input requires a gradient; call requires_grad(true) on those to check",

@@ -16,6 +16,14 @@ using namespace unroll;
 using namespace unroll::tests;
 using V = Variable<double>;
 
+TEST_CASE("layers: one that was not constructed says so") {
+  const auto message = [](auto&& f) { return message_of<UsageError>(f); };
+  const std::string is_empty = ": the layer is empty; assign a constructed one first";
+  CHECK(message([] { Linear<double>()(row({1, 2})); }) == "linear layer" + is_empty);
+  CHECK(message([] { Embedding<double>()({1, 2}); }) == "embedding" + is_empty);
+  CHECK(message([] { LayerNorm<double>()(row({1})); }) == "layer_norm" + is_empty);
+}
+
 TEST_CASE("linear layer: y = x Wᵀ + b for one row and many") {
   Linear<double> layer(2, 3);
   layer.weight = values({3, 2}, {1, 2, 3, 4, 5, 6});

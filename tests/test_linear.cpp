@@ -206,6 +206,10 @@ TEST_CASE("linear: mistakes name the operands, before anything is computed") {
           s = random_parameter({}, 4);
   CHECK_THROWS_WITH_AS(linear(x, transpose(w)), "linear: need x (…, I) and W (O, I); got x (2, 3), W (3, 5)",
                        ShapeError);
+  V named = w.copy();
+  named.set_name("u_h_l0");
+  CHECK_THROWS_WITH_AS(linear(transpose(x), named),
+                       "linear: need x (…, I) and W (O, I); got x (3, 2), W u_h_l0 (5, 3)", ShapeError);
   CHECK_THROWS_AS(linear(s, w), ShapeError);
   CHECK_THROWS_AS(linear(x, row({1, 2, 3})), ShapeError);
   CHECK_THROWS_WITH_AS(linear(x, w, row({1, 2})), "linear: need b (5,) for W (5, 3); got (2,)", ShapeError);

@@ -16,6 +16,12 @@ using namespace unroll::tests;
 
 namespace {
 
+struct Namesakes {
+  Linear<float> a{2, 3}, b{2, 3};
+  Variable<float> mean{Shape{3}, 0.F};
+  void visit(auto&& v) { v("a", a), v("a", b), v("a.bias", buffer(mean)); }
+};
+
 template <class T>
 struct Model {
   using value_type = T;
@@ -73,6 +79,17 @@ TEST_CASE("module: parameters are named by their path, in order, absent ones lef
                                  "lstm.bias_ih_l0", "lstm.bias_hh_l0", "blocks.0.weight", "blocks.0.bias",
                                  "blocks.1.weight", "decoder.weight", "decoder.bias"});
   CHECK(names(parameters(Plain())) == std::vector<std::string>{"w"});
+}
+
+TEST_CASE("module: two arrays of one name are refused, one array under a name twice is not") {
+  Namesakes pair;
+  CHECK(message_of<UsageError>([&] { parameters(pair); }) ==
+        "parameters: visit() gives the name \"a.weight\" twice");
+  pair.b.weight = pair.a.weight, pair.b.bias = pair.a.bias;
+  CHECK(message_of<UsageError>([&] { parameters(pair); }) ==
+        "parameters: visit() gives the name \"a.bias\" twice");
+  pair.mean = {};
+  CHECK(parameters(pair).size() == 2);
 }
 
 TEST_CASE("module: variables keep the longest name") {

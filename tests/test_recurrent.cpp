@@ -206,7 +206,12 @@ TEST_CASE("outputs: last, mean and maximum over the true length; empty sequences
   CHECK_THROWS_WITH_AS(max_over_time(y, {1, 2, 0}), "max_over_time: sequence 2 is empty and has no maximum",
                        UsageError);
   CHECK_THROWS_AS(mean_over_time(y, {1, 2}), ShapeError);
-  CHECK_THROWS_AS(mean_over_time(y, {1, 2, 3}), IndexError);
+  CHECK_THROWS_WITH_AS(mean_over_time(y, {1, 2, 3}),
+                       "mean_over_time: need lengths from 0 to 2, the number of time steps; sequence 2 has 3",
+                       IndexError);
+  CHECK_THROWS_WITH_AS(max_over_time(y, {1, -1, 1}),
+                       "max_over_time: need lengths from 0 to 2, the number of time steps; sequence 1 has -1",
+                       IndexError);
   gradcheck(
       [&](const Vs&) {
         return Vs{mean_over_time(y, {1, 2, 0}), max_over_time(y, {1, 2, 1}), mean_over_time(y)};
@@ -272,6 +277,10 @@ TEST_CASE("recurrent: an empty layer, and what does not fit, is reported") {
   };
   CHECK_THROWS_WITH_AS(stacked(2)(xs, stacked(1).initial_state(batch)),
                        "recurrent: need a state of 2 members; got 1", ShapeError);
+  CHECK_THROWS_WITH_AS(CellStack<ElmanCell<double>>().initial_state(2),
+                       "cell stack: the layer is empty; assign a constructed one first", UsageError);
+  CHECK_THROWS_WITH_AS(Gru<double>(0, 4), "recurrent: need input from 1 to 2^40; got 0", ShapeError);
+  CHECK_THROWS_WITH_AS(Gru<double>(4, -1), "recurrent: need hidden from 1 to 2^40; got -1", ShapeError);
   CHECK_THROWS_AS(own({.num_layers = 0}), UsageError);
   CHECK_THROWS_WITH_AS(own({.num_layers = 1000000}), "recurrent: need num_layers ≤ 65536; got 1000000",
                        UsageError);

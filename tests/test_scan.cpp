@@ -202,6 +202,9 @@ TEST_CASE("scan: a state that changes its shape, an empty state and no steps are
                        "scan: the hidden state changed its shape from (2, 2) to (2, 4) after 1 steps",
                        ShapeError);
   CHECK_THROWS_AS(scan([](const V&, const V&) { return V(); }, x, h), UsageError);
+  const char* const empty = "scan: the state is empty; initial_state(cell, B) gives one";
+  CHECK_THROWS_WITH_AS(scan([](const V& xt, const V&) { return xt; }, x, V()), empty, UsageError);
+  CHECK_THROWS_WITH_AS(scan(LstmCell<double>(2, 2), x, LstmState<double>{}), empty, UsageError);
   CHECK(scan([](const V& xt, const V&) { return xt; }, x, h).output.shape() ==
         x.shape());  // the tape is as good as new
 }

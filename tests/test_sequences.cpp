@@ -392,8 +392,10 @@ TEST_CASE("sequences: mistakes name what was expected") {
   const Setting<OwnCell> s;
   const auto message = [&](const ScanOptions& options) { return message_of<Error>([&] { s.run(options); }); };
   CHECK(message({.lengths = {1, 2}}) == "scan: need a length for each of 5 sequences; got lengths (2,)");
-  CHECK(message({.lengths = {1, 2, 7, 1, 1}}) == "scan: length 7 at position 2 is outside [0, 7)");
-  CHECK(message({.lengths = {1, 2, -1, 1, 1}}) == "scan: length -1 at position 2 is outside [0, 7)");
+  CHECK(message({.lengths = {1, 2, 7, 1, 1}}) ==
+        "scan: need lengths from 0 to 6, the number of time steps; sequence 2 has 7");
+  CHECK(message({.lengths = {1, 2, -1, 1, 1}}) ==
+        "scan: need lengths from 0 to 6, the number of time steps; sequence 2 has -1");
   CHECK(message({.resets = {1, 0}}) == "scan: need resets (6, 5) for xs (6, 5, 2); got (2,)");
   CHECK(message({.segment = -2}) ==
         "scan: need a segment of 1 or more steps, 0 for none or square_root; got -2");

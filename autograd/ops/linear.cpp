@@ -141,10 +141,12 @@ LinearSum<T>::LinearSum(const Variable<T>& x, const Variable<T>& w, const Variab
   if (!w) detail::fail_empty("linear", 1);
   const Shape &xs = x.shape(), &ws = w.shape();
   if (ws.rank() != 2 || xs.rank() < 1 || xs.back(0) != ws[1]) {
-    raise<ShapeError>("linear: need x (…, I) and W (O, I); got x {}, W {}", xs.str(), ws.str());
+    raise<ShapeError>("linear: need x (…, I) and W (O, I); got x {}, W {}",
+                      detail::name_and_shape(*x.tensor()), detail::name_and_shape(*w.tensor()));
   }
   if (b && (b.rank() != 1 || b.size() != ws[0])) {
-    raise<ShapeError>("linear: need b ({},) for W {}; got {}", ws[0], ws.str(), b.shape().str());
+    raise<ShapeError>("linear: need b ({},) for W {}; got {}", ws[0], detail::name_and_shape(*w.tensor()),
+                      detail::name_and_shape(*b.tensor()));
   }
   shape_ = xs.with(xs.rank() - 1, ws[0]);
   terms_[0] = {x, w, b, x.version(), w.version(), b ? b.version() : 0};

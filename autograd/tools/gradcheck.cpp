@@ -106,8 +106,7 @@ class Check {
     for (std::size_t k = 0; k < inputs.size(); ++k) {
       if (!inputs[k].requires_grad()) continue;
       if (!inputs[k].is_leaf())
-        raise<UsageError>("gradcheck: input {} is the result of an op; give its copy() as a parameter",
-                          k + 1);
+        raise<UsageError>("gradcheck: inputs[{}] is the result of an op; give its copy() as a parameter", k);
       checked_.push_back(k);
     }
     if (checked_.empty()) fail_unasked();
@@ -212,9 +211,9 @@ class Check {
     const Variable<double>& x = inputs_[input];
     const std::vector<index_t> element = index_of(x.shape(), i);
     GradcheckError error(fmt::format(
-        "gradcheck: {}: input {} {}{}{}, element {}: the gradient is {:.10g}, the differences say {:.10g} "
+        "gradcheck: {}: inputs[{}] {}{}{}, element {}: the gradient is {:.10g}, the differences say {:.10g} "
         "(seed {})",
-        op_, input + 1, x.name(), x.name().empty() ? "" : " ", x.shape().str(), text_of(element), analytic,
+        op_, input, x.name(), x.name().empty() ? "" : " ", x.shape().str(), text_of(element), analytic,
         numeric, options_.seed));
     error.op = op_;
     error.input = input;

@@ -1,7 +1,9 @@
 #pragma once
 /// \file Gradients against central differences, in double. For tests of ops, layers and whole models.
 
+#include <concepts>
 #include <cstdint>
+#include <initializer_list>
 #include <string>
 #include <vector>
 
@@ -21,7 +23,7 @@ struct GradcheckOptions {
 struct GradcheckError : Error {
   using Error::Error;
   std::string op;                    ///< the last op of f
-  std::size_t input = 0;             ///< counted from 0
+  std::size_t input = 0;             ///< its number; inputs[0] is the first
   std::vector<index_t> element;      ///< its index in that input
   double analytic = 0, numeric = 0;  ///< by the tape, by differences
   std::uint64_t seed = 0;            ///< of the cotangent
@@ -41,6 +43,26 @@ using CheckedFunction = VectorFunction<double>;
 /// Cost:   two evaluations for each input element; stored gradients are not touched.
 void gradcheck(const detail::CheckedFunction& f, const std::vector<Variable<double>>& inputs,
                const GradcheckOptions& options = {});
+
+namespace detail {
+template <class T>
+void refuse_gradcheck_of() {
+  static_assert(
+      std::same_as<T, double>,
+      "gradcheck needs Variable<double> and a cell or module of double, since differences in float are "
+      "too coarse");
+}
+}  // namespace detail
+/// Refuses inputs of float.
+template <class F, std::same_as<float> T>
+void gradcheck(const F&, const std::vector<Variable<T>>&, const GradcheckOptions& = {}) {
+  detail::refuse_gradcheck_of<T>();
+}
+/// The same for a list of them.
+template <class F, std::same_as<float> T>
+void gradcheck(const F&, std::initializer_list<Variable<T>>, const GradcheckOptions& = {}) {
+  detail::refuse_gradcheck_of<T>();
+}
 
 /// The same for the second order: checks the recorded gradients of grad(create_graph), with respect to the
 /// inputs and to the seeds, against differences of first-order gradients, and that the two agree in value.

@@ -44,6 +44,11 @@ std::vector<ReadLeaf<T>> leaves_of(const std::vector<Variable<T>>& outputs) {
   return search.run();
 }
 
-UNROLL_COMPILE_FUNCTIONS(leaves_of)
+template <class T>
+std::string op_of(const Variable<T>& x) {
+  return x.is_leaf() ? "" : x.tensor()->creator->name();
+}
+
+UNROLL_COMPILE_FUNCTIONS(leaves_of, op_of)
 
 }  // namespace unroll::detail

@@ -21,4 +21,8 @@ struct ReadLeaf {
 template <class T>
 std::vector<ReadLeaf<T>> leaves_of(const std::vector<Variable<T>>& outputs);
 
+/// What: the op that computed x; nothing for a leaf.
+template <class T>
+std::string op_of(const Variable<T>& x);
+
 }  // namespace unroll::detail

@@ -8,6 +8,7 @@
 #include "unroll/autograd/matmul.hpp"
 #include "unroll/autograd/softmax.hpp"
 #include "unroll/autograd/views.hpp"
+#include "unroll/detail/layers/base/checks.hpp"
 #include "unroll/layers/pooling.hpp"
 #include "unroll/layers/recurrent_options.hpp"
 
@@ -43,6 +44,7 @@ AttentionMemory<T> Attention<T>::memory(const Variable<T>& outputs, const Indice
                       outputs.shape().str(), lengths.shape().str());
   }
   const index_t steps = outputs.shape()[0], batch = outputs.shape()[1];
+  detail::check_lengths("attention", lengths, steps);
   const Variable<T> values = permute(detail::without_padding(outputs, lengths), {1, 0, 2});
   const Variable<T> mask = lengths.size() == 0
                                ? Variable<T>({batch, steps}, T{1})

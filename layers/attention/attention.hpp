@@ -50,7 +50,7 @@ class Attention {
   Attention(AttentionKind kind, const AttentionSizes& sizes, Generator& rng = default_generator());
 
   /// Shapes: outputs (S, B, E) of an encoder, lengths (B,), or empty where all are S. What stands beyond the
-  ///         lengths has no influence.
+  ///         lengths has no influence; without lengths the zeros beyond a sequence's end take part.
   /// Errors: IndexError for a length outside 0 … S.
   AttentionMemory<T> memory(const Variable<T>& outputs, const Indices& lengths = {}) const;
   Attended<T> operator()(const Variable<T>& query, const AttentionMemory<T>& memory) const;

@@ -9,6 +9,7 @@
 #include "unroll/autograd/reduce.hpp"
 #include "unroll/autograd/softmax.hpp"
 #include "unroll/autograd/views.hpp"
+#include "unroll/detail/layers/base/checks.hpp"
 #include "unroll/layers/init.hpp"
 #include "unroll/layers/pooling.hpp"
 #include "unroll/layers/recurrent_options.hpp"
@@ -30,11 +31,13 @@ AttentionPool<T>::AttentionPool(index_t features, index_t size, Generator& rng) 
 
 template <class T>
 Attended<T> AttentionPool<T>::operator()(const Variable<T>& y0, const Indices& lengths) const {
+  if (!weight) detail::fail_empty_layer("attention pool");
   if (!y0) detail::fail_empty("attention pool", 0);
   if (y0.rank() != 3 || (lengths.size() > 0 && !(lengths.shape() == Shape{y0.shape()[1]}))) {
     raise<ShapeError>("attention pool: need y (T, B, F) and lengths (B,); got {} and {}", y0.shape().str(),
                       lengths.shape().str());
   }
+  detail::check_lengths("attention pool", lengths, y0.shape()[0]);
   const Variable<T> y = detail::without_padding(y0, lengths);
   const Variable<T> u = tanh(linear(y, weight, bias));
   Variable<T> scores = linear(u, query);  // (T, B, 1)

@@ -11,6 +11,7 @@ namespace unroll {
 /// What:   u_t = tanh(W y_t + b);  α = softmax over t of qᵀ u_t;  context = Σ α_t y_t.
 /// Shapes: y (T, B, F), lengths (B,), or empty where all are T → context (B, F), weights (B, T);
 ///         weight (A, F), bias (A,), query (1, A).
+/// Without lengths the zeros beyond a sequence's end take part.
 /// Range:  weights beyond a sequence's end are 0, and what stands there has no influence; an empty sequence
 ///         has context and weights 0.
 /// Init:   U(−1/√F, 1/√F) for W and b, U(−1/√A, 1/√A) for q.

@@ -41,8 +41,10 @@ Variables<T> run_checked(const F& f, const Variables<T>& inputs) {
 ///         would be neither trained nor saved. `check_visit(model, [&] { return model(x); });`
 /// f takes nothing, or `inputs`: leaves that may require a gradient without being parameters. It returns one
 /// Variable, an expression, or a vector or array of Variables.
-/// Errors: UsageError that names each leaf that is not shown, by its name and shape and the op that reads it;
-///         or where nothing was recorded although the module has parameters.
+/// A parameter without requires_grad(true) counts as frozen, and is not trained: summary(model) marks those.
+/// Errors: UsageError that names each leaf that is not shown, by its name and shape and the op that reads it; a
+///         parameter that is the result of an op; a name that is given twice; or where nothing was recorded
+///         although the module has parameters, or none of them requires a gradient.
 template <Module M, class F>
 void check_visit(const M& module, const F& f,
                  const std::vector<Variable<detail::module_number<M>>>& inputs = {}) {
@@ -57,17 +59,32 @@ void check_visit(const M& module, const F& f,
 template <Module M, class F>
 void gradcheck(const M& module, const F& f, const std::vector<Variable<double>>& inputs = {},
                const GradcheckOptions& options = {}) {
-  static_assert(std::is_same_v<detail::module_number<M>, double>,
-                "gradcheck needs a module of double: differences in float are too coarse");
-  check_visit(module, f, inputs);
-  std::vector<Variable<double>> all = inputs;
-  for (const auto& p : parameters(module))
-    if (p.variable.requires_grad()) all.push_back(p.variable);
-  const auto of_all = [&](const std::vector<Variable<double>>& values) {
-    const auto end = values.begin() + static_cast<std::ptrdiff_t>(inputs.size());
-    return detail::run_checked<double>(f, {values.begin(), end});
-  };
-  gradcheck(detail::CheckedFunction(of_all), all, options);
+  constexpr bool of_double = std::is_same_v<detail::module_number<M>, double>;
+  static_assert(
+      of_double,
+      "gradcheck needs a module of double, since differences in float are too coarse; a struct of your "
+      "own says that it is one by `using value_type = double;`");
+  if constexpr (of_double) {
+    check_visit(module, f, inputs);
+    std::vector<Variable<double>> all = inputs;
+    for (const auto& p : parameters(module))
+      if (p.variable.requires_grad()) all.push_back(p.variable);
+    const auto of_all = [&](const std::vector<Variable<double>>& values) {
+      const auto end = values.begin() + static_cast<std::ptrdiff_t>(inputs.size());
+      return detail::run_checked<double>(f, {values.begin(), end});
+    };
+    gradcheck(detail::CheckedFunction(of_all), all, options);
+  }
+}
+/// Refuses a module of float and its inputs.
+template <Module M, class F, std::same_as<float> T>
+void gradcheck(const M&, const F&, const std::vector<Variable<T>>&, const GradcheckOptions& = {}) {
+  detail::refuse_gradcheck_of<T>();
+}
+/// The same for a list of inputs.
+template <Module M, class F, std::same_as<float> T>
+void gradcheck(const M&, const F&, std::initializer_list<Variable<T>>, const GradcheckOptions& = {}) {
+  detail::refuse_gradcheck_of<T>();
 }
 
 }  // namespace unroll

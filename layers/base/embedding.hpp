@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "unroll/autograd/gather.hpp"
+#include "unroll/detail/layers/base/checks.hpp"
 #include "unroll/layers/default_generator.hpp"
 
 namespace unroll {
@@ -15,8 +16,8 @@ struct EmbeddingOptions {
 /// What:   row `token` of the weight for each token.
 /// Shapes: tokens (N…) → (N…, E); weight (V, E).
 /// Init:   N(0, 1), as PyTorch does.
-/// Errors: ShapeError for sizes below 1, IndexError for a padding_index outside 0 … V − 1, and as
-///         embedding().
+/// Errors: ShapeError for sizes below 1, IndexError for a padding_index outside 0 … V − 1, UsageError for a
+///         layer that is empty, and as embedding().
 template <class T = float>
 class Embedding {
  public:
@@ -27,7 +28,10 @@ class Embedding {
   Embedding(index_t vocabulary, index_t size, const EmbeddingOptions& options = {},
             Generator& rng = default_generator());
 
-  Variable<T> operator()(const Indices& tokens) const { return embedding(weight, tokens, padding_index_); }
+  Variable<T> operator()(const Indices& tokens) const {
+    if (!weight) detail::fail_empty_layer("embedding");
+    return embedding(weight, tokens, padding_index_);
+  }
   /// The symbol whose vector gets no gradient.
   std::optional<std::int64_t> padding_index() const { return padding_index_; }
   /// A look-up multiplies nothing.

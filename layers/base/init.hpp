@@ -1,8 +1,8 @@
 #pragma once
 /// \file Initial values of parameters. Each function overwrites a leaf in place and returns it.
 ///
-/// For a weight of shape (O, I, …): fan_in = I · …, fan_out = O · …. Arrays that stack the weights of G gates
-/// are filled as G blocks of O / G rows where `blocks` says so.
+/// For a weight of shape (O, I, …): fan_in = I · …, fan_out = O · …. Where an array stacks the weights of G gates,
+/// orthogonal() and identity() fill it as G blocks of O / G rows with `.blocks = G`; the others know no blocks.
 /// Errors: UsageError for a result of an op, an empty Variable or a number out of range; ShapeError for a
 ///         shape that does not fit.
 

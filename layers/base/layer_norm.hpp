@@ -2,6 +2,8 @@
 /// \file The layer of layer normalisation.
 
 #include "unroll/autograd/normalise.hpp"
+#include "unroll/detail/autograd/core/unevaluated.hpp"
+#include "unroll/detail/layers/base/checks.hpp"
 
 namespace unroll {
 
@@ -13,7 +15,7 @@ struct LayerNormOptions {
 /// What:   γ (x − μ) / √(σ² + eps) + β over the last axis; σ² is the biased variance.
 /// Shapes: x (…, N) → the same; weight γ and bias β (N,), or empty.
 /// Init:   γ = 1, β = 0.
-/// Errors: ShapeError for N < 1, and as layer_norm().
+/// Errors: ShapeError for N < 1; UsageError for a layer that is empty; and as layer_norm().
 template <class T = float>
 class LayerNorm {
  public:
@@ -30,11 +32,19 @@ class LayerNorm {
   }
 
   Variable<T> operator()(const Variable<T>& x) const {
+    if (size_ == 0) detail::fail_empty_layer("layer_norm");
     if (!x) detail::fail_empty("layer_norm", 0);
     if (x.rank() < 1 || x.shape().back(0) != size_) {
       raise<ShapeError>("layer_norm: need x (…, {}); got {}", size_, x.shape().str());
     }
     return layer_norm(x, weight, bias, eps_);
+  }
+  /// Refuses an x of the other number type.
+  template <class U>
+  requires detail::Mixed<Variable<T>, Variable<U>> Variable<T>
+  operator()(const Variable<U>&) const {
+    detail::refuse_mixed<Variable<T>, Variable<U>>();
+    return {};
   }
 
   template <class V>
@@ -44,7 +54,7 @@ class LayerNorm {
   }
 
  private:
-  index_t size_ = 1;
+  index_t size_ = 0;
   double eps_ = 1e-5;
 };
 

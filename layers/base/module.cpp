@@ -61,6 +61,18 @@ std::vector<NamedParameter<T>> parameters_of(const Members<T>& members) {
 }
 
 template <class T>
+void check_names(const Members<T>& members) {
+  std::unordered_map<std::string_view, const void*> named;
+  for (const Member<T>& member : members) {
+    const Variable<T>* const at = array_of(member);
+    if (!at) continue;
+    const auto [first, is_new] = named.emplace(member.name, at->tensor());
+    if (!is_new && first->second != at->tensor())
+      raise<UsageError>("parameters: visit() gives the name \"{}\" twice", member.name);
+  }
+}
+
+template <class T>
 std::vector<NamedParameter<T>> buffers_of(const Members<T>& members) {
   return arrays_of<Buffer<T>>(members);
 }
@@ -120,7 +132,8 @@ void separate(const Members<T>& members) {
 }
 
 UNROLL_COMPILE_TYPES(class Lister)
-UNROLL_COMPILE_FUNCTIONS(array_of, parameters_of, buffers_of, set_training, set_requires_grad, separate)
+UNROLL_COMPILE_FUNCTIONS(array_of, parameters_of, check_names, buffers_of, set_training, set_requires_grad,
+                         separate)
 template std::vector<NamedParameter<float>> pick(std::vector<NamedParameter<float>>,
                                                  const std::function<bool(std::string_view)>&);
 template std::vector<NamedParameter<double>> pick(std::vector<NamedParameter<double>>,

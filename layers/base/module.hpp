@@ -177,6 +177,9 @@ extern template class Lister<double>;
 
 template <class T>
 std::vector<NamedParameter<T>> parameters_of(const Members<T>& members);
+/// Errors: UsageError where two arrays have one name: a file could hold only one of them.
+template <class T>
+void check_names(const Members<T>& members);
 template <class T>
 std::vector<NamedParameter<T>> buffers_of(const Members<T>& members);
 /// Adds the members of `module`.
@@ -206,9 +209,20 @@ void separate(const Members<T>& members);
 
 /// The parameters in the order of visit(), frozen ones too; tied ones once, under their first name. The names
 /// are also given to the Variables, for messages; a Variable keeps the longest it was ever listed under.
+/// Errors: UsageError where visit() gives two Variables the same name.
 template <Module M>
 auto parameters(const M& module) {
-  return detail::parameters_of(detail::members(module));
+  const auto members = detail::members(module);
+  detail::check_names(members);
+  return detail::parameters_of(members);
+}
+/// Refuses what is no module.
+template <class M>
+requires(!Module<M>) std::vector<NamedParameter<float>> parameters(const M&) {
+  static_assert(Module<M>,
+                "parameters takes a module: a struct that can be copied and that shows its members by "
+                "`template <class V> void visit(V&& v) { v(\"w\", w); }`, which is public and not const");
+  return {};
 }
 /// Those that are called `prefix` or begin with "prefix."; a tied one is known by its first name only.
 /// Errors: UsageError listing all names if none does.

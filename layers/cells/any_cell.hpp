@@ -16,7 +16,7 @@ class AnyCell {
   using Members = std::vector<Variable<T>>;
   using Own = std::unique_ptr<const AnyCell>;  ///< null where there can be none
 
-  explicit AnyCell(std::size_t output) : output(output) {}
+  explicit AnyCell(std::size_t output_member) : output(output_member) {}
   AnyCell(const AnyCell&) = delete;
   AnyCell& operator=(const AnyCell&) = delete;
   virtual ~AnyCell() = default;

@@ -38,7 +38,7 @@ CellState<Cell> initial_state_of(const Cell& cell, index_t batch) {
   CellState<Cell> state;
   if constexpr (HasInitialState<Cell>) {
     state = cell.initial_state(batch);
-  } else if constexpr (CheckCell<Cell>::begins) {
+  } else if constexpr (HasHiddenSize<Cell>) {
     using T = CellNumber<Cell>;
     visit_state(state, [&](std::string_view, Variable<T>& v) {
       v = Variable<T>({batch, cell.hidden_size()}, T{0});

@@ -6,6 +6,7 @@
 #include <type_traits>
 
 #include "unroll/autograd/functions.hpp"
+#include "unroll/detail/layers/base/checks.hpp"
 #include "unroll/detail/layers/cells/cell_calls.hpp"
 #include "unroll/layers/dropout.hpp"
 
@@ -76,14 +77,21 @@ class CellStack {
   }
   /// The number of cells.
   int num_layers() const { return static_cast<int>(cells_.size()); }
-  index_t hidden_size() const { return detail::hidden_size_of(cells_.back()); }
+  index_t hidden_size() const {
+    check_cells();
+    return detail::hidden_size_of(cells_.back());
+  }
   State initial_state(index_t batch) const {
+    check_cells();
     State state;
     for (const Cell& cell : cells_) state.layers.push_back(detail::initial_state_of(cell, batch));
     return state;
   }
 
-  Variable<T> project(const Variable<T>& x) const { return detail::projected(cells_.front(), x); }
+  Variable<T> project(const Variable<T>& x) const {
+    check_cells();
+    return detail::projected(cells_.front(), x);
+  }
 
   State step(const Variable<T>& x, const State& before) const {
     State s = before;
@@ -106,6 +114,10 @@ class CellStack {
   }
 
  private:
+  void check_cells() const {
+    if (cells_.empty()) detail::fail_empty_layer("cell stack");
+  }
+
   std::vector<Cell> cells_;
   Dropout<T> dropout_;
 };

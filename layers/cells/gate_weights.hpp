@@ -32,7 +32,6 @@ Variable<T> draw(const Shape& shape, index_t hidden, Generator& rng) {
 template <class T, int G>
 struct GateWeights {
   using value_type = T;
-  static constexpr int gates = G;  ///< Blocks of rows
   Variable<T> weight_ih, weight_hh, bias_ih, bias_hh;
 
   GateWeights() = default;

@@ -124,7 +124,7 @@ OutputPlace output_place(const S& state) {
   std::size_t m = 0;
   visit_state(copy, [&](const char*, auto& v) {
     if (&v == &output_of(copy)) place = {true, !v, m};
-    m += v ? 1 : 0;
+    m += v ? 1U : 0U;
   });
   return place;
 }

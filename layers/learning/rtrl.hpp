@@ -3,6 +3,7 @@
 
 #include "unroll/detail/layers/cells/cell_calls.hpp"
 #include "unroll/detail/layers/learning/leaf_state.hpp"
+#include "unroll/layers/initial_state.hpp"
 #include "unroll/layers/module.hpp"
 
 namespace unroll {
@@ -42,7 +43,7 @@ extern template class Influence<double>;
 /// What:   trains a recurrent network step by step without a window: with s_t = step(x_t, s_{t−1}),
 ///         J_t = ∂s_t/∂s_{t−1} J_{t−1} + ∂s_t/∂θ is carried along; a loss L(s_t) gives ∂L/∂s_t J_t at once.
 ///
-///     Rtrl rtrl(cell, cell.initial_state(1));
+///     Rtrl rtrl(cell, initial_state(cell, 1));
 ///     for (…) {
 ///       const Variable y = readout(rtrl.step(x_t));
 ///       rtrl.backward(mse(y, target));

@@ -72,7 +72,7 @@ extern template class TruncatedWindow<double>;
 /// What:   trains any cell, or any function of (x, state), by BPTT(k1, k2): after every k1 steps, at t = k1,
 ///         2 k1, …, one backward pass over the last k2 steps. The state is carried on.
 ///
-///     TruncatedBptt bptt(cell, cell.initial_state(B), {.k1 = 5, .k2 = 20});
+///     TruncatedBptt bptt(cell, initial_state(cell, B), {.k1 = 5, .k2 = 20});
 ///     for (…) {
 ///       const Variable h = bptt.step(x_t);                       // or bptt.run(xs), up to k1 steps at once
 ///       if (bptt.learn(mse(readout(h), target))) adam.step(), adam.zero_grad();

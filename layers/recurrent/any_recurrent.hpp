@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "unroll/detail/layers/recurrent/erased_recurrent.hpp"
+#include "unroll/detail/layers/recurrent/refused_calls.hpp"
 
 namespace unroll {
 
@@ -11,7 +12,7 @@ namespace unroll {
 /// A copy shares the parameters, as that of any module. Without a layer it is empty, and cannot run.
 /// Errors: as the layer; UsageError where there is none, or where a state has not the layer's members.
 template <class T = float>
-class AnyRecurrent {
+class AnyRecurrent : public detail::RefusedCalls<T, AnyState<T>> {
  public:
   using value_type = T;
   using State = AnyState<T>;
@@ -33,6 +34,7 @@ class AnyRecurrent {
   }
   ~AnyRecurrent() = default;
 
+  using detail::RefusedCalls<T, AnyState<T>>::operator();
   /// All steps of x from `state`, or from initial_state(B).
   /// Shapes: x (T, B, I), output (T, B, D·H), each member of the state (D·L, B, H).
   Scanned<T, State> operator()(const Variable<T>& x, const State& state = {},

@@ -8,7 +8,7 @@
 #include "unroll/autograd/extremes.hpp"
 #include "unroll/autograd/functions.hpp"
 #include "unroll/autograd/reduce.hpp"
-#include "unroll/detail/autograd/core/check_indices.hpp"
+#include "unroll/detail/layers/base/checks.hpp"
 
 namespace unroll {
 namespace {
@@ -16,9 +16,10 @@ namespace {
 template <class T>
 void check(const char* op, const Variable<T>& y, const Indices& lengths) {
   if (!y) detail::fail_empty(op, 0);
-  if (y.rank() == 3 && (lengths.size() == 0 || lengths.shape() == Shape{y.shape()[1]})) return;
-  raise<ShapeError>("{}: need y (T, B, F) and lengths (B,); got {} and {}", op, y.shape().str(),
-                    lengths.shape().str());
+  if (y.rank() != 3 || (lengths.size() > 0 && !(lengths.shape() == Shape{y.shape()[1]})))
+    raise<ShapeError>("{}: need y (T, B, F) and lengths (B,); got {} and {}", op, y.shape().str(),
+                      lengths.shape().str());
+  detail::check_lengths(op, lengths, y.shape()[0]);
 }
 
 }  // namespace
@@ -27,9 +28,9 @@ template <class T>
 Variable<T> length_mask(const Indices& lengths, index_t time) {
   if (time < 0 || time > index_t{1} << 40)
     raise<UsageError>("length_mask: need from 0 to 2^40 steps; got {}", time);
+  detail::check_lengths("length_mask", lengths, time);
   const index_t batch = lengths.size();
   const Shape shape{time, batch, 1};
-  detail::check_indices("length_mask", "length", lengths, time + 1);
   auto mask = Variable<T>::uninitialised(shape);
   T* const to = mask.mutable_data();
   for (index_t t = 0; t < time; ++t)

@@ -8,6 +8,7 @@
 
 #include "unroll/detail/layers/cells/cell_calls.hpp"
 #include "unroll/detail/layers/recurrent/recurrent_layers.hpp"
+#include "unroll/detail/layers/recurrent/refused_calls.hpp"
 #include "unroll/layers/scan.hpp"
 
 namespace unroll {
@@ -21,7 +22,8 @@ namespace unroll {
 /// Source: PyTorch's nn.RNN, nn.LSTM and nn.GRU: order of states, dropout, names of the parameters
 ///         (weight_ih_l0, …, weight_ih_l0_reverse, …).
 template <class Cell>
-class Recurrent : public detail::RecurrentLayers<CellNumber<Cell>> {
+class Recurrent : public detail::RecurrentLayers<CellNumber<Cell>>,
+                  public detail::RefusedCalls<CellNumber<Cell>, CellState<Cell>> {
   static_assert(sizeof(detail::CheckCell<Cell>) > 0);
 
  public:
@@ -35,7 +37,12 @@ class Recurrent : public detail::RecurrentLayers<CellNumber<Cell>> {
             Generator& rng = default_generator()) requires
       std::constructible_from<Cell, index_t, index_t, bool, Generator&>
       : Recurrent(
-            input, [&](index_t size) { return make_cell(size, hidden, options.bias, rng); }, options, rng) {}
+            input,
+            [&](index_t size) {
+              Layers::check_size("hidden", hidden);
+              return make_cell(size, hidden, options.bias, rng);
+            },
+            options, rng) {}
   /// For cells with constructors of their own: `make(input)` gives a cell for inputs of that size; whether
   /// it has biases is its affair.
   template <std::invocable<index_t> Make>
@@ -48,6 +55,7 @@ class Recurrent : public detail::RecurrentLayers<CellNumber<Cell>> {
     this->start(Cells(cells_), rng);
   }
 
+  using detail::RefusedCalls<CellNumber<Cell>, CellState<Cell>>::operator();
   /// All steps of x from `state`, or from initial_state(B).
   Scanned<T, State> operator()(const Variable<T>& x, const State& state = {},
                                const SequenceOptions& sequences = {}) const;

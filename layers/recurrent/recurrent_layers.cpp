@@ -8,6 +8,7 @@
 #include "unroll/autograd/functions.hpp"
 #include "unroll/autograd/join.hpp"
 #include "unroll/autograd/name_scope.hpp"
+#include "unroll/detail/layers/base/checks.hpp"
 
 namespace unroll::detail {
 namespace {
@@ -20,7 +21,7 @@ void check(const RecurrentOptions& o) {
 }
 
 void check_cells(std::size_t count) {
-  if (count == 0) raise<UsageError>("recurrent: the layer is empty; assign a constructed one first");
+  if (count == 0) fail_empty_layer("recurrent");
 }
 
 // The part of a state (D·L, B, H) that belongs to one cell.
@@ -49,6 +50,13 @@ template <class T>
 RecurrentLayers<T>::RecurrentLayers(index_t input, const RecurrentOptions& options)
     : options_(options), input_(input) {
   check(options);
+  check_size("input", input);
+}
+
+template <class T>
+void RecurrentLayers<T>::check_size(const char* name, index_t size) {
+  if (size < 1 || size > index_t{1} << 40)
+    raise<ShapeError>("recurrent: need {} from 1 to 2^40; got {}", name, size);
 }
 
 template <class T>

@@ -57,9 +57,11 @@ class RecurrentLayers {
   using NamedMembers = std::vector<NamedParameter<T>>;
 
   RecurrentLayers() = default;
-  /// Errors: UsageError for options out of range. To be followed, once the cells are made, by start().
+  /// Errors: UsageError for options out of range, ShapeError for a size. To be followed, once the cells are made, by start().
   RecurrentLayers(index_t input, const RecurrentOptions& options);
   void start(const AnyCells<T>& cells, Generator& rng);
+  /// Errors: ShapeError for a size below 1, or so large that sizes made of it would overflow.
+  static void check_size(const char* name, index_t size);
 
   /// `given`: the members of the state to begin with, all empty for initial_state().
   AnyScanned<T> run(const AnyCells<T>& cells, const Variable<T>& x, const NamedMembers& given,

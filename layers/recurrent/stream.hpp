@@ -5,6 +5,23 @@
 
 namespace unroll {
 
+namespace detail {
+/// A Recurrent, or a layer made of it.
+template <class Net>
+concept RecurrentNet = requires(const Net& net) {
+  net.cell(0);
+  net.directions();
+};
+/// Whether it is one; a class, so that the mistake is reported once.
+template <class Net>
+struct CheckStream {
+  static constexpr bool passed = RecurrentNet<Net>;
+  static_assert(passed,
+                "stream takes a recurrent layer, not a cell: stream(Recurrent<Cell>(input, hidden)), or "
+                "Recurrent(input, [&](index_t) { return cell; }) for a cell that is there already");
+};
+}  // namespace detail
+
 /// What:   runs a stack step by step in evaluation mode, without a tape: `auto s = stream(rnn, B);
 ///         h = s.step(x);`. What it returns equals the output of rnn(x) at that step.
 /// Shapes: x (B, I) → (B, H).
@@ -13,6 +30,8 @@ namespace unroll {
 /// Lifetime: shares the parameters of rnn.
 template <class Net>
 class Stream {
+  static_assert(detail::CheckStream<Net>::passed);
+
  public:
   using T = typename Net::value_type;
   using State = typename Net::State;
@@ -67,8 +86,8 @@ class Stream {
 
 /// A Stream over `net`, a Recurrent or one of the layers made of it.
 template <class Net>
-Stream<Net> stream(const Net& net, index_t batch = 1) {
-  return Stream<Net>(net, batch);
+auto stream(const Net& net, index_t batch = 1) {
+  if constexpr (detail::CheckStream<Net>::passed) return Stream<Net>(net, batch);
 }
 
 }  // namespace unroll

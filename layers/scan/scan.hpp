@@ -8,6 +8,7 @@
 #include "unroll/detail/layers/scan/row_wise_check.hpp"
 #include "unroll/detail/layers/scan/shards.hpp"
 #include "unroll/detail/layers/scan/time_loop.hpp"
+#include "unroll/layers/initial_state.hpp"
 
 namespace unroll {
 
@@ -69,6 +70,24 @@ Scanned<T, S> scan_from(const Cell& cell, const Variable<T>& xs, S state, const 
   return {std::move(run.output), with_members(std::move(state), run.state)};
 }
 
+/// What scan must be given; a class, so that each mistake is reported once.
+template <class Cell, class T, class S>
+struct CheckScan {
+  static constexpr bool steps =
+      HasStep<Cell, T, S> || std::invocable<const Cell&, const Variable<T>&, const S&>;
+  static_assert(
+      steps,
+      "scan takes an object with `State step(const Variable<T>& x, const State& state) const`, which "
+      "must be const, or a function of (x, state), for the types of xs and of the state");
+};
+
+template <class S>
+void check_begins(S& state) {
+  bool empty = true;
+  visit_state(state, [&](std::string_view, const auto& v) { empty = empty && !v; });
+  if (empty) raise<UsageError>("scan: the state is empty; initial_state(cell, B) gives one");
+}
+
 }  // namespace detail
 
 /// Runs a cell over whole sequences.
@@ -78,7 +97,7 @@ Scanned<T, S> scan_from(const Cell& cell, const Variable<T>& xs, S state, const 
 /// with visit() whose member h is the output.
 /// Shapes: xs (T, B, …), output (T, B, H), members of the state (B, …). Without lengths, resets, noise and
 ///         recomputation the axis B is not needed.
-/// Errors: UsageError for an empty xs or T = 0; with lengths, resets, noise and recomputation also where the
+/// Errors: UsageError for an empty xs, an empty state or T = 0; with lengths, resets, noise and recomputation also where the
 ///         state's visit() does not show its output or a member is empty at first, or where project() mixes
 ///         time steps; ShapeError where the state changes its shape, and where
 ///         lengths or resets do not fit; IndexError for a length outside 0 … T.
@@ -86,10 +105,25 @@ Scanned<T, S> scan_from(const Cell& cell, const Variable<T>& xs, S state, const 
 template <class Cell, class T, class S>
 Scanned<T, S> scan(const Cell& cell, const Variable<T>& xs, S state, const ScanOptions& options = {}) {
   if constexpr (detail::CheckVisit<S>::passed && detail::CheckOutput<S>::passed) {
-    return detail::scan_from<Cell, T, S>(cell, xs, std::move(state), options);
-  } else {
-    return {{}, std::move(state)};
+    using Output = Variable<detail::state_number<S>>;
+    if constexpr (detail::Mixed<Variable<T>, Output>) {
+      detail::refuse_mixed<Variable<T>, Output>();
+    } else if constexpr (detail::CheckScan<Cell, T, S>::steps) {
+      detail::check_begins(state);
+      return detail::scan_from<Cell, T, S>(cell, xs, std::move(state), options);
+    }
   }
+  return {{}, std::move(state)};
+}
+
+/// The same from the cell's initial state, see initial_state().
+/// Shapes: xs (T, B, …).
+template <class Cell, class T>
+Scanned<T, CellState<Cell>> scan(const Cell& cell, const Variable<T>& xs, const ScanOptions& options = {}) {
+  if (!xs) detail::fail_empty("scan", 1);
+  if (xs.rank() < 2)
+    raise<ShapeError>("scan: need xs (T, B, …) to begin from the initial state; got {}", xs.shape().str());
+  return scan(cell, xs, initial_state(cell, xs.shape()[1]), options);
 }
 
 }  // namespace unroll

@@ -1,8 +1,9 @@
 #include "unroll/detail/layers/scan/sequence_plan.hpp"
-#include "unroll/detail/autograd/core/check_indices.hpp"
 
 #include <algorithm>
 #include <numeric>
+
+#include "unroll/detail/layers/base/checks.hpp"
 
 namespace unroll::detail {
 namespace {
@@ -41,7 +42,7 @@ SequencePlan plan_sequences(index_t time, index_t batch, bool reverse, const Ind
     raise<ShapeError>("scan: need a length for each of {} sequences; got lengths {}", batch,
                       lengths.shape().str());
   }
-  check_indices("scan", "length", lengths, time + 1);
+  check_lengths("scan", lengths, time);
   const bool full = std::all_of(lengths.begin(), lengths.end(), [&](auto n) { return n == time; });
   if (!full) pack(plan, lengths);
   return plan;

@@ -21,8 +21,8 @@ struct Recurrence {
 /// One step of a recurrence, or the projection of its inputs before the first step.
 class StepContext final : public Context {
  public:
-  StepContext(std::shared_ptr<const Recurrence> recurrence, index_t step, bool projecting)
-      : recurrence(std::move(recurrence)), step(step), projecting(projecting) {}
+  StepContext(std::shared_ptr<const Recurrence> of, index_t step_number, bool is_projection)
+      : recurrence(std::move(of)), step(step_number), projecting(is_projection) {}
   /// The one that this thread is in; null outside of every observed scan.
   static std::shared_ptr<const StepContext> current() {
     return std::dynamic_pointer_cast<const StepContext>(ContextScope::current());

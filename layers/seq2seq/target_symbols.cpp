@@ -1,5 +1,6 @@
 #include "unroll/layers/target_symbols.hpp"
-#include "unroll/detail/autograd/core/check_indices.hpp"
+
+#include "unroll/detail/layers/base/checks.hpp"
 
 namespace unroll {
 
@@ -10,7 +11,7 @@ TargetSymbols target_symbols(const Indices& targets, const Indices& lengths, std
     raise<ShapeError>("target_symbols: need targets (T, B) and lengths (B,); got {} and {}", shape.str(),
                       lengths.shape().str());
   const index_t time = shape[0], batch = shape[1];
-  detail::check_indices("target_symbols", "length", lengths, time + 1);
+  detail::check_lengths("target_symbols", lengths, time);
   std::vector<std::int64_t> inputs, longer, rows, expected;
   for (const std::int64_t n : lengths) longer.push_back(n + 1);
   for (index_t t = 0; t <= time; ++t) {
