@@ -5,7 +5,7 @@
 
 namespace unroll::detail {
 
-extern thread_local constinit Traffic current_traffic;
+[[gnu::tls_model("initial-exec")]] extern thread_local constinit Traffic current_traffic;
 
 template <class T, class Count>
 std::uint64_t bytes_of(Count elements) {

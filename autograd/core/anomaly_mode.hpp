@@ -21,7 +21,8 @@ class AnomalyMode {
 
  private:
   int before_;
-  static thread_local constinit int level;  // 0 off, 1 NaN, 2 NaN and infinities
+  [[gnu::tls_model(
+      "initial-exec")]] static thread_local constinit int level;  // 0 off, 1 NaN, 2 NaN and infinities
 };
 
 }  // namespace unroll

@@ -60,7 +60,7 @@ class ContextScope {
  private:
   std::shared_ptr<const Context> context_;
   const ContextScope* outer_ = nullptr;
-  static thread_local constinit const ContextScope* innermost;
+  [[gnu::tls_model("initial-exec")]] static thread_local constinit const ContextScope* innermost;
 };
 
 }  // namespace unroll::detail

@@ -28,7 +28,7 @@ class NameScope {
   std::string_view name_, suffix_;
   index_t number_;
   NameScope* outer_;
-  static thread_local constinit NameScope* innermost;
+  [[gnu::tls_model("initial-exec")]] static thread_local constinit NameScope* innermost;
 };
 
 }  // namespace unroll

@@ -19,7 +19,7 @@ class NoGrad {
 
  private:
   friend struct detail::Recording;
-  static thread_local constinit int depth;
+  [[gnu::tls_model("initial-exec")]] static thread_local constinit int depth;
 };
 
 }  // namespace unroll

@@ -125,7 +125,7 @@ class Tape {
   void restore_gradients(bool add);
   void run_leaf_hooks();
 
-  static thread_local constinit Tape* current;
+  [[gnu::tls_model("initial-exec")]] static thread_local constinit Tape* current;
   std::vector<GradAside<T>> hooked_leaves_, aside_;
   std::vector<Node<T>*> slots_;
   std::vector<Node<T>*> order_;
@@ -138,9 +138,9 @@ class Tape {
 
 // Defined in tape.cpp.
 template <>
-thread_local constinit Tape<float>* Tape<float>::current;
+[[gnu::tls_model("initial-exec")]] thread_local constinit Tape<float>* Tape<float>::current;
 template <>
-thread_local constinit Tape<double>* Tape<double>::current;
+[[gnu::tls_model("initial-exec")]] thread_local constinit Tape<double>* Tape<double>::current;
 
 template <class T>
 inline bool Node<T>::wants(std::size_t k) const {

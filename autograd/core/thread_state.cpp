@@ -1,5 +1,6 @@
 /// \file What the engine keeps for each thread. It is defined here, once for a process: an inline variable would exist
-/// twice where a program that hides its symbols uses the library as a shared one.
+/// twice where a program that hides its symbols uses the library as a shared one. The model "initial-exec" reads it
+/// without a call also in position-independent code; it is small enough for libraries that are loaded later.
 
 #include "unroll/autograd/anomaly_mode.hpp"
 #include "unroll/autograd/name_scope.hpp"

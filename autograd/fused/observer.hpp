@@ -45,7 +45,7 @@ class Observer : public OpVisitor {
 
  private:
   Observer* outer_;
-  static thread_local constinit Observer* innermost;
+  [[gnu::tls_model("initial-exec")]] static thread_local constinit Observer* innermost;
 };
 
 }  // namespace unroll::detail

@@ -55,7 +55,7 @@ class ProductLog {
   friend void backend::count_product(const Product&);
   std::vector<Product> products_;
   ProductLog* outer_;
-  static thread_local constinit ProductLog* innermost;
+  [[gnu::tls_model("initial-exec")]] static thread_local constinit ProductLog* innermost;
 };
 
 }  // namespace unroll::blas

@@ -19,7 +19,7 @@ class PartOfProduct {
   struct Ratio {
     index_t part, whole;
   };
-  static thread_local constinit Ratio current;
+  [[gnu::tls_model("initial-exec")]] static thread_local constinit Ratio current;
 
  private:
   Ratio before_;

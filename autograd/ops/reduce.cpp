@@ -10,7 +10,7 @@
 #include "unroll/detail/autograd/core/tape.hpp"
 #include "unroll/detail/autograd/ops/op.hpp"
 #include "unroll/detail/autograd/ops/reduced_shapes.hpp"
-#include "unroll/detail/autograd/ops/rows.hpp"
+#include "unroll/detail/autograd/ops/row_blocks.hpp"
 
 namespace unroll {
 namespace detail {

@@ -31,7 +31,7 @@ class StateObserver {
 
  private:
   StateObserver* outer_;
-  static thread_local constinit StateObserver* innermost;
+  [[gnu::tls_model("initial-exec")]] static thread_local constinit StateObserver* innermost;
 };
 extern template class StateObserver<float>;
 extern template class StateObserver<double>;
