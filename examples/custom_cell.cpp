@@ -7,7 +7,7 @@
 
 #include <fmt/core.h>
 
-#include <string>
+#include <cstdlib>
 
 #include <unroll/autograd/losses.hpp>
 #include <unroll/autograd/xtensor.hpp>
@@ -81,7 +81,7 @@ Batch draw(index_t time, index_t batch, Generator& rng) {
 }
 
 int main(int argc, char** argv) {
-  const int steps = argc > 1 ? std::stoi(argv[1]) : 600;
+  const int steps = argc > 1 ? std::atoi(argv[1]) : 600;
   manual_seed(1);
   const auto small = make_layer<double>(2);
   const Variable<double> xs(xt::xtensor<double, 3>{{{0.1}, {-0.4}}, {{0.3}, {0.9}}, {{-0.7}, {0.2}}});

@@ -65,7 +65,7 @@ struct Alarms {
 
 TEST_CASE("program end: a wrong option is status 2 though standard error is full or closed") {
   auto programs = all_programs;
-  programs.push_back("custom_cell");  // one of those without commands
+  programs.push_back("copy_memory");  // one of those without commands
   for (const auto& program : programs)
     for (const auto* stream : {"2>/dev/full", "2>&-"}) {
       if (!fs::exists(path_of(program))) continue;  // single files are not built with sanitizers

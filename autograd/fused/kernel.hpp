@@ -39,8 +39,8 @@ template <class T, int L, class... Trees>
                                                   index_t cols, T* const* out) {
   using Num = Batch<T>;
   using W = Walks<Trees...>;
-  constexpr std::size_t numbers_here = W::size.numbers, steps = W::size.steps;
-  Num x[L + 1], c[numbers_here + 1], v[steps];
+  constexpr std::size_t leaves = L, numbers_here = W::size.numbers, steps = W::size.steps;
+  Num x[leaves + 1], c[numbers_here + 1], v[steps];
   for (std::size_t k = 0; k < numbers_here; ++k) c[k] = Num(numbers[k]);
   for (index_t j = 0; j < cols; j += static_cast<index_t>(Num::size)) {
     for (int k = 0; k < L; ++k) x[k] = Num::load_unaligned(row[k] + (j & masks[k]));
@@ -61,8 +61,8 @@ template <class T, int L, class... Trees>
   using Num = Batch<T>;
   using W = Walks<Trees...>;
   constexpr std::size_t outputs = sizeof...(Trees);
-  constexpr std::size_t numbers_here = W::size.numbers, steps = W::size.steps;
-  Num x[L + 1], c[numbers_here + 1], v[steps], dy[outputs], adjoints[L + 1];
+  constexpr std::size_t leaves = L, numbers_here = W::size.numbers, steps = W::size.steps;
+  Num x[leaves + 1], c[numbers_here + 1], v[steps], dy[outputs], adjoints[leaves + 1];
   for (std::size_t k = 0; k < numbers_here; ++k) c[k] = Num(numbers[k]);
   for (index_t j = 0; j < cols; j += static_cast<index_t>(Num::size)) {
     for (int k = 0; k < L; ++k) x[k] = Num::load_unaligned(row[k] + (j & masks[k]));
