@@ -65,6 +65,7 @@ bool adds_again(const Loop& loop, const Lane& sum) {
 /// sums += Σ x over the axes along which `kept` broadcasts.
 template <class T, class Sum>
 void add_up(const Tensor<T>& x, const Loop& loop, const Lane* lanes, Sum* sums) {
+  if (loop.cols == 0) return;  // not even an element of the sum need exist
   const Lane &from_lane = lanes[0], &to_lane = lanes[1];
   for_slabs(loop, [&](const index_t* index) {
     const T* const from = x.data + outer_offset(loop, from_lane, index);
