@@ -23,7 +23,8 @@ struct CheckStream {
 }  // namespace detail
 
 /// What:   runs a stack step by step in evaluation mode, without a tape: `auto s = stream(rnn, B);
-///         h = s.step(x);`. What it returns equals the output of rnn(x) at that step.
+///         h = s.step(x);`. What it returns equals the output of rnn(x) at that step, but for the last bits
+///         where rnn(x) multiplies the inputs of many steps at once.
 /// Shapes: x (B, I) → (B, H).
 /// Errors: UsageError for a bidirectional stack, whose output needs the whole sequence; ShapeError for x.
 /// Cost:   after the first two steps nothing is asked of the system.
