@@ -13,7 +13,7 @@ class CommonShape {
  public:
   const Shape& operator*() const { return *shape_; }
   /// Errors: ShapeError naming `op`.
-  void include(std::string_view op, const Shape& s) {
+  [[gnu::always_inline]] void include(std::string_view op, const Shape& s) {
     if (!shape_) {
       shape_ = &s;
     } else if (shape_ != &s && !(*shape_ == s)) {

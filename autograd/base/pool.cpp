@@ -231,7 +231,7 @@ struct PoolLease {
   ~PoolLease();
 };
 
-thread_local Pool* current_pool = nullptr;
+[[gnu::tls_model("initial-exec")]] thread_local constinit Pool* current_pool = nullptr;
 
 PoolLease::~PoolLease() {
   current_pool = nullptr;

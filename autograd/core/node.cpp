@@ -12,8 +12,8 @@ namespace {
 // that wait are linked through a field that a dead one has no use for.
 template <class X, class Link>
 void destroy_without_recursion(X* object, Link X::*link) {
-  thread_local constinit X* waiting = nullptr;
-  thread_local constinit bool busy = false;
+  [[gnu::tls_model("initial-exec")]] thread_local constinit X* waiting = nullptr;
+  [[gnu::tls_model("initial-exec")]] thread_local constinit bool busy = false;
   if (busy) {
     object->*link = reinterpret_cast<Link>(waiting);
     waiting = object;

@@ -16,8 +16,8 @@ extern "C" int omp_get_thread_limit();  // declared here, as in dnnl.cpp
 namespace unroll::blas {
 namespace {
 
-thread_local int thread_count = 1;
-thread_local Counters thread_counters;
+[[gnu::tls_model("initial-exec")]] thread_local constinit int thread_count = 1;
+[[gnu::tls_model("initial-exec")]] thread_local constinit Counters thread_counters;
 
 // below this many multiply-adds a parallel region costs more than it gains
 constexpr double serial_limit = 2.5e5;
