@@ -2,7 +2,7 @@
 include(CMakePackageConfigHelpers)
 set(config_dir ${CMAKE_INSTALL_LIBDIR}/cmake/unroll)
 
-install(TARGETS unroll EXPORT unroll)
+install(TARGETS unroll unroll_native EXPORT unroll)
 install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})
 
 install(EXPORT unroll NAMESPACE unroll:: FILE unrollTargets.cmake DESTINATION ${config_dir})

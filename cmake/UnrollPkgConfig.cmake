@@ -1,4 +1,5 @@
-# unroll.pc, for builds without CMake: g++ -std=c++20 program.cpp $(pkg-config --cflags --libs unroll).
+# unroll.pc, for builds without CMake: g++ -std=c++20 program.cpp $(pkg-config --cflags --libs unroll), and for this
+# machine alone also $(pkg-config --variable=native_cflags unroll).
 set(pc_dir ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
 cmake_path(RELATIVE_PATH CMAKE_INSTALL_PREFIX BASE_DIRECTORY ${CMAKE_INSTALL_PREFIX}/${pc_dir} OUTPUT_VARIABLE to_prefix)
 string(REGEX REPLACE "/$" "" to_prefix "${to_prefix}")
@@ -24,5 +25,6 @@ if(BUILD_SHARED_LIBS)
 else()
   set(pc_static "${libraries}")
 endif()
+list(JOIN UNROLL_NATIVE_FLAGS " " pc_native)
 configure_file(${PROJECT_SOURCE_DIR}/cmake/unroll.pc.in ${PROJECT_BINARY_DIR}/unroll.pc @ONLY)
 install(FILES ${PROJECT_BINARY_DIR}/unroll.pc DESTINATION ${pc_dir})

@@ -2,7 +2,9 @@
 /// \file Number functions that scalar ops are written with, for a number T and for a SIMD batch of T.
 ///
 /// Everything here, and every kernel made from it, lives in an inline namespace named after the
-/// instruction set, so that programs and libraries built for different processors can be linked.
+/// instruction set, so that programs and libraries built for different processors can be linked. The library's own
+/// objects have one of their own: a user's file makes the same kernels with flags of its own, and of two weak symbols
+/// of one name the linker takes whichever it meets first.
 
 #include <algorithm>
 #include <cmath>
@@ -12,15 +14,20 @@
 #include "unroll/autograd/shape.hpp"
 #include "unroll/detail/autograd/base/xsimd.hpp"
 
+#ifdef UNROLL_OWN_OBJECTS
+#define UNROLL_KERNELS(isa) own_##isa
+#else
+#define UNROLL_KERNELS(isa) isa
+#endif
 #if defined(__AVX512F__) && defined(__AVX512DQ__) && defined(__AVX512VL__)
-#define UNROLL_ISA isa_avx512
+#define UNROLL_ISA UNROLL_KERNELS(isa_avx512)
 #define UNROLL_MASKED_LOADS 1
 #elif defined(__AVX2__) && defined(__FMA__)
-#define UNROLL_ISA isa_avx2
+#define UNROLL_ISA UNROLL_KERNELS(isa_avx2)
 #elif defined(__SSE4_2__)
-#define UNROLL_ISA isa_sse4
+#define UNROLL_ISA UNROLL_KERNELS(isa_sse4)
 #else
-#define UNROLL_ISA isa_base
+#define UNROLL_ISA UNROLL_KERNELS(isa_base)
 #endif
 
 #define UNROLL_INLINE inline __attribute__((always_inline))

@@ -25,7 +25,8 @@ struct ElmanCell : GateWeights<T, 1> {
   ElmanCell(index_t input, index_t hidden, bool bias, Generator& rng, F phi)
       : GateWeights<T, 1>(input, hidden, bias, rng), activation(std::move(phi)) {}
 
-  State step(const Variable<T>& x, const State& h) const {  // x is projected: W_ih x + b_ih + b_hh
+  // x is projected: W_ih x + b_ih + b_hh
+  [[gnu::noinline]] State step(const Variable<T>& x, const State& h) const {
     const Variable<T> a = x + linear(h, this->weight_hh);
     return activation(a);
   }

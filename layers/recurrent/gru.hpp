@@ -22,7 +22,8 @@ struct GruCell : GateWeights<T, 3> {
 
   Variable<T> project(const Variable<T>& x) const { return linear(x, this->weight_ih, this->bias_ih); }
 
-  State step(const Variable<T>& x, const State& h) const {  // x is projected: W_ih x + b_ih
+  // x is projected: W_ih x + b_ih
+  [[gnu::noinline]] State step(const Variable<T>& x, const State& h) const {
     auto [x_r, x_z, x_n] = chunk<3>(x);
     auto [h_r, h_z, h_n] = chunk<3>(linear(h, this->weight_hh, this->bias_hh));
     auto r = sigmoid(x_r + h_r);

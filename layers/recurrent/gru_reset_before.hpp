@@ -38,7 +38,8 @@ struct GruResetBeforeCell {
 
   Variable<T> project(const Variable<T>& x) const { return linear(x, weight_ih, bias_ih); }
 
-  State step(const Variable<T>& x, const State& h) const {  // x is projected: W_ih x + b_ih
+  // x is projected: W_ih x + b_ih
+  [[gnu::noinline]] State step(const Variable<T>& x, const State& h) const {
     auto [x_r, x_z, x_n] = chunk<3>(x);
     auto [h_r, h_z] = chunk<2>(linear(h, weight_hh));
     Variable reset = sigmoid(x_r + h_r) * h;

@@ -41,7 +41,8 @@ struct JordanCell {
 
   Variable<T> project(const Variable<T>& x) const { return linear(x, weight_ih, bias_h); }
 
-  State step(const Variable<T>& x, const State& y) const {  // x is projected: W_ih x + b_h
+  // x is projected: W_ih x + b_h
+  [[gnu::noinline]] State step(const Variable<T>& x, const State& y) const {
     const Variable<T> a = x + linear(y, weight_oh);
     const Variable<T> h = activation(a);
     return linear(h, weight_ho, bias_o);

@@ -41,7 +41,8 @@ struct LayerNormGruCell : GateWeights<T, 3> {
     return concat<T>({norm_ih_rz(slice(p, -1, 0, 2 * H)), norm_ih_n(slice(p, -1, 2 * H))}, -1);
   }
 
-  State step(const Variable<T>& x, const State& h) const {  // x is projected: LN(x_rz), LN(x_n)
+  // x is projected: LN(x_rz), LN(x_n)
+  [[gnu::noinline]] State step(const Variable<T>& x, const State& h) const {
     const index_t H = this->hidden_size();
     const Variable<T> u = linear(h, this->weight_hh);
     auto [x_r, x_z, x_n] = chunk<3>(x);

@@ -28,7 +28,8 @@ struct LayerNormLstmCell : LstmCell<T> {
 
   Variable<T> project(const Variable<T>& x) const { return norm_ih(linear(x, this->weight_ih)); }
 
-  State step(const Variable<T>& x, const State& s) const {  // x is projected: LN(W_ih x)
+  // x is projected: LN(W_ih x)
+  [[gnu::noinline]] State step(const Variable<T>& x, const State& s) const {
     Variable gates = x + norm_hh(linear(s.h, this->weight_hh));
     auto [i, f, g, o] = chunk<4>(gates);
     Variable c = sigmoid(f) * s.c + sigmoid(i) * tanh(g);

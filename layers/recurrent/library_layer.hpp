@@ -6,6 +6,9 @@
 ///
 /// Either declares the cell and its Recurrent for float and double, and cmake/UnrollLayers.cmake, which reads these
 /// lines, has them compiled. Each stands on one line of a header of layers/recurrent, from its first column on.
+///
+/// The cell's `step` is [[gnu::noinline]]: inlined into a user's file, its loops would be compiled by the flags of that
+/// file, and their speed and last bits would depend on what the compiler happens to inline.
 
 #include "unroll/layers/recurrent.hpp"
 

@@ -25,7 +25,8 @@ struct LstmPeepholeCell : LstmCell<T> {
         weight_cf(detail::draw<T>({hidden}, hidden, rng)),
         weight_co(detail::draw<T>({hidden}, hidden, rng)) {}
 
-  State step(const Variable<T>& x, const State& s) const {  // x is projected: W_ih x + b_ih + b_hh
+  // x is projected: W_ih x + b_ih + b_hh
+  [[gnu::noinline]] State step(const Variable<T>& x, const State& s) const {
     Variable gates = x + linear(s.h, this->weight_hh);
     auto [i, f, g, o] = chunk<4>(gates);
     Variable c = sigmoid(f + weight_cf * s.c) * s.c + sigmoid(i + weight_ci * s.c) * tanh(g);

@@ -30,7 +30,8 @@ struct LstmProjectionCell : GateWeights<T, 4> {
             Variable<T>({batch, this->hidden_size()}, T{0})};
   }
 
-  State step(const Variable<T>& x, const State& s) const {  // x is projected: W_ih x + b_ih + b_hh
+  // x is projected: W_ih x + b_ih + b_hh
+  [[gnu::noinline]] State step(const Variable<T>& x, const State& s) const {
     Variable gates = x + linear(s.h, this->weight_hh);
     auto [i, f, g, o] = chunk<4>(gates);
     Variable c = sigmoid(f) * s.c + sigmoid(i) * tanh(g);

@@ -20,7 +20,8 @@ struct SkipCell : GateWeights<T, 1> {
   static constexpr bool row_wise = true;
   using GateWeights<T, 1>::GateWeights;
 
-  State step(const Variable<T>& x, const State& h) const {  // x is projected: W_ih x + b_ih + b_hh
+  // x is projected: W_ih x + b_ih + b_hh
+  [[gnu::noinline]] State step(const Variable<T>& x, const State& h) const {
     Variable u = x + linear(h, this->weight_hh);
     return h + tanh(u);
   }
@@ -38,7 +39,8 @@ struct ForgetGateCell : GateWeights<T, 2> {
   static constexpr const char* gate_names = "f u";
   using GateWeights<T, 2>::GateWeights;
 
-  State step(const Variable<T>& x, const State& h) const {  // x is projected: W_ih x + b_ih + b_hh
+  // x is projected: W_ih x + b_ih + b_hh
+  [[gnu::noinline]] State step(const Variable<T>& x, const State& h) const {
     Variable gates = x + linear(h, this->weight_hh);
     auto [f, u] = chunk<2>(gates);
     return lerp(tanh(u), h, sigmoid(f));  // lerp(a, b, w) = (1 − w) a + w b
@@ -57,7 +59,8 @@ struct InputGateCell : GateWeights<T, 3> {
   static constexpr const char* gate_names = "i f u";
   using GateWeights<T, 3>::GateWeights;
 
-  State step(const Variable<T>& x, const State& h) const {  // x is projected: W_ih x + b_ih + b_hh
+  // x is projected: W_ih x + b_ih + b_hh
+  [[gnu::noinline]] State step(const Variable<T>& x, const State& h) const {
     Variable gates = x + linear(h, this->weight_hh);
     auto [i, f, u] = chunk<3>(gates);
     return sigmoid(f) * h + sigmoid(i) * tanh(u);
