@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "unroll/autograd/error.hpp"
+#include "unroll/detail/autograd/base/instantiate.hpp"
 #include "unroll/detail/io/text.hpp"
 
 namespace unroll::io {
@@ -86,16 +87,10 @@ std::vector<T> TensorFile::get(std::string_view name) const {
                    dtype_name(tensor.dtype), dtype_name(dtype_of<T>()));
 }
 
-template std::vector<float> TensorFile::get<float>(std::string_view) const;
-template std::vector<double> TensorFile::get<double>(std::string_view) const;
-template std::vector<std::int8_t> TensorFile::get<std::int8_t>(std::string_view) const;
-template std::vector<std::int16_t> TensorFile::get<std::int16_t>(std::string_view) const;
-template std::vector<std::int32_t> TensorFile::get<std::int32_t>(std::string_view) const;
-template std::vector<std::int64_t> TensorFile::get<std::int64_t>(std::string_view) const;
-template std::vector<std::uint8_t> TensorFile::get<std::uint8_t>(std::string_view) const;
-template std::vector<std::uint16_t> TensorFile::get<std::uint16_t>(std::string_view) const;
-template std::vector<std::uint32_t> TensorFile::get<std::uint32_t>(std::string_view) const;
-template std::vector<std::uint64_t> TensorFile::get<std::uint64_t>(std::string_view) const;
+#define UNROLL_GET(X) template std::vector<X> TensorFile::get<X>(std::string_view) const;
+UNROLL_FOR_EACH(UNROLL_GET, float, double, std::int8_t, std::int16_t, std::int32_t, std::int64_t,
+                std::uint8_t, std::uint16_t, std::uint32_t, std::uint64_t)
+#undef UNROLL_GET
 
 std::vector<std::string> TensorFile::names() const {
   std::vector<std::string> names;

@@ -346,17 +346,11 @@ void load_state(Generator& generator, const TensorFile& from, const std::string&
   generator.set_state({values[0], values[1]});
 }
 
-template void save_state(const Optimizer<float>&, TensorFile&, const std::string&);
-template void load_state(Optimizer<float>&, const TensorFile&, const std::string&);
-template void save_state(const Optimizer<double>&, TensorFile&, const std::string&);
-template void load_state(Optimizer<double>&, const TensorFile&, const std::string&);
-template void save_state(const Scheduler<float>&, TensorFile&, const std::string&);
-template void load_state(Scheduler<float>&, const TensorFile&, const std::string&);
-template void save_state(const Scheduler<double>&, TensorFile&, const std::string&);
-template void load_state(Scheduler<double>&, const TensorFile&, const std::string&);
-template void save_state(const ReduceOnPlateau<float>&, TensorFile&, const std::string&);
-template void load_state(ReduceOnPlateau<float>&, const TensorFile&, const std::string&);
-template void save_state(const ReduceOnPlateau<double>&, TensorFile&, const std::string&);
-template void load_state(ReduceOnPlateau<double>&, const TensorFile&, const std::string&);
+#define UNROLL_STATE_OF(X)                                             \
+  template void save_state(const X&, TensorFile&, const std::string&); \
+  template void load_state(X&, const TensorFile&, const std::string&);
+UNROLL_FOR_EACH(UNROLL_STATE_OF, Optimizer<float>, Optimizer<double>, Scheduler<float>, Scheduler<double>,
+                ReduceOnPlateau<float>, ReduceOnPlateau<double>)
+#undef UNROLL_STATE_OF
 
 }  // namespace unroll
