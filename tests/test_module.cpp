@@ -248,6 +248,23 @@ struct Twice {
 };
 }  // namespace
 
+namespace {
+struct Heads {
+  Variable<float> weight = Variable<float>({5, 2, 3}, 0.0f);
+  template <class V>
+  void visit(V&& v) {
+    v("weight", weight);
+  }
+};
+}  // namespace
+
+TEST_CASE("summary: a batch of matrices for matmul counts all its elements") {
+  CHECK(summary(Heads()) ==
+        "name             shape      parameters  multiply-adds  state\n"
+        "weight (frozen)  (5, 2, 3)          30             30\n"
+        "total                               30             30      0\n");
+}
+
 TEST_CASE("summary: a module may state its own multiply-adds") {
   CHECK(summary(Twice()) ==
         "name      shape   parameters  multiply-adds  state\n"

@@ -74,7 +74,7 @@ std::string summary_of(const Members<T>& members) {
     }
     const auto [first, is_new] = seen.emplace(p.tensor(), member.name);
     const bool known = k < known_until;
-    const index_t products = !known && p.rank() == 2 ? p.size() : 0;
+    const index_t products = !known && p.rank() >= 2 ? p.size() : 0;
     count += is_new ? p.size() : 0;
     multiply_adds += products;
     rows.push_back({member.name + (p.requires_grad() ? "" : " (frozen)"), p.shape().str(),
