@@ -9,7 +9,9 @@
 
 namespace unroll::detail {
 
-enum class Fault { none, sign, percent, dropped, store };
+/// `shifted`: each element gets what belongs to the next one, as by a wrong axis or stride; `thinned`: every other
+/// element gets nothing, as by a missing term; `detached`: of a recorded gradient, no derivative goes on.
+enum class Fault { none, sign, permille, dropped, store, shifted, thinned, detached };
 
 #if UNROLL_MUTANTS
 
@@ -19,6 +21,8 @@ struct Mutation {
   int scalar_op = -1;
   std::string op;
   std::size_t argument = 0;
+  bool recorded =
+      false;  ///< of the gradient that is recorded for higher derivatives, in place of the plain one
 };
 extern thread_local Mutation mutation;
 
@@ -27,7 +31,7 @@ inline __attribute__((always_inline)) void mutate(Op op, std::array<Num, n>& adj
   if (mutation.scalar_op != static_cast<int>(op) || mutation.argument >= n) return;
   Num& d = adjoints[mutation.argument];
   if (mutation.fault == Fault::sign) d = -d;
-  if (mutation.fault == Fault::percent) d = d * Num(1.01);
+  if (mutation.fault == Fault::permille) d = d * Num(1.001);
   if (mutation.fault == Fault::dropped) d = Num(0);
 }
 /// Whether an array op is to store where it should add; the other faults of array ops are in fault_injection.hpp.

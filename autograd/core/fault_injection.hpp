@@ -12,21 +12,27 @@ namespace unroll::detail {
 /// The parameter whose deferred product is to get the fault.
 extern thread_local constinit const void* faulty_parameter;
 
+/// Element i of a gradient that was `before` and to which `added` was added.
 template <class T>
-T with_fault(T before, T added) {
+T with_fault(const std::vector<T>& before, const std::vector<T>& added, std::size_t i) {
   switch (mutation.fault) {
     case Fault::sign:
-      return before - added;
-    case Fault::percent:
-      return before + static_cast<T>(1.01) * added;
+      return before[i] - added[i];
+    case Fault::permille:
+      return before[i] + static_cast<T>(1.001) * added[i];
     case Fault::dropped:
-      return before;
+      return before[i];
     case Fault::store:
-      return added;
+      return added[i];
+    case Fault::shifted:
+      return before[i] + added[(i + 1) % added.size()];
+    case Fault::thinned:
+      return before[i] + (i % 2 == 0 ? added[i] : T{0});
+    case Fault::detached:
     case Fault::none:
       break;
   }
-  return before + added;
+  return before[i] + added[i];
 }
 
 /// Calls f with each element of the gradient of t.
@@ -34,6 +40,15 @@ template <class T, class F>
 void for_each_gradient(const Tensor<T>& t, F&& f) {
   const GradSlot<T> g = grad_layout(t);
   for (index_t i = 0; i < t.shape.size(); ++i) f(g.data[i / g.run * g.pitch + i % g.run]);
+}
+
+/// Makes wrong what was added to a gradient.
+template <class T>
+void falsify(const Tensor<T>& t, const std::vector<T>& before) {
+  std::vector<T> added;
+  for_each_gradient(t, [&](T& g) { added.push_back(g - before[added.size()]); });
+  std::size_t i = 0;
+  for_each_gradient(t, [&](T& g) { g = with_fault(before, added, i++); });
 }
 
 /// While it lives, an op writes the gradient of its input `t`; at the end what it added is made wrong.
@@ -47,8 +62,7 @@ class FaultInjector {
   }
   ~FaultInjector() {
     if (!t_) return;
-    std::size_t i = 0;
-    for_each_gradient(*t_, [&](T& g) { g = with_fault<T>(before_[i], g - before_[i]), ++i; });
+    falsify(*t_, before_);
   }
   FaultInjector(const FaultInjector&) = delete;
   FaultInjector& operator=(const FaultInjector&) = delete;
@@ -62,12 +76,12 @@ class FaultInjector {
 /// gradients of its outputs get it at once.
 template <class T>
 Tensor<T>* injection_target(const Tape<T>& tape, Node<T>& node) {
-  if (mutation.fault == Fault::none || mutation.op.empty() || mutation.op != node.name()) return nullptr;
+  if (mutation.fault == Fault::none || mutation.recorded || mutation.op != node.name()) return nullptr;
   if (dynamic_cast<ViewNode<T>*>(&node)) {
     for (std::size_t k = 0; k < node.output_count() && mutation.fault != Fault::store; ++k) {
       const Tensor<T>* out = node.output(k);
       if (!out || !out->held || out->grad_state != GradState::full) continue;
-      for_each_gradient(*out, [](T& g) { g = with_fault<T>(0, g); });
+      falsify(*out, std::vector<T>(static_cast<std::size_t>(out->shape.size())));
     }
     return nullptr;
   }

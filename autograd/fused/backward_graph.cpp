@@ -8,6 +8,7 @@
 #include "unroll/detail/autograd/core/deferred.hpp"
 #include "unroll/detail/autograd/core/tape.hpp"
 #include "unroll/detail/autograd/fused/compiled.hpp"
+#include "unroll/detail/autograd/fused/recorded_faults.hpp"
 
 namespace unroll::detail {
 
@@ -48,7 +49,8 @@ std::vector<Variable<T>> Tape<T>::sweep_graph(std::span<const TensorRef<T>> root
       dy[k] = found->second;
     }
     if (!any || (selective_ && !node->active_)) continue;
-    const std::vector<Variable<T>> dx = node->record_backward(dy);
+    std::vector<Variable<T>> dx = node->record_backward(dy);
+    falsify_recorded(*node, dx);
     for (std::size_t k = 0; k < node->input_count_; ++k)
       if (dx[k] && wants(*node->inputs_[k])) add(*node->inputs_[k], dx[k]);
   }
