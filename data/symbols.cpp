@@ -4,24 +4,12 @@
 
 #include "unroll/autograd/error.hpp"
 #include "unroll/data/utf8.hpp"
+#include "unroll/detail/data/words.hpp"
 
 namespace unroll {
 namespace {
 
 bool is_blank(char c) { return c == ' ' || c == '\n' || c == '\t' || c == '\r' || c == '\f' || c == '\v'; }
-
-/// A coarse division of Unicode, without tables: letters of scripts that put spaces between words.
-bool joins_words(char32_t c) {
-  if (c < 0x80)
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '\'';
-  if (c < 0xC0) return c == 0xAA || c == 0xB5 || c == 0xBA;
-  if (c == 0x2019) return true;                 // the apostrophe of typeset text
-  if (c >= 0x2000 && c < 0x2C00) return false;  // punctuation, arrows, mathematical signs
-  if (c >= 0x2E00 && c < 0xA000) return false;  // Chinese, Japanese and their punctuation
-  if (c >= 0xF900 && c < 0xFB00) return false;  // Chinese, compatibility forms
-  if (c >= 0xFF00 && c < 0xFFF0) return false;  // full-width forms
-  return c < 0x1F000;                           // pictographs, further Chinese
-}
 
 }  // namespace
 
@@ -36,12 +24,7 @@ Level level_named(std::string_view name) {
 std::size_t symbol_length(std::string_view text, Level level) {
   if (level == Level::character) return code_point_at(text, 0).length;
   std::size_t end = text[0] == ' ' && text.size() > 1 && !is_blank(text[1]) ? 1 : 0;
-  CodePoint point = code_point_at(text, end);
-  end += point.length;
-  if (!joins_words(point.value)) return end;
-  while (end < text.size() && (point = code_point_at(text, end), joins_words(point.value)))
-    end += point.length;
-  return end;
+  return end + detail::word_length(text.substr(end));
 }
 
 SymbolCounts count_symbols(std::string_view text, Level level) {

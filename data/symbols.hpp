@@ -13,14 +13,20 @@ namespace unroll {
 /// What a symbol of a text is.
 enum class Level { character, word };
 
+/// The version of the rules by which a text is cut into words; a vocabulary of words belongs to one. Those of version
+/// 1, which nothing names, did without Unicode's categories.
+constexpr std::int64_t word_rules = 2;
+
 /// `char` or `word`, as options and files call them.
 std::string_view name_of(Level level);
 /// Errors: DataError for any other name.
 Level level_named(std::string_view name);
 
 /// The length in bytes of the symbol that `text`, not empty and sound UTF-8, begins with. A word is
-/// a run of letters, digits and apostrophes, or one other character, with one space before it if there is
-/// one: the symbols of a text, joined, are the text. Scripts written without spaces go by characters.
+/// a run of letters, marks and numbers by Unicode's categories, with apostrophes and invisible joiners inside, or one
+/// other character with its marks; and one space before it if there is one: the symbols of a text, joined, are the
+/// text. Scripts written without spaces (Chinese, Japanese, Thai, Lao, Khmer, Burmese, Tibetan) go by characters with
+/// their marks.
 std::size_t symbol_length(std::string_view text, Level level);
 
 /// Calls visit(symbol) for each symbol of a text in order.

@@ -164,6 +164,9 @@ TEST_CASE("saved run: a reading that would not serve is refused, and the field i
   check_refused("texts", "/reading/vocabulary", no_special, "reading: vocabulary: it has no unknown symbol");
   check_refused("texts", "/reading/vocabulary/special/end", "", "reading: vocabulary: it has no end symbol");
   check_refused("char_lm", "/reading/vocabulary", no_symbols, "reading: vocabulary: it has no symbols");
+  check_refused("char_lm", "/reading/level", "\"word\"",
+                "reading: word_rules: its model has learned words by rules 1, and this program cuts texts by "
+                "rules 2: train it again");
   check_refused("char_lm", "/reading/encoding", "\"utf16\"",
                 "reading: encoding: need one of utf8, bytes; got \"utf16\"");
   for (const auto* field : {"words", "characters"})

@@ -20,17 +20,31 @@ std::pair<Corpus, Text> read_text(const std::string& path, std::optional<Encodin
   return {std::move(corpus), std::move(text)};
 }
 
+/// Errors: DataError if the words of a saved vocabulary are not those that a text is cut into now.
+void check_word_rules(const io::JsonValue& reading) {
+  constexpr const char* key = "word_rules";
+  const auto saved = reading.contains(key) ? reading.at(key).integer<std::int64_t>() : 1;
+  if (saved != word_rules)
+    raise<DataError>(
+        "{}: {}: its model has learned words by rules {}, and this program cuts texts by rules {}: train it "
+        "again",
+        reading.place(), key, saved, word_rules);
+}
+
 }  // namespace
 
 void Reading::to_json(nlohmann::ordered_json& json) const {
   json = {{"encoding", name_of(encoding)}, {"level", name_of(level)}, {"vocabulary", vocabulary.to_json()}};
+  if (level == Level::word) json["word_rules"] = word_rules;
 }
 
 Reading Reading::from_json(const io::JsonValue& value) {
   const std::array encodings{name_of(Encoding::utf8), name_of(Encoding::bytes)};
   const std::array levels{name_of(Level::character), name_of(Level::word)};
+  const Level level = level_named(value.at("level").one_of(levels));
+  if (level == Level::word) check_word_rules(value);
   return {.encoding = encoding_named(value.at("encoding").one_of(encodings)),
-          .level = level_named(value.at("level").one_of(levels)),
+          .level = level,
           .vocabulary = program::read_vocabulary(value.at("vocabulary"), {})};
 }
 
