@@ -223,6 +223,30 @@ TEST_CASE("char_lm: words are learned with a cut-off, and an unknown word is nev
   CHECK(figure(eval.out, "nats/char") < figure(eval.out, "nats/word") / 2);
 }
 
+TEST_CASE("char_lm: tokens are counted with the end of each line, and their perplexity is told") {
+  std::string text;
+  for (int k = 0; k < 60; ++k) text += " the <unk> fell N % \n it rose \n\n";  // 6 + 3 + 1 tokens
+  text.resize(text.size() - 1);                                                // the last end may be missing
+  const Trained trained({"--level", "token"}, text);
+  CHECK(contains(trained.outcome.out, ": 600 tokens, UTF-8\nvocabulary  8 different tokens\n"));
+  const auto lines = log_lines(trained.model);
+  const double nats = lines.back()["valid_loss"];
+  CHECK(std::abs(lines.back()["perplexity"].get<double>() / std::exp(nats) - 1) <= 1e-12);  // both in full
+  CHECK(contains(trained.outcome.out, fmt::format("  perplexity {:.4f}", std::exp(nats))));
+  const auto eval = run(trained.folder, {"eval", "--model", trained.model, "--text", trained.text});
+  CHECK(contains(eval.out, "600 tokens\n"));
+  CHECK(contains(eval.out, " per token\n"));
+  CHECK(std::abs(figure(eval.out, "perplexity") / std::exp(figure(eval.out, "nats/token")) - 1) <=
+        1e-4);  // four digits are printed
+  const auto sample = run(trained.folder, {"sample", "--model", trained.model, "--length", "30", "--seed",
+                                           "1", "--prime", "the <unk>"});
+  CHECK(sample.out.starts_with("the <unk> "));
+  write(trained.folder / "again", sample.out.substr(0, sample.out.size() - 1));
+  CHECK(contains(
+      run(trained.folder, {"eval", "--model", trained.model, "--text", trained.folder / "again"}).out,
+      fmt::format("{} tokens\n", sample.out.ends_with("\n\n") ? 32 : 33)));
+}
+
 TEST_CASE("char_lm: every optimiser lowers the loss") {
   const std::map<std::string, std::string> rates = {{"sgd", "1"}, {"adagrad", "0.05"}, {"adadelta", "5"}};
   for (const std::string& rule : unroll::optimizer_names()) {

@@ -188,6 +188,28 @@ TEST_CASE("symbols: what is one sign to the eye is one symbol") {
   CHECK(split("👩\u200d👧🇩🇪👍🏽!", Level::word) == Symbols{"👩\u200d👧", "🇩🇪", "👍🏽", "!"});
 }
 
+TEST_CASE("symbols: tokens stand between blanks, and the end of a line is one") {
+  CHECK(split(" no it was n't <unk> \n\n $ N.\tit\r\n x", Level::token) ==
+        Symbols{"no", "it", "was", "n't", "<unk>", "\n", "\n", "$", "N.", "it", "\n", "x"});
+  CHECK(split("", Level::token).empty());
+  CHECK(split(" \t ", Level::token).empty());
+  CHECK(split("यह।\u00a0है", Level::token).size() == 1);
+}
+
+TEST_CASE("symbols: tokens are written with spaces between them, and other symbols as they are") {
+  const auto written = [](std::string_view text, Level level, std::string_view before = {}) {
+    SymbolWriter text_of(level, before);
+    std::string joined;
+    for_each_symbol(text, level, [&](std::string_view symbol) { joined += text_of(symbol); });
+    return joined;
+  };
+  CHECK(written("  a b  c \n d\n\ne", Level::token) == "a b c\nd\n\ne");
+  CHECK(written("a", Level::token, "x") == " a");
+  CHECK(written("a", Level::token, "x ") == "a");
+  CHECK(written("\na", Level::token, "x") == "\na");
+  CHECK(written(" a  b\n c", Level::word, "x") == " a  b\n c");
+}
+
 TEST_CASE("symbols: joined, they are the text") {
   const std::string text =
       "  Tab\there;\r\n\n'quoted' \u00abok\u00bb 3.14  \u65e5\u672c x\u0301 \u0301\u0301 है। ที่ "
@@ -221,6 +243,8 @@ TEST_CASE("symbols: with an unknown symbol nothing is left out") {
 TEST_CASE("symbols: levels have names") {
   CHECK(level_named(name_of(Level::character)) == Level::character);
   CHECK(level_named(name_of(Level::word)) == Level::word);
+  CHECK(level_named(name_of(Level::token)) == Level::token);
+  CHECK(noun_of(Level::character) == "character");
   CHECK_THROWS_AS(level_named("byte"), DataError);
 }
 
