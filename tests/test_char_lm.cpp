@@ -226,21 +226,21 @@ TEST_CASE("char_lm: words are learned with a cut-off, and an unknown word is nev
 TEST_CASE("char_lm: tokens are counted with the end of each line, and their perplexity is told") {
   std::string text;
   for (int k = 0; k < 60; ++k) text += " the <unk> fell N % \n it rose \n\n";  // 6 + 3 + 1 tokens
-  text.resize(text.size() - 1);                                                // the last end may be missing
+  text.resize(text.size() - 2);  // an empty line less, and the last line has no end
   const Trained trained({"--level", "token"}, text);
-  CHECK(contains(trained.outcome.out, ": 600 tokens, UTF-8\nvocabulary  8 different tokens\n"));
+  CHECK(contains(trained.outcome.out, ": 599 tokens, UTF-8\nvocabulary  8 different tokens\n"));
   const auto lines = log_lines(trained.model);
   const double nats = lines.back()["valid_loss"];
   CHECK(std::abs(lines.back()["perplexity"].get<double>() / std::exp(nats) - 1) <= 1e-12);  // both in full
   CHECK(contains(trained.outcome.out, fmt::format("  perplexity {:.4f}", std::exp(nats))));
   const auto eval = run(trained.folder, {"eval", "--model", trained.model, "--text", trained.text});
-  CHECK(contains(eval.out, "600 tokens\n"));
+  CHECK(contains(eval.out, "599 tokens\n"));
   CHECK(contains(eval.out, " per token\n"));
   CHECK(std::abs(figure(eval.out, "perplexity") / std::exp(figure(eval.out, "nats/token")) - 1) <=
         1e-4);  // four digits are printed
   const auto sample = run(trained.folder, {"sample", "--model", trained.model, "--length", "30", "--seed",
                                            "1", "--prime", "the <unk>"});
-  CHECK(sample.out.starts_with("the <unk> "));
+  CHECK_MESSAGE((sample.out.starts_with("the <unk> ") || sample.out.starts_with("the <unk>\n")), sample.out);
   write(trained.folder / "again", sample.out.substr(0, sample.out.size() - 1));
   CHECK(contains(
       run(trained.folder, {"eval", "--model", trained.model, "--text", trained.folder / "again"}).out,
