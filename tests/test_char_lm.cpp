@@ -68,6 +68,22 @@ TEST_CASE("char_lm: a wrong command line is told on standard error, with status 
   }
 }
 
+TEST_CASE("char_lm: a word that is not known brings the nearest one, and the help of its command") {
+  const TemporaryFolder folder;
+  const auto message = [&](const Arguments& arguments) { return run(folder, arguments).err; };
+  for (const auto* wrong : {"--hiden", "--hidde=3", "--Hidden", "--hid"}) {
+    const auto err = message({"train", "--out", folder / "m", wrong, "5"});
+    CHECK_MESSAGE(contains(err, "\ndid you mean --hidden?\nchar_lm train --help tells what it can do.\n"),
+                  err);
+  }
+  CHECK(contains(message({"train", "--ou", folder / "m"}), "did you mean --out?"));  // beside what is missing
+  CHECK(contains(message({"sample", "--model", "m", "--temprature", "1"}),
+                 "\ndid you mean --temperature?\nchar_lm sample --help tells"));
+  CHECK(contains(message({"trian"}), "\ndid you mean train?\nchar_lm --help tells"));
+  CHECK(!contains(message({"train", "--out", folder / "m", "--zzzzzzzz"}), "did you mean"));
+  CHECK(contains(message({"train", "--out", folder / "m", "--hidden", "0"}), "\nchar_lm train --help tells"));
+}
+
 TEST_CASE("char_lm: training tells split, vocabulary and sizes, then how it goes") {
   const Trained trained;
   const std::string& out = trained.outcome.out;
