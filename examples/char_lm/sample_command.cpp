@@ -28,8 +28,8 @@ int sample_command(const SampleOptions& options) {
   write(prime.characters);
   Generator rng(options.seed ? *options.seed : std::random_device()());
   SymbolWriter text_of(reading.level, prime.characters);
-  generate(model, reading.vocabulary, symbols.ids, options.length, options.drawing, rng,
-           [&](const std::string& symbol) { write(text_of(symbol)); });
+  generate(model, reading.vocabulary, run.options.seq_length, symbols.ids, options.length, options.drawing,
+           rng, [&](const std::string& symbol) { write(text_of(symbol)); });
   fmt::print("\n");
   return 0;
 }
