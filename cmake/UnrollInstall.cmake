@@ -12,5 +12,5 @@ configure_package_config_file(cmake/unrollConfig.cmake.in ${PROJECT_BINARY_DIR}/
 write_basic_package_version_file(${PROJECT_BINARY_DIR}/unrollConfigVersion.cmake
                                  COMPATIBILITY SameMinorVersion)
 install(FILES ${PROJECT_BINARY_DIR}/unrollConfig.cmake ${PROJECT_BINARY_DIR}/unrollConfigVersion.cmake
-              cmake/FindSerialBlas.cmake cmake/FindOneDnn.cmake cmake/UnrollXtensor.cmake
+              cmake/FindSerialBlas.cmake cmake/FindOneDnn.cmake cmake/FindUtf8proc.cmake cmake/UnrollXtensor.cmake
         DESTINATION ${config_dir})

@@ -28,7 +28,8 @@ set(CPACK_DEBIAN_PACKAGE_MAINTAINER "unroll project <unroll@localhost>")
 set(CPACK_DEBIAN_PACKAGE_SECTION science)
 set(CPACK_DEBIAN_PACKAGE_PRIORITY optional)
 # What the headers include and the static library is linked with, beside what the programs need.
-set(CPACK_DEBIAN_PACKAGE_DEPENDS libxtensor-dev libxsimd-dev libfmt-dev nlohmann-json3-dev libopenblas-serial-dev)
+set(CPACK_DEBIAN_PACKAGE_DEPENDS libxtensor-dev libxsimd-dev libfmt-dev nlohmann-json3-dev libopenblas-serial-dev
+                                  libutf8proc-dev)
 if(OneDnn_FOUND)
   list(APPEND CPACK_DEBIAN_PACKAGE_DEPENDS libdnnl-dev)
 endif()

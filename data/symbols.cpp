@@ -4,44 +4,60 @@
 
 #include "unroll/autograd/error.hpp"
 #include "unroll/data/utf8.hpp"
+#include "unroll/detail/data/words.hpp"
 
 namespace unroll {
 namespace {
 
-bool is_blank(char c) { return c == ' ' || c == '\n' || c == '\t' || c == '\r' || c == '\f' || c == '\v'; }
+constexpr std::string_view blanks = " \n\t\r\f\v", blanks_in_line = " \t\r\f\v";
 
-/// A coarse division of Unicode, without tables: letters of scripts that put spaces between words.
-bool joins_words(char32_t c) {
-  if (c < 0x80)
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '\'';
-  if (c < 0xC0) return c == 0xAA || c == 0xB5 || c == 0xBA;
-  if (c == 0x2019) return true;                 // the apostrophe of typeset text
-  if (c >= 0x2000 && c < 0x2C00) return false;  // punctuation, arrows, mathematical signs
-  if (c >= 0x2E00 && c < 0xA000) return false;  // Chinese, Japanese and their punctuation
-  if (c >= 0xF900 && c < 0xFB00) return false;  // Chinese, compatibility forms
-  if (c >= 0xFF00 && c < 0xFFF0) return false;  // full-width forms
-  return c < 0x1F000;                           // pictographs, further Chinese
+std::size_t token_length(std::string_view text) {
+  return text[0] == '\n' ? 1 : std::min(text.find_first_of(blanks), text.size());
+}
+
+std::size_t spaced_word_length(std::string_view text) {
+  const bool with_space = text[0] == ' ' && text.size() > 1 && blanks.find(text[1]) == blanks.npos;
+  const std::size_t begin = with_space ? 1 : 0;
+  return begin + detail::word_length(text.substr(begin));
 }
 
 }  // namespace
 
-std::string_view name_of(Level level) { return level == Level::character ? "char" : "word"; }
+std::string_view name_of(Level level) {
+  return level == Level::character ? "char" : level == Level::word ? "word" : "token";
+}
+
+std::string_view noun_of(Level level) { return level == Level::character ? "character" : name_of(level); }
 
 Level level_named(std::string_view name) {
-  if (name == "char") return Level::character;
-  if (name == "word") return Level::word;
-  raise<DataError>("level: need 'char' or 'word'; got '{}'", printable(name));
+  for (const Level level : {Level::character, Level::word, Level::token})
+    if (name == name_of(level)) return level;
+  raise<DataError>("level: need 'char', 'word' or 'token'; got '{}'", printable(name));
 }
 
 std::size_t symbol_length(std::string_view text, Level level) {
-  if (level == Level::character) return code_point_at(text, 0).length;
-  std::size_t end = text[0] == ' ' && text.size() > 1 && !is_blank(text[1]) ? 1 : 0;
-  CodePoint point = code_point_at(text, end);
-  end += point.length;
-  if (!joins_words(point.value)) return end;
-  while (end < text.size() && (point = code_point_at(text, end), joins_words(point.value)))
-    end += point.length;
-  return end;
+  switch (level) {
+    case Level::word:
+      return spaced_word_length(text);
+    case Level::token:
+      return token_length(text);
+    default:
+      return code_point_at(text, 0).length;
+  }
+}
+
+std::size_t gap_length(std::string_view text, Level level) {
+  return level == Level::token ? std::min(text.find_first_not_of(blanks_in_line), text.size()) : 0;
+}
+
+SymbolWriter::SymbolWriter(Level level, std::string_view before)
+    : spaced_(level == Level::token), begins_(before.empty() || blanks.find(before.back()) != blanks.npos) {}
+
+std::string SymbolWriter::operator()(std::string_view symbol) {
+  const bool ends_line = symbol == "\n";
+  std::string text = spaced_ && !begins_ && !ends_line ? " " : "";
+  begins_ = ends_line;
+  return text.append(symbol);
 }
 
 SymbolCounts count_symbols(std::string_view text, Level level) {
@@ -75,7 +91,7 @@ std::string describe_unknown(const Encoded& encoded, Level level) {
   for (const auto& symbol : encoded.unknown_symbols)
     quoted += (quoted.empty() ? "" : ", ") + quote_symbol(symbol);
   const bool more = encoded.unknown > std::ssize(encoded.unknown_symbols);
-  return fmt::format("{} unknown {}{} ({}{})", encoded.unknown, level == Level::word ? "word" : "character",
+  return fmt::format("{} unknown {}{} ({}{})", encoded.unknown, noun_of(level),
                      encoded.unknown == 1 ? "" : "s", quoted, more ? ", ..." : "");
 }
 

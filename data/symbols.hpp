@@ -1,5 +1,5 @@
 #pragma once
-/// \file A text as a sequence of symbols: characters or words.
+/// \file A text as a sequence of symbols: characters, words or tokens.
 
 #include <cstdint>
 #include <string>
@@ -10,28 +10,52 @@
 
 namespace unroll {
 
-/// What a symbol of a text is.
-enum class Level { character, word };
+/// What a symbol of a text is; `token` is for prepared texts, whose tokens stand between spaces.
+enum class Level { character, word, token };
 
-/// `char` or `word`, as options and files call them.
+/// The version of the rules by which a text is cut into words; a vocabulary of words belongs to one. Those of version
+/// 1, which nothing names, did without Unicode's categories.
+constexpr std::int64_t word_rules = 2;
+
+/// `char`, `word` or `token`, as options and files call them.
 std::string_view name_of(Level level);
+/// `character`, `word` or `token`, as messages call a symbol.
+std::string_view noun_of(Level level);
 /// Errors: DataError for any other name.
 Level level_named(std::string_view name);
 
-/// The length in bytes of the symbol that `text`, not empty and sound UTF-8, begins with. A word is
-/// a run of letters, digits and apostrophes, or one other character, with one space before it if there is
-/// one: the symbols of a text, joined, are the text. Scripts written without spaces go by characters.
+/// The length in bytes of the symbol that `text`, not empty and sound UTF-8, begins with.
+/// A word is a run of letters, marks and numbers by Unicode's categories, with apostrophes and invisible joiners
+/// inside, or one other character with its marks; and one space before it if there is one. Scripts written without
+/// spaces (Chinese, Japanese, Thai, Lao, Khmer, Burmese, Tibetan) go by characters with their marks. The characters or
+/// words of a text, joined, are the text.
+/// A token is a run without blanks, or the end of a line, "\n".
 std::size_t symbol_length(std::string_view text, Level level);
+
+/// The number of bytes before the next symbol of `text`, or the end: the blanks before a token, nothing else.
+std::size_t gap_length(std::string_view text, Level level);
 
 /// Calls visit(symbol) for each symbol of a text in order.
 template <class Visit>
 void for_each_symbol(std::string_view text, Level level, Visit&& visit) {
-  while (!text.empty()) {
+  while (text.remove_prefix(gap_length(text, level)), !text.empty()) {
     const std::size_t length = symbol_length(text, level);
     visit(text.substr(0, length));
     text.remove_prefix(length);
   }
 }
+
+/// Symbols as text again: with a space between two tokens of a line, and with nothing between others.
+class SymbolWriter {
+ public:
+  /// The text so far ends with `before`.
+  explicit SymbolWriter(Level level, std::string_view before = {});
+  /// A symbol with what stands before it.
+  std::string operator()(std::string_view symbol);
+
+ private:
+  bool spaced_, begins_ = true;
+};
 
 /// How often each symbol of a text occurs.
 SymbolCounts count_symbols(std::string_view text, Level level);

@@ -12,6 +12,7 @@ PKG_CONFIG_PATH=$(dirname "$(find "$prefix" -name unroll.pc)")
 export PKG_CONFIG_PATH
 cat >"$work/sum.cpp" <<'CPP'
 #include <unroll/autograd/linear.hpp>
+#include <unroll/data/symbols.hpp>
 #include <unroll/layers/elman.hpp>
 #include <unroll/layers/gru.hpp>
 #include <unroll/layers/lstm.hpp>
@@ -31,7 +32,8 @@ int main(int, char** argv) {
   w.requires_grad(true);
   const unroll::Variable<float> y = unroll::linear(x, w);
   y.backward();
-  return y.item() == 6 && w.grad()(0, 0) == 3 && std::strcmp(argv[1], UNROLL_VERSION_STRING) == 0 ? 0 : 1;
+  const bool word = unroll::symbol_length("\u092f\u0939\u0940 x", unroll::Level::word) == 9;  // by Unicode's categories
+  return word && y.item() == 6 && w.grad()(0, 0) == 3 && std::strcmp(argv[1], UNROLL_VERSION_STRING) == 0 ? 0 : 1;
 }
 CPP
 read -ra flags <<<"$(pkg-config --cflags --libs unroll)"

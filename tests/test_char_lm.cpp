@@ -68,6 +68,22 @@ TEST_CASE("char_lm: a wrong command line is told on standard error, with status 
   }
 }
 
+TEST_CASE("char_lm: a word that is not known brings the nearest one, and the help of its command") {
+  const TemporaryFolder folder;
+  const auto message = [&](const Arguments& arguments) { return run(folder, arguments).err; };
+  for (const auto* wrong : {"--hiden", "--hidde=3", "--Hidden", "--hid"}) {
+    const auto err = message({"train", "--out", folder / "m", wrong, "5"});
+    CHECK_MESSAGE(contains(err, "\ndid you mean --hidden?\nchar_lm train --help tells what it can do.\n"),
+                  err);
+  }
+  CHECK(contains(message({"train", "--ou", folder / "m"}), "did you mean --out?"));  // beside what is missing
+  CHECK(contains(message({"sample", "--model", "m", "--temprature", "1"}),
+                 "\ndid you mean --temperature?\nchar_lm sample --help tells"));
+  CHECK(contains(message({"trian"}), "\ndid you mean train?\nchar_lm --help tells"));
+  CHECK(!contains(message({"train", "--out", folder / "m", "--zzzzzzzz"}), "did you mean"));
+  CHECK(contains(message({"train", "--out", folder / "m", "--hidden", "0"}), "\nchar_lm train --help tells"));
+}
+
 TEST_CASE("char_lm: training tells split, vocabulary and sizes, then how it goes") {
   const Trained trained;
   const std::string& out = trained.outcome.out;
@@ -95,6 +111,12 @@ TEST_CASE("char_lm: the log begins with the configuration and has a line for eac
   CHECK(lines[2]["valid_loss"].is_number());
   CHECK(lines[2]["best"] == true);
   CHECK(lines.back()["valid_loss"] < lines[2]["valid_loss"]);
+}
+
+TEST_CASE("char_lm: a model worse than a uniform guess is pointed out") {
+  const std::string note = "\nnote: worse than a uniform guess among 18 characters, which has 2.8904\n";
+  CHECK(contains(Trained({"--optimizer", "sgd", "--lr", "1000"}).outcome.out, note));
+  CHECK(!contains(Trained().outcome.out, "uniform"));
 }
 
 TEST_CASE("char_lm: eval agrees with the training log on the same split") {
@@ -221,6 +243,30 @@ TEST_CASE("char_lm: words are learned with a cut-off, and an unknown word is nev
   CHECK(contains(eval.out, "1 unknown word (' hapax') count as <unknown>"));
   // A word has about four characters, so that a character costs less than a word.
   CHECK(figure(eval.out, "nats/char") < figure(eval.out, "nats/word") / 2);
+}
+
+TEST_CASE("char_lm: tokens are counted with the end of each line, and their perplexity is told") {
+  std::string text;
+  for (int k = 0; k < 60; ++k) text += " the <unk> fell N % \n it rose \n\n";  // 6 + 3 + 1 tokens
+  text.resize(text.size() - 2);  // an empty line less, and the last line has no end
+  const Trained trained({"--level", "token"}, text);
+  CHECK(contains(trained.outcome.out, ": 599 tokens, UTF-8\nvocabulary  8 different tokens\n"));
+  const auto lines = log_lines(trained.model);
+  const double nats = lines.back()["valid_loss"];
+  CHECK(std::abs(lines.back()["perplexity"].get<double>() / std::exp(nats) - 1) <= 1e-12);  // both in full
+  CHECK(contains(trained.outcome.out, fmt::format("  perplexity {:.4f}", std::exp(nats))));
+  const auto eval = run(trained.folder, {"eval", "--model", trained.model, "--text", trained.text});
+  CHECK(contains(eval.out, "599 tokens\n"));
+  CHECK(contains(eval.out, " per token\n"));
+  CHECK(std::abs(figure(eval.out, "perplexity") / std::exp(figure(eval.out, "nats/token")) - 1) <=
+        1e-4);  // four digits are printed
+  const auto sample = run(trained.folder, {"sample", "--model", trained.model, "--length", "30", "--seed",
+                                           "1", "--prime", "the <unk>"});
+  CHECK_MESSAGE((sample.out.starts_with("the <unk> ") || sample.out.starts_with("the <unk>\n")), sample.out);
+  write(trained.folder / "again", sample.out.substr(0, sample.out.size() - 1));
+  CHECK(contains(
+      run(trained.folder, {"eval", "--model", trained.model, "--text", trained.folder / "again"}).out,
+      fmt::format("{} tokens\n", sample.out.ends_with("\n\n") ? 32 : 33)));
 }
 
 TEST_CASE("char_lm: every optimiser lowers the loss") {

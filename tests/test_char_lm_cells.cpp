@@ -46,6 +46,20 @@ TEST_CASE("char_lm: --cell takes every cell, and its help and its refusal name t
   }
 }
 
+TEST_CASE("char_lm: a cell that forgets nothing learns, since its state starts anew in each window") {
+  const TemporaryFolder folder;
+  const std::string text = folder / "text", out = folder / "m";
+  write(text, story(20000));
+  const auto outcome =
+      run(folder, training(text, out, {"--cell", "skip", "--dropout", "0", "--epochs", "1"}));
+  REQUIRE_MESSAGE(outcome.status == 0, outcome.err);
+  const double valid = log_lines(out).back()["valid_loss"];
+  CHECK_MESSAGE(valid < 2.5, valid);  // it is 2.3; with a state carried on, 49
+  CHECK(!contains(outcome.out, "uniform"));
+  const auto eval = run(folder, {"eval", "--model", out, "--text", text});
+  CHECK_MESSAGE(std::stod(eval.out.substr(eval.out.find("nats/char") + 9)) < 2.5, eval.out);
+}
+
 TEST_CASE("char_lm: every cell trains two steps, saves, goes on as if never stopped, and writes") {
   const TemporaryFolder folder;
   write(folder / "text", story(42));

@@ -57,7 +57,8 @@ TEST_CASE("char_lm: a run that is stopped before its first evaluation says so, a
     CHECK(wait_for(child) == 128 + signal);
     CHECK(read(folder / "stderr").empty());
     CHECK(contains(read(folder / "stdout"), "stopped after "));
-    CHECK(contains(read(folder / "stdout"), "the model is " + out + "/last.safetensors\n"));
+    CHECK(contains(read(folder / "stdout"), "the model is " + out + "/last.safetensors\ntrain --out " + out +
+                                                " --resume goes on with it\n"));
     CHECK(run(folder, {"sample", "--model", out, "--length", "9"}).status == 0);
     fs::remove_all(out);
   }

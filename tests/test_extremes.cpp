@@ -5,6 +5,8 @@
 #include "arrays.hpp"
 #include "unroll/autograd/functions.hpp"
 #include "unroll/autograd/gradcheck.hpp"
+#include "unroll/autograd/tape_stats.hpp"
+#include "unroll/autograd/views.hpp"
 
 using namespace unroll;
 using namespace unroll::tests;
@@ -120,4 +122,45 @@ TEST_CASE("max: takes expressions, and refuses empty arrays and wrong axes") {
   CHECK(message_of<IndexError>([&] { logsumexp(x, {0, -2}); }) == "logsumexp: axis -2 is named twice");
   CHECK_THROWS_AS(max(x, {2}), IndexError);
   CHECK_THROWS_AS(max(Variable<double>()), UsageError);
+}
+
+TEST_CASE("argmax: the place along an axis, without that axis") {
+  const auto x = values({2, 2, 3}, {1, 8, 3, 4, 5, 6, 7, 2, 9, 0, -1, -2});
+  const auto check = [&](int axis, const Shape& shape, const std::vector<std::int64_t>& places) {
+    const Indices best = argmax(x, axis);
+    CHECK(best.shape() == shape);
+    CHECK(std::vector(best.begin(), best.end()) == places);
+  };
+  check(0, {2, 3}, {1, 0, 1, 0, 0, 0});
+  check(1, {2, 3}, {1, 0, 1, 0, 0, 0});
+  check(2, {2, 2}, {1, 2, 2, 0});
+  check(-1, {2, 2}, {1, 2, 2, 0});
+  CHECK(argmax(row({1, 3, 2}), 0).shape() == Shape{});
+  CHECK(argmax(row({1, 3, 2}) * -1.0, 0)[0] == 0);
+  CHECK(argmax(slice(x, 2, 0, 1), 1)[1] == 0);
+}
+
+TEST_CASE_TEMPLATE("argmax: the first of those that tie, and the first NaN before all", T, float, double) {
+  const double nan = std::nan("");
+  const auto place = [](const std::vector<double>& x) { return argmax(row<T>(x), 0)[0]; };
+  CHECK(place({1, 3, 3, 3}) == 1);
+  CHECK(place({0, -0.0}) == 0);
+  CHECK(place({-infinity, -infinity}) == 0);
+  CHECK(place({1, infinity, nan, 5, nan}) == 2);
+  CHECK(place({nan, infinity}) == 0);
+}
+
+TEST_CASE("argmax: nothing is recorded, and mistakes are named") {
+  const auto x = random_parameter({2, 3}, 1);
+  const Variable<double> y = x * 2.0;
+  const auto before = tape_stats<double>().recorded;
+  argmax(y, 0);  // along the first axis, of a copy
+  CHECK(tape_stats<double>().recorded == before);
+  CHECK(argmax(Variable<double>({0, 3}, 0.0), 1).shape() == Shape{0});
+  CHECK(message_of<UsageError>([] {
+          argmax(Variable<double>({3, 0}, 0.0), 1);
+        }) == "argmax: (3, 0) has no elements along axis 1; check for that first");
+  CHECK_THROWS_AS(argmax(x, 2), IndexError);
+  CHECK_THROWS_AS(argmax(x, -3), IndexError);
+  CHECK_THROWS_AS(argmax(Variable<double>(), 0), UsageError);
 }

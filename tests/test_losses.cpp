@@ -8,6 +8,7 @@
 #include "unroll/autograd/reduce.hpp"
 #include "unroll/autograd/views.hpp"
 #include "unroll/data/batches.hpp"
+#include "unroll/layers/pooling.hpp"
 
 using namespace unroll;
 using namespace unroll::tests;
@@ -77,7 +78,8 @@ TEST_CASE("cross_entropy: gradients of first and second order") {
   const Indices targets(Shape{2, 2}, {0, 8, -1, 4});
   for (Reduction reduction : {Reduction::mean, Reduction::sum, Reduction::none}) {
     for (double smoothing : {0.0, 0.2, 1.0}) {
-      const CrossEntropyOptions options{-1, reduction, smoothing};
+      const CrossEntropyOptions options{
+          .ignore_index = -1, .reduction = reduction, .label_smoothing = smoothing};
       const auto op = [&](const auto& in) { return cross_entropy(in[0], targets, options); };
       gradcheck(op, {x});
       gradgradcheck(op, {x});
@@ -229,4 +231,169 @@ TEST_CASE("cross_entropy: over a padded batch it is the mean over the real token
     for (std::size_t row : {4, 7, 8})  // t * 3 + b, below the ends of the second and the third
       for (std::size_t k = 0; k < 5; ++k) CHECK(slopes[row * 5 + k] == 0);
   }
+}
+
+TEST_CASE("cross_entropy: class weights weigh the loss of a row, and the mean divides by their sum") {
+  const auto x = random_parameter({4, 3}, 9, -2, 2);
+  const Indices targets{2, 0, -100, 1};
+  const std::vector<double> w = {2, 0.5, 3};
+  for (double smoothing : {0.0, 0.3, 1.0}) {
+    std::vector<double> expected(4, 0.0);
+    for (const index_t r : {0, 1, 3}) {
+      const auto target = static_cast<std::size_t>(targets[r]);
+      expected[static_cast<std::size_t>(r)] =
+          (1 - smoothing) * w[target] * reference(row_of(x, r), target, 0);
+      for (std::size_t k = 0; k < 3; ++k)
+        expected[static_cast<std::size_t>(r)] += smoothing / 3 * w[k] * reference(row_of(x, r), k, 0);
+    }
+    const double total = expected[0] + expected[1] + expected[3];
+    const auto loss = [&](Reduction r) {
+      return list(cross_entropy(x, targets, {.weight = w, .reduction = r, .label_smoothing = smoothing}));
+    };
+    // A few roundings.
+    CHECK(distance(loss(Reduction::none), expected) < 1e-14);
+    CHECK(distance(loss(Reduction::sum), {total}) < 1e-14);
+    CHECK(distance(loss(Reduction::mean), {total / (3 + 2 + 0.5)}) < 1e-14);
+  }
+  CHECK(distance(list(cross_entropy(x, targets, {.weight = {1, 1, 1}, .label_smoothing = 0.1})),
+                 list(cross_entropy(x, targets, {.label_smoothing = 0.1}))) < 1e-15);
+}
+
+TEST_CASE("cross_entropy: with class weights, gradients of first and second order") {
+  const auto x = random_parameter({2, 2, 5}, 10, -2, 2);
+  const Indices targets(Shape{2, 2}, {0, 4, -100, 3});
+  for (Reduction reduction : {Reduction::mean, Reduction::sum, Reduction::none}) {
+    for (double smoothing : {0.0, 0.2, 1.0}) {
+      const CrossEntropyOptions options{
+          .weight = {1, 2, 0, 0.25, 3}, .reduction = reduction, .label_smoothing = smoothing};
+      const auto op = [&](const auto& in) { return cross_entropy(in[0], targets, options); };
+      gradcheck(op, {x});
+      gradgradcheck(op, {x});
+    }
+  }
+}
+
+TEST_CASE("cross_entropy: a row of weight 0 is as an ignored one, NaN or not") {
+  const double nan = std::nan("");
+  const auto x = values({2, 2}, {nan, 1, 0, 0});
+  const Variable y = cross_entropy(x, {1, 0}, {.weight = {3, 0}});
+  CHECK(y.item() == doctest::Approx(std::log(2.0)).epsilon(1e-15));  // one rounding
+  CHECK(distance(gradient_of(y, x), {0, 0, -0.5, 0.5}) < 1e-15);     // 3 / 3, and one rounding more
+  CHECK(recorded_gradient_of(cross_entropy(x, {1, 0}, {.weight = {3, 0}}), x) ==
+        std::vector<double>{0, 0, -0.5, 0.5});
+  CHECK(std::isnan(cross_entropy(x, {1, 1}, {.weight = {3, 0}}).item()));
+  CHECK(cross_entropy(x, {1, 1}, {.weight = {3, 0}, .reduction = Reduction::sum}).item() == 0);
+  CHECK(gradient_of(cross_entropy(x, {1, 1}, {.weight = {3, 0}}), x) == std::vector<double>(4, 0));
+  // A class of weight 0 has no part in smoothing, also where its logit is −∞.
+  const auto z = values({1, 3}, {-infinity, 0, 0});
+  CHECK(cross_entropy(z, {1}, {.weight = {0, 1, 1}, .label_smoothing = 0.6}).item() ==
+        doctest::Approx(0.8 * std::log(2.0)).epsilon(1e-15));
+}
+
+TEST_CASE("cross_entropy: weights that do not fit are named") {
+  const auto x = random_parameter({2, 3}, 11);
+  CHECK(message_of<ShapeError>([&] {
+          cross_entropy(x, {0, 1}, {.weight = {1, 2}});
+        }) == "cross_entropy: need one weight for each of 3 classes; got 2");
+  CHECK(message_of<UsageError>([&] {
+          cross_entropy(x, {0, 1}, {.weight = {1, -1, 1}});
+        }) == "cross_entropy: weight must be finite and at least 0; got -1");
+  CHECK_THROWS_AS(cross_entropy(x, {0, 1}, {.weight = {1, infinity, 1}}), UsageError);
+  CHECK_THROWS_AS(cross_entropy(x, {0, 1}, {.weight = {1, std::nan(""), 1}}), UsageError);
+}
+
+TEST_CASE("mse: under a mask nothing counts") {
+  const auto a = values({2, 2}, {1, 2, 3, 4}), b = values({2, 2}, {1, 0, 0, 8});
+  const Variable<double> mask = values({2, 2}, {1, 1, 0, 1}).detach();
+  CHECK(list(mse(a, b, {.reduction = Reduction::none, .mask = mask})) == std::vector<double>{0, 4, 0, 16});
+  CHECK(mse(a, b, {.reduction = Reduction::sum, .mask = mask}).item() == 20);
+  CHECK(mse(a, b, {.mask = mask}).item() == doctest::Approx(20.0 / 3).epsilon(1e-15));  // two roundings
+  CHECK(mse(a * 1.0, b, {.mask = values({2, 1}, {0, 7})}).item() == 12.5);  // broadcast; not 0 is 1
+  CHECK(mse(a, b, {.reduction = Reduction::sum}).item() == 29);
+  for (Reduction r : {Reduction::mean, Reduction::sum, Reduction::none}) {
+    const auto op = [&](const auto& in) { return mse(in[0], in[1], {.reduction = r, .mask = mask}); };
+    gradcheck(op, {a, b});
+    gradgradcheck(op, {a, b});
+  }
+}
+
+TEST_CASE(
+    "binary_cross_entropy_with_logits: pos_weight weighs the positive part, and the mean does not divide by "
+    "it") {
+  const auto x = values({2, 3}, {0, 1, -1, 3, -3, 0.5}), t = values({2, 3}, {0, 1, 0.5, 0.25, 1, 0});
+  const std::vector<double> w = {0.5, 3, 0};
+  std::vector<double> expected;
+  double total = 0;
+  for (std::size_t k = 0; k < 6; ++k) {
+    const double v = list(x)[k], u = list(t)[k];
+    expected.push_back(w[k % 3] * u * std::log1p(std::exp(-v)) + (1 - u) * std::log1p(std::exp(v)));
+    total += expected.back();
+  }
+  const auto loss = [&](Reduction r, const std::vector<double>& weights) {
+    return list(binary_cross_entropy_with_logits(x, t, {.reduction = r, .pos_weight = weights}));
+  };
+  // A few roundings.
+  CHECK(distance(loss(Reduction::none, w), expected) < 1e-14);
+  CHECK(distance(loss(Reduction::mean, w), {total / 6}) < 1e-14);
+  CHECK(distance(loss(Reduction::none, {3}), loss(Reduction::none, {3, 3, 3})) == 0);
+  CHECK(distance(loss(Reduction::mean, {1}), list(binary_cross_entropy_with_logits(x, t))) < 1e-15);
+  const Variable<double> mask = values({2, 1}, {0, 1}).detach();
+  CHECK(binary_cross_entropy_with_logits(x, t, {.pos_weight = w, .mask = mask}).item() ==
+        doctest::Approx((expected[3] + expected[4] + expected[5]) / 3).epsilon(1e-14));
+  for (Reduction r : {Reduction::mean, Reduction::sum, Reduction::none}) {
+    const auto op = [&](const auto& in) {
+      return binary_cross_entropy_with_logits(in[0], in[1], {.reduction = r, .pos_weight = w, .mask = mask});
+    };
+    gradcheck(op, {x, t});
+    gradgradcheck(op, {x, t});
+  }
+}
+
+TEST_CASE("losses: NaN and infinity under a mask show neither in the value nor in a gradient") {
+  const double nan = std::nan("");
+  const auto x = values({2, 2}, {nan, 1, infinity, nan}), t = values({2, 2}, {nan, 0, 0.5, infinity});
+  const Variable<double> mask = values({2, 2}, {0, 1, 0, 0}).detach();
+  const auto check_clean = [&](const auto& loss, double value, const std::vector<double>& slope) {
+    CHECK(loss().item() == doctest::Approx(value).epsilon(1e-15));  // a few roundings
+    for (const auto& input : {x, t}) {
+      const auto first = gradient_of(loss(), input), recorded = recorded_gradient_of(loss(), input);
+      for (std::size_t k : {0, 2, 3}) CHECK((first[k] == 0 && recorded[k] == 0));
+    }
+    CHECK(distance(gradient_of(loss(), x), slope) < 1e-15);
+  };
+  check_clean([&] { return mse(x, t, {.mask = mask}); }, 1, {0, 2, 0, 0});
+  check_clean([&] { return binary_cross_entropy_with_logits(x, t, {.pos_weight = {2}, .mask = mask}); },
+              std::log1p(std::exp(1.0)), {0, 1 / (1 + std::exp(-1.0)), 0, 0});
+}
+
+TEST_CASE("losses: a mask that leaves nothing has sum 0 and no mean, and one that does not fit is named") {
+  const auto x = random_parameter({2, 3}, 12), t = random_parameter({2, 3}, 13, 0, 1);
+  const Variable<double> none({2, 1}, 0.0);
+  CHECK(mse(x, t, {.reduction = Reduction::sum, .mask = none}).item() == 0);
+  CHECK(gradient_of(mse(x, t, {.reduction = Reduction::sum, .mask = none}), x) == std::vector<double>(6, 0));
+  CHECK(message_of<UsageError>([&] { mse(x, t, {.mask = none}); }) ==
+        "mse: the mask leaves no element, so no mean; take Reduction::sum");
+  CHECK_THROWS_AS(binary_cross_entropy_with_logits(x, t, {.mask = none}), UsageError);
+  for (const Shape& wrong : {Shape{3, 1}, Shape{1, 2, 3}, Shape{2}})
+    CHECK(message_of<ShapeError>([&] { mse(x, t, {.mask = Variable<double>(wrong, 1.0)}); }) ==
+          "mse: need a mask that broadcasts to (2, 3); got " + wrong.str());
+  CHECK(message_of<ShapeError>([&] {
+          binary_cross_entropy_with_logits(x, t, {.pos_weight = {1, 2}});
+        }) ==
+        "binary_cross_entropy_with_logits: need one pos_weight, or one for each element of the last axis of "
+        "(2, 3); got 2");
+  CHECK(message_of<UsageError>([&] { binary_cross_entropy_with_logits(x, t, {.pos_weight = {-1}}); }) ==
+        "binary_cross_entropy_with_logits: pos_weight must be finite and at least 0; got -1");
+}
+
+TEST_CASE("losses: under length_mask they are means over the steps of each sequence") {
+  const auto y = random_parameter<float>({3, 2, 2}, 14), t = random_parameter<float>({3, 2, 2}, 15);
+  const Indices lengths{3, 1};
+  double total = 0;
+  for (index_t s = 0; s < 3; ++s)
+    for (index_t b = 0; b < 2; ++b)
+      for (index_t k = 0; k < 2 && s < lengths[b]; ++k)
+        total += std::pow(double{y.value()(s, b, k)} - double{t.value()(s, b, k)}, 2);
+  const float loss = mse(y, t, {.mask = length_mask<float>(lengths, 3)}).item();
+  CHECK(loss == doctest::Approx(total / 8).epsilon(1e-6));  // sums of eight floats
 }

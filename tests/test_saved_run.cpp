@@ -142,7 +142,7 @@ TEST_CASE("saved run: all programs hold options against the ranges of the comman
   check_refused("char_lm", "/options/layers", "1000000",
                 "options: layers: need a whole number from 1 to 1000");
   check_refused("char_lm", "/options/level", "\"line\"",
-                "options: level: need one of char, word; got \"line\"");
+                "options: level: need one of char, word, token; got \"line\"");
   check_refused("char_lm", "/options/variational", "1", "options: variational: need true or false; got 1");
   check_refused("char_lm", "/options/dropout", "1e300", "options: dropout: need a number from 0 to 0.99");
   for (const auto* name : {"char_lm", "texts", "tag", "translate"})
@@ -164,6 +164,9 @@ TEST_CASE("saved run: a reading that would not serve is refused, and the field i
   check_refused("texts", "/reading/vocabulary", no_special, "reading: vocabulary: it has no unknown symbol");
   check_refused("texts", "/reading/vocabulary/special/end", "", "reading: vocabulary: it has no end symbol");
   check_refused("char_lm", "/reading/vocabulary", no_symbols, "reading: vocabulary: it has no symbols");
+  check_refused("char_lm", "/reading/level", "\"word\"",
+                "reading: word_rules: its model has learned words by rules 1, and this program cuts texts by "
+                "rules 2: train it again");
   check_refused("char_lm", "/reading/encoding", "\"utf16\"",
                 "reading: encoding: need one of utf8, bytes; got \"utf16\"");
   for (const auto* field : {"words", "characters"})

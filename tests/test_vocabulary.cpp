@@ -158,12 +158,62 @@ TEST_CASE("symbols: a word carries the space before it, and a character that joi
   CHECK(split("\u2014 \u201cyes\u201d ", Level::word) == Symbols{"\u2014", " \u201c", "yes", "\u201d", " "});
 }
 
-TEST_CASE("symbols: scripts without spaces go by characters") {
-  CHECK(split("\u65e5\u672c\u8a9e", Level::word).size() == 3);
+TEST_CASE("symbols: letters, signs and marks are what Unicode says they are") {
+  CHECK(split("यह सही है।", Level::word) == Symbols{"यह", " सही", " है", "।"});
+  CHECK(split("نعم، صحيح؟", Level::word) == Symbols{"نعم", "،", " صحيح", "؟"});
+  CHECK(split("Այո, ճիշտ է։", Level::word) == Symbols{"Այո", ",", " ճիշտ", " է", "։"});
+  CHECK(split("τι\u037e ναι\u0387", Level::word) == Symbols{"τι", "\u037e", " ναι", "\u0387"});
+  CHECK(split("한국어 문장.", Level::word) == Symbols{"한국어", " 문장", "."});
+  CHECK(split("e\u0301te\u0301 m² H₂O Ⅷ", Level::word) == Symbols{"e\u0301te\u0301", " m²", " H₂O", " Ⅷ"});
+}
+
+TEST_CASE("symbols: joiners, soft hyphens and apostrophes stand inside words") {
+  for (const auto* joined : {"می\u200cخواهم", "क्\u200dष", "co\u00adop", "a\u2060b", "don't", "don\u2019t",
+                             "դ\u055aԱրտանյան", "ג\u05f3ירפה"})
+    CHECK_MESSAGE(split(joined, Level::word) == Symbols{joined}, joined);
+  CHECK(split("a\u200bb", Level::word) == Symbols{"a", "\u200b", "b"});  // a space, though of no width
+}
+
+TEST_CASE("symbols: scripts without spaces go by characters, each with its marks") {
+  CHECK(split("日本語の", Level::word) == Symbols{"日", "本", "語", "の"});
+  CHECK(split("葛\U000E0100城", Level::word) == Symbols{"葛\U000E0100", "城"});  // a variant
+  CHECK(split("ที่นี่ กำ", Level::word) == Symbols{"ที่", "นี่", " กำ"});
+  CHECK(split("ກຳລັງ", Level::word) == Symbols{"ກຳ", "ລັ", "ງ"});
+  CHECK(split("ភាសា។", Level::word) == Symbols{"ភា", "សា", "។"});
+  CHECK(split("မြန်မာ။", Level::word) == Symbols{"မြ", "န်", "မာ", "။"});
+  CHECK(split("བོད་སྐད།", Level::word) == Symbols{"བོ", "ད", "་", "སྐ", "ད", "།"});
+}
+
+TEST_CASE("symbols: what is one sign to the eye is one symbol") {
+  CHECK(split("👩\u200d👧🇩🇪👍🏽!", Level::word) == Symbols{"👩\u200d👧", "🇩🇪", "👍🏽", "!"});
+}
+
+TEST_CASE("symbols: tokens stand between blanks, and the end of a line is one") {
+  CHECK(split(" no it was n't <unk> \n\n $ N.\tit\r\n x", Level::token) ==
+        Symbols{"no", "it", "was", "n't", "<unk>", "\n", "\n", "$", "N.", "it", "\n", "x"});
+  CHECK(split("", Level::token).empty());
+  CHECK(split(" \t ", Level::token).empty());
+  CHECK(split("यह।\u00a0है", Level::token).size() == 1);
+}
+
+TEST_CASE("symbols: tokens are written with spaces between them, and other symbols as they are") {
+  const auto written = [](std::string_view text, Level level, std::string_view before = {}) {
+    SymbolWriter text_of(level, before);
+    std::string joined;
+    for_each_symbol(text, level, [&](std::string_view symbol) { joined += text_of(symbol); });
+    return joined;
+  };
+  CHECK(written("  a b  c \n d\n\ne", Level::token) == "a b c\nd\n\ne");
+  CHECK(written("a", Level::token, "x") == " a");
+  CHECK(written("a", Level::token, "x ") == "a");
+  CHECK(written("\na", Level::token, "x") == "\na");
+  CHECK(written(" a  b\n c", Level::word, "x") == " a  b\n c");
 }
 
 TEST_CASE("symbols: joined, they are the text") {
-  const std::string text = "  Tab\there;\r\n\n'quoted' \u00abok\u00bb 3.14  \u65e5\u672c x\u0301 ";
+  const std::string text =
+      "  Tab\there;\r\n\n'quoted' \u00abok\u00bb 3.14  \u65e5\u672c x\u0301 \u0301\u0301 है। ที่ "
+      "🇩\u200b\ufeff\u200d ";
   for (const Level level : {Level::character, Level::word}) {
     std::string joined;
     for (const auto& symbol : split(text, level)) joined += symbol;
@@ -193,6 +243,8 @@ TEST_CASE("symbols: with an unknown symbol nothing is left out") {
 TEST_CASE("symbols: levels have names") {
   CHECK(level_named(name_of(Level::character)) == Level::character);
   CHECK(level_named(name_of(Level::word)) == Level::word);
+  CHECK(level_named(name_of(Level::token)) == Level::token);
+  CHECK(noun_of(Level::character) == "character");
   CHECK_THROWS_AS(level_named("byte"), DataError);
 }
 

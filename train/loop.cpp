@@ -172,6 +172,8 @@ void TrainingLoop::evaluate() {
   }
   entry["seconds"] = state_.seconds;
   progress_.print(line);
+  if (const auto remark = valid ? task_.remark(*valid) : std::string(); !remark.empty())
+    progress_.print(remark);
   if (const auto example = task_.example(); !example.empty()) progress_.print(example);
   log_.write(entry);
   save(best || !valid || plan_.keep_last);

@@ -73,6 +73,8 @@ class TrainingTask {
   virtual StepResult train_step(std::int64_t epoch, std::int64_t index) = 0;
   /// Nothing if there is nothing to validate with. Changes nothing that training depends on.
   virtual std::optional<Evaluation> evaluate() = 0;
+  /// A line to show below what validation has measured, such as a warning; empty: none.
+  virtual std::string remark([[maybe_unused]] const Evaluation& valid) { return {}; }
   /// Lines to show after an evaluation, such as a short sample.
   virtual std::string example() { return {}; }
   /// Writes everything needed to go on from `state`, in one piece; `best`: as the best model too.

@@ -2,6 +2,7 @@
 
 #include "unroll/detail/autograd/base/instantiate.hpp"
 
+#include "unroll/autograd/no_grad.hpp"
 #include "unroll/autograd/softmax.hpp"
 #include "unroll/detail/autograd/core/gradient.hpp"
 #include "unroll/detail/autograd/core/tape.hpp"
@@ -84,6 +85,15 @@ class MaxNode final : public Node<T> {
   Shape kept_;
   index_t cols_;
 };
+
+/// The first of the largest elements of a row; the first NaN where there is one.
+template <class T>
+index_t row_argmax(const T* x, index_t cols) {
+  index_t best = 0;
+  for (index_t k = 1; k < cols && !std::isnan(x[best]); ++k)
+    if (x[k] > x[best] || std::isnan(x[k])) best = k;
+  return best;
+}
 
 /// y = ln Σ eˣ of each row of x.
 template <class T>
@@ -174,6 +184,23 @@ Variable<T> min(const Variable<T>& x, const Axes& axes, const ReduceOptions& opt
 }
 
 template <class T>
+Indices argmax(const Variable<T>& x, int axis) {
+  using namespace detail;
+  if (!x) fail_empty("argmax", 0);
+  const NoGrad no_grad;  // the rows may be a copy
+  const Shape kept = kept_shape("argmax", x.shape(), {axis});
+  if (x.size() == 0 && kept.size() > 0)
+    raise<UsageError>("argmax: {} has no elements along axis {}; check for that first", x.shape().str(),
+                      axis);
+  const RowMatrix<T> m = rows_over("argmax", x, {axis});
+  std::vector<std::int64_t> best(static_cast<std::size_t>(m.count));
+  const auto values = m.x.value();
+  for (index_t r = 0; r < m.count; ++r)
+    best[static_cast<std::size_t>(r)] = row_argmax(values.data() + r * m.cols, m.cols);
+  return Indices(dropped_shape(x.shape(), {axis}), std::move(best));
+}
+
+template <class T>
 Variable<T> logsumexp(const Variable<T>& x, const Axes& axes, const ReduceOptions& options) {
   using namespace detail;
   if (!x) fail_empty("logsumexp", 0);
@@ -197,7 +224,7 @@ Variable<T> logsumexp(const Variable<T>& x, const Axes& axes, const ReduceOption
   return finish_op<LogSumExpNode<T>>(recorded, inputs, out, m, stats);
 }
 
-UNROLL_COMPILE_FUNCTIONS(logsumexp)
+UNROLL_COMPILE_FUNCTIONS(argmax, logsumexp)
 template Variable<float> max(const Variable<float>&, const Axes&, const ReduceOptions&);
 template Variable<double> max(const Variable<double>&, const Axes&, const ReduceOptions&);
 template Variable<float> min(const Variable<float>&, const Axes&, const ReduceOptions&);

@@ -1,6 +1,7 @@
 #pragma once
 /// \file Largest and smallest elements, and the smooth maximum.
 
+#include "unroll/autograd/indices.hpp"
 #include "unroll/autograd/reduce.hpp"
 
 namespace unroll {
@@ -25,6 +26,14 @@ Variable<T> min(const Variable<T>& x, std::initializer_list<int> axes, const Red
   return min(x, Axes(axes), options);  // closer than std::min
 }
 
+/// What:   where along `axis` the largest element is, the first of those that tie for it; that of the first NaN where
+///         there is one. Integers have no gradient: nothing is recorded.
+/// Shapes: x without that axis.
+/// Errors: IndexError for an axis outside the rank; UsageError where the axis has no elements and the result has.
+/// Source: PyTorch's argmax.
+template <class T>
+Indices argmax(const Variable<T>& x, int axis);
+
 /// What:   ln Σ eˣ over `axes`.
 /// Shapes, errors: as sum.
 /// Range:  finite for any finite x; −∞ for −∞ alone (with gradient 0) and for nothing; ∞ where an element is.
@@ -48,6 +57,11 @@ auto min(E&& x, const Axes& axes = {}, const ReduceOptions& options = {}) {
 template <detail::Lazy E>
 auto min(E&& x, std::initializer_list<int> axes, const ReduceOptions& options = {}) {
   return min(Variable(std::forward<E>(x)), Axes(axes), options);
+}
+/// The same for expressions.
+template <detail::Lazy E>
+Indices argmax(E&& x, int axis) {
+  return argmax(Variable(std::forward<E>(x)), axis);
 }
 /// The same for expressions.
 template <detail::Lazy E>

@@ -2,6 +2,9 @@
 
 #include "unroll/detail/autograd/base/instantiate.hpp"
 
+#include <algorithm>
+#include <numeric>
+
 #include "unroll/autograd/functions.hpp"
 #include "unroll/autograd/gather.hpp"
 #include "unroll/autograd/reduce.hpp"
@@ -24,34 +27,57 @@ struct RowStats {
   T shift, scale;
 };
 
-// −(1−ε) ln p_t − ε mean ln p, with ln p_k = x_k − shift − ln Σ: the large numbers cancel first.
+/// The distribution q that a row is to have, not normalised: `each` · w everywhere, and `at_target` more at the target.
+struct Wanted {
+  double at_target, each, total;  ///< total: Σ q
+  const double* weight;           ///< w of each class; null: 1
+
+  double share(index_t k) const { return weight ? each * weight[k] : each; }
+};
+
+/// (1−ε) w at the target, ε w / V everywhere.
+Wanted wanted_of(const CrossEntropyOptions& options, index_t target, index_t cols) {
+  const double smoothing = options.label_smoothing, each = smoothing / static_cast<double>(cols);
+  if (options.weight.empty()) return {1 - smoothing, each, 1, nullptr};
+  const double at_target = (1 - smoothing) * options.weight[static_cast<std::size_t>(target)];
+  const double all = std::accumulate(options.weight.begin(), options.weight.end(), 0.0);
+  return {at_target, each, at_target + each * all, options.weight.data()};
+}
+
+// −Σ q ln p, with ln p_k = x_k − shift − ln Σ: the large numbers cancel first.
 template <class T>
-double row_loss(const T* x, index_t cols, index_t target, double smoothing, RowStats<T>& stats) {
+double row_loss(const T* x, index_t cols, index_t target, const Wanted& q, RowStats<T>& stats) {
+  if (q.total == 0) return 0;
   const T shift = exp_shift(x, cols), total = sum_exp(x, cols, shift);
   stats = {shift, total == T{0} ? T{0} : T{1} / total};
   if (total == T{0}) return std::numeric_limits<double>::infinity();
-  const double log_total = std::log(static_cast<double>(total));
-  double loss = (1 - smoothing) * (static_cast<double>(shift) - static_cast<double>(x[target]));
-  if (smoothing == 1) loss = 0;  // the target may be −∞
-  if (smoothing > 0) {
-    const T below = sum_blocks<T>(
+  const auto below = [&](index_t k) { return static_cast<double>(shift) - static_cast<double>(x[k]); };
+  double loss = q.at_target == 0 ? 0 : q.at_target * below(target);  // the target may be −∞
+  if (q.each > 0 && !q.weight) {
+    const T sum = sum_blocks<T>(
         cols, [&](index_t j, index_t n)
                   __attribute__((always_inline)) { return Batch<T>(shift) - load_block(x + j, n, shift); });
-    loss += smoothing * static_cast<double>(below) / static_cast<double>(cols);
+    loss += q.each * static_cast<double>(sum);
+  } else if (q.each > 0) {
+    for (index_t k = 0; k < cols; ++k)
+      if (q.weight[k] > 0) loss += q.share(k) * below(k);
   }
-  return loss + log_total;
+  return loss + q.total * std::log(static_cast<double>(total));
 }
 
-// dx (+)= d (softmax − target distribution)
+// dx (+)= d (Σ q · softmax − q)
 template <class T>
-void row_loss_back(const T* x, index_t cols, index_t target, T smoothing, RowStats<T> stats, T d, T* dx,
+void row_loss_back(const T* x, index_t cols, index_t target, const Wanted& q, RowStats<T> stats, T d, T* dx,
                    bool add) {
-  const Batch<T> shift(stats.shift), scale(stats.scale * d), rest(d * smoothing / static_cast<T>(cols));
+  const Batch<T> shift(stats.shift), scale(stats.scale * d * static_cast<T>(q.total));
+  const Batch<T> rest(q.weight ? T{0} : d * static_cast<T>(q.each));
   for_blocks<T>(
       cols, [&](index_t j, index_t n) __attribute__((always_inline)) {
         write_block(dx + j, num::exp(load_block(x + j, n) - shift) * scale - rest, n, add);
       });
-  dx[target] -= d * (T{1} - smoothing);
+  if (q.weight && q.each > 0)
+    for (index_t k = 0; k < cols; ++k) dx[k] -= d * static_cast<T>(q.share(k));
+  dx[target] -= d * static_cast<T>(q.at_target);
 }
 
 template <class T>
@@ -75,7 +101,7 @@ class CrossEntropyNode final : public Node<T> {
         if (!g.add) std::fill_n(dx, cols, T{0});
         continue;
       }
-      row_loss_back(x.data + r * cols, cols, targets_[r], static_cast<T>(options_.label_smoothing), s,
+      row_loss_back(x.data + r * cols, cols, targets_[r], wanted_of(options_, targets_[r], cols), s,
                     d / divisor_, dx, g.add);
     }
   }
@@ -85,16 +111,20 @@ class CrossEntropyNode final : public Node<T> {
     const Variable<T> x(TensorRef<T>(&this->input(0)));
     const Shape column = targets_.shape().inserted(targets_.shape().rank(), 1);
     const index_t cols = x.shape().back(0);
-    const T smoothing = static_cast<T>(options_.label_smoothing);
-    Variable<T> weight(column, T{0}), wanted(x.shape(), smoothing / static_cast<T>(cols));
+    Variable<T> weight(column, T{0}), total(column, T{0}), wanted(x.shape(), T{0});
     for (index_t r = 0; r < targets_.size(); ++r) {
       if (stats(r).scale == T{0}) continue;
+      const Wanted q = wanted_of(options_, targets_[r], cols);
       weight.tensor()->data[r] = T{1} / divisor_;
-      wanted.tensor()->data[r * cols + targets_[r]] += T{1} - smoothing;
+      total.tensor()->data[r] = static_cast<T>(q.total);
+      T* const row = wanted.tensor()->data + r * cols;
+      for (index_t k = 0; k < cols; ++k) row[k] = static_cast<T>(q.share(k));
+      row[targets_[r]] += static_cast<T>(q.at_target);
     }
     const Variable<T> d = options_.reduction == Reduction::none ? reshape(dy[0], column) : dy[0];
     const Variable<T> p = softmax(hide_idle_rows(recorded::mul(d, weight), x));
-    return {where(weight, mul(mul(d, weight), sub(p, wanted)), Variable<T>(T{0}))};
+    const Variable<T> scaled = options_.weight.empty() ? p : mul(total, p);
+    return {where(weight, mul(mul(d, weight), sub(scaled, wanted)), Variable<T>(T{0}))};
   }
 
   std::string name() const override { return "cross_entropy"; }
@@ -108,23 +138,37 @@ class CrossEntropyNode final : public Node<T> {
   TensorRef<T> stats_;
 };
 
-/// Checks targets and options; returns how many targets count.
+void check_weights(const char* op, const char* what, const std::vector<double>& weights) {
+  for (const double w : weights)
+    if (!(w >= 0 && w <= std::numeric_limits<double>::max()))
+      raise<UsageError>("{}: {} must be finite and at least 0; got {}", op, what, w);
+}
+
+void check_options(const CrossEntropyOptions& options, index_t classes) {
+  if (!(options.label_smoothing >= 0 && options.label_smoothing <= 1))
+    raise<UsageError>("cross_entropy: label_smoothing must lie in [0, 1]; got {}", options.label_smoothing);
+  if (!options.weight.empty() && std::ssize(options.weight) != classes)
+    raise<ShapeError>("cross_entropy: need one weight for each of {} classes; got {}", classes,
+                      options.weight.size());
+  check_weights("cross_entropy", "weight", options.weight);
+}
+
+/// Checks targets and options; returns the sum of the weights of the targets that count.
 template <class T>
-index_t check_cross_entropy(const Variable<T>& logits, const Indices& targets,
-                            const CrossEntropyOptions& options) {
+double check_cross_entropy(const Variable<T>& logits, const Indices& targets,
+                           const CrossEntropyOptions& options) {
   const Shape& x = logits.shape();
   if (x.rank() < 1 || !(x.without(x.rank() - 1) == targets.shape())) {
     raise<ShapeError>("cross_entropy: need logits (…, V) and targets (…); got logits {}, targets {}", x.str(),
                       targets.shape().str());
   }
-  if (!(options.label_smoothing >= 0 && options.label_smoothing <= 1))
-    raise<UsageError>("cross_entropy: label_smoothing must lie in [0, 1]; got {}", options.label_smoothing);
-  index_t used = 0;
+  check_options(options, x.back(0));
+  double used = 0;
   for (index_t r = 0; r < targets.size(); ++r) {
     const std::int64_t t = targets[r];
     if (t == options.ignore_index) continue;
     if (t < 0 || t >= x.back(0)) fail_index("cross_entropy", "target", targets, r, x.back(0));
-    ++used;
+    used += options.weight.empty() ? 1 : options.weight[static_cast<std::size_t>(t)];
   }
   return used;
 }
@@ -133,6 +177,46 @@ template <class T>
 Variable<T> reduce_loss(const Variable<T>& loss, Reduction reduction) {
   if (reduction == Reduction::none) return loss;
   return reduction == Reduction::sum ? sum(loss) : mean(loss);
+}
+
+/// How many elements of a shape a mask lets count.
+template <class T>
+index_t count_unmasked(const Variable<T>& mask, const Shape& shape) {
+  const auto values = mask.value();
+  const auto kept = std::count_if(values.begin(), values.end(), [](T m) { return m != T{0}; });
+  return mask.size() == 0 ? 0 : kept * (shape.size() / mask.size());
+}
+
+/// The same where the mask, which broadcasts to the losses, is not 0: the others are 0 already.
+template <class T>
+Variable<T> reduce_masked(const char* op, const Variable<T>& loss, const Variable<T>& mask,
+                          Reduction reduction) {
+  if (reduction != Reduction::mean) return reduce_loss(loss, reduction);
+  const index_t count = count_unmasked(mask, loss.shape());
+  if (count == 0) raise<UsageError>("{}: the mask leaves no element, so no mean; take Reduction::sum", op);
+  return sum(loss) * (T{1} / static_cast<T>(count));
+}
+
+template <class T>
+void check_mask(const char* op, const Variable<T>& mask, const Shape& shape) {
+  const Shape& m = mask.shape();
+  bool fits = m.rank() <= shape.rank();
+  for (int k = 0; fits && k < m.rank(); ++k) fits = m.back(k) == 1 || m.back(k) == shape.back(k);
+  if (!fits) raise<ShapeError>("{}: need a mask that broadcasts to {}; got {}", op, shape.str(), m.str());
+}
+
+/// The weights of the positive targets as an array that broadcasts.
+template <class T>
+Variable<T> positive_weights(const char* op, const std::vector<double>& weights, const Shape& shape) {
+  check_weights(op, "pos_weight", weights);
+  const auto n = std::ssize(weights);
+  if (n != 1 && (shape.rank() == 0 || n != shape.back(0)))
+    raise<ShapeError>("{}: need one pos_weight, or one for each element of the last axis of {}; got {}", op,
+                      shape.str(), n);
+  auto result = Variable<T>::uninitialised(n == 1 ? Shape{} : Shape{n});
+  std::transform(weights.begin(), weights.end(), result.mutable_data(),
+                 [](double w) { return static_cast<T>(w); });
+  return result;
 }
 
 template <class T>
@@ -153,7 +237,7 @@ Variable<T> cross_entropy(const Variable<T>& logits, const Indices& targets,
                           const CrossEntropyOptions& options) {
   using namespace detail;
   if (!logits) fail_empty("cross_entropy", 0);
-  const index_t used = check_cross_entropy(logits, targets, options);
+  const double used = check_cross_entropy(logits, targets, options);
   const Variable<T> x = dense(logits);
   Tensor<T>* const inputs[] = {x.tensor()};
   const bool recorded = begin_op<T>("cross_entropy", inputs);
@@ -166,13 +250,13 @@ Variable<T> cross_entropy(const Variable<T>& logits, const Indices& targets,
     RowStats<T> row{T{0}, T{0}};
     double loss = 0;
     if (targets[r] != options.ignore_index)
-      loss = row_loss(x.data() + r * cols, cols, targets[r], options.label_smoothing, row);
+      loss = row_loss(x.data() + r * cols, cols, targets[r], wanted_of(options, targets[r], cols), row);
     stats->data[2 * r] = row.shift;
     stats->data[2 * r + 1] = row.scale;
     if (each) out->data[r] = static_cast<T>(loss);
     total += loss;
   }
-  const double divisor = options.reduction == Reduction::mean ? static_cast<double>(used) : 1;
+  const double divisor = options.reduction == Reduction::mean ? used : 1;
   if (!each) out->data[0] = static_cast<T>(total / divisor);
   return finish_op<CrossEntropyNode<T>>(recorded, inputs, out, targets, options, static_cast<T>(divisor),
                                         stats);
@@ -185,6 +269,18 @@ Variable<T> mse(const Variable<T>& prediction, const detail::Same<Variable<T>>& 
 }
 
 template <class T>
+Variable<T> mse(const Variable<T>& prediction, const detail::Same<Variable<T>>& target,
+                const detail::Same<MseOptions<T>>& options) {
+  const Variable<T>& mask = options.mask;
+  if (!mask) return mse(prediction, target, options.reduction);
+  detail::check_pair("mse", prediction, target, options.reduction);
+  detail::check_mask("mse", mask, prediction.shape());
+  const Variable<T> loss =
+      square(where(mask, prediction - target, T{0}));  // else NaN · 0 would be in its gradient
+  return detail::reduce_masked("mse", loss, mask, options.reduction);
+}
+
+template <class T>
 Variable<T> binary_cross_entropy_with_logits(const Variable<T>& logits,
                                              const detail::Same<Variable<T>>& targets, Reduction reduction) {
   detail::check_pair("binary_cross_entropy_with_logits", logits, targets, reduction);
@@ -194,6 +290,35 @@ Variable<T> binary_cross_entropy_with_logits(const Variable<T>& logits,
   return detail::reduce_loss(loss, reduction);
 }
 
-UNROLL_COMPILE_FUNCTIONS(cross_entropy, mse, binary_cross_entropy_with_logits)
+template <class T>
+Variable<T> binary_cross_entropy_with_logits(const Variable<T>& logits,
+                                             const detail::Same<Variable<T>>& targets,
+                                             const detail::Same<BinaryCrossEntropyOptions<T>>& options) {
+  constexpr const char* op = "binary_cross_entropy_with_logits";
+  const Variable<T>& mask = options.mask;
+  if (!mask && options.pos_weight.empty())
+    return binary_cross_entropy_with_logits(logits, targets, options.reduction);
+  detail::check_pair(op, logits, targets, options.reduction);
+  if (mask) detail::check_mask(op, mask, logits.shape());
+  const Variable<T> x = mask ? Variable<T>(where(mask, logits, T{0})) : logits;
+  const Variable<T> t = mask ? Variable<T>(where(mask, targets, T{0})) : targets;
+  const Variable<T> w = options.pos_weight.empty()
+                            ? Variable<T>(T{1})
+                            : detail::positive_weights<T>(op, options.pos_weight, logits.shape());
+  const Variable<T> loss = w * t * softplus(-x) + (1 - t) * softplus(x);
+  if (!mask) return detail::reduce_loss(loss, options.reduction);
+  return detail::reduce_masked(op, Variable<T>(where(mask, loss, T{0})), mask, options.reduction);
+}
+
+UNROLL_COMPILE_FUNCTIONS(cross_entropy)
+#define UNROLL_COMPILE_LOSSES(T)                                                                            \
+  template Variable<T> mse(const Variable<T>&, const Variable<T>&, Reduction);                              \
+  template Variable<T> mse(const Variable<T>&, const Variable<T>&, const MseOptions<T>&);                   \
+  template Variable<T> binary_cross_entropy_with_logits(const Variable<T>&, const Variable<T>&, Reduction); \
+  template Variable<T> binary_cross_entropy_with_logits(const Variable<T>&, const Variable<T>&,             \
+                                                        const BinaryCrossEntropyOptions<T>&);
+UNROLL_COMPILE_LOSSES(float)
+UNROLL_COMPILE_LOSSES(double)
+#undef UNROLL_COMPILE_LOSSES
 
 }  // namespace unroll

@@ -10,32 +10,52 @@
 namespace unroll::char_lm {
 namespace {
 
-std::pair<Corpus, Text> read_text(const std::string& path, std::optional<Encoding> encoding) {
+/// The last line of a text has an end, as the others: it is a token.
+void end_last_line(std::string& characters) {
+  if (!characters.empty() && !characters.ends_with('\n')) characters += '\n';
+}
+
+std::pair<Corpus, Text> read_text(const std::string& path, std::optional<Encoding> encoding, Level level) {
   const std::string name = path.empty() ? "the built-in text" : path;
   Text text = path.empty() ? decode_text(default_text(), name, encoding)
                            : decode_text(read_bytes(path), name, encoding);
   if (text.characters.empty()) raise<DataError>("{}: the text is empty", name);
+  if (level == Level::token) end_last_line(text.characters);
   Corpus corpus{
       .name = name, .notes = text.notes, .checksum = program::checksum_of(text.characters), .symbols = {}};
   return {std::move(corpus), std::move(text)};
+}
+
+/// Errors: DataError if the words of a saved vocabulary are not those that a text is cut into now.
+void check_word_rules(const io::JsonValue& reading) {
+  constexpr const char* key = "word_rules";
+  const auto saved = reading.contains(key) ? reading.at(key).integer<std::int64_t>() : 1;
+  if (saved != word_rules)
+    raise<DataError>(
+        "{}: {}: its model has learned words by rules {}, and this program cuts texts by rules {}: train it "
+        "again",
+        reading.place(), key, saved, word_rules);
 }
 
 }  // namespace
 
 void Reading::to_json(nlohmann::ordered_json& json) const {
   json = {{"encoding", name_of(encoding)}, {"level", name_of(level)}, {"vocabulary", vocabulary.to_json()}};
+  if (level == Level::word) json["word_rules"] = word_rules;
 }
 
 Reading Reading::from_json(const io::JsonValue& value) {
   const std::array encodings{name_of(Encoding::utf8), name_of(Encoding::bytes)};
-  const std::array levels{name_of(Level::character), name_of(Level::word)};
+  const std::array levels{name_of(Level::character), name_of(Level::word), name_of(Level::token)};
+  const Level level = level_named(value.at("level").one_of(levels));
+  if (level == Level::word) check_word_rules(value);
   return {.encoding = encoding_named(value.at("encoding").one_of(encodings)),
-          .level = level_named(value.at("level").one_of(levels)),
+          .level = level,
           .vocabulary = program::read_vocabulary(value.at("vocabulary"), {})};
 }
 
 std::pair<Corpus, Reading> read_new_corpus(const std::string& path, Level level, std::int64_t min_count) {
-  auto [corpus, text] = read_text(path, {});
+  auto [corpus, text] = read_text(path, {}, level);
   if (min_count == 0) min_count = level == Level::word ? 2 : 1;
   const SpecialSymbols special{.unknown = min_count > 1 ? "<unknown>" : ""};
   Reading reading{.encoding = text.encoding,
@@ -49,7 +69,7 @@ std::pair<Corpus, Reading> read_new_corpus(const std::string& path, Level level,
 }
 
 Corpus read_corpus(const std::string& path, const Reading& reading) {
-  auto [corpus, text] = read_text(path, reading.encoding);
+  auto [corpus, text] = read_text(path, reading.encoding, reading.level);
   corpus.symbols = encode_symbols(text.characters, reading.level, reading.vocabulary);
   if (corpus.symbols.unknown > 0)
     corpus.notes.push_back(fmt::format("{}: {} {}", corpus.name,
@@ -60,7 +80,6 @@ Corpus read_corpus(const std::string& path, const Reading& reading) {
   return corpus;
 }
 
-std::string_view noun_of(Level level) { return level == Level::word ? "word" : "character"; }
 std::string count_of(std::int64_t n, Level level) { return counted(n, noun_of(level)); }
 
 }  // namespace unroll::char_lm

@@ -33,7 +33,7 @@ struct Corpus {
 };
 
 /// Reads the file at `path`, or the built-in text if it is empty, and finds its vocabulary: all symbols that
-/// occur `min_count` times; 0 means 1 for characters, 2 for words.
+/// occur `min_count` times; 0 means 2 for words, 1 for others.
 /// Errors: DataError if the file cannot be read or is empty; UsageError if nothing occurs `min_count` times.
 std::pair<Corpus, Reading> read_new_corpus(const std::string& path, Level level, std::int64_t min_count);
 
@@ -41,8 +41,6 @@ std::pair<Corpus, Reading> read_new_corpus(const std::string& path, Level level,
 /// Errors: DataError if the file cannot be read, is empty, or has nothing that the model knows.
 Corpus read_corpus(const std::string& path, const Reading& reading);
 
-/// `character` or `word`.
-std::string_view noun_of(Level level);
 /// `65 characters`, `1 word`: a count of what `level` calls a symbol.
 std::string count_of(std::int64_t n, Level level);
 

@@ -37,8 +37,10 @@ int eval_command(const EvalOptions& options) {
   if (first > 0)
     fmt::print("part        the last {:g} %: {}\n", 100 * options.valid_fraction, grouped(std::ssize(part)));
   fmt::print("predicted   {} in {}\n", count_of(streams.targets(), level), counted(batch, "stream"));
-  fmt::print("nats/{}   {:.6f}\nbits/{}   {:.6f}\nperplexity  {:.4f}\n", name_of(level), nats, name_of(level),
-             nats / std::numbers::ln2, std::exp(nats));
+  const auto line = [](const std::string& name, double value) { fmt::print("{:<12}{:.6f}\n", name, value); };
+  line(fmt::format("nats/{}", name_of(level)), nats);
+  line(fmt::format("bits/{}", name_of(level)), nats / std::numbers::ln2);
+  fmt::print("perplexity  {:.4f}{}\n", std::exp(nats), level == Level::token ? " per token" : "");
   if (level == Level::word) {
     const double per_char =
         nats * static_cast<double>(ids.size()) / static_cast<double>(corpus.symbols.characters);

@@ -15,7 +15,7 @@ void add_sample(program::Program& program, SampleOptions& options) {
       program.command("sample", "Write text of the model's own", [&] { return sample_command(options); });
   const program::AddOption add{sample};
   program::add_model(sample, options.model);
-  add("length", options.length, "characters or words to write", count_from(0));
+  add("length", options.length, "symbols to write: characters, words or tokens", count_from(0));
   add("temperature", options.drawing.temperature,
       "below 1: safer; above 1: wilder; 0: always the most probable", at_least(0));
   add("top-k", options.drawing.top_k, "draw only from the k most probable symbols; 0: from all",

@@ -17,6 +17,10 @@ Variable<float> LanguageModel::operator()(const Indices& symbols, CarriedState& 
   return output_(dropout_(y));
 }
 
+CarriedState LanguageModel::carried(const CarriedState& state) const {
+  return cell_kind(cell_).forgets ? state : CarriedState{};
+}
+
 Variable<float> LanguageModel::loss(const Window& window, CarriedState& state) const {
   const Shape shape{window.steps, window.batch};
   return cross_entropy((*this)(Indices(shape, window.inputs), state), Indices(shape, window.targets));
@@ -37,6 +41,7 @@ double mean_loss(const LanguageModel& model, const Streams& streams) {
   double sum = 0;
   for (std::int64_t k = 0; k < streams.windows(); ++k) {
     const Window window = streams.window(k);
+    state = reader.carried(state);
     sum += double{reader.loss(window, state).item()} * static_cast<double>(window.targets.size());
   }
   return sum / static_cast<double>(streams.targets());

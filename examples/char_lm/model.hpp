@@ -31,6 +31,10 @@ class LanguageModel {
   /// Shapes: symbols (T, B) → (T, B, V); members of the state (L, B, H).
   Variable<float> operator()(const Indices& symbols, CarriedState& state) const;
 
+  /// The state that a window begins with after one that ended with `state`: none where the cell cannot forget, whose
+  /// state would grow with the text.
+  CarriedState carried(const CarriedState& state) const;
+
   /// The mean loss over a window, in nats.
   Variable<float> loss(const Window& window, CarriedState& state) const;
 
@@ -53,7 +57,8 @@ class LanguageModel {
 /// The number of parameters of such a model, biases and the like left out, without making it.
 double count_weights(const ModelOptions& options);
 
-/// Mean loss over all windows, in nats per symbol, without dropout; the state is carried, from zero.
+/// Mean loss over all windows, in nats per symbol, without dropout; the state is carried, from zero, where the cell can
+/// forget.
 double mean_loss(const LanguageModel& model, const Streams& streams);
 
 }  // namespace unroll::char_lm

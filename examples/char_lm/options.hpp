@@ -19,9 +19,12 @@ struct TrainOptions : program::RunOptions {
 
   template <class Self, class Visit>
   static void visit_fixed(Self& o, Visit&& visit) {
-    visit("level", o.level, "what a symbol is: char or word", Allowed{.words = {"char", "word"}});
+    visit("level", o.level,
+          "what a symbol is: char, word, or token: what stands between spaces in a prepared text, and the "
+          "end of a line",
+          Allowed{.words = {"char", "word", "token"}});
     visit("min-count", o.min_count,
-          "symbols that occur less often count as unknown; 0: 1 for characters, 2 for words", count_from(0));
+          "symbols that occur less often count as unknown; 0: 2 for words, 1 for others", count_from(0));
     visit("cell", o.cell, cell_help().c_str(), Allowed{.known = is_cell});
     visit("embedding", o.embedding, "size of the embedding; 0: the size of the vocabulary, at most --hidden",
           size_from(0));

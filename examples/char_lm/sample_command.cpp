@@ -27,7 +27,9 @@ int sample_command(const SampleOptions& options) {
   const auto write = [&](const std::string& text) { write_out(encode_text(text, reading.encoding)); };
   write(prime.characters);
   Generator rng(options.seed ? *options.seed : std::random_device()());
-  generate(model, reading.vocabulary, symbols.ids, options.length, options.drawing, rng, write);
+  SymbolWriter text_of(reading.level, prime.characters);
+  generate(model, reading.vocabulary, run.options.seq_length, symbols.ids, options.length, options.drawing,
+           rng, [&](const std::string& symbol) { write(text_of(symbol)); });
   fmt::print("\n");
   return 0;
 }

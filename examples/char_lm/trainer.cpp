@@ -1,5 +1,6 @@
 #include "char_lm/trainer.hpp"
 
+#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "char_lm/generate.hpp"
@@ -81,7 +82,7 @@ nlohmann::ordered_json Trainer::configuration() const {
 }
 
 StepResult Trainer::train_step(std::int64_t epoch, std::int64_t index) {
-  if (index == 0) state_ = {};
+  state_ = index == 0 ? CarriedState{} : model_.carried(state_);
   const LanguageModel before = model_;  // shares the parameters; its masks are those of this step
   CarriedState start = state_;
   const Window window = train_.window(index);
@@ -93,17 +94,28 @@ std::optional<Evaluation> Trainer::evaluate() {
   if (!valid_) return {};
   const double loss = mean_loss(model_, *valid_);
   learner_.check_valid(loss, [&] { mean_loss(model_, *valid_); });
+  if (reading_.level == Level::token) return Evaluation{loss, {{"perplexity", std::exp(loss)}}};
   return Evaluation{loss};
 }
 
+std::string Trainer::remark(const Evaluation& valid) {
+  const double uniform = std::log(static_cast<double>(reading_.vocabulary.size()));
+  if (valid.loss <= uniform) return {};
+  return fmt::format("note: worse than a uniform guess among {}, which has {:.4f}",
+                     count_of(reading_.vocabulary.size(), reading_.level), uniform);
+}
+
 std::string Trainer::example() {
-  const std::int64_t length = reading_.level == Level::word ? 40 : 200;
+  const std::int64_t length = reading_.level == Level::character ? 200 : 40;
   LanguageModel reader = model_;
   eval(reader);
   Generator rng(options_.seed);  // the same for every example, so that they can be compared
+  SymbolWriter text_of(reading_.level);
   std::string text = "  | ";
-  generate(reader, reading_.vocabulary, {}, length, {.temperature = 0.8}, rng,
-           [&](const std::string& symbol) { text += symbol == "\n" ? "\n  | " : symbol; });
+  generate(reader, reading_.vocabulary, options_.seq_length, {}, length, {.temperature = 0.8}, rng,
+           [&](const std::string& symbol) {
+             text += symbol == "\n" ? text_of(symbol) + "  | " : text_of(symbol);
+           });
   return encode_text(text, reading_.encoding);
 }
 

@@ -17,6 +17,7 @@ class Trainer final : public program::ModelTrainer<TrainOptions, Reading, Langua
 
   StepResult train_step(std::int64_t epoch, std::int64_t index) override;
   std::optional<Evaluation> evaluate() override;
+  std::string remark(const Evaluation& valid) override;
   std::string example() override;
   std::int64_t steps_per_epoch() const override { return train_.windows(); }
   std::string unit() const override { return options_.level; }

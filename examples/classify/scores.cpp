@@ -5,6 +5,7 @@
 #include <numeric>
 
 #include "classify/naive_bayes.hpp"
+#include "unroll/autograd/extremes.hpp"
 #include "unroll/train/progress.hpp"
 
 namespace unroll::classify {
@@ -18,10 +19,10 @@ Scores score(const Classifier& model, std::span<const Example> examples, std::in
     const std::size_t count = std::min(order.size() - first, static_cast<std::size_t>(batch));
     const Batch part = batch_of(examples, std::span(order).subspan(first, count));
     const Variable<float> p = log_probabilities(model, part);
+    const Indices best = argmax(p, 1);
     for (index_t b = 0; b < part.labels.size(); ++b) {
-      const float* row = p.data() + b * classes;
-      scores.matrix.add(part.labels[b], std::max_element(row, row + classes) - row);
-      scores.loss -= double{row[part.labels[b]]} / static_cast<double>(order.size());
+      scores.matrix.add(part.labels[b], best[b]);
+      scores.loss -= double{p.data()[b * classes + part.labels[b]]} / static_cast<double>(order.size());
     }
   }
   return scores;

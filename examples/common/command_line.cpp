@@ -10,6 +10,7 @@
 #include <cstdlib>
 
 #include "unroll/data/utf8.hpp"
+#include "unroll/train/edit_distance.hpp"
 #include "unroll/version.hpp"
 
 namespace unroll::program {
@@ -96,6 +97,32 @@ std::string shown(const Allowed& allowed, const std::string& type) {
   return allowed.low > 0 ? "POSITIVE" : allowed.low == 0 ? "NONNEGATIVE" : "";
 }
 
+/// What a word on the command line was meant for: a name that begins with it, or differs in few letters.
+std::optional<std::string> nearest(std::string_view word, const std::vector<std::string>& names) {
+  std::optional<std::string> best;
+  std::int64_t fewest = 1 + std::ssize(word) / 4;
+  for (const std::string& name : names) {
+    const std::int64_t distance = word.size() > 1 && name.starts_with(word) ? 0 : edit_distance(word, name);
+    if (distance < fewest || (distance == fewest && !best)) best = name, fewest = distance;
+  }
+  return best;
+}
+
+/// `did you mean --hidden?` for the first word that `app` does not know and that is close to one.
+std::string suggestion(const CLI::App& app) {
+  std::vector<std::string> options, commands;
+  for (const CLI::Option* option : app.get_options())
+    for (const std::string& name : option->get_lnames()) options.push_back(name);
+  for (const CLI::App* command : app.get_subcommands({})) commands.push_back(command->get_name());
+  for (const std::string& word : app.remaining()) {
+    const std::size_t begin = std::min(word.find_first_not_of('-'), word.size());
+    const auto bare = std::string_view(word).substr(begin, word.find('=') - begin);
+    if (const auto name = nearest(bare, begin > 0 ? options : commands))
+      return fmt::format("did you mean {}{}?\n", begin > 0 ? "--" : "", *name);
+  }
+  return {};
+}
+
 }  // namespace
 
 void complain(std::string_view program, std::string_view what) noexcept {
@@ -155,7 +182,11 @@ std::optional<int> CommandLine::read(int argc, char** argv, const std::string& n
   } catch (const CLI::ParseError& error) {
     if (error.get_exit_code() == 0) return app_->exit(error);
     const std::string& program = name.empty() ? app_->get_name() : name;
-    complain(program, fmt::format("{}\n{} --help tells what it can do.", error.what(), program));
+    const auto commands = app_->get_subcommands();  // that were called
+    const CLI::App& called = commands.empty() ? *app_ : *commands.back();
+    const std::string command = commands.empty() ? "" : " " + called.get_name();
+    complain(program, fmt::format("{}\n{}{}{} --help tells what it can do.", error.what(), suggestion(called),
+                                  program, command));
     return 2;
   }
   return {};

@@ -80,6 +80,7 @@ int report_end(LoopEnd end, const LoopState& state, ProgramTask& task, const std
              : end == LoopEnd::stopped ? "stopped"
                                        : "out of time",
              counted(state.step, "step"), duration_text(state.seconds), best, find_checkpoint(folder));
+  if (end != LoopEnd::complete) fmt::print("train --out {} --resume goes on with it\n", folder);
   if (end != LoopEnd::stopped) fmt::print("{}", task.report());
   return end == LoopEnd::stopped ? 128 + signal : 0;
 }

@@ -20,8 +20,9 @@ int predict_command(const PredictOptions& options) {
     const std::int64_t only[] = {0};
     const auto tags = best_tags(model(make_batch(encode({sentence}, run.reading), only)));
     std::string text;
-    for (std::size_t k = 0; k < tags.size(); ++k)
-      text += fmt::format("{}\t{}\n", sentence.words[k], run.reading.tags.symbol(tags[k]));
+    for (std::size_t k = 0; k < sentence.words.size(); ++k)
+      text +=
+          fmt::format("{}\t{}\n", sentence.words[k], run.reading.tags.symbol(tags[static_cast<index_t>(k)]));
     write_out(text + "\n");
   }
   return 0;

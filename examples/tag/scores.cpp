@@ -1,7 +1,6 @@
 #include "tag/scores.hpp"
 
-#include <algorithm>
-
+#include "unroll/autograd/extremes.hpp"
 #include "unroll/autograd/losses.hpp"
 
 namespace unroll::tag {
@@ -14,16 +13,17 @@ double share(std::int64_t part, std::int64_t whole) {
 }
 
 void count(const Batch& batch, const Corpus& corpus, const std::vector<std::int64_t>& which,
-           std::int64_t unknown, const std::vector<std::int64_t>& predicted, Scores& scores) {
+           std::int64_t unknown, const Indices& predicted, Scores& scores) {
   const auto columns = which.size();
   for (std::size_t b = 0; b < columns; ++b) {
     const auto& words = corpus.words[static_cast<std::size_t>(which[b])];
     for (std::size_t t = 0; t < words.size(); ++t) {
       const auto place = t * columns + b;
       const auto tag = batch.tags[static_cast<index_t>(place)];
-      const bool right = tag == predicted[place];
+      const auto guess = predicted[static_cast<index_t>(place)];
+      const bool right = tag == guess;
       const bool is_unknown = corpus.types[static_cast<std::size_t>(words[t])].id == unknown;
-      if (tag != unknown_tag) scores.matrix.add(tag, predicted[place]);
+      if (tag != unknown_tag) scores.matrix.add(tag, guess);
       scores.right += right;
       scores.unknown += is_unknown;
       scores.unknown_right += is_unknown && right;
@@ -33,14 +33,7 @@ void count(const Batch& batch, const Corpus& corpus, const std::vector<std::int6
 
 }  // namespace
 
-std::vector<std::int64_t> best_tags(const Variable<float>& logits) {
-  const auto value = logits.value();
-  const auto tags = logits.shape().back(0);
-  std::vector<std::int64_t> best;
-  for (const float* row = value.data(); row != value.data() + value.size(); row += tags)
-    best.push_back(std::max_element(row, row + tags) - row);
-  return best;
-}
+Indices best_tags(const Variable<float>& logits) { return argmax(logits, -1); }
 
 double Scores::accuracy() const { return share(right, tokens); }
 std::optional<double> Scores::unknown_accuracy() const {

@@ -7,7 +7,7 @@
 namespace unroll::tag {
 
 /// The most probable tag of each word of a batch: (T, B), 0 beyond the end of a sentence.
-std::vector<std::int64_t> best_tags(const Variable<float>& logits);
+Indices best_tags(const Variable<float>& logits);
 
 struct Scores {
   explicit Scores(std::int64_t tags) : matrix(tags) {}
