@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# A block of a document that is fenced by ```cpp FILE is that file's text: lines of it, in one piece. And what a
-# document links to is there. And some document names every update rule.
+# A block of a document that is fenced by ```cpp FILE is that file's text: lines of it, in one piece, without
+# [[gnu::noinline]]. And what a document links to is there. And some document names every update rule.
 # usage: check_docs.sh   (in the source tree)
 set -euo pipefail
 
@@ -10,7 +10,10 @@ quotes() {
     function lines_of(file,   line, text) {
       if (!(file in texts)) {
         text = "\n"
-        while ((getline line < file) > 0) text = text line "\n"
+        while ((getline line < file) > 0) {
+          sub(/\[\[gnu::noinline\]\] /, "", line)
+          text = text line "\n"
+        }
         texts[file] = text
       }
       return texts[file]

@@ -101,7 +101,10 @@ build native consumer
 
 # The loops of fused expressions lie in a namespace that is named after the instruction set, the library's in one of
 # their own. A user's cell is compiled for the user's processor, a cell of the library never in the user's file.
-loops() { nm --demangle "$@" 2>/dev/null | grep -E "(forward|backward)_row" | grep -oE '\b(own_)?isa_[a-z0-9]+' | sort -u | tr '\n' ' '; }
+loops() {
+  { nm --demangle "$@" 2>/dev/null || true; } |
+    awk '/(forward|backward)_row/ && match($0, /(own_)?isa_[a-z0-9]+/) {print substr($0, RSTART, RLENGTH)}' | sort -u | tr '\n' ' '
+}
 object=CMakeFiles/consumer.dir/consumer.cpp.o
 own=$(loops "$work/moved"/lib*/libunroll.a "$work/moved"/lib*/*/libunroll.a)
 plain=$(loops "$work/plain-x86-64/$object")
