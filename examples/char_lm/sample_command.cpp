@@ -3,11 +3,24 @@
 #include "char_lm/commands.hpp"
 #include "char_lm/generate.hpp"
 #include "char_lm/saved_run.hpp"
+#include "char_lm/word_share.hpp"
 #include "common/command_line.hpp"
 #include "common/line_reader.hpp"
+#include "unroll/train/progress.hpp"
 #include "unroll/train/run_folder.hpp"
 
 namespace unroll::char_lm {
+namespace {
+
+std::string word_line(std::string_view sample, std::string_view learned) {
+  const auto [words, known] = share_of_known_words(sample, learned);
+  if (words == 0) return "the sample has no words\n";
+  return fmt::format(
+      "{:.0f} % of the sample's words stand in the text that the model has learned ({} of {})\n",
+      100 * static_cast<double>(known) / static_cast<double>(words), known, words);
+}
+
+}  // namespace
 
 int sample_command(const SampleOptions& options) {
   const SavedRun run = load_run(find_checkpoint(options.model));
@@ -24,11 +37,18 @@ int sample_command(const SampleOptions& options) {
                  "--prime: {}, which the model has never seen: {}", describe_unknown(symbols, reading.level),
                  reading.vocabulary.unknown() ? "read as <unknown>" : "the model does not read them"));
 
-  const auto write = [&](const std::string& text) { write_out(encode_text(text, reading.encoding)); };
+  std::string learned, sample;
+  if (options.check_words)
+    learned = read_training_part(run.options.text, reading, run.options.valid_fraction, run.text_checksum);
+  const auto write = [&](const std::string& text) {
+    write_out(encode_text(text, reading.encoding));
+    sample += text;
+  };
   write(prime.characters);
   Generator rng(options.seed ? *options.seed : std::random_device()());
   generate(model, reading.vocabulary, symbols.ids, options.length, options.drawing, rng, write);
   fmt::print("\n");
+  if (options.check_words) fmt::print("\n{}", word_line(sample, learned));
   return 0;
 }
 

@@ -18,6 +18,7 @@ class Trainer final : public program::ModelTrainer<TrainOptions, Reading, Langua
   StepResult train_step(std::int64_t epoch, std::int64_t index) override;
   std::optional<Evaluation> evaluate() override;
   std::string example() override;
+  std::string report() override;
   std::int64_t steps_per_epoch() const override { return train_.windows(); }
   std::string unit() const override { return options_.level; }
   nlohmann::ordered_json configuration() const override;
@@ -29,6 +30,8 @@ class Trainer final : public program::ModelTrainer<TrainOptions, Reading, Langua
   std::int64_t symbols_;
   Streams train_;
   std::optional<Streams> valid_;
+  double frequency_loss_ = 0;  ///< of the validation part
+  std::optional<double> best_loss_;
   CarriedState state_;
 };
 
