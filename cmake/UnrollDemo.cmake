@@ -1,13 +1,14 @@
 # UNROLL_DEMO: the library as `./dev demo` needs it, in half of the compiler's time. Included, it takes from `sources`
 # what the demo's char_lm does not link, and leaves float of the templates and Adam of the optimisers.
+set(here "^(${PROJECT_SOURCE_DIR}|${PROJECT_BINARY_DIR})")
 foreach(pattern
         autograd/fused/compiled_double autograd/ops/extremes "autograd/tools/(dump|functional|gradcheck)"
         "data/(batches|lines|records|series|splits|tokens)"
         "layers/(attention|diagnosis|learning)/.*" layers/base/functional_call
-        "layers/recurrent/(elman|gru|gru_reset_before|jordan|layer_norm_[a-z]+|lstm_[a-z]+|pooling|skip_rnn)"
+        "layers/recurrent/(elman|gru|gru_reset_before|jordan|layer_norm_[a-z]+|lstm_[a-z]+|skip_rnn)"
         "layers/seq2seq/(beam_search|bridge|decoding|scheduled_sampling|target_symbols)"
         "optim/(adadelta|adagrad|adamw|rmsprop|schedule|sgd)" "train/(bleu|classification|perplexity)")
-  list(FILTER sources EXCLUDE REGEX "/${pattern}\\.cpp$")
+  list(FILTER sources EXCLUDE REGEX "${here}/${pattern}\\.cpp$")
 endforeach()
 foreach(header detail/autograd/base/instantiate.hpp detail/layers/recurrent/library_layer.hpp optim/rules.hpp)
   cmake_path(GET header FILENAME name)
@@ -18,6 +19,6 @@ target_compile_options(unroll_flags INTERFACE -ffunction-sections -fdata-section
 target_link_options(unroll_flags INTERFACE -Wl,--gc-sections)
 
 set(unit 30) # each unit reads the precompiled header again
-set(optimised "/(autograd/.*|layers/recurrent/lstm|optim/(adam|clip))\\.cpp$") # what loops over numbers
+set(optimised "${here}/(autograd/.*|layers/recurrent/lstm|optim/(adam|clip))\\.cpp$") # what loops over numbers
 set_source_files_properties(${PROJECT_BINARY_DIR}/layers/recurrent/lstm.cpp PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)
 set(UNROLL_LESS_OPTIMISED -Og)
