@@ -12,6 +12,19 @@
 namespace unroll::char_lm {
 namespace {
 
+/// The prime and its symbols; what is odd about them is told on standard error.
+std::pair<std::string, std::vector<std::int64_t>> read_prime(const std::string& raw, const Reading& reading) {
+  Text prime = decode_text(raw, "--prime", reading.encoding);
+  for (const auto& note : prime.notes) complain("char_lm", note);
+  Encoded symbols = encode_symbols(prime.characters, reading.level, reading.vocabulary);
+  if (symbols.unknown > 0)
+    complain("char_lm",
+             fmt::format(
+                 "--prime: {}, which the model has never seen: {}", describe_unknown(symbols, reading.level),
+                 reading.vocabulary.unknown() ? "read as <unknown>" : "the model does not read them"));
+  return {std::move(prime.characters), std::move(symbols.ids)};
+}
+
 std::string word_line(std::string_view sample, std::string_view learned) {
   const auto [words, known] = share_of_known_words(sample, learned);
   if (words == 0) return "the sample has no words\n";
@@ -28,15 +41,7 @@ int sample_command(const SampleOptions& options) {
   const LanguageModel model = trained_model(run);
   const Reading& reading = run.reading;
 
-  const Text prime = decode_text(options.prime, "--prime", reading.encoding);
-  for (const auto& note : prime.notes) complain("char_lm", note);
-  const Encoded symbols = encode_symbols(prime.characters, reading.level, reading.vocabulary);
-  if (symbols.unknown > 0)
-    complain("char_lm",
-             fmt::format(
-                 "--prime: {}, which the model has never seen: {}", describe_unknown(symbols, reading.level),
-                 reading.vocabulary.unknown() ? "read as <unknown>" : "the model does not read them"));
-
+  const auto [prime, symbols] = read_prime(options.prime, reading);
   std::string learned, sample;
   if (options.check_words)
     learned = read_training_part(run.options.text, reading, run.options.valid_fraction, run.text_checksum);
@@ -44,9 +49,9 @@ int sample_command(const SampleOptions& options) {
     write_out(encode_text(text, reading.encoding));
     sample += text;
   };
-  write(prime.characters);
+  write(prime);
   Generator rng(options.seed ? *options.seed : std::random_device()());
-  generate(model, reading.vocabulary, symbols.ids, options.length, options.drawing, rng, write);
+  generate(model, reading.vocabulary, symbols, options.length, options.drawing, rng, write);
   fmt::print("\n");
   if (options.check_words) fmt::print("\n{}", word_line(sample, learned));
   return 0;
