@@ -10,9 +10,11 @@ foreach(pattern
         "optim/(adadelta|adagrad|adamw|rmsprop|schedule|sgd)" "train/(bleu|classification|perplexity)")
   list(FILTER sources EXCLUDE REGEX "${here}/${pattern}\\.cpp$")
 endforeach()
+# In a tree of their own: in the other, each configuration would write them twice, and all would be compiled again.
+include_directories(${PROJECT_BINARY_DIR}/demo_include)
 foreach(header detail/autograd/base/instantiate.hpp detail/layers/recurrent/library_layer.hpp optim/rules.hpp)
   cmake_path(GET header FILENAME name)
-  configure_file(cmake/demo/${name}.in ${UNROLL_INCLUDE_DIR}/unroll/${header} @ONLY)
+  configure_file(cmake/demo/${name}.in ${PROJECT_BINARY_DIR}/demo_include/unroll/${header} @ONLY)
 endforeach()
 # Instantiations for double that name their type remain, and refer to what is not there: the linker drops them.
 target_compile_options(unroll_flags INTERFACE -ffunction-sections -fdata-sections)
