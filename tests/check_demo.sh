@@ -30,6 +30,7 @@ demo_test() {
     for line in "a uniform guess among" "the frequencies of characters" "the model$" "What next"; do
       grep -q "$line" <<<"$output" || { printf 'no line "%s" in:\n%s\n' "$line" "$output" >&2; return 1; }
     done
+    [ $seed = 1 ] || ! grep -q "Building CXX" <<<"$output" || { echo "the demo compiles again what it has" >&2; return 1; }
     [ "$(share "$output")" -ge 85 ] || { printf 'seed %s does not read:\n%s\n' $seed "$output" >&2; return 1; }
   done
 }
