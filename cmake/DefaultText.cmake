@@ -4,19 +4,20 @@
 # Adjacent string literals, one for each file, need no assembler and compile in a tenth of a second.
 if(CMAKE_SCRIPT_MODE_FILE)
   file(STRINGS ${LIST} files)
-  set(code "#include \"char_lm/default_text.hpp\"\n\n")
-  string(APPEND code "namespace unroll {\nnamespace {\n\nconstexpr char text[] =")
+  set(part ${OUTPUT}.part) # written piece by piece: a string that grows would be copied for each of them
+  file(WRITE ${part} "#include \"char_lm/default_text.hpp\"\n\n"
+                     "namespace unroll {\nnamespace {\n\nconstexpr char text[] =")
   foreach(file IN LISTS files)
     file(READ ${file} text)
     string(FIND "${text}" ")%text%\"" clash)
     if(NOT clash EQUAL -1)
       message(FATAL_ERROR "${file} contains the delimiter of the generated literals")
     endif()
-    string(APPEND code "\nR\"%text%(${text})%text%\"")
+    file(APPEND ${part} "\nR\"%text%(${text})%text%\"")
   endforeach()
-  string(APPEND code ";\n\n}  // namespace\n\n")
-  string(APPEND code "std::string_view default_text() { return {text, sizeof text - 1}; }\n\n}  // namespace unroll\n")
-  file(WRITE ${OUTPUT} "${code}")
+  file(APPEND ${part} ";\n\n}  // namespace\n\n"
+                      "std::string_view default_text() { return {text, sizeof text - 1}; }\n\n}  // namespace unroll\n")
+  file(RENAME ${part} ${OUTPUT})
   return()
 endif()
 

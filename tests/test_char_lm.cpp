@@ -1,6 +1,10 @@
 #include <cmath>
+#include <sstream>
 
+#include "char_lm/frequencies.hpp"
+#include "char_lm/word_share.hpp"
 #include "char_lm_program.hpp"
+#include "unroll/autograd/error.hpp"
 #include "unroll/optim/rules.hpp"
 
 using namespace char_lm_test;
@@ -99,6 +103,48 @@ TEST_CASE("char_lm: training tells split, vocabulary and sizes, then how it goes
   CHECK(trained.outcome.err.empty());
 }
 
+TEST_CASE("char_lm: the loss of frequencies is the hand computation, and an unseen symbol has a loss too") {
+  using unroll::char_lm::frequency_loss;
+  const std::vector<std::int64_t> train = {0, 0, 0, 1}, valid = {0, 1, 2};
+  // With one more of each of three symbols: 4, 2 and 1 of 7.
+  const double expected = -(std::log(4. / 7) + std::log(2. / 7) + std::log(1. / 7)) / 3;
+  CHECK(std::abs(frequency_loss(train, valid, 3) - expected) <= 1e-15);  // three roundings
+  CHECK(frequency_loss(train, {}, 3) == 0);
+  CHECK_THROWS_AS(frequency_loss(train, valid, 2), unroll::IndexError);
+}
+
+TEST_CASE("char_lm: training ends with the losses of a uniform guess, of frequencies and of the model") {
+  const Trained trained;
+  const std::string& out = trained.outcome.out;
+  const auto begin = out.find("validation loss, nats/char\n");
+  REQUIRE(begin != std::string::npos);
+  std::istringstream lines(out.substr(begin));
+  std::string line;
+  std::vector<double> losses;
+  std::getline(lines, line);
+  while (std::getline(lines, line)) losses.push_back(std::stod(line));
+  REQUIRE(losses.size() == 3);
+  const auto log = log_lines(trained.model);
+  double best = HUGE_VAL;
+  for (const auto& entry : log)
+    if (entry.contains("valid_loss")) best = std::min(best, entry["valid_loss"].get<double>());
+  const double rounding = 5e-5;  // four digits are printed
+  CHECK(std::abs(losses[0] - std::log(log[0]["config"]["vocabulary"].get<double>())) <= rounding);
+  CHECK(losses[1] < losses[0]);
+  CHECK(std::abs(losses[2] - best) <= rounding);
+  CHECK(!contains(train_on(story(3000), {"--valid-fraction", "0"}).out, "validation loss"));
+}
+
+TEST_CASE("char_lm: a run that goes on reports the best loss of all of it") {
+  const Trained trained;
+  const auto report = [](const std::string& out) {
+    return out.substr(out.find("validation loss, nats/char\n"));
+  };
+  const auto again = run(trained.folder, {"train", "--out", trained.model, "--resume"});
+  REQUIRE(again.status == 0);
+  CHECK(report(again.out) == report(trained.outcome.out));
+}
+
 TEST_CASE("char_lm: the log begins with the configuration and has a line for each evaluation") {
   const Trained trained;
   const auto lines = log_lines(trained.model);
@@ -178,6 +224,33 @@ TEST_CASE("char_lm: a sample has its length, begins with the prime and repeats w
   CHECK(sample({"--seed", "1"}) != sample({"--seed", "2"}));
   CHECK(sample({"--temperature", "0"}) == sample({"--top-k", "1"}));
   CHECK(sample({"--temperature", "0"}) == sample({"--top-p", "0"}));
+}
+
+TEST_CASE("char_lm: words are runs of letters, whether capital or small, and count where they stand") {
+  using unroll::char_lm::share_of_known_words;
+  const auto share =
+      share_of_known_words("The sea, the SEA; thesea \u00c9t\u00e9-2b", "the 1sea2 \u00e9t\u00e9.");
+  CHECK(share.words == 7);
+  CHECK(share.known == 5);  // neither "thesea" nor "b"
+  CHECK(share_of_known_words("12 - 3", "the").words == 0);
+  CHECK(share_of_known_words("sea", "").known == 0);
+}
+
+TEST_CASE("char_lm: --check-words tells how many words stand in the part of the text that trains") {
+  const Trained trained({"--valid-fraction", "0.5"}, story(1500) + " zebra " + std::string(1500, 'z'));
+  const auto words = [&](const Arguments& more) {
+    return run(trained.folder,
+               with({"sample", "--model", trained.model, "--length", "0", "--check-words"}, more));
+  };
+  const char* line = "stand in the text that the model has learned";
+  CHECK(contains(words({"--prime", "The sea qqq the"}).out,
+                 "\n75 % of the sample's words " + std::string(line)));
+  CHECK(contains(words({"--prime", "the zebra"}).out, "(1 of 2)\n"));
+  CHECK(words({}).out == "\n\nthe sample has no words\n");
+  write(trained.text, story(1500));
+  const auto changed = words({"--prime", "the"});
+  CHECK(changed.status == 1);
+  CHECK(contains(changed.err, "text: no longer the text that the model has learned"));
 }
 
 TEST_CASE("char_lm: a prime with unknown characters is written, told, and read without them") {

@@ -15,6 +15,7 @@ struct SampleOptions {
   std::int64_t length = 500;
   SamplingOptions drawing;
   std::optional<std::uint64_t> seed;
+  bool check_words = false;
   int threads = 0;
 };
 
@@ -25,7 +26,8 @@ struct EvalOptions {
   int threads = 0;
 };
 
-/// Writes a sample to standard output as it is drawn, and notes to standard error.
+/// Writes a sample to standard output as it is drawn, and notes to standard error. With `check_words`, a line follows
+/// that tells how many of the sample's words stand in the text that the model has learned.
 int sample_command(const SampleOptions& options);
 
 /// Prints how well a model predicts a text.

@@ -80,6 +80,22 @@ Corpus read_corpus(const std::string& path, const Reading& reading) {
   return corpus;
 }
 
+std::string read_training_part(const std::string& path, const Reading& reading, double valid_fraction,
+                               std::string_view checksum) {
+  auto [corpus, text] = read_text(path, reading.encoding, reading.level);
+  if (corpus.checksum != checksum)
+    raise<DataError>("{}: no longer the text that the model has learned", corpus.name);
+  std::int64_t symbols = 0;
+  for_each_symbol(text.characters, reading.level, [&](std::string_view) { ++symbols; });
+  std::int64_t left = split_by_position(symbols, valid_fraction).train;
+  std::size_t length = 0;
+  for_each_symbol(text.characters, reading.level, [&](std::string_view symbol) {
+    if (left-- > 0) length = static_cast<std::size_t>(symbol.data() + symbol.size() - text.characters.data());
+  });
+  text.characters.resize(length);
+  return std::move(text.characters);
+}
+
 std::string count_of(std::int64_t n, Level level) { return counted(n, noun_of(level)); }
 
 }  // namespace unroll::char_lm

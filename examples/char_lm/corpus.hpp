@@ -41,6 +41,11 @@ std::pair<Corpus, Reading> read_new_corpus(const std::string& path, Level level,
 /// Errors: DataError if the file cannot be read, is empty, or has nothing that the model knows.
 Corpus read_corpus(const std::string& path, const Reading& reading);
 
+/// The characters that a model was trained on: those of the text without the part for validation.
+/// Errors: DataError if the file cannot be read, or if the checksum of its characters is another.
+std::string read_training_part(const std::string& path, const Reading& reading, double valid_fraction,
+                               std::string_view checksum);
+
 /// `65 characters`, `1 word`: a count of what `level` calls a symbol.
 std::string count_of(std::int64_t n, Level level);
 

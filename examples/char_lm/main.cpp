@@ -24,6 +24,8 @@ void add_sample(program::Program& program, SampleOptions& options) {
       {.low = 0, .high = 1});
   add("prime", options.prime, "text to start from; it is printed too");
   add("seed", options.seed, "seed of the random numbers; without it, every call differs", at_least(0));
+  add("check-words", options.check_words,
+      "tell how many of the sample's words stand in the text that the model has learned");
   program::add_threads(sample, options.threads);
 }
 

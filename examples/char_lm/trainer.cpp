@@ -1,8 +1,10 @@
 #include "char_lm/trainer.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "char_lm/frequencies.hpp"
 #include "char_lm/generate.hpp"
 #include "char_lm/memory.hpp"
 #include "unroll/layers/summary.hpp"
@@ -57,8 +59,15 @@ Trainer::Trainer(const TrainOptions& options, const Corpus& corpus, Reading read
       text_name_(corpus.name),
       symbols_(std::ssize(corpus.symbols.ids)),
       train_(streams_of(corpus, options, false)) {
-  if (options.valid_fraction > 0) valid_ = streams_of(corpus, options, true);
-  if (earlier) state_ = load_carried(earlier->tensors);
+  if (options.valid_fraction > 0) {
+    valid_ = streams_of(corpus, options, true);
+    const std::span ids(corpus.symbols.ids);
+    const auto middle = static_cast<std::size_t>(split_by_position(symbols_, options.valid_fraction).train);
+    frequency_loss_ = frequency_loss(ids.first(middle), ids.subspan(middle), reading_.vocabulary.size());
+  }
+  if (!earlier) return;
+  state_ = load_carried(earlier->tensors);
+  best_loss_ = earlier->loop.best;
 }
 
 std::unique_ptr<Trainer> Trainer::open(const TrainOptions& options, const SavedRun* earlier) {
@@ -94,6 +103,7 @@ std::optional<Evaluation> Trainer::evaluate() {
   if (!valid_) return {};
   const double loss = mean_loss(model_, *valid_);
   learner_.check_valid(loss, [&] { mean_loss(model_, *valid_); });
+  best_loss_ = std::min(loss, best_loss_.value_or(loss));
   if (reading_.level == Level::token) return Evaluation{loss, {{"perplexity", std::exp(loss)}}};
   return Evaluation{loss};
 }
@@ -103,6 +113,19 @@ std::string Trainer::remark(const Evaluation& valid) {
   if (valid.loss <= uniform) return {};
   return fmt::format("note: worse than a uniform guess among {}, which has {:.4f}",
                      count_of(reading_.vocabulary.size(), reading_.level), uniform);
+}
+
+std::string Trainer::report() {
+  if (!best_loss_) return {};
+  const auto& vocabulary = reading_.vocabulary;
+  const auto noun = noun_of(reading_.level);
+  const double uniform = std::log(static_cast<double>(vocabulary.size()));
+  return fmt::format(
+      "validation loss, nats/{}\n"
+      "  {:7.4f}  a uniform guess among {}\n"
+      "  {:7.4f}  the frequencies of {}s\n"
+      "  {:7.4f}  the model\n",
+      unit(), uniform, counted(vocabulary.size(), noun), frequency_loss_, noun, *best_loss_);
 }
 
 std::string Trainer::example() {

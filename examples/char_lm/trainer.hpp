@@ -19,6 +19,7 @@ class Trainer final : public program::ModelTrainer<TrainOptions, Reading, Langua
   std::optional<Evaluation> evaluate() override;
   std::string remark(const Evaluation& valid) override;
   std::string example() override;
+  std::string report() override;
   std::int64_t steps_per_epoch() const override { return train_.windows(); }
   std::string unit() const override { return options_.level; }
   nlohmann::ordered_json configuration() const override;
@@ -30,6 +31,8 @@ class Trainer final : public program::ModelTrainer<TrainOptions, Reading, Langua
   std::int64_t symbols_;
   Streams train_;
   std::optional<Streams> valid_;
+  double frequency_loss_ = 0;  ///< of the validation part
+  std::optional<double> best_loss_;
   CarriedState state_;
 };
 
