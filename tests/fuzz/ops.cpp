@@ -135,72 +135,47 @@ class Machine {
       keep(arange<T>(static_cast<T>(begin), static_cast<T>(end), static_cast<T>(by)));
   }
 
+  // clang-format off
   V unary(const V& x) {
     switch (in_.below(15)) {
-      case 0:
-        return exp(x);
-      case 1:
-        return log(x);
-      case 2:
-        return sqrt(x);
-      case 3:
-        return square(x);
-      case 4:
-        return abs(x);
-      case 5:
-        return tanh(x);
-      case 6:
-        return sigmoid(x);
-      case 7:
-        return relu(x);
-      case 8:
-        return softplus(x);
-      case 9:
-        return sin(x);
-      case 10:
-        return cos(x);
-      case 11:
-        return -x;
-      case 12:
-        return leaky_relu(x, in_.number());
-      case 13:
-        return elu(x, in_.number());
-      default:
-        return sigmoid(x) * tanh(x) + exp(x);
+      case 0: return exp(x);
+      case 1: return log(x);
+      case 2: return sqrt(x);
+      case 3: return square(x);
+      case 4: return abs(x);
+      case 5: return tanh(x);
+      case 6: return sigmoid(x);
+      case 7: return relu(x);
+      case 8: return softplus(x);
+      case 9: return sin(x);
+      case 10: return cos(x);
+      case 11: return -x;
+      case 12: return leaky_relu(x, in_.number());
+      case 13: return elu(x, in_.number());
+      default: return sigmoid(x) * tanh(x) + exp(x);
     }
   }
-  V binary(const V& a, const V& b) {
+  V binary() {
+    const V a = any(), b = any();  // one after another: with every compiler an input means the same
     switch (in_.below(10)) {
-      case 0:
-        return a + b;
-      case 1:
-        return a - b;
-      case 2:
-        return a * b;
-      case 3:
-        return a / b;
-      case 4:
-        return pow(a, b);
-      case 5:
-        return minimum(a, b);
-      case 6:
-        return maximum(a, b);
-      case 7:
-        return a > b;
-      case 8:
-        return equal(a, b);
-      default:
-        return sigmoid(a) * b + a * T(2);
+      case 0: return a + b;
+      case 1: return a - b;
+      case 2: return a * b;
+      case 3: return a / b;
+      case 4: return pow(a, b);
+      case 5: return minimum(a, b);
+      case 6: return maximum(a, b);
+      case 7: return a > b;
+      case 8: return equal(a, b);
+      default: return sigmoid(a) * b + a * T(2);
     }
   }
-  V ternary(const V& a, const V& b, const V& c) {
+  V ternary() {
+    const V a = any(), b = any(), c = any();
     switch (in_.below(3)) {
-      case 0:
-        return clamp(a, b, c);
-      case 1:
-        return where(a, b, c);
-      default:
-        return lerp(a, b, c);
+      case 0: return clamp(a, b, c);
+      case 1: return where(a, b, c);
+      default: return lerp(a, b, c);
     }
   }
   V view(const V& x) {
@@ -214,18 +189,14 @@ class Machine {
         const int axis = in_.axis();
         return select(x, axis, in_.index());
       }
-      case 2:
-        return reshape(x, in_.shape());
-      case 3:
-        return permute(x, in_.axes());
+      case 2: return reshape(x, in_.shape());
+      case 3: return permute(x, in_.axes());
       case 4: {
         const int axis = in_.axis();
         return transpose(x, axis, in_.axis());
       }
-      case 5:
-        return transpose(x);
-      default:
-        return dense(x);
+      case 5: return transpose(x);
+      default: return dense(x);
     }
   }
   void parts(const V& x) {
@@ -244,129 +215,94 @@ class Machine {
   V look_up(const V& x) {
     const Indices indices = in_.indices();
     switch (in_.below(4)) {
-      case 0:
-        return gather(x, indices, in_.axis());
+      case 0: return gather(x, indices, in_.axis());
       case 1: {
         const index_t extent = in_.extent();
         return scatter_add(x, indices, extent, in_.axis());
       }
-      case 2:
-        return embedding(x, indices, in_.byte() % 2 ? std::optional(in_.index()) : std::nullopt);
-      default:
-        return one_hot<T>(indices, in_.extent());
+      case 2: return embedding(x, indices, in_.byte() % 2 ? std::optional(in_.index()) : std::nullopt);
+      default: return one_hot<T>(indices, in_.extent());
     }
   }
   V reduce(const V& x) {
     const Axes axes = in_.axes();
     const ReduceOptions options{.keepdims = in_.byte() % 2 == 1};
     switch (in_.below(6)) {
-      case 0:
-        return sum(x, axes, options);
-      case 1:
-        return mean(x, axes, options);
-      case 2:
-        return max(x, axes, options);
-      case 3:
-        return min(x, axes, options);
-      case 4:
-        return logsumexp(x, axes, options);
-      default:
-        return norm(x, axes, options);
+      case 0: return sum(x, axes, options);
+      case 1: return mean(x, axes, options);
+      case 2: return max(x, axes, options);
+      case 3: return min(x, axes, options);
+      case 4: return logsumexp(x, axes, options);
+      default: return norm(x, axes, options);
     }
   }
   V row_wise(const V& x) {
     switch (in_.below(4)) {
-      case 0:
-        return softmax(x, in_.axis());
-      case 1:
-        return log_softmax(x, in_.axis());
-      case 2:
-        return layer_norm(x, any(), any(), in_.number());
-      default:
-        return dropout(x, in_.number(), RandomKey{});
+      case 0: return softmax(x, in_.axis());
+      case 1: return log_softmax(x, in_.axis());
+      case 2: {
+        const V gamma = any(), beta = any();
+        return layer_norm(x, gamma, beta, in_.number());
+      }
+      default: return dropout(x, in_.number(), RandomKey{});
     }
   }
-  V product(const V& a, const V& b) {
-    switch (in_.below(4)) {
-      case 0:
-        return matmul(a, b);
-      case 1:
-        return linear(a, b);
-      case 2:
-        return linear(a, b, any());
-      default:
-        return any() + linear(a, b) + linear(any(), b);
+  V product() {
+    const V a = any(), b = any();
+    const int which = in_.below(4);
+    const V c = which > 1 ? any() : V();
+    switch (which) {
+      case 0: return matmul(a, b);
+      case 1: return linear(a, b);
+      case 2: return linear(a, b, c);
+      default: return c + linear(a, b) + linear(c, b);
     }
   }
   V loss(const V& a) {
     const auto reduction = static_cast<Reduction>(in_.below(3));
     switch (in_.below(3)) {
-      case 0:
-        return cross_entropy(
-            a, in_.indices(),
-            {.ignore_index = in_.index(), .reduction = reduction, .label_smoothing = in_.number()});
-      case 1:
-        return mse(a, any(), reduction);
-      default:
-        return binary_cross_entropy_with_logits(a, any(), reduction);
+      case 0: {
+        const Indices targets = in_.indices();
+        const index_t ignored = in_.index();
+        return cross_entropy(a, targets, {.ignore_index = ignored, .reduction = reduction, .label_smoothing = in_.number()});
+      }
+      case 1: return mse(a, any(), reduction);
+      default: return binary_cross_entropy_with_logits(a, any(), reduction);
     }
   }
   void change(V x) {
     switch (in_.below(7)) {
-      case 0:
-        keep(x.detach());
-        break;
-      case 1:
-        keep(x.copy());
-        break;
-      case 2:
-        x.requires_grad(in_.byte() % 2 == 1);
-        break;
-      case 3:
-        x.zero_grad();
-        break;
-      case 4:
-        x.retain_grad();
-        break;
+      case 0: return keep(x.detach());
+      case 1: return keep(x.copy());
+      case 2: x.requires_grad(in_.byte() % 2 == 1); return;
+      case 3: return x.zero_grad();
+      case 4: x.retain_grad(); return;
       case 5:
         if (x.size() > 0) x.mutable_data()[0] = static_cast<T>(in_.number());
-        break;
-      default:
-        x.backward(in_.byte() % 2 == 1);
+        return;
+      default: return x.backward(in_.byte() % 2 == 1);
     }
   }
 
   void step() {
     switch (in_.below(14)) {
       case 0:
-      case 1:
-        return leaf();
-      case 2:
-        return made();
-      case 3:
-        return keep(unary(any()));
-      case 4:
-        return keep(binary(any(), any()));
-      case 5:
-        return keep(ternary(any(), any(), any()));
-      case 6:
-        return keep(view(any()));
-      case 7:
-        return parts(any());
-      case 8:
-        return keep(join());
-      case 9:
-        return keep(look_up(any()));
-      case 10:
-        return keep(reduce(any()));
-      case 11:
-        return keep(in_.byte() % 2 ? row_wise(any()) : loss(any()));
-      case 12:
-        return keep(product(any(), any()));
-      default:
-        return change(any());
+      case 1: return leaf();
+      case 2: return made();
+      case 3: return keep(unary(any()));
+      case 4: return keep(binary());
+      case 5: return keep(ternary());
+      case 6: return keep(view(any()));
+      case 7: return parts(any());
+      case 8: return keep(join());
+      case 9: return keep(look_up(any()));
+      case 10: return keep(reduce(any()));
+      case 11: return keep(in_.byte() % 2 ? row_wise(any()) : loss(any()));
+      case 12: return keep(product());
+      default: return change(any());
     }
   }
+  // clang-format on
 
   void backward() {
     V total(T{0});
