@@ -10,7 +10,14 @@ if(UNROLL_UNITE)
   # gcc collects its garbage no sooner than at 1 GB: a tenth less time, for a fifth more memory.
   target_compile_options(unroll_flags INTERFACE $<$<CXX_COMPILER_ID:GNU>:--param=ggc-min-heapsize=1000000>)
 endif()
-if(UNROLL_SANITIZE)
+if(UNROLL_FUZZ)
+  set(sanitizers -fsanitize=address,undefined -fno-sanitize=null,alignment,vptr -fno-sanitize-recover=all
+      -fno-omit-frame-pointer)
+  target_compile_options(unroll_flags INTERFACE -g1 ${sanitizers} -fsanitize=fuzzer-no-link)
+  target_compile_options(unroll_options INTERFACE -O1)
+  target_compile_definitions(unroll_flags INTERFACE _GLIBCXX_ASSERTIONS)
+  target_link_options(unroll_flags INTERFACE ${sanitizers})
+elseif(UNROLL_SANITIZE)
   # Null and misaligned pointers end in a report anyway; looking for them first takes a third of the compiler's time.
   set(sanitizers -fsanitize=address,undefined -fno-sanitize=null,alignment -fno-sanitize-recover=all
       -fno-omit-frame-pointer)
@@ -27,6 +34,9 @@ endif()
 # For steps, texts and fused expressions, which are as fast so and compile sooner (docs/measurements.md, Compile time).
 set(UNROLL_LESS_OPTIMISED $<$<AND:$<CONFIG:Release>,$<CXX_COMPILER_ID:GNU>>:-O1 -finline-functions -ftree-vectorize
                           -fvect-cost-model=dynamic>)
+if(UNROLL_FUZZ) # of sanitized loops clang vectorises none
+  list(APPEND UNROLL_LESS_OPTIMISED -Wno-pass-failed)
+endif()
 
 # xsimd 8.1 does not compile for AVX-512 without any optimisation.
 target_compile_options(unroll_options INTERFACE $<$<AND:$<CONFIG:Debug>,$<NOT:$<BOOL:${UNROLL_SANITIZE}>>>:-Og>)

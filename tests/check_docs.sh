@@ -59,6 +59,6 @@ list: no document names Long" ]
 }
 
 self_test || { echo "check_docs.sh no longer finds what it must find" >&2; exit 1; }
-found=$(for document in README.md docs/*.md; do quotes "$document"; links "$document"; done
+found=$(for document in README.md SECURITY.md docs/*.md; do quotes "$document"; links "$document"; done
         rules optim/rules.hpp docs/*.md)
 [ -z "$found" ] || { echo "$found" >&2; exit 1; }

@@ -32,6 +32,18 @@ TEST_CASE("pool: blocks are aligned to 64 bytes, hold what was asked for, and ar
   }
 }
 
+TEST_CASE("pool: more bytes than a machine can have are refused") {
+  for (std::size_t bytes = 16; bytes <= 512;
+       bytes += 16)  // small objects that are free must not be taken for blocks
+    unroll::detail::free_object(unroll::detail::allocate_object(bytes));
+  const std::size_t before = pool_stats().in_use;
+  for (int quarters = 4 * 49; quarters < 4 * 62; ++quarters) {
+    const std::size_t power = std::size_t{1} << (quarters / 4);
+    CHECK_THROWS_AS(Block::allocate(power + power / 4 * static_cast<std::size_t>(quarters % 4)), Error);
+  }
+  CHECK(pool_stats().in_use == before);
+}
+
 TEST_CASE("pool: live blocks never overlap") {
   std::vector<Ref<Block>> blocks;
   tests::Random random(1);

@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include <functional>
+#include <limits>
 #include <numeric>
 
 #include "arrays.hpp"
@@ -280,6 +281,18 @@ TEST_CASE("views: views of views of constants can be read and computed with") {
   CHECK(list(V(a * 2.0)) == std::vector<double>{10, 12, 14, 18, 20, 22});
   CHECK(list(reshape(a, {6})) == list(a));
   CHECK(list(chunk(a, 3)[1]) == std::vector<double>{6, 10});
+}
+
+TEST_CASE("views: an array without elements is cut into some parts, and not into any number") {
+  const V x(Shape{0, index_t{1} << 58}, 0);
+  CHECK(chunk(x, 3, 0).size() == 3);
+  CHECK_THROWS_WITH_AS(
+      chunk(x, std::numeric_limits<index_t>::max(), 0),
+      "chunk: (0, 288230376151711744) has no elements and is cut into at most 1048576 parts; got "
+      "9223372036854775807",
+      ShapeError);
+  CHECK_THROWS_AS(chunk(x, index_t{1} << 58), ShapeError);
+  CHECK_THROWS_AS(unbind(x, 1), ShapeError);
 }
 
 TEST_CASE("views: mistakes name the op, the axis and the shape") {

@@ -32,7 +32,7 @@ namespace {
 
 constexpr std::size_t chunk_bytes = std::size_t{32} << 20;
 constexpr std::size_t huge_page = std::size_t{2} << 20;
-constexpr int class_count = 4 * 48;
+constexpr int class_count = 4 * 58 + 1;  // whatever number of bytes is asked for has one
 
 // Four classes to each power of two from 64 bytes on: at most a quarter is lost.
 int class_of(std::size_t bytes) {

@@ -29,11 +29,11 @@ void Shape::finish() {
   for (index_t extent : *this) {  // no branches and no quotients: shapes are made in every step
     negative |= extent < 0;
     empty |= extent == 0;
-    overflows |= __builtin_mul_overflow(size, extent, &size);
+    // An axis without elements counts as one: the product of any axes, which loops and strides are made of, must fit.
+    overflows |= __builtin_mul_overflow(size, extent + (extent == 0), &size);
   }
   if (negative) raise<ShapeError>("shape: extents must not be negative; got {}", str());
-  if (!empty && (overflows || size > largest_size))
-    raise<ShapeError>("shape: {} has too many elements", str());
+  if (overflows || size > largest_size) raise<ShapeError>("shape: {} has too many elements", str());
   size_ = empty ? 0 : size;
 }
 
@@ -42,10 +42,7 @@ index_t Shape::product(int first, int last) const {
   check_axis("product", *this, first, rank_ - 1);
   check_axis("product", *this, last, rank_);
   index_t p = 1;
-  bool overflows = false;
-  for (int i = first; i < last; ++i) overflows |= __builtin_mul_overflow(p, extents_[i], &p);
-  if (overflows)  // only where the shape is empty
-    raise<ShapeError>("shape: the axes from {} to {} of {} have too many elements", first, last - 1, str());
+  for (int i = first; i < last; ++i) p *= extents_[i];
   return p;
 }
 

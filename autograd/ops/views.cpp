@@ -114,6 +114,15 @@ Variable<T> LazyUnbind<T>::operator()(index_t t, bool donate) {
 
 namespace {
 
+// Of an array without elements any number of parts could be made; their memory has a limit all the same.
+template <class T>
+void check_count(const char* op, const Variable<T>& x, index_t parts) {
+  constexpr index_t most = 1 << 20;
+  if (x.size() == 0 && parts > most)
+    raise<ShapeError>("{}: {} has no elements and is cut into at most {} parts; got {}", op, x.shape().str(),
+                      most, parts);
+}
+
 // The bounds of `parts` equal pieces along `axis`, which is made non-negative.
 template <class T>
 detail::PoolVector<index_t> equal_parts(const Variable<T>& x, index_t parts, int& axis) {
@@ -123,6 +132,7 @@ detail::PoolVector<index_t> equal_parts(const Variable<T>& x, index_t parts, int
   if (parts < 1 || extent % parts != 0) {
     raise<ShapeError>("chunk: axis {} of {} cannot be cut into {} equal parts", axis, x.shape().str(), parts);
   }
+  check_count("chunk", x, parts);
   detail::PoolVector<index_t> bounds(static_cast<std::size_t>(parts + 1));
   for (index_t k = 0; k <= parts; ++k) bounds[static_cast<std::size_t>(k)] = k * (extent / parts);
   return bounds;
@@ -148,6 +158,7 @@ std::vector<Variable<T>> unbind(const Variable<T>& x, int axis) {
   if (!x) detail::fail_empty("unbind", 0);
   axis = normalise_axis("unbind", axis, x.rank());
   const index_t extent = x.shape()[axis];
+  check_count("unbind", x, extent);
   detail::PoolVector<index_t> bounds(static_cast<std::size_t>(extent + 1));
   for (index_t k = 0; k <= extent; ++k) bounds[static_cast<std::size_t>(k)] = k;
   return detail::view_parts(detail::ViewKind::unbind, x, axis, std::move(bounds), true);

@@ -1,5 +1,5 @@
 # A guide as Doxygen is to read it: headings with GitHub's anchors, links between guides, other links as their text,
-# and fences without the file's name. Written for README.md and docs/*.md. LC_ALL=C, as for comments.awk.
+# and fences without the file's name. Written for README.md, SECURITY.md and docs/*.md. LC_ALL=C, as for comments.awk.
 # usage: awk -v guides=" first_cell.md ops.md … " -f guide.awk GUIDE
 
 # GitHub's anchor of a heading, in one guide.
