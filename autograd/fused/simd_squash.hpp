@@ -9,11 +9,12 @@ inline namespace UNROLL_ISA {
 namespace num {
 
 #ifdef __FMA__  // where fma rounds once
-/// a / d, where d + lost is the divisor: the quotient once more with what the divisor and the division have lost.
+/// a / (whole + part), where the quotient lies between a / (2 whole) and a / whole: once more with what the sum and the
+/// division have lost. whole is a power of two, so that a − whole · quotient is exact for such a as are not large.
 template <class T>
-UNROLL_INLINE Batch<T> quotient(Batch<T> a, Batch<T> d, Batch<T> lost) {
-  const Batch<T> inverse = Batch<T>(T{1}) / d, y = a * inverse;
-  return fma(fnma(y, lost, fnma(y, d, a)), inverse, y);
+UNROLL_INLINE Batch<T> quotient(Batch<T> a, Batch<T> whole, Batch<T> part) {
+  const Batch<T> inverse = Batch<T>(T{1}) / (whole + part), y = a * inverse;
+  return fma(fnma(y, part, fnma(y, whole, a)), inverse, y);
 }
 
 /// tanh |x| = t / (t + 2), t = e^2|x| − 1. Error: 1.8 units in the last place at most.
@@ -24,13 +25,12 @@ UNROLL_INLINE Batch<T> tanh(Batch<T> x) {
   const Num most(sizeof(T) == 4 ? T(18.1) : T(40));          // tanh of half of it is 1
   const ExpParts<T> e = exp_parts(xsimd::min(most, a + a));  // in this order NaN stays NaN
   const Num scale = power_of_two(e.n), t = fma(scale, e.rest, scale - Num(T{1}));
-  const Num d = t + Num(T{2});
-  return quotient(t, d, t - (d - Num(T{2}))) | sign;
+  return quotient(t, Num(T{2}), t) | sign;
 }
 #else
 template <class T>
-UNROLL_INLINE Batch<T> quotient(Batch<T> a, Batch<T> d, Batch<T>) {
-  return a / d;
+UNROLL_INLINE Batch<T> quotient(Batch<T> a, Batch<T> whole, Batch<T> part) {
+  return a / (whole + part);
 }
 
 template <class T>
@@ -44,8 +44,11 @@ UNROLL_INLINE Batch<T> tanh(Batch<T> x) {
 template <class T>
 UNROLL_INLINE Batch<T> sigmoid(Batch<T> x) {
   using Num = Batch<T>;
-  const Num one(T{1}), e = exp(-xsimd::abs(x)), d = one + e;
-  return quotient(xsimd::select(x < Num(T{0}), e, one), d, e - (d - one));
+  const Num one(T{1});
+  const ExpParts<T> parts =
+      exp_parts(xsimd::max(Num(ExpNumbers<T>::lowest), x | Num(-T{0})));  // NaN stays NaN
+  const Num e = scaled(one + parts.rest, parts.n);
+  return quotient(xsimd::select(x < Num(T{0}), e, one), one, e);
 }
 
 }  // namespace num
