@@ -10,9 +10,7 @@
 
 #include "unroll/autograd/pool_stats.hpp"
 
-#if defined(__SANITIZE_ADDRESS__)
-#define UNROLL_COUNT_MEMORY
-#elif defined(__has_feature)
+#ifdef __has_feature  // of clang, which brings the header
 #if __has_feature(address_sanitizer)
 #define UNROLL_COUNT_MEMORY
 #endif
