@@ -85,12 +85,12 @@ functions() {
 page() {
   cat <<'TEXT'
 # Which header has which op
-`unroll::Variable` itself, `grad` and `parameter` are in `unroll/autograd/variable.hpp`, which all of these include.
-The tables are made from the sources by `./dev docs`.
+`unroll::Variable`, `grad` and `parameter` are in `unroll/autograd/variable.hpp`, which all of these include.
+`./dev docs` generates the tables from the sources.
 
 ## Scalar ops
 They are in `unroll/autograd/functions.hpp`. Operands are Variables, expressions and numbers, which broadcast as in
-NumPy. An expression is lazy: it becomes one loop when a Variable is made of it.
+NumPy. An expression is lazy: it is evaluated in one loop when it is converted to a Variable.
 
 | call | value |
 |---|---|
@@ -100,19 +100,19 @@ TEXT
 
 `a < b` and `a <= b` are `b > a` and `b >= a`.
 
-Errors in units in the last place, at most, over the whole range, denormal results included unless `FlushToZero` is on:
-`sqrt` and `square` 1; `exp`, `log`, `tanh`, `sigmoid`, `sin`, and `cos` 2; `softplus` 3; `pow` and `elu` 4. Where the
-processor has no fused multiply-add (FMA), `sigmoid` 2.5. `tests/test_accuracy.cpp` checks these bounds against
-long double.
+Maximum errors over the whole range, in units in the last place, including denormal results unless `FlushToZero` is on:
+`sqrt` and `square` 1; `exp`, `log`, `tanh`, `sigmoid`, `sin` and `cos` 2; `softplus` 3; `pow` and `elu` 4; `sigmoid` 2.5
+on a processor without fused multiply-add (FMA). `tests/test_accuracy.cpp` checks these bounds against long double.
 
-Derivatives of `sigmoid` and `tanh` are formed from their values, y (1 − y) and 1 − y²: they are 0 where y rounds to 1, from
-about 17 on for `sigmoid` (37 in double) and from 9 (19) for `tanh`. So is the second derivative of `softplus`.
+The derivatives of `sigmoid` and `tanh` are computed from their values, as y (1 − y) and 1 − y². They are 0 where y rounds
+to 1: from about 17 on for `sigmoid` (37 in double) and from 9 (19) for `tanh`. The same holds for the second derivative of
+`softplus`.
 
-Sums of any number of positive terms are right to 1e-6 in float: at most 16 terms are added in float, their sums in
-double. So are products' inner sums of more than 16,384 terms.
+Float sums of any number of positive terms are accurate to 1e-6: at most 16 terms are added in float, and these partial
+sums in double. So are products' inner sums of more than 16,384 terms.
 
 ## Everything else
-Array ops compute at once and return Variables; they take expressions as well.
+Array ops are evaluated immediately and return Variables; they also accept expressions.
 
 | header in unroll/autograd/ | names | what for |
 |---|---|---|
@@ -122,8 +122,8 @@ TEXT
   done
   cat <<'TEXT'
 
-Layers are in unroll/layers/, each in the header of its name; losses and pooling over sequences of different lengths use
-`unroll/layers/pooling.hpp`. `#include <unroll/layers/recurrent.hpp>` gives `Recurrent`, `scan` and all scalar ops.
+Layers are in unroll/layers/, each in a header of the same name; losses and pooling over sequences of different lengths
+use `unroll/layers/pooling.hpp`. `#include <unroll/layers/recurrent.hpp>` gives `Recurrent`, `scan` and all scalar ops.
 TEXT
 }
 
