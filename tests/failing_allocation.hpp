@@ -3,8 +3,8 @@
 
 namespace unroll::tests {
 
-/// While it lives, the n-th allocation of this thread from here on, counted from 1, throws std::bad_alloc; the others
-/// succeed.
+/// While it lives, the n-th allocation of this thread from here on, counted from 1, throws std::bad_alloc, or gives
+/// null where it must not throw; the others succeed.
 class FailingAllocation {
  public:
   explicit FailingAllocation(long n);
