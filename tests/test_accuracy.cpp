@@ -77,7 +77,7 @@ double error(T got, long double want) {
 }
 
 template <class T, class F, class G>
-void check(const char* op, double bound, Domain domain, F f, G exact) {
+void check(const std::string& op, double bound, Domain domain, F f, G exact) {
   const NoGrad off;
   const std::vector<T> x = arguments<T>(domain, 11);
   REQUIRE(x.size() > 100'000);
@@ -98,7 +98,7 @@ void check(const char* op, double bound, Domain domain, F f, G exact) {
 }
 
 template <class F, class G>
-void check_both(const char* op, double bound, Domain domain, F f, G exact) {
+void check_both(const std::string& op, double bound, Domain domain, F f, G exact) {
   check<float>(op, bound, domain, f, exact);
   check<double>(op, bound, domain, f, exact);
 }
