@@ -6,6 +6,7 @@
 #include <bit>
 #include <cmath>
 #include <cstdlib>
+#include <string>
 
 #include "arrays.hpp"
 #include "unroll/autograd/functions.hpp"
