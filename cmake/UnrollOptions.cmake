@@ -1,11 +1,12 @@
-# How the library and the project's own programs are compiled. Nothing of this is exported: in particular
+# How the library and the project's own programs are compiled. unroll::unroll exports nothing of it: in particular
 # never -march, which belongs to the consumer.
 add_library(unroll_flags INTERFACE)   # all but how much the compiler optimises
 add_library(unroll_options INTERFACE) # all
 target_link_libraries(unroll_options INTERFACE unroll_flags)
 
 # Not -ffast-math: NaN and infinity are part of the contract.
-target_compile_options(unroll_flags INTERFACE -fno-math-errno -fno-trapping-math -fopenmp-simd)
+set(UNROLL_LOOP_FLAGS -fno-math-errno -fno-trapping-math -fopenmp-simd)
+target_compile_options(unroll_flags INTERFACE ${UNROLL_LOOP_FLAGS})
 if(UNROLL_UNITE)
   # gcc collects its garbage no sooner than at 1 GB: a tenth less time, for a fifth more memory.
   target_compile_options(unroll_flags INTERFACE $<$<CXX_COMPILER_ID:GNU>:--param=ggc-min-heapsize=1000000>)

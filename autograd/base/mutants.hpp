@@ -21,8 +21,7 @@ struct Mutation {
   int scalar_op = -1;
   std::string op;
   std::size_t argument = 0;
-  bool recorded =
-      false;  ///< of the gradient that is recorded for higher derivatives, in place of the plain one
+  bool recorded = false;  ///< of the gradient recorded for higher derivatives, not of the plain one
 };
 extern thread_local Mutation mutation;
 

@@ -9,8 +9,8 @@ inline namespace UNROLL_ISA {
 namespace num {
 
 #ifdef __FMA__  // where fma rounds once
-/// a / (whole + part), where the quotient lies between a / (2 whole) and a / whole: once more with what the sum and the
-/// division have lost. whole is a power of two, so that a − whole · quotient is exact for such a as are not large.
+/// a / (whole + part), where whole is a power of two: the quotient y, and once more what remains of a, which is
+/// a − whole · y − part · y. No sum is rounded on the way but where part is large, and y then near 1.
 template <class T>
 UNROLL_INLINE Batch<T> quotient(Batch<T> a, Batch<T> whole, Batch<T> part) {
   const Batch<T> inverse = Batch<T>(T{1}) / (whole + part), y = a * inverse;

@@ -21,9 +21,8 @@ struct CellOptions {
 struct CellKind {
   AnyRecurrent<float> (*make)(const CellOptions&, Generator&);
   double input_weights, recurrent_weights;
-  double outputs = 1;  ///< for each element of the hidden state
-  bool forgets =
-      true;  ///< the state stays bounded however long the sequence: it may be carried through a text
+  double outputs = 1;   ///< for each element of the hidden state
+  bool forgets = true;  ///< the state stays bounded in long sequences: it may be carried through a text
 };
 using CellKinds = std::map<std::string, CellKind>;
 
