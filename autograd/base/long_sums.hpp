@@ -15,30 +15,48 @@ namespace unroll::detail {
 /// The terms that one chain of T may have: each addition but the first rounds once, by 6e-8 in float.
 inline constexpr index_t chain_terms = 16;
 
+/// to[j] = Σ_r row(r)[j] over at most chain_terms rows, four at a time.
+template <class T, class RowAt>
+void sum_few_rows(index_t first, index_t last, index_t n, RowAt&& row, T* to) {
+  index_t r = first;
+  if (last - first < 4) {
+    std::copy_n(row(r++), n, to);
+  } else {
+    const T *const a = row(r), *const b = row(r + 1), *const c = row(r + 2), *const d = row(r + 3);
+    for (index_t j = 0; j < n; ++j) to[j] = (a[j] + b[j]) + (c[j] + d[j]);
+    r += 4;
+  }
+  for (; r + 4 <= last; r += 4) {
+    const T *const a = row(r), *const b = row(r + 1), *const c = row(r + 2), *const d = row(r + 3);
+    for (index_t j = 0; j < n; ++j) to[j] += (a[j] + b[j]) + (c[j] + d[j]);
+  }
+  for (; r < last; ++r) {
+    const T* const a = row(r);
+    for (index_t j = 0; j < n; ++j) to[j] += a[j];
+  }
+}
+
 /// to[j] (+)= Σ_r row(r)[j], where row(r) points to the `cols` elements of row r.
 template <class T, class To, class RowAt>
 void sum_rows_at(index_t rows, index_t cols, RowAt&& row, To* to, bool add) {
-  constexpr index_t tile = 256;
+  constexpr index_t tile = 512;
   if (rows == 0 && !add) std::fill_n(to, cols, To{0});
   if (rows == 0) return;
   double total[tile];
   T chain[tile];
   for (index_t begin = 0; begin < cols; begin += tile) {
     const index_t n = std::min(tile, cols - begin);
+    const auto piece = [&](index_t r) { return row(r) + begin; };
     for (index_t first = 0; first < rows; first += chain_terms) {
-      std::copy_n(row(first) + begin, n, chain);
-      for (index_t r = first + 1; r < std::min(rows, first + chain_terms); ++r) {
-        const T* const from = row(r) + begin;
-        for (index_t j = 0; j < n; ++j) chain[j] += from[j];
-      }
+      sum_few_rows<T>(first, std::min(rows, first + chain_terms), n, piece, chain);
       if (first == 0)
-        for (index_t j = 0; j < n; ++j) total[j] = chain[j];
+        std::copy_n(chain, n, total);
       else
-        for (index_t j = 0; j < n; ++j) total[j] += chain[j];
+        for (index_t j = 0; j < n; ++j) total[j] += static_cast<double>(chain[j]);
     }
     To* const out = to + begin;
     if (add)
-      for (index_t j = 0; j < n; ++j) out[j] = static_cast<To>(out[j] + total[j]);
+      for (index_t j = 0; j < n; ++j) out[j] = static_cast<To>(static_cast<double>(out[j]) + total[j]);
     else
       for (index_t j = 0; j < n; ++j) out[j] = static_cast<To>(total[j]);
   }

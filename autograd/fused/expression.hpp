@@ -162,7 +162,7 @@ const Shape* shape_of(const char*, const Expr<Op, T, A...>& x) {
 }
 
 template <class Op, class... X>
-auto make_expr(X&&... x) {
+UNROLL_INLINE auto make_expr(X&&... x) {
   using T = typename element_type<X...>::type;
   if constexpr (!one_type<T, X...>) {
     refuse_mixed_operands<T>();

@@ -43,6 +43,7 @@ template <class T, int L, class... Trees>
   Num x[leaves + 1], c[numbers_here + 1], v[steps];
   for (std::size_t k = 0; k < numbers_here; ++k) c[k] = Num(numbers[k]);
   for (index_t j = 0; j < cols; j += static_cast<index_t>(Num::size)) {
+#pragma GCC unroll 16
     for (int k = 0; k < L; ++k) x[k] = Num::load_unaligned(row[k] + (j & masks[k]));
     [&]<std::size_t... M>(std::index_sequence<M...>) __attribute__((always_inline)) {
       ((W::template At<Trees, M>::eval(x, c, v),
@@ -65,15 +66,18 @@ template <class T, int L, class... Trees>
   Num x[leaves + 1], c[numbers_here + 1], v[steps], dy[outputs], adjoints[leaves + 1];
   for (std::size_t k = 0; k < numbers_here; ++k) c[k] = Num(numbers[k]);
   for (index_t j = 0; j < cols; j += static_cast<index_t>(Num::size)) {
+#pragma GCC unroll 16
     for (int k = 0; k < L; ++k) x[k] = Num::load_unaligned(row[k] + (j & masks[k]));
     for (std::size_t m = 0; m < outputs; ++m)
       dy[m] = out_grad[m] ? Num::load_unaligned(out_grad[m] + j) : Num(T{0});
+#pragma GCC unroll 16
     for (int k = 0; k < L; ++k) adjoints[k] = Num(T{0});
     [&]<std::size_t... M>(std::index_sequence<M...>) __attribute__((always_inline)) {
       ((W::template At<Trees, M>::eval(x, c, v), W::template At<Trees, M>::push(v, dy[M], dy[M], adjoints)),
        ...);
     }
     (std::index_sequence_for<Trees...>{});
+#pragma GCC unroll 16
     for (int k = 0; k < L; ++k) {
       if (!sinks[k].data) continue;
       T* p = sinks[k].data + (j & sinks[k].mask);

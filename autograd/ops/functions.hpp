@@ -9,17 +9,19 @@
 
 namespace unroll {
 
+// Always inlined: an operand that has just been made in the caller's frame would be moved by wider loads than the
+// stores that made it, for which the processor waits.
 // clang-format off
 #define UNROLL_UNARY(f)                                              \
   template <detail::Operand X>                                       \
-  auto f(X&& x) { return detail::make_expr<detail::f##_op>(std::forward<X>(x)); }
+  UNROLL_INLINE auto f(X&& x) { return detail::make_expr<detail::f##_op>(std::forward<X>(x)); }
 #define UNROLL_BINARY(f, op)                                         \
   template <class A, class B> requires detail::Operands<A, B>        \
-  auto f(A&& a, B&& b) { return detail::make_expr<detail::op##_op>(std::forward<A>(a), std::forward<B>(b)); }
+  UNROLL_INLINE auto f(A&& a, B&& b) { return detail::make_expr<detail::op##_op>(std::forward<A>(a), std::forward<B>(b)); }
 
 /// a + b
 template <class A, class B> requires (detail::Operands<A, B> && !detail::LinearAddition<A, B>)
-auto operator+(A&& a, B&& b) { return detail::make_expr<detail::add_op>(std::forward<A>(a), std::forward<B>(b)); }
+UNROLL_INLINE auto operator+(A&& a, B&& b) { return detail::make_expr<detail::add_op>(std::forward<A>(a), std::forward<B>(b)); }
 UNROLL_BINARY(operator-, sub)             ///< a − b
 UNROLL_BINARY(operator*, mul)             ///< a · b, element by element
 UNROLL_BINARY(operator/, div)             ///< a / b, element by element
@@ -33,7 +35,7 @@ template <class A, class B> requires detail::Operands<A, B>
 auto operator<=(A&& a, B&& b) { return std::forward<B>(b) >= std::forward<A>(a); }
 /// −x
 template <detail::Operand X>
-auto operator-(X&& x) { return detail::make_expr<detail::neg_op>(std::forward<X>(x)); }
+UNROLL_INLINE auto operator-(X&& x) { return detail::make_expr<detail::neg_op>(std::forward<X>(x)); }
 
 #define UNROLL_FUNCTION(f) UNROLL_BINARY(f, f)
 UNROLL_UNARY_OPS(UNROLL_UNARY)
