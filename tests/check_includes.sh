@@ -13,7 +13,7 @@ folders=(autograd layers optim io data train)
 # The rooms of a folder, lowest first.
 rooms() {
   case $1 in
-    autograd) echo base gemm core fused ops tools ;;
+    autograd) echo base gemm core fused ops plan tools ;;
     layers) echo base cells scan recurrent attention seq2seq learning diagnosis ;;
   esac
 }

@@ -38,6 +38,8 @@ template <class T>
 class Tape;
 template <class T>
 class Subpass;
+template <class T>
+class StepPlanner;
 
 enum class GradState : std::uint8_t { none, partial, full };
 /// Where a gradient lies: in memory of its own; a view's in its parent's, unless observed(); or, unless
@@ -177,6 +179,9 @@ class Node {
   /// Whether recompute() works, and backward does not read the output's value: it may be overwritten.
   virtual bool recomputable() const { return false; }
 
+  /// Tells the planner how to compute the outputs without a tape. Returns whether that is possible.
+  virtual bool plan(StepPlanner<T>&) const { return false; }
+
   /// Where the output is rows of input 0, each with its gradient: which ones.
   virtual const Indices* lookup() const { return nullptr; }
 
@@ -274,6 +279,7 @@ class ViewNode final : public Node<T> {
   void backward() override;
   std::vector<Variable<T>> record_backward(const std::vector<Variable<T>>& dy) override;
   std::string name() const override { return name_of(kind_); }
+  bool plan(StepPlanner<T>& to) const override;
 
   ViewKind kind() const { return kind_; }
   std::size_t parts() const { return bounds_.size() - 1; }

@@ -7,6 +7,7 @@
 #include "unroll/autograd/no_grad.hpp"
 #include "unroll/detail/autograd/core/context.hpp"
 #include "unroll/detail/autograd/core/fault_injection.hpp"
+#include "unroll/detail/autograd/core/host_reads.hpp"
 
 namespace unroll {
 
@@ -17,6 +18,7 @@ thread_local constinit NameScope* NameScope::innermost = nullptr;
 namespace detail {
 
 thread_local constinit const ContextScope* ContextScope::innermost = nullptr;
+thread_local constinit HostReads* HostReads::innermost = nullptr;
 #if UNROLL_MUTANTS
 thread_local constinit const void* faulty_parameter = nullptr;
 #endif

@@ -46,6 +46,7 @@ template <class T>
 const detail::Tensor<T>& Variable<T>::readable(const char* what) const {
   Tensor& t = checked(what);
   if (t.consumed) restore(t);
+  detail::HostReads::note(t, what);
   return t;
 }
 

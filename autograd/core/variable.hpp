@@ -10,6 +10,7 @@
 #include "unroll/autograd/no_grad.hpp"
 #include "unroll/detail/autograd/core/adapt.hpp"
 #include "unroll/detail/autograd/core/format.hpp"
+#include "unroll/detail/autograd/core/host_reads.hpp"
 #include "unroll/detail/autograd/core/nested_list.hpp"
 #include "unroll/detail/autograd/core/tensor.hpp"
 
@@ -170,6 +171,7 @@ class Variable {
   /// Errors: UsageError for a slice that is not in one piece.
   const T* data() const {
     if (!tensor_ || !tensor_->dense()) fail_data();
+    detail::HostReads::note(*tensor_, "data");
     return tensor_->data;
   }
   /// The same to write through: a change of the value as by update(), and with its errors. Ask for the pointer again

@@ -7,6 +7,7 @@
 #include "unroll/detail/autograd/base/instantiate.hpp"
 #include "unroll/detail/autograd/base/mutants.hpp"
 #include "unroll/detail/autograd/base/traffic_counts.hpp"
+#include "unroll/detail/autograd/core/step_planner.hpp"
 #include "unroll/detail/autograd/core/tape.hpp"
 
 namespace unroll::detail {
@@ -204,6 +205,12 @@ Shape ViewNode<T>::part_shape(std::size_t k) const {
   if (reshapes_) return reshaped_;
   const Shape& parent = this->input(0).shape;
   return squeeze_ && extent(k) == 1 ? parent.without(axis_) : parent.with(axis_, extent(k));
+}
+
+template <class T>
+bool ViewNode<T>::plan(StepPlanner<T>& to) const {
+  to.parts(*this);
+  return true;
 }
 
 UNROLL_COMPILE_TYPES(class ViewNode)

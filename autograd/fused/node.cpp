@@ -8,6 +8,7 @@
 
 #include "unroll/detail/autograd/base/instantiate.hpp"
 #include "unroll/detail/autograd/core/gradient.hpp"
+#include "unroll/detail/autograd/core/step_planner.hpp"
 #include "unroll/detail/autograd/core/tape.hpp"
 #include "unroll/detail/autograd/fused/compiled.hpp"
 #include "unroll/detail/autograd/fused/walk.hpp"
@@ -90,6 +91,11 @@ class FusedNode final : public Node<T> {
   }
 
   std::string name() const override { return count_.code.name(); }
+
+  bool plan(StepPlanner<T>& to) const override {
+    to.fused(*this, count_.code, numbers());
+    return true;
+  }
 
  private:
   using Count = Counts<T, L>;

@@ -74,7 +74,7 @@ Variable<T> dropout(const Variable<T>& x, double p, const RandomKey& key) {
   const bool recorded = begin_op<T>("dropout", inputs);
   const TensorRef<T> out = Tape<T>::local().allocate_output(x.shape());
   const Mask<T> mask{key, p};
-  mask.apply(from.data(), x.size(), out->data, false);
+  mask.apply(from.tensor()->data, x.size(), out->data, false);
   return finish_op<DropoutNode<T>>(recorded, inputs, out, mask);
 }
 

@@ -170,7 +170,7 @@ Variable<T> max(const Variable<T>& x, const Axes& axes, const ReduceOptions& opt
   Tensor<T>* const inputs[] = {m.x.tensor()};
   const bool recorded = begin_op<T>("max", inputs);
   const TensorRef<T> out = Tape<T>::local().allocate_output(result_shape(x, axes, options.keepdims, "max"));
-  for (index_t r = 0; r < m.count; ++r) out->data[r] = row_max(m.x.data() + r * m.cols, m.cols);
+  for (index_t r = 0; r < m.count; ++r) out->data[r] = row_max(m.x.tensor()->data + r * m.cols, m.cols);
   return finish_op<MaxNode<T>>(recorded, inputs, out, m);
 }
 
@@ -211,7 +211,7 @@ Variable<T> logsumexp(const Variable<T>& x, const Axes& axes, const ReduceOption
       Tape<T>::local().allocate_output(result_shape(x, axes, options.keepdims, "logsumexp"));
   const TensorRef<T> stats = Tensor<T>::make(Shape{m.count, 2});
   for (index_t r = 0; r < m.count; ++r) {
-    const T* row = m.x.data() + r * m.cols;
+    const T* row = m.x.tensor()->data + r * m.cols;
     const T shift = exp_shift(row, m.cols);
     const bool infinite = std::isinf(shift);
     const T total = sum_exp(row, m.cols, infinite ? T{0} : shift);  // else ∞ − ∞

@@ -120,7 +120,8 @@ Variable<T> gather_slices(const char* op, const Variable<T>& x0, const Indices& 
   const bool recorded = begin_op<T>(op, inputs);
   const TensorRef<T> out = Tape<T>::local().allocate_output(shape);
   const Plan plan{from.product(0, axis), from[axis], indices.size(), from.product(axis + 1, from.rank())};
-  plan.each(indices, [&](index_t at, index_t to) { std::copy_n(x.data() + at, plan.inner, out->data + to); });
+  plan.each(indices,
+            [&](index_t at, index_t to) { std::copy_n(x.tensor()->data + at, plan.inner, out->data + to); });
   return finish_op<GatherNode<T>>(recorded, inputs, out, op, plan, indices, axis, padding, x.version());
 }
 
@@ -164,7 +165,7 @@ Variable<T> scatter_add(const Variable<T>& x0, const Indices& indices, index_t e
   const TensorRef<T> out = Tape<T>::local().allocate_output(shape);
   std::fill_n(out->data, shape.size(), T{0});
   const Plan plan{from.product(0, first), extent, indices.size(), from.product(first + rank, from.rank())};
-  plan.add(indices, -1, x.data(), out->data);
+  plan.add(indices, -1, x.tensor()->data, out->data);
   return finish_op<ScatterAddNode<T>>(recorded, inputs, out, plan, indices, first);
 }
 

@@ -5,6 +5,7 @@
 #include "unroll/autograd/views.hpp"
 #include "unroll/detail/autograd/base/traffic_counts.hpp"
 #include "unroll/detail/autograd/core/runs.hpp"
+#include "unroll/detail/autograd/core/step_planner.hpp"
 #include "unroll/detail/autograd/core/tape.hpp"
 #include "unroll/detail/autograd/ops/op.hpp"
 
@@ -46,6 +47,18 @@ class ConcatNode final : public Node<T> {
   }
 
   std::string name() const override { return "concat"; }
+
+  bool plan(StepPlanner<T>& to) const override {
+    const Shape& shape = this->output()->shape;
+    std::vector<index_t> runs;
+    for (std::size_t k = 0; k < this->input_count(); ++k)
+      runs.push_back(this->input(k).shape.product(axis_, shape.rank()));
+    to.other(*this, [runs, outer = shape.product(0, axis_)](const T* const* in, T* out) {
+      for (index_t r = 0; r < outer; ++r)
+        for (std::size_t k = 0; k < runs.size(); ++k) out = std::copy_n(in[k] + r * runs[k], runs[k], out);
+    });
+    return true;
+  }
 
  private:
   int axis_;

@@ -93,7 +93,7 @@ void accumulate(std::span<const Term<T>> terms, bool add, Tensor<T>& y, Way way)
   const MatrixLayout<T> rows(y);
   for (const Term<T>& term : terms) {
     if (!term.b) continue;
-    add_rows(term.b.data(), rows.count, rows.cols, y.data, add);
+    add_rows(term.b.tensor()->data, rows.count, rows.cols, y.data, add);
     add = true;
   }
   for (const Term<T>& term : terms) {

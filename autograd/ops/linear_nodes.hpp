@@ -9,6 +9,7 @@
 #include "unroll/autograd/views.hpp"
 #include "unroll/detail/autograd/base/traffic_counts.hpp"
 #include "unroll/detail/autograd/core/deferred.hpp"
+#include "unroll/detail/autograd/core/step_planner.hpp"
 #include "unroll/detail/autograd/fused/compiled.hpp"
 #include "unroll/detail/autograd/gemm/gemm.hpp"
 #include "unroll/detail/autograd/ops/add_slices.hpp"
@@ -200,6 +201,14 @@ class AffineNode : public Node<T> {
   }
 
   std::string name() const override { return has_addend_ ? "add_linear" : "linear"; }
+
+  bool plan(StepPlanner<T>& to) const override {
+    PoolVector<typename StepPlanner<T>::Term> terms;
+    for (const Use& u : uses_)
+      terms.push_back({&this->input(u.x), &this->input(u.w), u.b ? &this->input(u.b) : nullptr});
+    to.affine(*this, has_addend_ ? &this->input(0) : nullptr, terms);
+    return way_ == Way::packed;
+  }
 
   bool recomputable() const override { return !has_addend_ && uses_.size() == 1; }
 

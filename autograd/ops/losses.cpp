@@ -250,7 +250,8 @@ Variable<T> cross_entropy(const Variable<T>& logits, const Indices& targets,
     RowStats<T> row{T{0}, T{0}};
     double loss = 0;
     if (targets[r] != options.ignore_index)
-      loss = row_loss(x.data() + r * cols, cols, targets[r], wanted_of(options, targets[r], cols), row);
+      loss =
+          row_loss(x.tensor()->data + r * cols, cols, targets[r], wanted_of(options, targets[r], cols), row);
     stats->data[2 * r] = row.shift;
     stats->data[2 * r + 1] = row.scale;
     if (each) out->data[r] = static_cast<T>(loss);

@@ -121,8 +121,8 @@ Variable<T> matmul(const Variable<T>& a0, const detail::Same<Variable<T>>& b0) {
   const TensorRef<T> out = Tape<T>::local().allocate_output(shape);
   const Pairs p(a.shape(), b.shape());
   p.each([&](index_t at_a, index_t at_b, index_t at_y) {
-    blas::gemm<T>(Trans::no, Trans::no, p.m, p.n, p.k, T{1}, a.data() + at_a, p.row_a(), b.data() + at_b,
-                  p.row_b(), T{0}, out->data + at_y, p.row_b());
+    blas::gemm<T>(Trans::no, Trans::no, p.m, p.n, p.k, T{1}, a.tensor()->data + at_a, p.row_a(),
+                  b.tensor()->data + at_b, p.row_b(), T{0}, out->data + at_y, p.row_b());
   });
   return finish_op<MatmulNode<T>>(recorded, inputs, out);
 }

@@ -95,7 +95,7 @@ Variable<T> norm(const Variable<T>& x, const Axes& axes, const ReduceOptions& op
   const Shape shape = options.keepdims ? kept_shape("norm", x.shape(), axes) : dropped_shape(x.shape(), axes);
   const TensorRef<T> out = Tape<T>::local().allocate_output(shape);
   for (index_t r = 0; r < m.count; ++r) {
-    const T* row = m.x.data() + r * m.cols;
+    const T* row = m.x.tensor()->data + r * m.cols;
     out->data[r] = row_norm(row, m.cols);
   }
   return finish_op<NormNode<T>>(recorded, inputs, out, m);

@@ -2,6 +2,7 @@
 
 #include "unroll/detail/autograd/base/instantiate.hpp"
 #include "unroll/detail/autograd/core/gradient.hpp"
+#include "unroll/detail/autograd/core/step_planner.hpp"
 #include "unroll/detail/autograd/core/tape.hpp"
 
 #include "unroll/detail/autograd/ops/hide_idle_rows.hpp"
@@ -58,6 +59,18 @@ Moments<T> row_moments(const T* x, index_t cols, double eps) {
 template <class T>
 UNROLL_INLINE Batch<T> load_or(const T* p, index_t j, index_t n, T otherwise) {
   return p ? load_block(p + j, n) : Batch<T>(otherwise);
+}
+
+// y = γ (x − μ) s + β
+template <class T>
+Moments<T> row_norm(const T* x, const T* gamma, const T* beta, index_t cols, double eps, T* y) {
+  const Moments<T> m = row_moments(x, cols, eps);
+  for_blocks<T>(
+      cols, [&](index_t j, index_t n) __attribute__((always_inline)) {
+        const Batch<T> hat = (load_block(x + j, n) - Batch<T>(m.mean)) * Batch<T>(m.scale);
+        store_block(y + j, hat * load_or(gamma, j, n, T{1}) + load_or(beta, j, n, T{0}), n);
+      });
+  return m;
 }
 
 /// Where the gradients of a row go; null where none is wanted.
@@ -153,6 +166,17 @@ class LayerNormNode final : public Node<T> {
 
   std::string name() const override { return "layer_norm"; }
 
+  bool plan(StepPlanner<T>& to) const override {
+    const Shape& shape = this->input(0).shape;
+    const index_t cols = shape.back(0), rows = cols == 0 ? 0 : shape.size() / cols;
+    to.other(*this, [cols, rows, gamma = gamma_, beta = beta_, eps = eps_](const T* const* in, T* out) {
+      for (index_t r = 0; r < rows; ++r)
+        row_norm(in[0] + r * cols, gamma ? in[gamma] : nullptr, beta ? in[beta] : nullptr, cols, eps,
+                 out + r * cols);
+    });
+    return true;
+  }
+
  private:
   Moments<T> moments(index_t r) const { return {moments_->data[2 * r], moments_->data[2 * r + 1]}; }
 
@@ -192,17 +216,12 @@ Variable<T> layer_norm(const Variable<T>& x0, const detail::Same<Variable<T>>& g
   const TensorRef<T> out = Tape<T>::local().allocate_output(x.shape());
   const index_t cols = x.shape().back(0), rows = cols == 0 ? 0 : x.size() / cols;
   const TensorRef<T> moments = Tensor<T>::make(Shape{rows, 2});
-  const T *scales = gamma ? gamma.data() : nullptr, *shifts = beta ? beta.data() : nullptr;
+  const auto data_of = [](const Variable<T>& v) -> const T* { return v ? v.tensor()->data : nullptr; };
+  const T *const scales = data_of(gamma), *const shifts = data_of(beta);
   for (index_t r = 0; r < rows; ++r) {
-    const T* row = x.data() + r * cols;
-    const Moments<T> m = row_moments(row, cols, eps);
+    const Moments<T> m =
+        row_norm(x.tensor()->data + r * cols, scales, shifts, cols, eps, out->data + r * cols);
     moments->data[2 * r] = m.mean, moments->data[2 * r + 1] = m.scale;
-    for_blocks<T>(
-        cols, [&](index_t j, index_t n) __attribute__((always_inline)) {
-          const Batch<T> hat = (load_block(row + j, n) - Batch<T>(m.mean)) * Batch<T>(m.scale);
-          store_block(out->data + r * cols + j,
-                      hat * load_or(scales, j, n, T{1}) + load_or(shifts, j, n, T{0}), n);
-        });
   }
   return finish_op<LayerNormNode<T>>(recorded, inputs, out, static_cast<bool>(gamma), static_cast<bool>(beta),
                                      eps, moments);

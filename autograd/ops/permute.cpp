@@ -146,7 +146,7 @@ Variable<T> permute(const Variable<T>& x, const std::vector<int>& order) {
   Tensor<T>* const inputs[] = {a.tensor()};
   const bool recorded = begin_op<T>("permute", inputs);
   const TensorRef<T> out = Tape<T>::local().allocate_output(Shape(extents.begin(), extents.end()));
-  permute_to(a.data(), a.shape(), from, out->data, false);
+  permute_to(a.tensor()->data, a.shape(), from, out->data, false);
   return finish_op<PermuteNode<T>>(recorded, inputs, out, inverse);
 }
 

@@ -123,7 +123,7 @@ Variable<T> softmax_along(const char* op, const Variable<T>& x, int axis) {
   const TensorRef<T> out = Tape<T>::local().allocate_output(x.shape());
   const index_t cols = x.shape().back(0);
   constexpr auto row = logarithm ? &log_softmax_row<T> : &softmax_row<T>;
-  for (index_t i = 0; i < x.size(); i += cols) row(from.data() + i, cols, out->data + i);
+  for (index_t i = 0; i < x.size(); i += cols) row(from.tensor()->data + i, cols, out->data + i);
   return finish_op<SoftmaxNode<T, logarithm>>(recorded, inputs, out);
 }
 

@@ -22,6 +22,45 @@ struct CheckStream {
 };
 }  // namespace detail
 
+namespace detail {
+
+/// One time step of a stack in evaluation mode. `states` has those of the layers, and gets the next ones.
+template <class Net, class T>
+Variable<T> stream_step(const Net& net, const Variable<T>& x, std::vector<typename Net::State>& states) {
+  const RecurrentOptions& o = net.options();
+  const StateNoise noise{.zoneout = o.zoneout, .zoneout_memory = o.zoneout_memory, .training = false};
+  Variable<T> y = x;
+  for (int k = 0; k < net.num_layers(); ++k) {
+    auto& s = states[static_cast<std::size_t>(k)];
+    const auto next = whole_step(net.cell(k), y, s);
+    s = noise.zones() ? zone_out_state(noise, {}, 0, s, next) : next;
+    const Variable<T>& h = output_of(s);
+    y = o.residual && h.shape() == y.shape() ? Variable<T>(h + y) : h;
+  }
+  return y;
+}
+
+/// The states (L, B, H) of a stack, layer by layer, in memory of their own.
+template <class Net>
+std::vector<typename Net::State> layer_states(const Net& net, const typename Net::State& state) {
+  using T = typename Net::value_type;
+  std::vector<typename Net::State> states;
+  for (int k = 0; k < net.num_layers(); ++k)
+    states.push_back(map_state(detach_state(state),
+                               [k](const Variable<T>& v) { return Variable<T>(select(v, 0, k)).copy(); }));
+  return states;
+}
+
+/// Errors: UsageError for a stack that runs in both directions.
+template <class Net>
+void check_one_direction(const char* op, const Net& net) {
+  if (net.directions() != 1)
+    raise<UsageError>("{}: a bidirectional layer needs the whole sequence; run it on x (T, B, {})", op,
+                      net.input_size());
+}
+
+}  // namespace detail
+
 /// What:   runs a stack step by step in evaluation mode, without a tape: `auto s = stream(rnn, B);
 ///         h = s.step(x);`. What it returns equals the output of rnn(x) at that step, but for the last bits
 ///         where rnn(x) multiplies the inputs of many steps at once.
@@ -39,9 +78,7 @@ class Stream {
 
   /// A stream of `batch` sequences from their beginning.
   explicit Stream(const Net& net, index_t batch = 1) : net_(net), batch_(batch) {
-    if (net.directions() != 1)
-      raise<UsageError>("stream: a bidirectional layer needs the whole sequence; run it on x (T, B, {})",
-                        net.input_size());
+    detail::check_one_direction("stream", net);
     reset();
   }
 
@@ -50,11 +87,7 @@ class Stream {
   /// Goes on from `state`.
   void reset(const State& state) {
     const NoGrad off;
-    states_.clear();
-    for (int k = 0; k < net_.num_layers(); ++k) {
-      states_.push_back(map_state(detach_state(state),
-                                  [k](const Variable<T>& v) { return Variable<T>(select(v, 0, k)).copy(); }));
-    }
+    states_ = detail::layer_states(net_, state);
   }
 
   /// One time step. Returns the output.
@@ -63,17 +96,7 @@ class Stream {
     if (!x) detail::fail_empty("stream", 0);
     if (!(x.shape() == Shape{batch_, net_.input_size()}))
       raise<ShapeError>("stream: need x ({}, {}); got {}", batch_, net_.input_size(), x.shape().str());
-    const RecurrentOptions& o = net_.options();
-    const StateNoise noise{.zoneout = o.zoneout, .zoneout_memory = o.zoneout_memory, .training = false};
-    Variable<T> y = x;
-    for (int k = 0; k < net_.num_layers(); ++k) {
-      State& s = states_[static_cast<std::size_t>(k)];
-      const State next = detail::whole_step(net_.cell(k), y, s);
-      s = noise.zones() ? detail::zone_out_state(noise, {}, 0, s, next) : next;
-      const Variable<T>& h = output_of(s);
-      y = o.residual && h.shape() == y.shape() ? Variable<T>(h + y) : h;
-    }
-    return y;
+    return detail::stream_step(net_, x, states_);
   }
 
   /// The states of all layers, each (B, H).
