@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Contracts in comments are in one piece: a label such as `Shapes:` begins its line, and a line of a labelled paragraph
-# that another one continues is indented like it. The reference is made of them (tools/doxygen_filter.awk).
+# that another one continues is indented like it. The reference is made of them (tools/docs/comments.awk).
 # usage: check_comments.sh   (in the source tree)
 set -euo pipefail
 
