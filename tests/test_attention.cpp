@@ -177,10 +177,13 @@ TEST_CASE("attention: what does not fit is named") {
   const auto memory = a.memory(outputs);
   CHECK(message_of<ShapeError>([&] {
           a(V({2, E}, 0.0), memory);
-        }) == "attention: need a query (B, Q) or (B, N, Q) for a memory of 3 sequences; got (2, 3)");
+        }) == "attention: need a query (B, 3) or (B, N, 3) for a memory of 3 sequences; got (2, 3)");
   CHECK(message_of<ShapeError>([&] {
           a.memory(outputs, {1, 2});
-        }) == "attention: need outputs (S, B, E) and lengths (B,); got (4, 3, 3) and (2,)");
+        }) == "attention: need outputs (S, B, 3) and lengths (B,) or none; got (4, 3, 3) and (2,)");
+  CHECK(message_of<ShapeError>([&] {
+          a.memory(V({S, B, E + 1}, 0.5));
+        }) == "attention: need outputs (S, B, 3) and lengths (B,) or none; got (4, 3, 4) and (0,)");
   CHECK(message_of<ShapeError>([] { Attention<double>(AttentionKind::dot, {.query = 2, .memory = 4}); }) ==
         "attention: dot needs queries and memory of one size; got 2 and 4");
   CHECK(message_of<ShapeError>([] {
@@ -189,7 +192,11 @@ TEST_CASE("attention: what does not fit is named") {
   CHECK(message_of<IndexError>([&] {
           a.memory(outputs, {1, 2, 5});
         }) == "attention: need lengths from 0 to 4, the number of time steps; sequence 2 has 5");
-  CHECK_THROWS_AS(a(V({B, E + 1}, 0.0), memory), ShapeError);
+  CHECK(message_of<ShapeError>([&] {
+          a(V({B, E + 1}, 0.0), memory);
+        }) == "attention: need a query (B, 3) or (B, N, 3) for a memory of 3 sequences; got (3, 4)");
+  CHECK(message_of<UsageError>([&] { Attention<double>().memory(outputs); }) ==
+        "attention: the layer is empty; assign a constructed one first");
   CHECK_THROWS_AS(a(V(), memory), UsageError);
   CHECK_THROWS_AS(a(V({B, E}, 0.0), {}), UsageError);
   CHECK_THROWS_AS(a.memory(V()), UsageError);

@@ -107,7 +107,7 @@ TEST_CASE("attention pool: parameters have names, and what does not fit is named
   CHECK(names == "weight(5, 2) bias(5,) query(1, 5) ");
   CHECK(message_of<ShapeError>([&] {
           p(V({T, F}, 0.0));
-        }) == "attention pool: need y (T, B, F) and lengths (B,); got (4, 2) and (0,)");
+        }) == "attention pool: need y (T, B, 2) and lengths (B,) or none; got (4, 2) and (0,)");
   CHECK_THROWS_AS(p(V({T, B, F}, 0.0), {1, 2}), ShapeError);
   CHECK(message_of<IndexError>([&] {
           p(V({T, B, F}, 0.0), {1, 2, 5});
@@ -115,7 +115,9 @@ TEST_CASE("attention pool: parameters have names, and what does not fit is named
   CHECK(message_of<UsageError>([] {
           AttentionPool<double>()(V({T, B, F}, 0.0));
         }) == "attention pool: the layer is empty; assign a constructed one first");
-  CHECK_THROWS_AS(p(V({T, B, F + 1}, 0.0)), ShapeError);
+  CHECK(message_of<ShapeError>([&] {
+          p(V({T, B, F + 1}, 0.0), ragged);
+        }) == "attention pool: need y (T, B, 2) and lengths (B,) or none; got (4, 3, 3) and (3,)");
   CHECK_THROWS_AS(p(V()), UsageError);
   CHECK(message_of<ShapeError>([] { AttentionPool<double>(0, 3); }) ==
         "attention pool: need at least 1 feature and size; got 0 and 3");

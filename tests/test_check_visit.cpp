@@ -116,6 +116,22 @@ TEST_CASE("gradcheck of a module: finds a wrong gradient of a parameter") {
   CHECK_THROWS_AS(gradcheck(model, wrong), GradcheckError);
 }
 
+TEST_CASE("gradgradcheck and jvpcheck of a module: check its parameters and inputs, and visit") {
+  Forgetful model;
+  const Vs in = {random_parameter({4, 3}, 6)};
+  const auto loss = [&](const Vs& inputs) { return sum(square(model(inputs[0]))); };
+  CHECK_THROWS_AS(gradgradcheck(model, loss, in), UsageError);
+  CHECK_THROWS_AS(jvpcheck(model, loss, in), UsageError);
+  model.forgets = false;
+  gradgradcheck(model, loss, in);
+  jvpcheck(model, loss, in);
+  const auto wrong = [&] {
+    return V(model(x) + sum(model.w * model.w.detach()));
+  };  // the second factor stands still
+  CHECK_THROWS_AS(gradgradcheck(model, wrong), GradcheckError);
+  CHECK_THROWS_AS(jvpcheck(model, wrong), GradcheckError);
+}
+
 TEST_CASE("check_visit: a parameter that is the result of an op is named with the op") {
   Forgetful model;
   model.forgets = false;

@@ -13,17 +13,19 @@ namespace unroll {
 /// Cost:   over axes that are not the last ones one more copy; the same holds for the functions below.
 template <class T>
 Variable<T> max(const Variable<T>& x, const Axes& axes = {}, const ReduceOptions& options = {});
+/// The same for axes in braces, `max(x, {0, 2})`: closer than std::max.
 template <class T>
 Variable<T> max(const Variable<T>& x, std::initializer_list<int> axes, const ReduceOptions& options = {}) {
-  return max(x, Axes(axes), options);  // closer than std::max
+  return max(x, Axes(axes), options);
 }
 
 /// What:   the smallest element over `axes`; the rest as for max.
 template <class T>
 Variable<T> min(const Variable<T>& x, const Axes& axes = {}, const ReduceOptions& options = {});
+/// The same for axes in braces, `min(x, {0, 2})`: closer than std::min.
 template <class T>
 Variable<T> min(const Variable<T>& x, std::initializer_list<int> axes, const ReduceOptions& options = {}) {
-  return min(x, Axes(axes), options);  // closer than std::min
+  return min(x, Axes(axes), options);
 }
 
 /// What:   where along `axis` the largest element is, the first of those that tie for it; that of the first NaN where

@@ -55,11 +55,12 @@ template <detail::Operand X>
 auto elu(X&& x, double alpha = 1.0) {
   return detail::make_expr<detail::elu_op>(std::forward<X>(x), alpha);
 }
-/// min(max(x, low), high); the bounds pass the gradient. The bounds may be numbers or operands.
+/// min(max(x, low), high) of three Variables, closer than std::clamp; the bounds pass the gradient.
 template <class T>
 auto clamp(const Variable<T>& x, const Variable<T>& low, const Variable<T>& high) {
-  return detail::make_expr<detail::clamp_op>(x, low, high);  // an overload that is closer than std::clamp
+  return detail::make_expr<detail::clamp_op>(x, low, high);
 }
+/// The same for expressions and numbers.
 template <class X, class L, class H>
 requires detail::Operands<X, L, H>
 auto clamp(X&& x, L&& low, H&& high) {

@@ -1,6 +1,7 @@
 #pragma once  // internal
 /// \file Functions that are differentiated, whatever they return.
 
+#include <iterator>
 #include <memory>
 #include <type_traits>
 #include <vector>
@@ -22,10 +23,16 @@ using Variables = std::vector<Variable<T>>;
 
 template <class T, class Y>
 Variables<T> as_vector(Y y) {
+  constexpr bool several = requires { Variables<T>(std::begin(y), std::end(y)); };
   if constexpr (std::is_convertible_v<Y, Variable<T>>) {
     return {Variable<T>(std::move(y))};
-  } else {
+  } else if constexpr (several) {
     return Variables<T>(std::begin(y), std::end(y));
+  } else {
+    static_assert(several,
+                  "the function to differentiate returns a Variable, an expression, or a vector or array of "
+                  "Variables; of a struct, such as a state, list the members: return std::vector{s.h, s.c};");
+    return {};
   }
 }
 

@@ -20,6 +20,7 @@ Attention<T>::Attention(AttentionKind kind, const AttentionSizes& sizes, Generat
     raise<ShapeError>("attention: need sizes of query and memory from 1; got {} and {}, hidden {}",
                       sizes.query, sizes.memory, sizes.hidden);
   }
+  sizes_ = sizes;
   switch (kind) {
     case AttentionKind::additive:
       score_ = AdditiveScore<T>(sizes, rng);
@@ -38,10 +39,12 @@ Attention<T>::Attention(AttentionKind kind, const AttentionSizes& sizes, Generat
 
 template <class T>
 AttentionMemory<T> Attention<T>::memory(const Variable<T>& outputs, const Indices& lengths) const {
+  if (sizes_.memory == 0) detail::fail_empty_layer("attention");
   if (!outputs) detail::fail_empty("attention", 0);
-  if (outputs.rank() != 3 || (lengths.size() > 0 && !(lengths.shape() == Shape{outputs.shape()[1]}))) {
-    raise<ShapeError>("attention: need outputs (S, B, E) and lengths (B,); got {} and {}",
-                      outputs.shape().str(), lengths.shape().str());
+  if (outputs.rank() != 3 || outputs.shape()[2] != sizes_.memory ||
+      (lengths.size() > 0 && !(lengths.shape() == Shape{outputs.shape()[1]}))) {
+    raise<ShapeError>("attention: need outputs (S, B, {}) and lengths (B,) or none; got {} and {}",
+                      sizes_.memory, outputs.shape().str(), lengths.shape().str());
   }
   const index_t steps = outputs.shape()[0], batch = outputs.shape()[1];
   detail::check_lengths("attention", lengths, steps);
@@ -54,11 +57,13 @@ AttentionMemory<T> Attention<T>::memory(const Variable<T>& outputs, const Indice
 
 template <class T>
 Attended<T> Attention<T>::operator()(const Variable<T>& query, const AttentionMemory<T>& memory) const {
+  if (sizes_.query == 0) detail::fail_empty_layer("attention");
   if (!query || !memory.values) detail::fail_empty("attention", !query ? 0 : 1);
   const index_t batch = memory.mask.shape()[0], steps = memory.mask.shape()[1];
-  if (query.rank() < 2 || query.rank() > 3 || query.shape()[0] != batch) {
-    raise<ShapeError>("attention: need a query (B, Q) or (B, N, Q) for a memory of {} sequences; got {}",
-                      batch, query.shape().str());
+  if (query.rank() < 2 || query.rank() > 3 || query.shape()[0] != batch || query.shape(-1) != sizes_.query) {
+    raise<ShapeError>(
+        "attention: need a query (B, {0}) or (B, N, {0}) for a memory of {1} sequences; got {2}",
+        sizes_.query, batch, query.shape().str());
   }
   const bool single = query.rank() == 2;
   const Variable<T> queries = single ? reshape(query, query.shape().inserted(1, 1)) : query;

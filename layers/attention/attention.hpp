@@ -61,6 +61,7 @@ class Attention {
   }
 
  private:
+  AttentionSizes sizes_{0, 0};
   std::variant<AdditiveScore<T>, DotScore<T>, GeneralScore<T>, ScaledDotScore<T>> score_;
 };
 

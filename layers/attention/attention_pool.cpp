@@ -33,9 +33,11 @@ template <class T>
 Attended<T> AttentionPool<T>::operator()(const Variable<T>& y0, const Indices& lengths) const {
   if (!weight) detail::fail_empty_layer("attention pool");
   if (!y0) detail::fail_empty("attention pool", 0);
-  if (y0.rank() != 3 || (lengths.size() > 0 && !(lengths.shape() == Shape{y0.shape()[1]}))) {
-    raise<ShapeError>("attention pool: need y (T, B, F) and lengths (B,); got {} and {}", y0.shape().str(),
-                      lengths.shape().str());
+  const index_t features = weight.shape()[1];
+  if (y0.rank() != 3 || y0.shape()[2] != features ||
+      (lengths.size() > 0 && !(lengths.shape() == Shape{y0.shape()[1]}))) {
+    raise<ShapeError>("attention pool: need y (T, B, {}) and lengths (B,) or none; got {} and {}", features,
+                      y0.shape().str(), lengths.shape().str());
   }
   detail::check_lengths("attention pool", lengths, y0.shape()[0]);
   const Variable<T> y = detail::without_padding(y0, lengths);

@@ -52,6 +52,32 @@ void check_visit(const M& module, const F& f,
   detail::check_shown(detail::run_checked<detail::module_number<M>>(f, inputs), parameters(module), inputs);
 }
 
+namespace detail {
+
+/// check_visit, and then `check` of f as a function of the inputs and of all parameters that are not frozen.
+template <Module M, class F, class Check>
+void check_with_parameters(const M& module, const F& f, const std::vector<Variable<double>>& inputs,
+                           const Check& check) {
+  constexpr bool of_double = std::is_same_v<module_number<M>, double>;
+  static_assert(
+      of_double,
+      "gradcheck needs a module of double, since differences in float are too coarse; a struct of your "
+      "own says that it is one by `using value_type = double;`");
+  if constexpr (of_double) {
+    check_visit(module, f, inputs);
+    Variables<double> all = inputs;
+    for (const auto& p : parameters(module))
+      if (p.variable.requires_grad()) all.push_back(p.variable);
+    const auto of_all = [&](const Variables<double>& values) {
+      const auto end = values.begin() + static_cast<std::ptrdiff_t>(inputs.size());
+      return run_checked<double>(f, {values.begin(), end});
+    };
+    check(CheckedFunction(of_all), all);
+  }
+}
+
+}  // namespace detail
+
 /// What:   check_visit, and then gradcheck of f with respect to all parameters of the module that are not
 ///         frozen and all inputs that require a gradient. Failures count the inputs first, then the
 ///         parameters.
@@ -59,22 +85,22 @@ void check_visit(const M& module, const F& f,
 template <Module M, class F>
 void gradcheck(const M& module, const F& f, const std::vector<Variable<double>>& inputs = {},
                const GradcheckOptions& options = {}) {
-  constexpr bool of_double = std::is_same_v<detail::module_number<M>, double>;
-  static_assert(
-      of_double,
-      "gradcheck needs a module of double, since differences in float are too coarse; a struct of your "
-      "own says that it is one by `using value_type = double;`");
-  if constexpr (of_double) {
-    check_visit(module, f, inputs);
-    std::vector<Variable<double>> all = inputs;
-    for (const auto& p : parameters(module))
-      if (p.variable.requires_grad()) all.push_back(p.variable);
-    const auto of_all = [&](const std::vector<Variable<double>>& values) {
-      const auto end = values.begin() + static_cast<std::ptrdiff_t>(inputs.size());
-      return detail::run_checked<double>(f, {values.begin(), end});
-    };
-    gradcheck(detail::CheckedFunction(of_all), all, options);
-  }
+  detail::check_with_parameters(module, f, inputs,
+                                [&](const auto& g, const auto& all) { gradcheck(g, all, options); });
+}
+/// The same with gradgradcheck.
+template <Module M, class F>
+void gradgradcheck(const M& module, const F& f, const std::vector<Variable<double>>& inputs = {},
+                   const GradcheckOptions& options = {}) {
+  detail::check_with_parameters(module, f, inputs,
+                                [&](const auto& g, const auto& all) { gradgradcheck(g, all, options); });
+}
+/// The same with jvpcheck.
+template <Module M, class F>
+void jvpcheck(const M& module, const F& f, const std::vector<Variable<double>>& inputs = {},
+              const GradcheckOptions& options = {}) {
+  detail::check_with_parameters(module, f, inputs,
+                                [&](const auto& g, const auto& all) { jvpcheck(g, all, options); });
 }
 /// Refuses a module of float and its inputs.
 template <Module M, class F, std::same_as<float> T>

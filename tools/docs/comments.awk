@@ -84,32 +84,35 @@ function paragraph(text, n, k,   all) {
   return all
 }
 
-# Prints what follows `margin` in a labelled paragraph.
+# A line of a comment waits for what it is about.
+function put(text) { held = held text "\n" }
+
+# Puts what follows `margin` in a labelled paragraph.
 function tell_labelled(margin, text, n, k,   label, all) {
   label = substr(text[k], 1, index(text[k], ":") - 1)
   all = paragraph(text, n, k)
   sub(/ /, "", label)
-  if (label != "What") print margin " @" tolower(label) " " prose(all)
-  else if (is_equation(all)) print margin " @equations " equations(all)
-  else print margin " " (all ~ /^[a-z][a-z]+ / ? toupper(substr(all, 1, 1)) prose(substr(all, 2)) : prose(all))
+  if (label != "What") put(margin " @" tolower(label) " " prose(all))
+  else if (is_equation(all)) put(margin " @equations " equations(all))
+  else put(margin " " (all ~ /^[a-z][a-z]+ / ? toupper(substr(all, 1, 1)) prose(substr(all, 2)) : prose(all)))
 }
 
-# Prints a block of comment lines, each after `margin`.
+# Puts a block of comment lines, each after `margin`.
 function tell(margin, text, n,   k, in_code) {
   for (k = 1; k <= n; k++) {
     if (in_code && (text[k] == "" || k == n)) {
-      print margin (text[k] == "" ? "" : " " text[k]) " @endcode"
+      put(margin (text[k] == "" ? "" : " " text[k]) " @endcode")
       in_code = 0
     } else if (in_code) {
-      print margin " " text[k]
+      put(margin " " text[k])
     } else if (text[k] == "" && k < n && text[k + 1] ~ /^    /) {
-      print margin " @code{.cpp}"
+      put(margin " @code{.cpp}")
       in_code = 1
     } else if (text[k] ~ labels) {
       tell_labelled(margin, text, n, k)
-      for (; k < last; k++) print margin
+      for (; k < last; k++) put(margin)
     } else {  # a paragraph of its own also right after a labelled one
-      print margin (k > 1 && text[k - 1] != "" && labelled ? " @plain " : " ") prose(text[k])
+      put(margin (k > 1 && text[k - 1] != "" && labelled ? " @plain " : " ") prose(text[k]))
     }
     labelled = text[k] == "" ? 0 : text[k] ~ labels || labelled && k == last
   }
@@ -120,6 +123,7 @@ function tell(margin, text, n,   k, in_code) {
 # What a declaration without a comment is, where its name says so.
 function by_convention(line) {
   sub(/^ +/, "", line)
+  sub(/^(\[\[[^]]*\]\] +)+/, "", line)  # attributes
   if (line ~ /^using (value_type|T) =/) return "The number type, float or double."
   if (line ~ /^using (State|Members) =/) return "What is carried from step to step."
   if (line ~ /^void visit\(V&& v\)/) return "Shows the members by name: calls `v(name, member)` for each; see Module and StateOf."
@@ -184,17 +188,28 @@ function layer_class(line,   name) {
          "Generator& rng = default_generator()); };"
 }
 
+# A template of another library, made to fit ours: no name of ours, and Doxygen does not know where it belongs.
+function is_foreign(line) { return line ~ /^(struct|class) (xt|std|fmt)::/ }
+
 # A declaration may begin with lines for its template; what is said of it stands before them.
 function declare(line,   said) {
   if (line ~ /^UNROLL_LAYER/) line = layer_class(line)
   if (line ~ /^ *(template <.*>|requires [^;{]*)$/) { head = head line "\n"; return }
+  if (is_foreign(line)) {
+    foreign = line !~ /\};$/
+    gsub(/[^\n]/, "", held); gsub(/[^\n]/, "", head)
+    print held head
+    held = head = commented = ""
+    return
+  }
   line = one_by_one(line)
   said = commented != "" ? "" : is_guide(line) ? "Deduces the arguments of the template." : by_convention(line)
-  printf "%s%s%s\n", said == "" ? "" : "/** " said " */ ", head, line
-  head = commented = ""
+  printf "%s%s%s%s\n", held, said == "" ? "" : "/** " said " */ ", head, line
+  held = head = commented = ""
 }
 
 NR == 1 { print "/// @file"; next }
+foreign { print ""; foreign = !/^};/; next }
 /^(extern template |UNROLL_COMPILED_CELL)/ { print ""; next }
 /^namespace unroll(::(init|io|blas))? \{$/ { print $0 " /** @room{" room "} */"; next }
 /^\}  \/\/ namespace unroll(::(init|io|blas))?$/ && !lines { print "/** @} */ " $0; next }
@@ -212,4 +227,7 @@ NR == 1 { print "/// @file"; next }
   if (lines) { tell(block_margin, block, lines); lines = 0; commented = block[1] }
   declare($0)
 }
-END { if (lines) tell(block_margin, block, lines) }
+END {
+  if (lines) tell(block_margin, block, lines)
+  printf "%s", held
+}
