@@ -77,7 +77,8 @@ const std::string& Source::place(std::int64_t i) const {
 }
 
 Source read_texts(const std::string& path) {
-  const bool folder = std::filesystem::is_directory(path);
+  std::error_code unknown;  // then reading the file gives the reason
+  const bool folder = std::filesystem::is_directory(path, unknown);
   return {.name = path, .texts = folder ? read_labelled_folder(path) : read_labelled(path), .series = {}};
 }
 
