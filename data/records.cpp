@@ -35,9 +35,13 @@ void for_each_line(const TextLines& file, Visit&& visit) {
 std::vector<std::filesystem::path> files_of(const std::string& folder) {
   std::vector<std::filesystem::path> files;
   std::error_code error;
-  for (std::filesystem::directory_iterator at(folder, error), end; !error && at != end; at.increment(error))
-    if (at->is_regular_file() && !at->path().filename().string().starts_with('.'))
+  for (std::filesystem::directory_iterator at(folder, error), end; !error && at != end; at.increment(error)) {
+    const auto kind = at->status(error).type();
+    if (kind == std::filesystem::file_type::none)
+      raise<DataError>("{}: {}", at->path().string(), error.message());
+    if (kind == std::filesystem::file_type::regular && !at->path().filename().string().starts_with('.'))
       files.push_back(at->path());
+  }
   if (error) raise<DataError>("{}: {}", folder, error.message());
   if (files.empty()) raise<DataError>("{}: there is no file in this folder", folder);
   std::sort(files.begin(), files.end());

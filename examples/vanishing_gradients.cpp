@@ -4,6 +4,8 @@
 
 #include <fmt/core.h>
 
+#include <cerrno>
+#include <cstring>
 #include <fstream>
 
 #include <unroll/autograd/reduce.hpp>
@@ -63,7 +65,8 @@ std::vector<Curve> measure_all(index_t I, index_t H, index_t T) {
           measure("LSTM, forget bias 3", open, T)};
 }
 
-void write_plot(const std::string& path, const std::vector<Curve>& curves) {
+/// Whether the file was written.
+bool write_plot(const std::string& path, const std::vector<Curve>& curves) {
   std::ofstream file(path);
   file << "set terminal svg size 900,500\nset output '" << path << ".svg'\nset logscale y\nset key outside\n"
        << "set xlabel 'steps back'\nset ylabel 'share of the gradient'\nset yrange [1e-20:]\n$data << "
@@ -75,6 +78,8 @@ void write_plot(const std::string& path, const std::vector<Curve>& curves) {
   }
   file << "\nEOD\nplot for [k=2:" << curves.size() + 1
        << "] $data using 1:k with lines title columnhead(k)\n";
+  file.close();
+  return file.good();
 }
 
 int main(int argc, char** argv) {
@@ -95,5 +100,7 @@ int main(int argc, char** argv) {
   fmt::print(
       "\nAfter {} steps tanh has kept {:.1e} of the gradient, LSTM {:.1e}, with open forget gates {:.1e}.\n",
       length - 1, curves[0].share.back(), curves[7].share.back(), curves[8].share.back());
-  if (!plot.empty()) write_plot(plot, curves);
+  if (plot.empty() || write_plot(plot, curves)) return 0;
+  fmt::print(stderr, "--plot {}: {}\n", plot, std::strerror(errno));
+  return 1;
 }

@@ -87,9 +87,10 @@ class PendingFile {
       uninterrupted([&] { return ::flock(file_.get(), LOCK_EX); });
       struct stat opened = {};
       struct stat named = {};
-      if (::fstat(file_.get(), &opened) != 0) fail_with_errno(path_, "cannot examine its temporary file");
-      mine_ = ::fstatat(folder_.get(), name_.c_str(), &named, AT_SYMLINK_NOFOLLOW) == 0 &&
-              opened.st_dev == named.st_dev && opened.st_ino == named.st_ino;
+      const bool there = ::fstatat(folder_.get(), name_.c_str(), &named, AT_SYMLINK_NOFOLLOW) == 0;
+      if ((!there && errno != ENOENT) || ::fstat(file_.get(), &opened) != 0)
+        fail_with_errno(path_, "cannot examine its temporary file");
+      mine_ = there && opened.st_dev == named.st_dev && opened.st_ino == named.st_ino;
     }
   }
 

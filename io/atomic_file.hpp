@@ -15,7 +15,8 @@ namespace unroll::io {
 /// under that name is overwritten by the next write. A symbolic link at `path` is replaced, not followed; what is no
 /// regular file of one name in the place of the temporary file is left alone, and refused.
 /// Errors: DataError `file: what failed: the system's reason`; `path` is then unchanged (unless only the last
-///         step, the folder's sync, failed, which the message says) and the temporary file is gone.
+///         step, the folder's sync, failed, which the message says) and the temporary file is gone (unless it could
+///         not be examined, and may be another's; the next write overwrites it).
 /// Threads and processes that write the same path at once take turns.
 void write_file_atomically(const std::filesystem::path& path, std::span<const std::byte> bytes);
 

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -15,6 +16,8 @@ namespace {
 thread_local bool interrupting = false, just_failed = false;
 thread_local int failed = 0;
 thread_local std::vector<std::string> synced_paths;
+thread_local std::string_view failing_name;
+thread_local int failing_error = 0, failures_left = 0;
 
 /// Whether this call is to fail.
 bool interrupted() {
@@ -22,6 +25,15 @@ bool interrupted() {
   ++failed;
   errno = EINTR;
   return true;
+}
+
+/// Carries out a call that Failing may name.
+template <class... Arguments>
+long call_unless_failing(std::string_view name, long number, Arguments... arguments) {
+  if (name != failing_name || failures_left == 0) return syscall(number, arguments...);
+  --failures_left;
+  errno = failing_error;
+  return -1;
 }
 
 template <class... Arguments>
@@ -59,7 +71,22 @@ extern "C" int fsync(int file) {
   return result;
 }
 
+extern "C" int fstatat(int folder, const char* path, struct stat* status, int flags) noexcept {
+  return static_cast<int>(call_unless_failing("fstatat", SYS_newfstatat, folder, path, status, flags));
+}
+extern "C" int stat(const char* path, struct stat* status) noexcept {
+  return static_cast<int>(call_unless_failing("stat", SYS_newfstatat, AT_FDCWD, path, status, 0));
+}
+extern "C" ssize_t pread(int file, void* bytes, std::size_t size, off_t offset) {
+  return call_unless_failing("pread", SYS_pread64, file, bytes, size, offset);
+}
+
 namespace system_calls {
+
+Failing::Failing(std::string_view name, int error) {
+  failing_name = name, failing_error = error, failures_left = 1000;
+}
+Failing::~Failing() { failing_name = {}; }
 
 Interrupted::Interrupted() { interrupting = true, just_failed = false, failed = 0; }
 Interrupted::~Interrupted() { interrupting = false; }

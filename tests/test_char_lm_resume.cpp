@@ -1,4 +1,5 @@
 #include <chrono>
+#include <cstdlib>
 #include <random>
 #include <thread>
 
@@ -35,6 +36,12 @@ struct Reference {
   }
 };
 
+/// UNROLL_KILLS=1000 asks for more.
+int kills_wanted() {
+  if (const char* wanted = std::getenv("UNROLL_KILLS")) return std::atoi(wanted);
+  return 50;
+}
+
 void sleep_for(double seconds) { std::this_thread::sleep_for(std::chrono::duration<double>(seconds)); }
 
 }  // namespace
@@ -64,24 +71,42 @@ TEST_CASE("char_lm: SIGINT and SIGTERM save and end the run, which then goes on 
   }
 }
 
-TEST_CASE("char_lm: killed 20 times at random moments and resumed, it ends with the same weights") {
+TEST_CASE("char_lm: killed at random moments and resumed, many times, it ends with the same weights") {
   // Evaluations, and with them saves, come so often that many kills fall into one.
   const Reference reference({"--epochs", "3", "--eval-every", "10"});
   std::mt19937 random(1);
   std::uniform_real_distribution<double> moment(0, reference.seconds / 2);
-  for (int kills = 0; kills < 20;) {
+  const int wanted = kills_wanted();
+  REQUIRE(wanted > 0);
+  const std::filesystem::path run_folder = reference.parts;
+  const auto half_saved = [&] {
+    return exists(run_folder / "best.safetensors.tmp") || exists(run_folder / "last.safetensors.tmp");
+  };
+  bool had_checkpoint = false, was_half_saved = false;
+  int ends = 0, within_saves = 0;
+  for (int kills = 0; kills < wanted;) {
     const pid_t child = start(reference.folder, reference.command({"--resume"}));
     sleep_for(moment(random));
     kill(child, SIGKILL);
     const int status = wait_for(child);
     if (status == -SIGKILL) {
       ++kills;
+      const bool is_half_saved = half_saved();
+      within_saves += is_half_saved && !was_half_saved;  // a half may be that of an earlier kill
+      was_half_saved = is_half_saved;
+      const bool has_checkpoint = exists(run_folder / "last.safetensors");
+      REQUIRE(has_checkpoint >= had_checkpoint);
+      had_checkpoint = has_checkpoint;
       continue;
     }
     REQUIRE(status == 0);  // it was faster: once more from the beginning
+    ++ends;
+    had_checkpoint = was_half_saved = false;
     reference.check_parts_equal_whole();
     std::filesystem::remove_all(reference.parts);
   }
+  MESSAGE(wanted, " kills, ", within_saves, " of them while a checkpoint was written; ", ends + 1,
+          " runs came to their end");
   REQUIRE(run(reference.folder, reference.command({"--resume"})).status == 0);
   reference.check_parts_equal_whole();
 }

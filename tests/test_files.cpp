@@ -175,6 +175,17 @@ TEST_CASE(
   CHECK(content_of(folder / "other") == "precious");
 }
 
+TEST_CASE(
+    "atomic file: where the temporary file cannot be examined, that is an error and does not repeat for "
+    "ever") {
+  const TemporaryFolder folder;
+  const system_calls::Failing failing("fstatat", EIO);
+  CHECK_THROWS_WITH_AS(
+      write_file_atomically(folder / "x", bytes_of("a")),
+      ((folder / "x").string() + ": cannot examine its temporary file: Input/output error").c_str(),
+      DataError);
+}
+
 TEST_CASE("atomic file: a signal that interrupts a system call does not end the writing") {
   const TemporaryFolder folder;
   const system_calls::Interrupted interrupted;

@@ -177,10 +177,32 @@ TEST_CASE("metrics log: a signal that interrupts a system call ends nothing") {
   const TemporaryFolder folder;
   const system_calls::Interrupted interrupted;
   MetricsLog::create(folder / "log", {}).sync();
-  CHECK(interrupted.count() == 2);
+  CHECK(interrupted.count() == 4);  // log and folder opened, both synced
   MetricsLog::resume(folder / "log", {}, 1);
-  CHECK(interrupted.count() == 5);  // opened to write, opened to read, cut
+  CHECK(interrupted.count() == 7);  // opened to write, opened to read, cut
   CHECK(content(folder / "log") == "{\"config\":null}\n");
+}
+
+TEST_CASE("metrics log: the name of a new log is synced, so that a checkpoint does not outlive it") {
+  const TemporaryFolder folder;
+  system_calls::synced();
+  MetricsLog::create(folder / "log", {});
+  CHECK(system_calls::synced() == std::vector<std::string>{folder.path});
+}
+
+TEST_CASE("metrics log: one that cannot be read is an error, and none is not") {
+  const TemporaryFolder folder;
+  CHECK(MetricsLog::configuration(folder / "log").is_null());
+  append(folder / "log", "{\"config\":1}\n");
+  CHECK(MetricsLog::configuration(folder / "log") == 1);
+  const std::string name = folder / "log";
+  {
+    const system_calls::Failing failing("pread", EIO);
+    CHECK_THROWS_WITH_AS(MetricsLog::configuration(name),
+                         (name + ": cannot read: Input/output error").c_str(), DataError);
+  }
+  const system_calls::Failing failing("stat", EIO);
+  CHECK_THROWS_WITH_AS(MetricsLog::configuration(name), (name + ": Input/output error").c_str(), DataError);
 }
 
 TEST_CASE("run folder: a new folder and those around it are synced, and signals do not interrupt that") {
@@ -195,6 +217,31 @@ TEST_CASE("run folder: a new folder and those around it are synced, and signals 
   const FolderLock lock = RunFolder(folder / "a").lock();
   CHECK(interrupted.count() == 2);
   CHECK_THROWS_AS(RunFolder(folder / "a").lock(), DataError);
+}
+
+TEST_CASE(
+    "run folder: a file of which the system tells nothing is an error, and not a file that is missing") {
+  const TemporaryFolder folder;
+  const RunFolder run(folder.path);
+  append(run.last(), "x");
+  CHECK(run.holds_run());
+  const system_calls::Failing failing("stat", EIO);
+  CHECK_THROWS_WITH_AS(run.holds_run(), (run.best() + ": Input/output error").c_str(), DataError);
+  CHECK_THROWS_WITH_AS(find_checkpoint(run.last()), (run.last() + ": Input/output error").c_str(), DataError);
+}
+
+TEST_CASE("run folder: the disk has forgotten the checkpoints before the log is removed") {
+  const TemporaryFolder folder;
+  const RunFolder run(folder.path);
+  for (const auto& file : {run.log(), run.best(), run.last()}) append(file, "x");
+  system_calls::synced();
+  {
+    const system_calls::Interrupted interrupted;  // and signals do not interrupt that
+    run.clear();
+  }
+  CHECK(system_calls::synced() == std::vector<std::string>{folder.path});
+  CHECK_FALSE(run.holds_run());
+  CHECK_FALSE(RunFolder::exists(run.log()));
 }
 
 TEST_CASE("loop: a state with numbers beyond their type or their range is refused by its place") {

@@ -81,6 +81,34 @@ TEST_CASE("program end: an error is status 1 though standard error is full or cl
                     program);
 }
 
+TEST_CASE(
+    "program end: output that a full disk does not take is one message with the reason, and the run goes "
+    "on") {
+  const TemporaryFolder folder;
+  write(folder / "text", story(500));
+  const std::string err = folder / "stderr", out = folder / "run";
+  const auto lost = [&](const Arguments& arguments) {
+    std::string command = "'" + path_of("char_lm") + "'";
+    for (const auto& argument : arguments) command += " '" + argument + "'";
+    CHECK(shell(fmt::format("{} >/dev/full 2>'{}'", command, err)) == 1);
+    CHECK(read(err) == "char_lm: standard output: No space left on device\n");
+  };
+  lost(training(folder / "text", out));
+  CHECK(fs::exists(out + "/last.safetensors"));
+  // More layers than the stream's buffer has room for.
+  lost(training(folder / "text", folder / "large", {"--layers", "40"}));
+  lost({"sample", "--model", out, "--length", "3"});
+  lost({"--help"});
+}
+
+TEST_CASE("program end: a plot that cannot be written is an error") {
+  if (!fs::exists(path_of("vanishing_gradients"))) return;  // single files are not built with sanitizers
+  for (const auto* file : {"/none/plot", "/dev/full"})
+    CHECK_MESSAGE(shell(fmt::format("'{}' --length 2 --plot {} >/dev/null 2>&1",
+                                    path_of("vanishing_gradients"), file)) == 1,
+                  file);
+}
+
 TEST_CASE("program end: whatever is thrown, even before a program is made, becomes a message and a status") {
   const TemporaryFolder folder;
   const std::string file = folder / "stderr";

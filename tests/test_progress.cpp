@@ -2,8 +2,10 @@
 
 #include <doctest/doctest.h>
 
+#include <cerrno>
 #include <limits>
 #include <memory>
+#include <vector>
 
 using namespace unroll;
 
@@ -93,6 +95,29 @@ TEST_CASE("progress: the live line is shorter than the terminal is wide") {
   Progress progress(capture.out, {.live = true, .columns = 20});
   progress.update(state, 0);
   CHECK(capture.written() == "\r" + line.substr(0, 19) + "\x1b[K");
+}
+
+TEST_CASE("progress: the reason of the first line that is lost is kept") {
+  std::vector<int> errors;  // of the next writes
+  const auto write = [](void* cookie, const char*, std::size_t size) -> ssize_t {
+    auto& next = *static_cast<std::vector<int>*>(cookie);
+    if (next.empty()) return static_cast<ssize_t>(size);
+    errno = next.front();
+    next.erase(next.begin());
+    return 0;
+  };
+  std::FILE* out = fopencookie(&errors, "w", {.read = {}, .write = write, .seek = {}, .close = {}});
+  {
+    Progress progress(out, {.live = false, .columns = {}});
+    progress.print("one");
+    CHECK(progress.write_error() == 0);
+    errors = {ENOSPC, EIO};
+    progress.print("two");
+    progress.print("three");
+    progress.print("four");
+    CHECK(progress.write_error() == ENOSPC);
+  }
+  std::fclose(out);
 }
 
 TEST_CASE("progress: a rate is right when steady and forgets what is long past") {

@@ -118,6 +118,8 @@ TEST_CASE("records: folders without examples, and two files of one label, are re
   std::ofstream(folder / "a.txt") << "x\n";
   std::ofstream(folder / "a.tsv") << "x\n";
   CHECK(complaint() == "/a.txt: another file has the label 'a' too");
+  std::filesystem::create_symlink("loop", path + "/loop");
+  CHECK(complaint() == "/loop: Too many levels of symbolic links");
   CHECK_THROWS_WITH_AS(read_labelled_folder("/none/such"), "/none/such: No such file or directory",
                        DataError);
 }

@@ -8,6 +8,7 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
 #include <functional>
 #include <nlohmann/json.hpp>
 #include <span>
@@ -92,6 +93,7 @@ MetricsLog MetricsLog::create(const std::string& path, const nlohmann::ordered_j
   MetricsLog log(path, open_log(path, O_WRONLY | O_CREAT | O_TRUNC));
   if (log.descriptor_ == -1) refuse(path);
   log.write({{"config", configuration}});
+  io::sync_name(path);  // a checkpoint that outlives a crash finds its log
   return log;
 }
 
@@ -108,15 +110,16 @@ MetricsLog MetricsLog::resume(const std::string& path, const nlohmann::ordered_j
 }
 
 nlohmann::ordered_json MetricsLog::configuration(const std::string& path) {
+  std::error_code error;
+  const auto kind = std::filesystem::status(path, error).type();
+  if (kind == std::filesystem::file_type::none) raise<DataError>("{}: {}", path, error.message());
   nlohmann::ordered_json result;
-  try {
-    for_each_line(io::InputFile(path), [&](std::string_view line) {
-      if (const auto object = object_on(line); object && object->contains("config"))
-        result = (*object)["config"];
-      return false;
-    });
-  } catch (const DataError&) {  // there is no log
-  }
+  if (kind != std::filesystem::file_type::regular) return result;
+  for_each_line(io::InputFile(path), [&](std::string_view line) {
+    if (const auto object = object_on(line); object && object->contains("config"))
+      result = (*object)["config"];
+    return false;
+  });
   return result;
 }
 

@@ -36,6 +36,7 @@ class MetricsLog {
                            std::int64_t step);
 
   /// The configuration at the beginning of a log; null if there is no log, or not even that is whole.
+  /// Errors: DataError if there is one that cannot be read.
   static nlohmann::ordered_json configuration(const std::string& path);
 
   /// Appends a line.

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cmath>
 #include <cstdlib>
 
@@ -77,9 +78,9 @@ void Progress::print(std::string_view line) {
   put(fmt::format("{}\n", line));
 }
 
-void Progress::put(const std::string& text) {
-  std::fwrite(text.data(), 1, text.size(), out_);
-  std::fflush(out_);
+void Progress::put(std::string_view text) {
+  const bool written = std::fwrite(text.data(), 1, text.size(), out_) == text.size();
+  if ((std::fflush(out_) != 0 || !written) && write_error_ == 0) write_error_ = errno;
 }
 
 void Progress::clear() {

@@ -44,7 +44,7 @@ class RateMeter {
 
 /// Shows the state of a run on a stream: on a terminal one line, cut to its width and rewritten at
 /// most ten times a second; elsewhere, or where TERM is `dumb`, a line every ten seconds.
-/// A stream that can no longer be written loses its lines, not the run: ferror(out) tells.
+/// A stream that can no longer be written loses its lines, not the run: write_error() tells, and ferror(out).
 /// Lifetime: the stream must outlive it; the destructor takes an unfinished line away.
 class Progress {
  public:
@@ -68,16 +68,19 @@ class Progress {
   void print(std::string_view line);
   /// Whether one line is rewritten.
   bool live() const { return live_; }
+  /// Why the first line that was lost could not be written, as errno; 0: none was lost.
+  int write_error() const { return write_error_; }
 
  private:
   void clear();
-  void put(const std::string& text);
+  void put(std::string_view text);
   std::size_t columns() const;
 
   std::FILE* out_;
   Options options_;
   bool live_;
   bool shown_ = false;
+  int write_error_ = 0;
   std::optional<double> last_;
 };
 

@@ -13,6 +13,18 @@
 #include "unroll/io/atomic_file.hpp"
 
 namespace unroll {
+namespace {
+
+/// What stands at `path`: not_found is no error.
+/// Errors: DataError if that cannot be told.
+std::filesystem::file_type kind_of(const std::string& path) {
+  std::error_code error;
+  const auto kind = std::filesystem::status(path, error).type();
+  if (kind == std::filesystem::file_type::none) raise<DataError>("{}: {}", path, error.message());
+  return kind;
+}
+
+}  // namespace
 
 FolderLock::FolderLock(const std::string& folder)
     : descriptor_(
@@ -37,25 +49,34 @@ void RunFolder::create() const {
     if (folder.has_filename()) missing.push_back(folder);
   std::filesystem::create_directories(path_, error);
   if (error) raise<DataError>("{}: {}", path_.string(), error.message());
-  if (!std::filesystem::is_directory(path_)) raise<DataError>("{}: not a folder", path_.string());
+  if (kind_of(path_.string()) != std::filesystem::file_type::directory)
+    raise<DataError>("{}: not a folder", path_.string());
   for (const auto& folder : missing) io::sync_name(folder);
 }
 
+bool RunFolder::exists(const std::string& file) {
+  return kind_of(file) != std::filesystem::file_type::not_found;
+}
+
 void RunFolder::clear() const {
-  std::error_code error;
-  for (const auto& file : {log(), last(), best()}) {
+  const auto remove = [](const std::string& file) {
+    std::error_code error;
     std::filesystem::remove(file, error);
     if (error) raise<DataError>("{}: {}", file, error.message());
-  }
+  };
+  remove(best());
+  remove(last());
+  io::sync_name(log());  // a checkpoint that a crash brings back must not find the log of another run
+  remove(log());
 }
 
 std::string find_checkpoint(const std::string& path) {
-  std::error_code error;
-  if (!std::filesystem::exists(path, error)) raise<DataError>("{}: No such file or directory", path);
-  if (!std::filesystem::is_directory(path)) return path;
+  const auto kind = kind_of(path);
+  if (kind == std::filesystem::file_type::not_found) raise<DataError>("{}: No such file or directory", path);
+  if (kind != std::filesystem::file_type::directory) return path;
   const RunFolder folder(path);
   for (const auto& file : {folder.best(), folder.last()})
-    if (std::filesystem::exists(file)) return file;
+    if (RunFolder::exists(file)) return file;
   raise<DataError>("{}: holds no checkpoint: a training run writes one at its first evaluation", path);
 }
 

@@ -39,23 +39,22 @@ class RunFolder {
   /// The file of the metrics.
   std::string log() const { return (path_ / "metrics.jsonl").string(); }
   /// Whether there is a checkpoint.
+  /// Errors: DataError `path: reason` if that cannot be told; of the other members too.
   bool holds_run() const { return exists(best()) || exists(last()); }
   /// Whether there is such a folder.
   bool exists() const { return exists(path_.string()); }
 
   /// Makes the folder if it is not there; the disk then has it, and those around it that were made too.
-  /// Errors: DataError `path: reason`.
   void create() const;
   /// Keeps the folder, which is there, for this process.
   /// Errors: as FolderLock.
   FolderLock lock() const { return FolderLock(path_.string()); }
-  /// Removes the files above, if there are any.
-  /// Errors: DataError.
+  /// Removes the files above, if there are any; the disk has forgotten the checkpoints before the log goes.
   void clear() const;
+  /// Whether there is a file, or folder, of this name.
+  static bool exists(const std::string& file);
 
  private:
-  static bool exists(const std::string& file) { return std::filesystem::exists(file); }
-
   std::filesystem::path path_;
 };
 

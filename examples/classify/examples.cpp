@@ -77,7 +77,10 @@ const std::string& Source::place(std::int64_t i) const {
 }
 
 Source read_texts(const std::string& path) {
-  const bool folder = std::filesystem::is_directory(path);
+  std::error_code error;
+  const auto kind = std::filesystem::status(path, error).type();
+  if (kind == std::filesystem::file_type::none) raise<DataError>("{}: {}", path, error.message());
+  const bool folder = kind == std::filesystem::file_type::directory;
   return {.name = path, .texts = folder ? read_labelled_folder(path) : read_labelled(path), .series = {}};
 }
 

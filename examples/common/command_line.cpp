@@ -142,6 +142,15 @@ void complain(std::string_view program, std::string_view what) noexcept {
   std::fflush(stderr);
 }
 
+namespace {
+int first_output_error = 0;
+}
+
+void note_lost_output(int error) noexcept {
+  if (first_output_error == 0) first_output_error = error;
+}
+int lost_output() noexcept { return first_output_error; }
+
 void AddOption::operator()(const char* name, Place value, const char* help, const Allowed& allowed) const {
   add_place(app, name, value, help, allowed);
 }

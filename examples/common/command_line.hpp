@@ -16,6 +16,12 @@ namespace unroll::program {
 /// is lost, there is nobody to tell.
 void complain(std::string_view program, std::string_view what) noexcept;
 
+/// Remembers why standard output could not be written, as errno, for the message at the program's end. The first reason
+/// counts.
+void note_lost_output(int error) noexcept;
+/// What was remembered; 0: nothing.
+int lost_output() noexcept;
+
 /// Adds one option; what the lists of options.hpp are visited with, and good for others: `add("length",
 /// options.length, "characters to write", count_from(0))`. A bool is a flag.
 struct AddOption {

@@ -72,9 +72,8 @@ std::function<void(const std::string&)> note_to_stderr(std::string program) {
 
 void write_out(std::string_view text) {
   const bool written = std::fwrite(text.data(), 1, text.size(), stdout) == text.size();
-  if (std::fflush(stdout) == 0 && written) return;
-  if (errno == EPIPE) throw std::system_error(errno, std::generic_category());
-  raise<DataError>("standard output: {}", std::strerror(errno));
+  if (std::fflush(stdout) != 0 || !written)
+    throw std::system_error(errno, std::generic_category(), "standard output");
 }
 
 }  // namespace unroll::program

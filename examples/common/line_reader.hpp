@@ -37,7 +37,7 @@ std::istream& standard_input();
 std::function<void(const std::string&)> note_to_stderr(std::string program);
 
 /// Writes to standard output at once.
-/// Errors: DataError if that fails; std::system_error for a broken pipe.
+/// Errors: std::system_error if that fails.
 void write_out(std::string_view text);
 
 }  // namespace unroll::program

@@ -87,7 +87,11 @@ int status_of_exception(const char* program) noexcept {
     complain(program, "not enough memory");
   } catch (const std::system_error& error) {
     if (error.code() == std::errc::broken_pipe) return broken_pipe;
-    complain(program, error.what());
+    // What prints throws this, and end_of_output() says it.
+    if (std::ferror(stdout) != 0)
+      note_lost_output(error.code().value());
+    else
+      complain(program, error.what());
   } catch (const std::exception& error) {
     complain(program, error.what());
   }
@@ -95,15 +99,16 @@ int status_of_exception(const char* program) noexcept {
 }
 
 int end_of_output(const char* program, int status) noexcept {
-  errno = 0;
-  const bool fine = std::ferror(stdout) == 0;
+  const bool fine = std::ferror(stdout) == 0 && lost_output() == 0;
   const bool flushed = std::fflush(stdout) == 0;
-  if (status == broken_pipe || (!flushed && errno == EPIPE)) {
+  if (!flushed) note_lost_output(errno);
+  const int error = lost_output();
+  if (status == broken_pipe || error == EPIPE) {
     std::signal(SIGPIPE, SIG_IGN);  // the end of the process writes once more what was left
     return status == 0 ? broken_pipe : status;
   }
   if (fine && flushed) return status;
-  const char* reason = errno == 0 ? "could not be written" : std::strerror(errno);
+  const char* reason = error == 0 ? "could not be written" : std::strerror(error);
   std::array<char, 200> text{};
   std::snprintf(text.data(), text.size(), "standard output: %s", reason);
   complain(program, text.data());

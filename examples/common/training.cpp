@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
+#include "common/command_line.hpp"
 #include "unroll/data/utf8.hpp"
 
 namespace unroll::program {
@@ -31,13 +32,11 @@ void check_same_run(const RunFolder& folder, const OptionList& list, const nlohm
 
 /// Carries out `use`; an error about the folder then begins with the option that names it.
 template <class Use>
-auto of_out(const std::string& out, Use&& use) {
+auto of_out(Use&& use) {
   try {
     return use();
   } catch (const DataError& error) {
     raise<DataError>("--out {}", error.what());
-  } catch (const std::filesystem::filesystem_error& error) {
-    raise<DataError>("--out {}: {}", out, error.code().message());
   }
 }
 
@@ -58,7 +57,7 @@ RunPlace look_for_place(const RunOptions& options) {
     if (folder.holds_run() && !options.overwrite)
       raise<UsageError>("--out {}: holds a run already; --resume goes on with it, --overwrite begins anew",
                         options.out);
-  } else if (std::filesystem::exists(folder.last())) {
+  } else if (RunFolder::exists(folder.last())) {
     place.checkpoint = folder.last();
   } else if (folder.holds_run()) {  // killed between its first two files, or the last one was removed
     fmt::print("{} is missing: going on from the best model\n", folder.last());
@@ -109,7 +108,7 @@ void check_same_text(std::string_view name, std::string_view option, std::string
 namespace internal {
 
 RunPlace find_place(const RunOptions& options) {
-  return of_out(options.out, [&] { return look_for_place(options); });
+  return of_out([&] { return look_for_place(options); });
 }
 
 int train_there(RunPlace place, const RunOptions& options, ProgramTask& task, const OptionList& list,
@@ -120,11 +119,11 @@ int train_there(RunPlace place, const RunOptions& options, ProgramTask& task, co
   if (earlier) {
     fmt::print("going on after step {}\n", grouped(earlier->step));
   } else {
-    if (!place.lock) place.lock = of_out(options.out, [&] { return take_new_folder(folder, options.out); });
+    if (!place.lock) place.lock = of_out([&] { return take_new_folder(folder, options.out); });
     if (options.resume) check_same_run(folder, list, config);
-    of_out(options.out, [&] { folder.clear(); });
+    of_out([&] { folder.clear(); });
   }
-  auto log = of_out(options.out, [&] {
+  auto log = of_out([&] {
     return earlier ? MetricsLog::resume(folder.log(), config, earlier->step)
                    : MetricsLog::create(folder.log(), config);
   });
@@ -138,6 +137,7 @@ int train_there(RunPlace place, const RunOptions& options, ProgramTask& task, co
                      .keep_last = task.keep_last()},
                     earlier ? *earlier : LoopState{}, task, progress, log);
   const LoopEnd end = loop.run([&] { return signals.received() != 0; });
+  note_lost_output(progress.write_error());
   return report_end(end, loop.state(), task, options.out, signals.received());
 }
 
