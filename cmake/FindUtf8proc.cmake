@@ -1,6 +1,11 @@
 # utf8proc, Unicode's properties of characters, as the imported target Utf8proc::Utf8proc. Debian's package has no file
 # for CMake.
-find_library(Utf8proc_LIBRARY NAMES utf8proc)
+set(_names utf8proc)
+if(UNROLL_STANDALONE)
+  set(_names libutf8proc.a)
+endif()
+find_library(Utf8proc_LIBRARY NAMES ${_names})
+unset(_names)
 find_path(Utf8proc_INCLUDE_DIR NAMES utf8proc.h)
 
 include(FindPackageHandleStandardArgs)

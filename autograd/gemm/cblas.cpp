@@ -1,5 +1,9 @@
-/// \file gemm by xtensor-blas' cxxblas. A file of its own: its cblas declarations clash with <cblas.h>.
+/// \file What the library's own kernels are not for: gemm by xtensor-blas' cxxblas, or, without a BLAS, by those kernels all
+/// the same. A file of its own: the cblas declarations of cxxblas clash with <cblas.h>.
 
+#include "unroll/detail/autograd/gemm/backend.hpp"
+
+#ifndef UNROLL_NO_BLAS
 #include <algorithm>
 #include <complex>
 #include <limits>
@@ -7,7 +11,6 @@
 #include "unroll/autograd/error.hpp"
 
 #include "unroll/detail/autograd/base/instantiate.hpp"
-#include "unroll/detail/autograd/gemm/backend.hpp"
 #include "xtensor-blas/xblas_config.hpp"
 // after the configuration that declares a CBLAS
 #include "xflens/cxxblas/cxxblas.cxx"
@@ -31,3 +34,32 @@ void cblas_gemm(Trans ta, Trans tb, index_t m, index_t n, index_t k, T alpha, co
 UNROLL_COMPILE_FUNCTIONS(cblas_gemm)
 
 }  // namespace unroll::blas::backend
+
+#else
+
+#include "unroll/detail/autograd/base/instantiate.hpp"
+#include "unroll/detail/autograd/base/pool.hpp"
+
+namespace unroll::blas::backend {
+
+template <class T>
+void cblas_gemm(Trans ta, Trans tb, index_t m, index_t n, index_t k, T alpha, const T* a, index_t lda,
+                const T* b, index_t ldb, T beta, T* c, index_t ldc) {
+  if (alpha == T(1) && (beta == T(0) || beta == T(1)))
+    return blocked_gemm(ta, tb, m, n, k, a, lda, b, ldb, beta == T(1), c, ldc, 1);
+  detail::PoolVector<T> product(static_cast<std::size_t>(m * n));
+  blocked_gemm(ta, tb, m, n, k, a, lda, b, ldb, false, product.data(), n, 1);
+  for (index_t r = 0; r < m; ++r) {
+    T* const to = c + r * ldc;
+    for (index_t j = 0; j < n; ++j) {
+      const T part = alpha * product[static_cast<std::size_t>(r * n + j)];
+      to[j] = beta == T(0) ? part : part + beta * to[j];
+    }
+  }
+}
+
+UNROLL_COMPILE_FUNCTIONS(cblas_gemm)
+
+}  // namespace unroll::blas::backend
+
+#endif

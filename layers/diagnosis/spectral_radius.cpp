@@ -8,14 +8,21 @@
 
 #include "unroll/autograd/views.hpp"
 
+#ifndef UNROLL_NO_BLAS
 // LAPACK's eigenvalues of a general matrix; the last two are the lengths of the strings, as Fortran wants them.
 extern "C" void dgeev_(const char* left, const char* right, const int* n, double* a, const int* lda,
                        double* wr, double* wi, double* vl, const int* ldvl, double* vr, const int* ldvr,
                        double* work, const int* lwork, int* info, std::size_t, std::size_t);
+#endif
 
 namespace unroll {
 namespace {
 
+#ifdef UNROLL_NO_BLAS
+double largest_eigenvalue(std::vector<double>&, int) {
+  raise<UsageError>("spectral_radius: this library was built without BLAS and LAPACK (UNROLL_BLAS=OFF)");
+}
+#else
 /// The largest |λ| of a matrix (n, n), which is overwritten. Rows or columns first: its transpose has the same.
 double largest_eigenvalue(std::vector<double>& a, int n) {
   const int ld = n, one = 1, query = -1;
@@ -35,6 +42,7 @@ double largest_eigenvalue(std::vector<double>& a, int n) {
   for (std::size_t k = 0; k < re.size(); ++k) largest = std::max(largest, std::hypot(re[k], im[k]));
   return largest;
 }
+#endif
 
 }  // namespace
 

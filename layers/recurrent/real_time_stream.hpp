@@ -27,7 +27,9 @@ class RealTimeStream {
   requires detail::RecurrentNet<Net>
   explicit RealTimeStream(const Net& net, const Then&... then) : run_(record(net, then...)) {}
 
+  /// I
   index_t input_size() const { return run_.program().input_size(); }
+  /// O
   index_t output_size() const { return run_.program().output_size(); }
 
   /// One time step. Returns whether x and y have input_size() and output_size() elements; else nothing is changed. They
