@@ -176,6 +176,10 @@ TEST_CASE("char_lm: --resume goes on from the best model where it is the only on
   const auto resumed = run(finished.folder, {"train", "--out", finished.out, "--resume"});
   CHECK(resumed.status == 0);
   CHECK(contains(resumed.out, "last.safetensors is missing: going on from the best model"));
+  CHECK(fs::exists(fs::path(finished.out) / "last.safetensors"));
+  const auto again = run(finished.folder, {"train", "--out", finished.out, "--resume"});
+  CHECK(again.status == 0);
+  CHECK_FALSE(contains(again.out, "is missing"));
 }
 
 TEST_CASE("char_lm: --resume begins a run anew that has left its log alone, but not as another run") {

@@ -1,5 +1,7 @@
 #include <doctest/doctest.h>
 
+#include <cstdlib>
+
 #include "random_program.hpp"
 #include "unroll/autograd/functions.hpp"
 #include "unroll/autograd/reduce.hpp"
@@ -229,7 +231,61 @@ class Checker {
     return check_gradients(loss, leaves, r);
   }
 
+  /// The same of the second derivative along two directions: that of the gradient along one, by differences along the
+  /// other.
+  std::string run_second() {
+    std::vector<Plain> along, across;
+    for (const Plain& x : inputs_) along.push_back(filled(x.shape)), across.push_back(filled(x.shape));
+    const auto slope = [&](const std::vector<V>& gradients) {
+      V sum(0.0);
+      for (std::size_t k = 0; k < gradients.size(); ++k)
+        sum = sum + unroll::sum(gradients[k] * values(along[k].shape, along[k].x).detach());
+      return sum;
+    };
+    const std::vector<V> leaves = leaves_at(across, 0);
+    const V loss = loss_of(leaves);
+    if (!loss.requires_grad()) return "";
+    const V first = slope(grad<double>({loss}, leaves, {.create_graph = true}));
+    double analytic = 0, scale = 0;
+    if (first.requires_grad()) {
+      const std::vector<V> second = grad<double>({first}, leaves);
+      for (std::size_t k = 0; k < second.size(); ++k) {
+        const std::vector<double> g = list(second[k]);
+        for (std::size_t i = 0; i < g.size(); ++i)
+          analytic += g[i] * across[k].x[i], scale += std::abs(g[i] * across[k].x[i]);
+      }
+    }
+    const auto at = [&](double h) {
+      const std::vector<V> moved = leaves_at(across, h);
+      return slope(grad<double>({loss_of(moved)}, moved)).item();
+    };
+    constexpr double h = 5e-4;
+    const double numeric = (8 * (at(h) - at(-h)) - (at(2 * h) - at(-2 * h))) / (12 * h);
+    if (std::abs(analytic - numeric) <= 1e-8 + 1e-6 * scale) return "";
+    return fmt::format("the second derivative is {:.12g}, by differences {:.12g}", analytic, numeric);
+  }
+
  private:
+  std::vector<V> leaves_at(const std::vector<Plain>& direction, double h) const {
+    std::vector<V> leaves;
+    for (std::size_t k = 0; k < inputs_.size(); ++k) {
+      std::vector<double> x = inputs_[k].x;
+      for (std::size_t i = 0; i < x.size(); ++i) x[i] += h * direction[k].x[i];
+      leaves.push_back(values(inputs_[k].shape, x));
+    }
+    return leaves;
+  }
+
+  V loss_of(const std::vector<V>& leaves) const {
+    std::vector<V> r = leaves;
+    for (const Instruction& s : program_.steps)
+      for (V& y : execute(s, r)) r.push_back(std::move(y));
+    V loss(0.0);
+    for (std::size_t k = 0; k < weights_.size(); ++k)
+      loss = loss + sum(r[program_.outputs[k]] * values(weights_[k].shape, weights_[k].x).detach());
+    return loss;
+  }
+
   Plain filled(const Shape& shape) {
     Plain x(shape);
     for (double& v : x.x) v = random_.uniform(-1, 1);
@@ -319,19 +375,42 @@ class Checker {
 
 }  // namespace
 
-TEST_CASE("random programs: values, gradients and recorded gradients of 1,000 are right") {
+namespace {
+
+// UNROLL_RANDOM_PROGRAMS=10000 asks for more than what is done by default.
+std::uint64_t programs(std::uint64_t by_default) {
+  const char* const wanted = std::getenv("UNROLL_RANDOM_PROGRAMS");
+  return wanted ? std::strtoull(wanted, nullptr, 10) : by_default;
+}
+
+// Runs a check of Checker on the programs 1 to `count`. Returns the number of their steps.
+index_t check_programs(std::uint64_t count, std::string (Checker::*check)()) {
   index_t steps = 0;
-  for (std::uint64_t seed = 1; seed <= 1000; ++seed) {
+  for (std::uint64_t seed = 1; seed <= count; ++seed) {
     const Program program = Writer(seed).program;
     steps += static_cast<index_t>(program.steps.size());
     std::string wrong;
     try {
-      wrong = Checker(program, seed).run();
+      Checker checker(program, seed);
+      wrong = (checker.*check)();
     } catch (const std::exception& error) {
       wrong = error.what();
     }
     if (!wrong.empty()) FAIL_CHECK("seed " << seed << ": " << wrong << "\n" << text_of(program));
   }
-  CHECK(steps > 15000);
+  return steps;
+}
+
+}  // namespace
+
+TEST_CASE("random programs: values, gradients and recorded gradients of 1,000 are right") {
+  const std::uint64_t count = programs(1000);
+  CHECK(check_programs(count, &Checker::run) > static_cast<index_t>(15 * count));
+  CHECK(tape_stats<double>().live == 0);
+}
+
+TEST_CASE("random programs: second derivatives of 200 are right") {
+  const std::uint64_t count = programs(200);
+  CHECK(check_programs(count, &Checker::run_second) > static_cast<index_t>(15 * count));
   CHECK(tape_stats<double>().live == 0);
 }

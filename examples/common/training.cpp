@@ -138,6 +138,8 @@ int train_there(RunPlace place, const RunOptions& options, ProgramTask& task, co
                     earlier ? *earlier : LoopState{}, task, progress, log);
   const LoopEnd end = loop.run([&] { return signals.received() != 0; });
   note_lost_output(progress.write_error());
+  if (!RunFolder::exists(folder.last()))
+    task.save(loop.state(), false);  // where the best model was at the end already
   return report_end(end, loop.state(), task, options.out, signals.received());
 }
 
