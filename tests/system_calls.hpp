@@ -1,7 +1,8 @@
 #pragma once
-/// \file System calls of the library as a test wants them: interrupted by a signal, or written down.
+/// \file System calls of the library as a test wants them: interrupted by a signal, failing, or written down.
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace system_calls {
@@ -15,6 +16,23 @@ struct Interrupted {
   ~Interrupted();
   /// How many calls have failed.
   int count() const;
+};
+
+/// While it lives, one call of this thread fails with `error`, whenever it is made, but not the first `before` times:
+/// open, openat, ftruncate, flock, fsync, renameat, fstat or pread.
+class Failing {
+ public:
+  Failing(std::string_view name, int error, int before = 0);
+  Failing(const Failing&) = delete;
+  Failing& operator=(const Failing&) = delete;
+  ~Failing();
+  /// Whether a call of this name is to fail; it then has set errno.
+  bool takes(std::string_view name) const;
+
+ private:
+  std::string_view name_;
+  int error_;
+  mutable int before_;
 };
 
 /// The files and folders that this thread has synced since the last question.

@@ -37,7 +37,6 @@ void RunFolder::create() const {
     if (folder.has_filename()) missing.push_back(folder);
   std::filesystem::create_directories(path_, error);
   if (error) raise<DataError>("{}: {}", path_.string(), error.message());
-  if (!std::filesystem::is_directory(path_)) raise<DataError>("{}: not a folder", path_.string());
   for (const auto& folder : missing) io::sync_name(folder);
 }
 
