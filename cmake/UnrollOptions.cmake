@@ -27,6 +27,14 @@ elseif(UNROLL_SANITIZE)
   target_compile_options(unroll_options INTERFACE -O1)
   target_compile_definitions(unroll_flags INTERFACE _GLIBCXX_ASSERTIONS)
   target_link_options(unroll_flags INTERFACE ${sanitizers})
+elseif(UNROLL_COVERAGE)
+  # Tests are compiled with it as well, because templates of the library are instantiated there; what is counted is
+  # chosen by the file a function stands in. Nothing is inlined before it is counted.
+  string(REGEX REPLACE "([][+.*^$(){}|?\\])" "\\\\\\1" source_dir "${PROJECT_SOURCE_DIR}")
+  target_compile_options(unroll_flags INTERFACE --coverage -fprofile-update=atomic -fno-early-inlining
+                         "-fprofile-filter-files=^${source_dir}/(autograd|layers|optim|io|data|train|examples)/")
+  target_compile_options(unroll_options INTERFACE -Og)
+  target_link_options(unroll_flags INTERFACE --coverage)
 else()
   # gcc 12 vectorises at -O3 only, and a consumer may ask for less or for nothing (Release has it).
   target_compile_options(unroll_options INTERFACE $<$<NOT:$<CONFIG:Debug,MinSizeRel,Release>>:-O3>)

@@ -18,13 +18,23 @@ struct Interrupted {
   int count() const;
 };
 
-/// While it lives, calls of `name`, one of fstatat, pread and stat, by this thread fail with `error`: a thousand of
-/// them, so that what repeats a call for ever comes to an end.
-struct Failing {
-  Failing(std::string_view name, int error);
+/// While it lives, one call of this thread fails with `error`, whenever it is made, but not the first `before` times:
+/// open, openat, ftruncate, flock, fsync, renameat, stat, fstatat, fstat or pread. A thousand of them fail, so that what
+/// repeats a call for ever comes to an end.
+class Failing {
+ public:
+  Failing(std::string_view name, int error, int before = 0);
   Failing(const Failing&) = delete;
   Failing& operator=(const Failing&) = delete;
   ~Failing();
+  /// Whether a call of this name is to fail; it then has set errno.
+  bool takes(std::string_view name) const;
+
+ private:
+  std::string_view name_;
+  int error_;
+  mutable int before_;
+  mutable int failures_left_ = 1000;
 };
 
 /// The files and folders that this thread has synced since the last question.

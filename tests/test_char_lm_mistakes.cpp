@@ -1,4 +1,8 @@
+#include <sys/stat.h>
+
 #include <chrono>
+#include <cstdlib>
+#include <fstream>
 #include <thread>
 
 #include "char_lm_program.hpp"
@@ -237,4 +241,30 @@ TEST_CASE("char_lm: one of something is not called several") {
   CHECK(contains(outcome.out, "training    1 epoch, "));
   CHECK(contains(outcome.out, ", 1 thread\n"));
   CHECK(contains(outcome.out, "complete after 1 step and "));
+}
+
+TEST_CASE(
+    "char_lm: a run that another program begins in the same folder while the text is read is left alone") {
+  const TemporaryFolder folder;
+  const std::string text = folder / "text", out = folder / "run";
+  REQUIRE(mkfifo(text.c_str(), 0600) == 0);
+  const pid_t child = start(folder, training(text, out));
+  std::ofstream pipe(text);  // it waits for the program, which looks for a run before it opens the text
+  fs::create_directory(out);
+  write(fs::path(out) / "last.safetensors", "another run");
+  pipe << story(3000) << std::flush;
+  pipe.close();
+  CHECK(wait_for(child) == 1);
+  CHECK(read(folder / "stderr") == "char_lm: --out " + out + ": another program has written a run there\n");
+  CHECK(read(fs::path(out) / "last.safetensors") == "another run");
+}
+
+TEST_CASE("char_lm: more threads than OpenMP's own limit are an error that names it") {
+  const TemporaryFolder folder;
+  write(folder / "text", story(3000));
+  REQUIRE(setenv("OMP_THREAD_LIMIT", "1", 1) == 0);
+  const auto outcome = run(folder, training(folder / "text", folder / "run", {"--threads", "2"}));
+  unsetenv("OMP_THREAD_LIMIT");
+  CHECK(outcome.status == 2);
+  CHECK(contains(outcome.err, "OpenMP grants 1 at most (OMP_THREAD_LIMIT); got 2"));
 }

@@ -181,3 +181,15 @@ TEST_CASE("char_lm: weights that are finite but too large have the op named that
   CHECK(contains(diverged.err, "the last good checkpoint is "));
   CHECK(read(file) == before);
 }
+
+TEST_CASE("char_lm: a checkpoint whose carried state has other axes than a layer's is refused by its name") {
+  const Reference reference({"--epochs", "1"});
+  const auto file = std::filesystem::path(reference.whole) / "last.safetensors";
+  auto checkpoint = unroll::io::load_checkpoint(file, "char_lm");
+  checkpoint.tensors.add<float>("state.x", {1, 2}, std::vector<float>{0, 0});
+  unroll::io::save_checkpoint(file, checkpoint);
+  const auto refused =
+      run(reference.folder, {"train", "--out", reference.whole, "--resume", "--epochs", "2"});
+  CHECK(refused.status == 1);
+  CHECK(refused.err == "char_lm: " + file.string() + ": state.x is no state of a layer: it has 2 axes\n");
+}

@@ -130,6 +130,11 @@ TEST_CASE("classify: options that do not go together are refused") {
   CHECK(contains(
       run("classify", folder, {"eval", "--model", folder / "run", "--series", folder / "series"}).err,
       "series: the model reads texts, and these are sequences of vectors"));
+  const auto both =
+      run("classify", folder,
+          {"eval", "--model", folder / "run", "--series", folder / "series", "--text", folder / "data"});
+  CHECK(both.status == 2);
+  CHECK(both.err == "classify: --text and --series: only one of them can be classified\n");
 }
 
 TEST_CASE("classify: resuming with other examples, or with another split, is refused") {

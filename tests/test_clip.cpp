@@ -126,6 +126,10 @@ TEST_CASE("clip: a norm that is not finite is an error on request, before anythi
       "rate, or run backward under AnomalyMode to find the op",
       UsageError);
   CHECK(gradient_list(p[0]) == std::vector{2.0});
+  const auto large = with_grads({{1.5e308}, {1.5e308}});
+  CHECK_THROWS_WITH_AS(clip_grad_norm(large, 1.0, {.error_if_nonfinite = true}),
+                       "clip_grad_norm: the norm of all gradients overflows; lower the learning rate",
+                       UsageError);
 }
 
 TEST_CASE("clip: values are brought into the limits, and NaN stays") {

@@ -195,6 +195,8 @@ TEST_CASE("scheduled sampling: at rate ½ half of the symbols are drawn, as ofte
   CHECK(std::abs(share[0] - 0.125) < 0.018);
   CHECK(message_of<UsageError>([&] { scheduled_inputs(truth, logits, {.rate = 1.5}, 0); }) ==
         "scheduled sampling: need a rate from 0 to 1; got 1.5");
+  CHECK(message_of<UsageError>([&] { scheduled_inputs(truth, logits, {.rate = 0.5}, -1); }) ==
+        "scheduled sampling: need a step t from 0 to 2^40; got -1");
   CHECK_THROWS_AS(scheduled_inputs(Indices{1}, logits, {.rate = 1}, 0), ShapeError);
 }
 

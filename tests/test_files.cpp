@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <fstream>
 #include <iterator>
 #include <numeric>
@@ -14,6 +15,7 @@
 #include <thread>
 #include <vector>
 
+#include "arrays.hpp"
 #include "system_calls.hpp"
 #include "temporary_folder.hpp"
 #include "unroll/autograd/error.hpp"
@@ -24,6 +26,7 @@
 
 using namespace unroll;
 using namespace unroll::io;
+using unroll::tests::message_of;
 namespace fs = std::filesystem;
 
 namespace {
@@ -194,6 +197,52 @@ TEST_CASE("atomic file: a signal that interrupts a system call does not end the 
   CHECK(content_of(folder / "x") == "whole");
 }
 
+TEST_CASE("atomic file: a system call that fails is named with its reason, and the old file stays") {
+  const TemporaryFolder folder;
+  std::ofstream(folder / "x") << "old";
+  const auto error = [&](const char* call, int before = 0) {
+    const system_calls::Failing failing(call, EIO, before);
+    return message_of<DataError>([&] { write_file_atomically(folder / "x", bytes_of("new")); });
+  };
+  const std::string x = (folder / "x").string(), reason = ": Input/output error";
+  CHECK(error("open") == x + ": cannot open its folder" + reason);
+  CHECK(error("openat") == x + ": cannot create its temporary file" + reason);
+  CHECK(error("fstat") == x + ": cannot examine its temporary file" + reason);
+  CHECK(error("fstat", 1) == x + ": cannot examine its temporary file" + reason);
+  CHECK(error("ftruncate") == x + ": cannot empty its temporary file" + reason);
+  CHECK(error("fsync") == x + ": cannot sync" + reason);
+  CHECK(error("renameat") == x + ": cannot rename its temporary file" + reason);
+  CHECK(content_of(folder / "x") == "old");
+  CHECK(error("fsync", 1) ==
+        x + ": was written, but may not survive a crash: cannot sync its folder" + reason);
+  CHECK(content_of(folder / "x") == "new");
+}
+
+TEST_CASE("atomic file: a file system without locks, or without the syncing of folders, will do") {
+  const TemporaryFolder folder;
+  {
+    const system_calls::Failing failing("flock", ENOLCK);
+    write_file_atomically(folder / "x", bytes_of("unlocked"));
+  }
+  CHECK(content_of(folder / "x") == "unlocked");
+  const system_calls::Failing failing("fsync", EINVAL, 1);
+  write_file_atomically(folder / "x", bytes_of("unsynced"));
+  CHECK(content_of(folder / "x") == "unsynced");
+}
+
+TEST_CASE(
+    "atomic file: the name of a file in a folder that cannot be read needs no sync, a fault is an error") {
+  const TemporaryFolder folder;
+  const auto error = [&](const char* call, int code) {
+    const system_calls::Failing failing(call, code);
+    return message_of<DataError>([&] { sync_name(folder / "x"); });
+  };
+  const std::string fault = (folder / "x").string() + ": may not survive a crash: cannot sync its folder: ";
+  CHECK(error("open", EACCES) == "nothing thrown");
+  CHECK(error("open", ENOENT) == fault + "No such file or directory");
+  CHECK(error("fsync", EIO) == fault + "Input/output error");
+}
+
 TEST_CASE("atomic file: threads that write one path take turns") {
   const TemporaryFolder folder;
   const auto path = folder / "x";
@@ -232,6 +281,18 @@ TEST_CASE("InputFile: a file that shrinks after it was opened is an error") {
   std::vector<std::byte> bytes(input.size());
   CHECK_THROWS_WITH_AS(input.read_at(0, bytes),
                        doctest::Contains("it ends at byte 3; it was longer when opened"), DataError);
+}
+
+TEST_CASE("InputFile: a file that cannot be opened, examined or read is named with the reason") {
+  const TemporaryFolder folder;
+  std::ofstream(folder / "x") << "content";
+  const auto error = [&](const char* call) {
+    const system_calls::Failing failing(call, EIO);
+    return message_of<DataError>([&] { read_file(folder / "x", 7); });
+  };
+  CHECK(error("open") == (folder / "x").string() + ": cannot open: Input/output error");
+  CHECK(error("fstat") == (folder / "x").string() + ": cannot examine: Input/output error");
+  CHECK(error("pread") == (folder / "x").string() + ": cannot read: Input/output error");
 }
 
 TEST_CASE("checksum: XXH64 of published examples") {

@@ -9,6 +9,7 @@
 
 #include "gemm_reference.hpp"
 #include "unroll/autograd/error.hpp"
+#include "unroll/detail/autograd/gemm/backend.hpp"
 
 namespace {
 
@@ -124,6 +125,22 @@ TEST_CASE("gemm: negative sizes and rows that overlap are rejected") {
   };
   CHECK_THROWS_WITH_AS(call(-1, 2), "gemm: a: sizes must not be negative; got (-1, 2)", ShapeError);
   CHECK_THROWS_WITH_AS(call(2, 1), "gemm: a: need rows at least 2 apart; got 1", ShapeError);
+}
+
+TEST_CASE("gemm: sizes beyond CBLAS's int, and what oneDNN refuses, are errors") {
+  namespace backend = blas::backend;
+  const float* none = nullptr;
+  float* nowhere = nullptr;
+  const index_t large = index_t{1} << 31;
+  CHECK_THROWS_WITH_AS(
+      backend::cblas_gemm(Trans::no, Trans::no, 1, 1, large, 1.f, none, large, none, 1, 0.f, nowhere, 1),
+      "gemm: CBLAS takes sizes below 2^31; got m 1, n 1, k 2147483648, lda 2147483648, ldb 1, ldc 1",
+      ShapeError);
+  float x[4] = {}, y[4] = {};
+  const auto product = [&](index_t lda) {
+    return backend::dnnl_gemm(Trans::no, Trans::no, 2, 2, 2, 1.f, x, lda, x, 2, 0.f, y, 2, 1);
+  };
+  if (product(2)) CHECK_THROWS_WITH_AS(product(1), "gemm: oneDNN failed with status 2", Error);
 }
 
 TEST_CASE("gemm: products are counted per thread, empty ones are not") {

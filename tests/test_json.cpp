@@ -14,6 +14,7 @@
 #include <utility>
 
 #include "arrays.hpp"
+#include "failing_allocation.hpp"
 #include "unroll/autograd/error.hpp"
 
 using namespace unroll;
@@ -137,6 +138,24 @@ TEST_CASE("json: a value of another kind is named by its place, and a text in a 
   CHECK(error_of_value("\"\\u001b[31m" + std::string(100, 'y') + "\"", [](const JsonValue& v) {
           v.boolean();
         }) == "f: x: need true or false; got \"\\x1b[31m" + std::string(55, 'y') + "\"...");
+}
+
+TEST_CASE("json: whichever allocation fails while a document is read, the reading ends with bad_alloc") {
+  const std::string text = R"({"a": [[1, 2], ["b"], [{"c": [null]}]], "d": {"e": "f"}})";
+  long n = 0;
+  for (bool failed = true; failed;) {
+    JsonDocument document;
+    {
+      const tests::FailingAllocation failing(++n);
+      try {
+        document = parse_json(text, "f");
+      } catch (const std::bad_alloc&) {
+      }
+      failed = failing.thrown();
+    }
+    CHECK((document != nullptr) == !failed);
+  }
+  CHECK(n > 10);
 }
 
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)

@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include "arrays.hpp"
+#include "small_cells.hpp"
 #include "unroll/autograd/functions.hpp"
 #include "unroll/autograd/gradcheck.hpp"
 #include "unroll/autograd/matmul.hpp"
@@ -10,6 +11,7 @@
 #include "unroll/autograd/tape_stats.hpp"
 #include "unroll/autograd/views.hpp"
 #include "unroll/detail/autograd/gemm/gemm.hpp"
+#include "unroll/layers/scan.hpp"
 
 using namespace unroll;
 using namespace unroll::tests;
@@ -155,6 +157,37 @@ TEST_CASE("linear: an operand that changes before a named one is used is reporte
   auto a = linear(x, w);
   w.update([](auto& value) { value *= 2; });
   CHECK_THROWS_AS(a.evaluate(), UsageError);
+}
+
+TEST_CASE("linear: an addend that was overwritten is computed again until backward, and then is an error") {
+  std::vector<V> seen;
+  struct Keeping : SmallElman {
+    std::vector<V>* seen;
+    State step(const V& x, const State& h) const {
+      const State next = SmallElman::step(x, h);
+      seen->push_back(x);
+      return next;
+    }
+  };
+  const Keeping cell{{2, 3}, &seen};
+  const V xs = random_parameter({4, 2, 2}, 1);
+  const auto [ys, last] = scan(cell, xs, V({2, 3}, 0.0));
+  CHECK_THROWS_WITH_AS(seen[1].register_hook([](const V& d) { return d; }),
+                       "register_hook: the value was given up to the next op; register the hook before it",
+                       UsageError);
+  CHECK(distance(list(seen[1]),
+                 list(V(linear(select(xs, 0, 1), cell.weight_ih, cell.bias_ih + cell.bias_hh)))) < 1e-15);
+  sum(ys).backward();
+  CHECK_THROWS_WITH_AS(seen[2].value(),
+                       "unbind: the value was overwritten and its op released; copy() it first", UsageError);
+}
+
+TEST_CASE("linear: an op that cannot compute a value again says so") {
+  const V y = sum(random_parameter({2}, 1));
+  double value = 0;
+  CHECK_THROWS_WITH_AS(y.tensor()->creator->recompute(0, 1, &value),
+                       "sum: a value was overwritten that cannot be computed again; copy() it first",
+                       UsageError);
 }
 
 TEST_CASE("linear: the packed copy of a weight follows update(), and also a change through an alias") {

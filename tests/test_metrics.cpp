@@ -244,6 +244,40 @@ TEST_CASE("run folder: the disk has forgotten the checkpoints before the log is 
   CHECK_FALSE(RunFolder::exists(run.log()));
 }
 
+TEST_CASE("run folder: a lock that is assigned lets go of its folder and keeps the other") {
+  const TemporaryFolder folder;
+  for (const char* name : {"a", "b"}) RunFolder(folder / name).create();
+  FolderLock lock = RunFolder(folder / "a").lock();
+  lock = RunFolder(folder / "b").lock();
+  CHECK_THROWS_AS(RunFolder(folder / "b").lock(), DataError);
+  RunFolder(folder / "a").lock();
+}
+
+TEST_CASE("run folder: the best checkpoint is found, else the last, and none is an error") {
+  const TemporaryFolder folder;
+  const std::string path = folder.path;
+  CHECK_THROWS_WITH_AS(
+      find_checkpoint(path),
+      (path + ": holds no checkpoint: a training run writes one at its first evaluation").c_str(), DataError);
+  append(RunFolder(path).last(), "");
+  CHECK(find_checkpoint(path) == RunFolder(path).last());
+  append(RunFolder(path).best(), "");
+  CHECK(find_checkpoint(path) == RunFolder(path).best());
+  CHECK(find_checkpoint(RunFolder(path).last()) == RunFolder(path).last());
+  CHECK_THROWS_WITH_AS(find_checkpoint(folder / "none"),
+                       ((folder / "none").string() + ": No such file or directory").c_str(), DataError);
+}
+
+TEST_CASE("run folder: what cannot be made or removed is named with its reason") {
+  const TemporaryFolder folder;
+  append(folder / "file", "");
+  CHECK_THROWS_WITH_AS(RunFolder(folder / "file").create(),
+                       ((folder / "file").string() + ": Not a directory").c_str(), DataError);
+  const RunFolder run(folder / "run");
+  RunFolder(run.log() + "/x").create();
+  CHECK_THROWS_WITH_AS(run.clear(), (run.log() + ": Directory not empty").c_str(), DataError);
+}
+
 TEST_CASE("loop: a state with numbers beyond their type or their range is refused by its place") {
   const json sound = LoopState{}.to_json();
   for (const auto& [key, wrong, message] : std::vector<std::array<std::string, 3>>{
@@ -411,6 +445,13 @@ TEST_CASE("loop: a plan or state that makes no sense is refused") {
   CHECK_THROWS_AS(run(task, {.steps_per_epoch = 0}, {}, log), UsageError);
   CHECK_THROWS_AS(run(task, {.epochs = 0}, {}, log), UsageError);
   CHECK_THROWS_AS(run(task, {.time_limit = -1}, {}, log), UsageError);
+  LoopState before_it;
+  before_it.step = -1;
+  CHECK_THROWS_WITH_AS(run(task, {.steps_per_epoch = 1}, before_it, log),
+                       "training loop: need a state after 0 or more steps; got -1", UsageError);
+  CHECK_THROWS_WITH_AS(run(task, {.steps_per_epoch = std::int64_t{1} << 62, .epochs = 2}, {}, log),
+                       "training loop: 2 epochs of 4611686018427387904 steps are too many to count",
+                       UsageError);
   CHECK_THROWS_AS(LoopState::from_json(json::parse(R"({"step": 1})"), "m"), DataError);
 }
 

@@ -127,6 +127,10 @@ TEST_CASE("recompute: a function that changes, throws or is empty is reported, a
   const V other = f([=] { return slice(x, 0, 0, 2); });
   CHECK(message_of<UsageError>([&] { sum(other).backward(); }) ==
         "recompute: result 1 was (4,) at first, and (2,) when the function ran again");
+  runs = 0;
+  const V more = recompute<double>([&] { return runs++ == 0 ? Vs{V(x * x)} : Vs{V(x), V(x)}; })[0];
+  CHECK(message_of<UsageError>([&] { sum(more).backward(); }) ==
+        "recompute: the function returned 1 results, and 2 when it ran again");
   const V thrown = f([]() -> V { throw std::runtime_error("no"); });
   CHECK_THROWS_AS(sum(thrown).backward(), std::runtime_error);
   CHECK_THROWS_AS(recompute<double>({}), UsageError);

@@ -4,6 +4,7 @@
 
 #include <fstream>
 
+#include "arrays.hpp"
 #include "temporary_folder.hpp"
 #include "unroll/data/series.hpp"
 
@@ -122,6 +123,14 @@ TEST_CASE("records: folders without examples, and two files of one label, are re
   CHECK(complaint() == "/loop: Too many levels of symbolic links");
   CHECK_THROWS_WITH_AS(read_labelled_folder("/none/such"), "/none/such: No such file or directory",
                        DataError);
+}
+
+TEST_CASE("records: a file whose name is not UTF-8 gives no label") {
+  const TemporaryFolder folder;
+  const std::string file = folder / "caf\xE9.txt";
+  std::ofstream(file) << "x\n";
+  CHECK(tests::message_of<DataError>([&] { read_labelled_folder(folder.path); }) ==
+        file + ": the file's name is not UTF-8");
 }
 
 TEST_CASE("records: a blank line ends a sentence, several do no more, and none is needed at the end") {

@@ -288,7 +288,13 @@ TEST_CASE("recurrent: an empty layer, and what does not fit, is reported") {
   constexpr index_t most = std::numeric_limits<index_t>::max();
   CHECK_THROWS_AS(length_mask<double>(Indices(Shape{0}, std::vector<std::int64_t>{}), most), UsageError);
   CHECK_THROWS_AS(length_mask<double>({1, 2}, -1), UsageError);
+  CHECK_THROWS_WITH_AS(net.cell(1), "recurrent: there is no cell at layer 1, direction 0; there are 1 and 1",
+                       IndexError);
+  CHECK_THROWS_WITH_AS(own({.batch_first = true})(xs, {.resets = {1, 0}}),
+                       "recurrent: need resets (B, T); got (2,)", ShapeError);
   CHECK_THROWS_AS(own({.zoneout = 1.5}), UsageError);
+  CHECK_THROWS_WITH_AS(own({.bidirectional = true, .merge = static_cast<Merge>(3)})(xs),
+                       "recurrent: unknown way to merge", UsageError);
   CHECK_THROWS_AS(stream(own({.bidirectional = true})), UsageError);
   CHECK_THROWS_AS(stream(net).step(V({2, 3}, 0.0)), ShapeError);
 }

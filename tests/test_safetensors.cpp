@@ -159,7 +159,11 @@ TEST_CASE("safetensors: a tensor that cannot be stored is rejected when it is ad
   CHECK_THROWS_AS(add<float>(file, "\xFF", {1}, {1}), UsageError);
   CHECK(file.size() == 5);
   file.metadata()["k"] = "\xC0\x80";
-  CHECK_THROWS_AS(serialise_safetensors(file), UsageError);
+  CHECK_THROWS_WITH_AS(serialise_safetensors(file),
+                       "safetensors: metadata \"k\" is not UTF-8; encode it as text", UsageError);
+  file.metadata() = {{"k\xFF", "text"}};
+  CHECK_THROWS_WITH_AS(serialise_safetensors(file),
+                       "safetensors: metadata \"k\\xff\" is not UTF-8; encode it as text", UsageError);
 }
 
 TEST_CASE("safetensors: other writers' order, spacing, padding and alignment are read") {
@@ -199,6 +203,15 @@ TEST_CASE("safetensors: a header above the format's limit is rejected unread") {
   std::filesystem::resize_file(folder / "x", 8 + length);
   CHECK_THROWS_WITH_AS(read_safetensors(folder / "x"), doctest::Contains("a header of 100000001 bytes"),
                        DataError);
+}
+
+TEST_CASE("safetensors: a header above the format's limit is not written") {
+  TensorFile file;
+  file.metadata()["k"] = std::string(100'000'000, 'x');
+  CHECK_THROWS_WITH_AS(
+      layout_safetensors(file),
+      "safetensors: a header of 100000032 bytes; the format allows 100000000: store less metadata",
+      UsageError);
 }
 
 TEST_CASE("safetensors: foreign and missing files are rejected by name") {

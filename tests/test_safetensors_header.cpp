@@ -128,6 +128,16 @@ TEST_CASE("safetensors header: deep nesting and endless shapes end at once") {
   CHECK(error_of("{\"t\":{\"shape\":[" + shape) == "f: tensor \"t\": more than 64 axes");
 }
 
+TEST_CASE("safetensors header: more texts than the file's size justifies are refused") {
+  const auto error = [](int count) {
+    std::string texts;
+    for (int k = 0; k < count; ++k) texts += fmt::format("{}\"{:05x}\":\"\"", k > 0 ? "," : "", k);
+    return error_of("{\"__metadata__\":{" + texts + "}}");
+  };
+  CHECK(error(262'144) == "none");
+  CHECK(error(330'000) == "f: __metadata__ \"4dd8f\": more texts than a file of this size may have");
+}
+
 TEST_CASE("safetensors header: a long name is cut in a message") {
   const std::string message = error_of("{\"" + std::string(100'000, 'x') + "\":1}");
   CHECK(message == "f: tensor \"" + std::string(60, 'x') + "\"...: needs an object; got a number");

@@ -406,3 +406,28 @@ TEST_CASE("sequences: mistakes name what was expected") {
   gradcheck([&](const Vs&) { return loss_of(s.run({.lengths = ragged})); },
             s.leaves());  // the tape is unharmed
 }
+
+TEST_CASE("sequences: inputs and states without the rows or the rank that a scan needs are refused") {
+  const auto echo = [](const V& x, const V&) { return V(x); };
+  CHECK(message_of<ShapeError>([&] { scan(echo, V({4}, 1.0), V(Shape{}, 0.0), {.lengths = {4}}); }) ==
+        "scan: lengths and resets need xs (T, B, …); got (4,)");
+  const auto loses = [](const V& x, const LstmState<double>&) { return LstmState<double>{x, sum(x)}; };
+  const V two({2, 2, 3}, 1.0), zeros({2, 3}, 0.0);
+  CHECK(message_of<ShapeError>([&] {
+          scan(loses, two, LstmState<double>{zeros, zeros}, {.lengths = {2, 1}});
+        }) == "scan: with lengths each member of the state needs 2 rows; got ()");
+  const auto halve = [](const V&, const V& h) { return V(h * 0.5); };
+  CHECK(message_of<ShapeError>([&] {
+          scan(halve, two, V({1, 1, 1, 1, 1}, 1.0));
+        }) == "scan: states have at most rank 4; got (1, 1, 1, 1, 1)");
+}
+
+TEST_CASE("sequences: a projection that leaves out time steps or rows is refused") {
+  struct Half : OwnCell {
+    V project(const V& x) const { return slice(x, 0, 0, x.shape()[0] / 2); }
+  };
+  const Setting<Half> s;
+  CHECK(message_of<Error>([&] { s.run({}); }) == "scan: project must keep the 6 time steps; got (3, 5, 2)");
+  CHECK(message_of<Error>([&] { s.run({.lengths = ragged}); }) ==
+        "scan: project must keep the 13 rows; got (6, 2)");
+}

@@ -264,3 +264,16 @@ TEST_CASE("state: an optimiser's file that does not fit is an error with the fil
       "run.safetensors: sgd: the state's \"0.exp_avg\" belongs to other options or another rule", DataError);
   CHECK_THROWS_AS(load_state(sgd, io::TensorFile("empty.safetensors")), DataError);
 }
+
+TEST_CASE("state: an array that no optimiser has is an error with its name, made printable, and its shape") {
+  Adam<double> adam(std::vector{row({1, 2})});
+  const auto error = [&](const std::string& name, const std::vector<std::int64_t>& shape) {
+    io::TensorFile file("run.safetensors");
+    save_state(adam, file);
+    file.add<double>("optimizer." + name, shape, std::vector<double>{1});
+    return message_of<DataError>([&] { load_state(adam, file); });
+  };
+  CHECK(error("0.\x1b[31m", {1}) == "run.safetensors: \"optimizer.0.\\x1b[31m\" is nothing of an optimiser");
+  const std::vector<std::int64_t> axes(Shape::max_rank + 1, 1);
+  CHECK(error("0.exp_avg", axes).starts_with("run.safetensors: optimizer.0.exp_avg has the shape (1, 1, "));
+}

@@ -195,6 +195,16 @@ TEST_CASE("translate: a model of another program, and options that do not fit, a
   CHECK(contains(changed.err, "--text"));
 }
 
+TEST_CASE(
+    "translate: no text, and a text of nothing but pairs that are too long, are named with the remedy") {
+  const Place place;
+  const auto nothing = run("translate", place.folder, {"train", "--out", place.folder / "run"});
+  CHECK(nothing.status == 2);
+  CHECK(nothing.err == "translate: --text: name a file of pairs, SOURCE TAB TARGET\n");
+  CHECK(contains(place.complaint("a b c\td e f\n", {"--max-length", "2"}),
+                 "no pair to train with has at most 2 words on each side; raise --max-length"));
+}
+
 TEST_CASE("translate: a model that no memory can hold is refused before anything is made") {
   const Place place;
   const Outcome outcome = place.train("a\tb\na b\tb a\na\tb b\nb\ta a\n", {"--hidden", "1000000000"});

@@ -49,8 +49,6 @@ void RunFolder::create() const {
     if (folder.has_filename()) missing.push_back(folder);
   std::filesystem::create_directories(path_, error);
   if (error) raise<DataError>("{}: {}", path_.string(), error.message());
-  if (kind_of(path_.string()) != std::filesystem::file_type::directory)
-    raise<DataError>("{}: not a folder", path_.string());
   for (const auto& folder : missing) io::sync_name(folder);
 }
 
