@@ -54,10 +54,10 @@ void check_visit(const M& module, const F& f,
 
 namespace detail {
 
-/// check_visit, and then `check` of f as a function of the inputs and of all parameters that are not frozen.
-template <Module M, class F, class Check>
+/// check_visit, and then `compare` of f as a function of the inputs and of all parameters that are not frozen.
+template <Module M, class F, class Compare>
 void check_with_parameters(const M& module, const F& f, const std::vector<Variable<double>>& inputs,
-                           const Check& check) {
+                           const Compare& compare) {
   constexpr bool of_double = std::is_same_v<module_number<M>, double>;
   static_assert(
       of_double,
@@ -72,7 +72,7 @@ void check_with_parameters(const M& module, const F& f, const std::vector<Variab
       const auto end = values.begin() + static_cast<std::ptrdiff_t>(inputs.size());
       return run_checked<double>(f, {values.begin(), end});
     };
-    check(CheckedFunction(of_all), all);
+    compare(CheckedFunction(of_all), all);
   }
 }
 
