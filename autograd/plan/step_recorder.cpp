@@ -137,7 +137,10 @@ auto StepRecorder<T>::place_of(const Tensor<T>& t) -> Place {
 template <class T>
 auto StepRecorder<T>::spread(const Tensor<T>& t) -> Place {
   const Place from = place_of(t);
-  if (from.constant) return new_constant(numbers_.data() + from.at, 1, Numbers<T>::lanes);
+  if (from.constant) {
+    const T value = numbers_[static_cast<std::size_t>(from.at)];  // not where it lies: the constants may move
+    return new_constant(&value, 1, Numbers<T>::lanes);
+  }
   const Place to{false, program_.memory_};
   program_.memory_ += with_room<T>(Numbers<T>::lanes);
   add_kernel(Kind::spread, Numbers<T>::lanes, {from}, {to});
