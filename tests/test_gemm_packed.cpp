@@ -11,6 +11,7 @@
 
 #include "gemm_reference.hpp"
 #include "unroll/autograd/error.hpp"
+#include "unroll/detail/autograd/gemm/row_product.hpp"
 
 namespace {
 
@@ -135,4 +136,14 @@ TEST_CASE("PackedMatrix: threads may multiply at once") {
   for (auto& thread : threads) thread.join();
   CHECK(together[0] == alone);
   CHECK(together[1] == alone);
+}
+
+TEST_CASE("a product of one row says which sizes it takes") {
+  const float w = 1;
+  for (const auto& [n, k] : {std::pair<index_t, index_t>{0, 1}, {1, 0}, {1, 16385}})
+    CHECK_THROWS_WITH_AS(
+        blas::RowProduct<float>(n, k, &w, 1),
+        fmt::format("RowProduct: need W of 1 row or more and of 1 to 16384 columns; got ({}, {})", n, k)
+            .c_str(),
+        ShapeError);
 }
