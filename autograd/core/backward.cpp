@@ -127,25 +127,42 @@ void Tape<T>::sweep(const Options& options) {
 // A pass inside a pass: it has its own list of nodes and its own waiting products, and shares everything
 // else.
 template <class T>
+struct Tape<T>::Inner {
+  Tape& tape;
+  std::vector<Node<T>*> order = std::exchange(tape.order_, {});
+  std::vector<DeferredProduct<T>> deferred = std::exchange(tape.deferred, {});
+  bool retaining = std::exchange(tape.retaining_, false);
+  bool done = false;
+  void collect(std::span<const TensorRef<T>> roots) {
+    tape.collect(roots);
+    if (tape.selective_) tape.select_active();
+  }
+  ~Inner() {
+    if (!done) tape.abandon_nodes();
+    tape.order_ = std::move(order);
+    tape.deferred = std::move(deferred);
+    tape.retaining_ = retaining;
+  }
+};
+
+template <class T>
 void Tape<T>::backward_above_floor(std::span<const TensorRef<T>> roots, std::span<const Variable<T>> seeds) {
-  struct Outer {
-    Tape& tape;
-    std::vector<Node<T>*> order = std::exchange(tape.order_, {});
-    std::vector<DeferredProduct<T>> deferred = std::exchange(tape.deferred, {});
-    bool retaining = std::exchange(tape.retaining_, false);
-    bool done = false;
-    ~Outer() {
-      if (!done) tape.abandon_nodes();
-      tape.order_ = std::move(order);
-      tape.deferred = std::move(deferred);
-      tape.retaining_ = retaining;
-    }
-  } outer{*this};
-  collect(roots);
-  if (selective_) select_active();
+  Inner inner{*this};
+  inner.collect(roots);
   seed(roots, seeds);
   sweep({});
-  outer.done = true;
+  inner.done = true;
+}
+
+template <class T>
+std::vector<Variable<T>> Tape<T>::record_above_floor(std::span<const TensorRef<T>> roots,
+                                                     std::span<const Variable<T>> seeds,
+                                                     std::span<const TensorRef<T>> wanted) {
+  Inner inner{*this};
+  inner.collect(roots);
+  std::vector<Variable<T>> result = sweep_graph(roots, seeds, wanted, false);
+  inner.done = true;
+  return result;
 }
 
 template <class T>
@@ -249,7 +266,7 @@ std::vector<Variable<T>> Tape<T>::backward(std::span<const TensorRef<T>> roots,
   collect(roots);
   if (selective_) select_active();
   if (options.create_graph) {
-    std::vector<Variable<T>> result = sweep_graph(roots, seeds, options);
+    std::vector<Variable<T>> result = sweep_graph(roots, seeds, options.wanted, true);
     guard.done = true;
     return result;
   }
@@ -281,6 +298,12 @@ template void Tape<float>::backward_above_floor(std::span<const TensorRef<float>
                                                 std::span<const Variable<float>>);
 template void Tape<double>::backward_above_floor(std::span<const TensorRef<double>>,
                                                  std::span<const Variable<double>>);
+template std::vector<Variable<float>> Tape<float>::record_above_floor(std::span<const TensorRef<float>>,
+                                                                      std::span<const Variable<float>>,
+                                                                      std::span<const TensorRef<float>>);
+template std::vector<Variable<double>> Tape<double>::record_above_floor(std::span<const TensorRef<double>>,
+                                                                        std::span<const Variable<double>>,
+                                                                        std::span<const TensorRef<double>>);
 UNROLL_COMPILE_FUNCTIONS(defer)
 template void Tape<float>::touch_hooked(Tensor<float>&);
 template void Tape<double>::touch_hooked(Tensor<double>&);

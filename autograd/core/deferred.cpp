@@ -28,8 +28,7 @@ const DeferredUse<T>* end_of_piece(const DeferredUse<T>* first, const DeferredUs
   const DeferredUse<T>* u = first + 1;
   for (; u != end && rows + u->rows <= rows_at_once; ++u) {
     if (u->dy != first->dy + rows * outputs) break;
-    if (u->x && (u->x_stride != first->x_stride || u->x->data != first->x->data + rows * first->x_stride))
-      break;
+    if (u->x && (u->x_stride != first->x_stride || u->x != first->x + rows * first->x_stride)) break;
     rows += u->rows;
   }
   return u;
@@ -139,9 +138,7 @@ void flush_product(DeferredProduct<T>& product, DeferredBuffers<T>& buffers) {
   for (const DeferredUse<T>* u = product.uses.data(); u != end; add = true) {
     const auto uses = next_product(u, end, outputs);
     dy.take(uses, outputs, [&](const DeferredUse<T>& use) { return std::pair(use.dy, outputs); });
-    x.take(uses, inputs, [](const DeferredUse<T>& use) {
-      return std::pair(static_cast<const T*>(use.x->data), use.x_stride);
-    });
+    x.take(uses, inputs, [](const DeferredUse<T>& use) { return std::pair(use.x, use.x_stride); });
     const RowsInUse<T> used(dy.data, outputs, x.data, dy.count, inputs, x.stride);
     blas::gemm<T>(blas::Trans::yes, blas::Trans::no, outputs, inputs, dy.count, T{1}, dy.data, outputs,
                   used.data, used.stride, add ? T{1} : T{0}, g.data, inputs);

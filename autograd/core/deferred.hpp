@@ -8,7 +8,8 @@ namespace unroll::detail {
 /// The output gradient of one use of a parameter, and the input it was multiplied with (null for a bias).
 template <class T>
 struct DeferredUse {
-  TensorRef<T> x;
+  Ref<Block> x_storage;
+  const T* x = nullptr;
   index_t x_stride = 0;
   Ref<Block> dy_storage;
   const T* dy = nullptr;

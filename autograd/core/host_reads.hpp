@@ -9,7 +9,8 @@ namespace unroll::detail {
 /// or detach(). They nest; the inner one notes.
 class HostReads {
  public:
-  HostReads() : outer_(innermost) { innermost = this; }
+  /// `leaves`: notes also those of arrays that no recorded op has made.
+  explicit HostReads(bool leaves = false) : leaves_(leaves), outer_(innermost) { innermost = this; }
   ~HostReads() { innermost = outer_; }
   HostReads(const HostReads&) = delete;
   HostReads& operator=(const HostReads&) = delete;
@@ -18,10 +19,11 @@ class HostReads {
 
   template <class T>
   static void note(const Tensor<T>& t, const char* function) {
-    if (innermost && t.creator && !innermost->by_) innermost->by_ = function;
+    if (innermost && (t.creator || innermost->leaves_) && !innermost->by_) innermost->by_ = function;
   }
 
  private:
+  bool leaves_;
   HostReads* outer_;
   const char* by_ = nullptr;
   [[gnu::tls_model("initial-exec")]] static thread_local constinit HostReads* innermost;

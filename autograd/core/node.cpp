@@ -63,6 +63,11 @@ std::vector<Variable<T>> Node<T>::record_backward(const std::vector<Variable<T>>
 }
 
 template <class T>
+std::vector<Variable<T>> Node<T>::again(const std::vector<Variable<T>>&) const {
+  raise<UsageError>("{}: cannot be recorded again on other inputs", name());
+}
+
+template <class T>
 void Node<T>::recompute(index_t, index_t, T*) {
   raise<UsageError>("{}: a value was overwritten that cannot be computed again; copy() it first", name());
 }

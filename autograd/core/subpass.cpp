@@ -59,6 +59,13 @@ void Subpass<T>::backward(std::span<const TensorRef<T>> roots, std::span<const V
   tape_.backward_above_floor(roots, seeds);
 }
 
+template <class T>
+std::vector<Variable<T>> Subpass<T>::record_backward(std::span<const TensorRef<T>> roots,
+                                                     std::span<const Variable<T>> seeds,
+                                                     std::span<const TensorRef<T>> outside) {
+  return tape_.record_above_floor(roots, seeds, outside);
+}
+
 UNROLL_COMPILE_TYPES(class Subpass)
 
 }  // namespace unroll::detail

@@ -26,6 +26,11 @@ class Subpass {
   /// Runs back from `roots`; gradients of what is outside are written as by any op of the pass that is
   /// running. Weight gradients that wait are added at its end.
   void backward(std::span<const TensorRef<T>> roots, std::span<const Variable<T>> seeds);
+  /// The same in a pass that is recorded: returns what it adds to the gradients of `outside`, empty where that is
+  /// nothing.
+  std::vector<Variable<T>> record_backward(std::span<const TensorRef<T>> roots,
+                                           std::span<const Variable<T>> seeds,
+                                           std::span<const TensorRef<T>> outside);
 
  private:
   Tape<T>& tape_;

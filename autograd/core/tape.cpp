@@ -82,9 +82,13 @@ void Tape<T>::close_gaps() {
 
 template <class T>
 std::vector<Node<T>*> Tape<T>::live_nodes() const {
+  return nodes_from(0);
+}
+template <class T>
+std::vector<Node<T>*> Tape<T>::nodes_from(std::size_t place) const {
   std::vector<Node<T>*> nodes;
-  for (Node<T>* n : slots_)
-    if (n) nodes.push_back(n);
+  for (; place < slots_.size(); ++place)
+    if (slots_[place]) nodes.push_back(slots_[place]);
   return nodes;
 }
 

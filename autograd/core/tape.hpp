@@ -78,6 +78,9 @@ class Tape {
   }
 
   std::vector<Node<T>*> live_nodes() const;
+  /// Where the next node goes; nodes_from() gives those that have gone there since.
+  std::size_t next_place() const { return slots_.size(); }
+  std::vector<Node<T>*> nodes_from(std::size_t place) const;
   TapeStats stats() const { return {live_, recorded_}; }
 
   OutputAllocator<T>* output_allocator = nullptr;
@@ -94,14 +97,19 @@ class Tape {
   static Tape& start();
   void close_gaps();
   void collect(std::span<const TensorRef<T>> roots);
+  struct Inner;
   void backward_above_floor(std::span<const TensorRef<T>> roots, std::span<const Variable<T>> seeds);
+  std::vector<Variable<T>> record_above_floor(std::span<const TensorRef<T>> roots,
+                                              std::span<const Variable<T>> seeds,
+                                              std::span<const TensorRef<T>> wanted);
   void mark(Tensor<T>& t);
   void validate(Node<T>& node) const;
   void select_active();
   void seed(std::span<const TensorRef<T>> roots, std::span<const Variable<T>> seeds);
   void sweep(const Options& options);
   std::vector<Variable<T>> sweep_graph(std::span<const TensorRef<T>> roots,
-                                       std::span<const Variable<T>> seeds, const Options& options);
+                                       std::span<const Variable<T>> seeds,
+                                       std::span<const TensorRef<T>> wanted, bool hooks_of_leaves);
   void visit(Node<T>& node, const Options& options);
   void finish_node(Node<T>& node);  ///< the pass needs it no more
   // A long tape is larger than the cache: what is needed a few nodes later is on its way meanwhile.

@@ -181,6 +181,9 @@ class Node {
 
   /// Tells the planner how to compute the outputs without a tape. Returns whether that is possible.
   virtual bool plan(StepPlanner<T>&) const { return false; }
+  /// The same op on other inputs, recorded anew: all its results, in the order of the outputs. Of nodes
+  /// that plan() tells of.
+  virtual std::vector<Variable<T>> again(const std::vector<Variable<T>>& inputs) const;
 
   /// Where the output is rows of input 0, each with its gradient: which ones.
   virtual const Indices* lookup() const { return nullptr; }
@@ -236,6 +239,16 @@ class Node {
     // One that this pass did not reach may still hold what an earlier pass left.
     return t && t->held && t->grad_state == GradState::full ? t->grad : nullptr;
   }
+  /// Forgets the outputs [first, last), which nobody uses; those behind them are renumbered, and what was in extra() is
+  /// lost.
+  void drop_outputs(std::size_t first, std::size_t last) {
+    for (std::size_t k = last; k < output_count_; ++k) {
+      Tensor<T>* const out = outputs_[k];
+      outputs_[k - (last - first)] = out;
+      if (out) out->member = static_cast<std::uint32_t>(k - (last - first));
+    }
+    output_count_ -= static_cast<std::uint32_t>(last - first);
+  }
   /// The extra bytes, aligned for T, undefined at first.
   std::byte* extra() const { return reinterpret_cast<std::byte*>(outputs_ + output_count_); }
 
@@ -280,6 +293,9 @@ class ViewNode final : public Node<T> {
   std::vector<Variable<T>> record_backward(const std::vector<Variable<T>>& dy) override;
   std::string name() const override { return name_of(kind_); }
   bool plan(StepPlanner<T>& to) const override;
+  std::vector<Variable<T>> again(const std::vector<Variable<T>>& inputs) const override;
+  /// Makes one part of the parts [first, last), which nobody has asked for.
+  void merge(std::size_t first, std::size_t last);
 
   ViewKind kind() const { return kind_; }
   std::size_t parts() const { return bounds_.size() - 1; }

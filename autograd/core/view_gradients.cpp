@@ -213,6 +213,13 @@ bool ViewNode<T>::plan(StepPlanner<T>& to) const {
   return true;
 }
 
+template <class T>
+void ViewNode<T>::merge(std::size_t first, std::size_t last) {
+  this->drop_outputs(first, last - 1);
+  const auto begin = bounds_.begin() + static_cast<std::ptrdiff_t>(first);
+  bounds_.erase(begin + 1, begin + static_cast<std::ptrdiff_t>(last - first));
+}
+
 UNROLL_COMPILE_TYPES(class ViewNode)
 UNROLL_COMPILE_FUNCTIONS(open_entangled_grad, open_grad_to_add, complete_grad, restore, fill_runs)
 

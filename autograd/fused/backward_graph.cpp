@@ -23,7 +23,8 @@ const Variable<T>& with_shape_of(const Tensor<T>& t, const Variable<T>& changed)
 
 template <class T>
 std::vector<Variable<T>> Tape<T>::sweep_graph(std::span<const TensorRef<T>> roots,
-                                              std::span<const Variable<T>> seeds, const Options& options) {
+                                              std::span<const Variable<T>> seeds,
+                                              std::span<const TensorRef<T>> wanted, bool hooks_of_leaves) {
   std::unordered_map<const Tensor<T>*, Variable<T>> grads;
   const auto add = [&](const Tensor<T>& t, const Variable<T>& g) {
     Variable<T>& sum = grads[&t];
@@ -57,9 +58,9 @@ std::vector<Variable<T>> Tape<T>::sweep_graph(std::span<const TensorRef<T>> root
   for (Node<T>* node : order_) finish_node(*node);
   order_.clear();
   std::vector<Variable<T>> result;
-  for (const TensorRef<T>& t : options.wanted) {
+  for (const TensorRef<T>& t : wanted) {
     const auto found = grads.find(t.get());
-    if (found != grads.end() && !t->creator && t->has_hooks()) hook(*t, found->second);
+    if (hooks_of_leaves && found != grads.end() && !t->creator && t->has_hooks()) hook(*t, found->second);
     result.push_back(found == grads.end() ? Variable<T>() : found->second);
   }
   return result;
@@ -67,10 +68,10 @@ std::vector<Variable<T>> Tape<T>::sweep_graph(std::span<const TensorRef<T>> root
 
 template std::vector<Variable<float>> Tape<float>::sweep_graph(std::span<const TensorRef<float>>,
                                                                std::span<const Variable<float>>,
-                                                               const Options&);
+                                                               std::span<const TensorRef<float>>, bool);
 template std::vector<Variable<double>> Tape<double>::sweep_graph(std::span<const TensorRef<double>>,
                                                                  std::span<const Variable<double>>,
-                                                                 const Options&);
+                                                                 std::span<const TensorRef<double>>, bool);
 UNROLL_COMPILE_FUNCTIONS(with_shape_of)
 
 }  // namespace unroll::detail

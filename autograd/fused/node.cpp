@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "unroll/autograd/anomaly_mode.hpp"
+#include "unroll/detail/autograd/base/common_shape.hpp"
 #include "unroll/detail/autograd/base/mutants.hpp"
 
 #include "unroll/detail/autograd/base/instantiate.hpp"
@@ -97,6 +98,8 @@ class FusedNode final : public Node<T> {
     return true;
   }
 
+  std::vector<Variable<T>> again(const std::vector<Variable<T>>& inputs) const override;
+
  private:
   using Count = Counts<T, L>;
 
@@ -156,6 +159,19 @@ class FusedNode final : public Node<T> {
   Count count_;
   bool plain_;
 };
+
+template <class T, std::size_t L>
+std::vector<Variable<T>> FusedNode<T, L>::again(const std::vector<Variable<T>>& inputs) const {
+  Tensor<T>* in[Count::most_inputs];
+  CommonShape shape;
+  for (std::size_t k = 0; k < count_.inputs(); ++k) {
+    in[k] = inputs[k].tensor();
+    shape.include(count_.code.op_name, in[k]->shape);
+  }
+  std::vector<Variable<T>> outputs(count_.outputs());
+  run_code<T>(count_.code, numbers(), in, *shape, outputs.data());
+  return outputs;
+}
 
 template <class T, std::size_t L>
 void run(const FusedCode<T>& code, const T* numbers, Tensor<T>* const* inputs, const Shape& shape,

@@ -5,6 +5,7 @@
 #include "unroll/detail/autograd/base/pool.hpp"
 #include "unroll/detail/autograd/core/gradient.hpp"
 #include "unroll/detail/autograd/core/runs.hpp"
+#include "unroll/detail/autograd/fused/simd.hpp"
 
 #include <algorithm>
 
@@ -22,7 +23,21 @@ template <class T>
 struct Rest {
   alignas(64) T block[widest<T>];
 
-  void read(const T* from, index_t n) { std::fill(std::copy_n(from, n, block), block + widest<T>, T{0}); }
+  void read(const T* from, index_t n) {
+#ifdef UNROLL_MASKED_LOADS
+    load_part(from, n).store_aligned(block);
+#else
+    std::fill(std::copy_n(from, n, block), block + widest<T>, T{0});
+#endif
+  }
+  void write(T* to, index_t n, bool add) const {
+#ifdef UNROLL_MASKED_LOADS
+    const Batch<T> x = Batch<T>::load_aligned(block);
+    store_part(to, add ? load_part(to, n) + x : x, n);
+#else
+    store_or_add<T>(to, n, add, block);
+#endif
+  }
 };
 
 /// Where the inputs' rows begin, for one row of the walk after the other.
@@ -211,7 +226,7 @@ void forward_rest(const FusedCode<T>& code, const T* numbers, const index_t* mas
   }
   for (int m = 0; m < code.outputs; ++m) to[m] = results[m].block;
   code.forward(numbers, masks, from, code.width, to);
-  for (int m = 0; m < code.outputs; ++m) std::copy_n(to[m], end - begin, out[m] + begin);
+  for (int m = 0; m < code.outputs; ++m) results[m].write(out[m] + begin, end - begin, false);
 }
 
 template <class T>
@@ -233,7 +248,7 @@ void backward_rest(const FusedCode<T>& code, const T* numbers, const index_t* ma
   for (int k = 0; k < code.inputs; ++k) {  // one after the other: they may overlap
     if (!sinks[k].data) continue;
     T* const sink = sinks[k].data + (begin & sinks[k].mask);
-    store_or_add<T>(sink, end - begin, sinks[k].add, to[k].data);
+    dx[k].write(sink, end - begin, sinks[k].add);
   }
 }
 

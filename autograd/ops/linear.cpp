@@ -197,6 +197,17 @@ void LinearSum<T>::compute() const {
   addend_ = {};
 }
 
+template <class T>
+std::vector<Variable<T>> detail::AffineNode<T>::again(const std::vector<Variable<T>>& inputs) const {
+  std::optional<LinearSum<T>> sum;
+  for (const Use& u : uses_) {
+    LinearSum<T> term(inputs[u.x], inputs[u.w], u.b ? inputs[u.b] : Variable<T>());
+    sum = sum ? std::move(*sum).plus(std::move(term)) : std::move(term);
+  }
+  if (has_addend_) sum = std::move(*sum).plus(inputs[0]);
+  return {sum->evaluate()};
+}
+
 UNROLL_COMPILE_TYPES(class LinearSum)
 
 }  // namespace unroll

@@ -1,5 +1,5 @@
 #pragma once  // internal
-/// \file The nodes behind linear(): their products forward and backward. Internal to linear.cpp.
+/// \file The nodes behind linear(). Internal to linear.cpp.
 
 #include <algorithm>
 #include <optional>
@@ -11,127 +11,11 @@
 #include "unroll/detail/autograd/core/deferred.hpp"
 #include "unroll/detail/autograd/core/step_planner.hpp"
 #include "unroll/detail/autograd/fused/compiled.hpp"
-#include "unroll/detail/autograd/gemm/gemm.hpp"
 #include "unroll/detail/autograd/ops/add_slices.hpp"
 #include "unroll/detail/autograd/ops/hide_idle_rows.hpp"
-#include "unroll/detail/autograd/ops/part_of_product.hpp"
+#include "unroll/detail/autograd/ops/linear_products.hpp"
 
 namespace unroll::detail {
-
-using blas::Trans;
-
-// From this many rows on a product reads the weights as they are stored.
-constexpr index_t packed_rows = 128;
-
-/// How a product is done. The ways differ in the last bits, so that a part of a larger product
-/// (PartOfProduct) goes the way of the whole.
-enum class Way : char { packed, plain, plain_part };
-
-/// Packed products give a row the same bits whatever the number of rows. In double they are the faster ones,
-/// too, but have one thread.
-template <class T>
-Way way_of(index_t rows) {
-  if (sizeof(T) == 8 && num_threads() == 1) return Way::packed;
-  const auto& [part, whole] = PartOfProduct::current;
-  const bool few = static_cast<double>(rows) * static_cast<double>(whole) <=
-                   static_cast<double>(packed_rows) * static_cast<double>(part);
-  return few ? Way::packed : part < whole ? Way::plain_part : Way::plain;
-}
-
-/// Both orientations of a weight, packed for products with few rows, and whether it is finite.
-template <class T>
-struct PackedWeight {
-  blas::PackedMatrix<T> forward, backward;
-  std::optional<bool> finite;
-};
-
-template <class T>
-PackedWeight<T>& packed(Tensor<T>& w) {
-  TensorExtras<T>& extra = w.extra();
-  if (!extra.derived) extra.derived = std::make_shared<PackedWeight<T>>();
-  auto& packs = *static_cast<PackedWeight<T>*>(extra.derived.get());
-  if (extra.derived_version != w.version()) {
-    packs = {};
-    extra.derived_version = w.version();
-  }
-  return packs;
-}
-
-/// x as a matrix: rows of the last extent, `stride` apart.
-template <class T>
-struct MatrixLayout {
-  index_t count, cols, stride;
-  explicit MatrixLayout(const Tensor<T>& x)
-      : count(x.shape.size() == 0 ? x.shape.product(0, x.shape.rank() - 1)
-                                  : x.shape.size() / x.shape.back(0)),
-        cols(x.shape.back(0)),
-        stride(x.dense() ? cols : x.pitch) {}
-};
-
-// C = A op(W) + beta C. gemm may give a row other bits where there are few: a part of a larger product has as
-// many as it takes, though the rest is of no use.
-template <class T>
-void plain_product(Trans tw, index_t rows, index_t cols, index_t inner, const T* a, index_t lda, const T* w,
-                   index_t ldw, T beta, T* c, index_t ldc, Way way) {
-  constexpr index_t enough = blas::same_bits_rows;
-  if (rows >= enough || way == Way::plain) {
-    return blas::gemm<T>(Trans::no, tw, rows, cols, inner, T{1}, a, lda, w, ldw, beta, c, ldc);
-  }
-  PoolVector<T> in(static_cast<std::size_t>(enough * inner), T{0}),
-      out(static_cast<std::size_t>(enough * cols), T{0});
-  for (index_t r = 0; r < rows; ++r) {
-    std::copy_n(a + r * lda, inner, in.data() + r * inner);
-    std::copy_n(c + r * ldc, beta == T{0} ? 0 : cols, out.data() + r * cols);
-  }
-  blas::gemm<T>(Trans::no, tw, enough, cols, inner, T{1}, in.data(), inner, w, ldw, beta, out.data(), cols);
-  for (index_t r = 0; r < rows; ++r) std::copy_n(out.data() + r * cols, cols, c + r * ldc);
-}
-
-// y = x Wᵀ + beta y.
-template <class T>
-void product(const T* x, const MatrixLayout<T>& rows, Tensor<T>& w, T beta, T* y, Way way) {
-  const index_t outputs = w.shape[0];
-  if (way == Way::packed) {
-    auto& pack = packed(w).forward;
-    if (pack.empty()) pack.pack(Trans::yes, rows.cols, outputs, w.data, rows.cols);
-    pack.multiply(rows.count, x, rows.stride, beta, y, outputs);
-  } else {
-    plain_product<T>(Trans::yes, rows.count, outputs, rows.cols, x, rows.stride, w.data, rows.cols, beta, y,
-                     outputs, way);
-  }
-}
-
-template <class T>
-bool is_finite(Tensor<T>& w) {
-  if (!w.is_leaf()) return all_finite(w.data, w.shape.size());  // of most others one product is all there is
-  std::optional<bool>& known = packed(w).finite;
-  if (!known) known = all_finite(w.data, w.shape.size());
-  return *known;
-}
-
-// dx (+)= dy W.
-template <class T>
-void product_back(const T* dy, const MatrixLayout<T>& rows, Tensor<T>& w, const GradSlot<T>& dx, Way way) {
-  const index_t outputs = w.shape[0];
-  const auto multiply = [&](T beta, T* to, index_t ldto) {
-    if (way == Way::packed) {
-      auto& pack = packed(w).backward;
-      if (pack.empty()) pack.pack(Trans::no, outputs, rows.cols, w.data, rows.cols);
-      pack.multiply(rows.count, dy, outputs, beta, to, ldto);
-    } else {
-      plain_product<T>(Trans::no, rows.count, rows.cols, outputs, dy, outputs, w.data, rows.cols, beta, to,
-                       ldto, way);
-    }
-  };
-  const index_t stride = dx.run == dx.pitch || dx.run > rows.cols ? rows.cols : dx.pitch;
-  multiply_rows_in_use<T>(
-      dy, rows.count, outputs, {dx.data, rows.cols, stride, dx.add}, [&] { return is_finite(w); }, multiply);
-}
-
-template <class T>
-void add_rows(const T* b, index_t rows, index_t cols, T* y, bool add) {
-  for (index_t r = 0; r < rows; ++r) store_or_add(y + r * cols, cols, add, b);
-}
 
 /// y = [addend +] Σ x_k W_kᵀ [+ b_k].
 /// Inputs: the addend if there is one, then x, W and perhaps b of each term.
@@ -162,7 +46,7 @@ class AffineNode : public Node<T> {
       if (this->wants(u.x)) product_back(dy, rows, w, open_grad(x), way_);
       if (this->wants(u.w)) {
         if (w.is_leaf()) {
-          defer<T>(w, {TensorRef<T>(&x), rows.stride, holder(out), dy, rows.count});
+          defer<T>(w, {x.storage, x.data, rows.stride, holder(out), dy, rows.count});
         } else {
           const GradSlot<T> dw = open_grad(w);
           const RowsInUse<T> used(dy, outputs, x.data, rows.count, rows.cols, rows.stride);
@@ -173,7 +57,7 @@ class AffineNode : public Node<T> {
       if (!u.b || !this->wants(u.b)) continue;
       Tensor<T>& b = this->input(u.b);
       if (b.is_leaf()) {
-        defer<T>(b, {{}, 0, holder(out), dy, rows.count});
+        defer<T>(b, {{}, nullptr, 0, holder(out), dy, rows.count});
       } else {
         const GradSlot<T> db = open_grad(b);
         sum_rows(dy, rows.count, outputs, db.data, db.add);
@@ -209,6 +93,8 @@ class AffineNode : public Node<T> {
     to.affine(*this, has_addend_ ? &this->input(0) : nullptr, terms);
     return way_ == Way::packed;
   }
+
+  std::vector<Variable<T>> again(const std::vector<Variable<T>>& inputs) const override;  // linear.cpp
 
   bool recomputable() const override { return !has_addend_ && uses_.size() == 1; }
 

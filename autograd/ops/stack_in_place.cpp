@@ -43,7 +43,8 @@ class StackNode final : public Node<T> {
     for (std::size_t k = 0; k < dx.size(); ++k) {
       if (!this->wants(k)) continue;
       const index_t first = places_[k];
-      dx[k] = joined_ ? slice(dy[0], 0, first, first + this->input(k).shape[0]) : select(dy[0], 0, first);
+      const bool together = joined_ || this->input(k).shape.rank() == dy[0].rank();
+      dx[k] = together ? slice(dy[0], 0, first, first + this->input(k).shape[0]) : select(dy[0], 0, first);
     }
     return dx;
   }
@@ -91,7 +92,9 @@ TensorRef<T> StackInPlace<T>::allocate(const Shape& shape) {
 template <class T>
 void StackInPlace<T>::allocate_stack() {
   const index_t total = unit_.inserted(0, units_).size();
-  storage_ = Ref<Block>(Block::allocate(static_cast<std::size_t>(total) * sizeof(T)));
+  // With room behind it: whoever computes several values at once may write in whole SIMD batches.
+  constexpr std::size_t room = 64;
+  storage_ = Ref<Block>(Block::allocate(static_cast<std::size_t>(total) * sizeof(T) + room));
   data_ = static_cast<T*>(storage_->data());
 }
 
@@ -134,6 +137,12 @@ void StackInPlace<T>::add(const Variable<T>& v) {
   }
   values_.push_back(v.ref());
   places_.push_back(first_);
+}
+
+template <class T>
+void StackInPlace<T>::add_together(const Variable<T>& values, index_t first) {
+  values_.push_back(values.ref());
+  places_.push_back(first);
 }
 
 template <class T>

@@ -28,6 +28,13 @@ class StackInPlace final : public OutputAllocator<T> {
   void begin(index_t first, index_t count = 1);
   /// It is v: of the shape of all, of rank 4 at most; joined, (count, …).
   void add(const Variable<T>& v);
+  /// Whether the last value added lies in its place; then there is memory for what follows.
+  bool in_place() const { return values_.back()->data == slice(); }
+  /// Several values at once, `count` units from number `first` on: the memory where they are to be computed, and then
+  /// an array (count, …) over it.
+  T* memory(index_t first) const { return data_ + first * unit_.size(); }
+  const Ref<Block>& storage() const { return storage_; }
+  void add_together(const Variable<T>& values, index_t first);
   /// The stack, recorded as one op over the values.
   Variable<T> finish();
 

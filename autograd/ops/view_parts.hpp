@@ -26,6 +26,8 @@ class LazyUnbind {
   index_t count() const { return count_; }
   /// Part t. `donate`: its first reader may overwrite it (x must have no other reader).
   Variable<T> operator()(index_t t, bool donate = false);
+  /// The parts [first, last), which nobody has asked for, as one; it must be asked for only once, and last of all.
+  Variable<T> together(index_t first, index_t last);
 
  private:
   LazyUnbind(Variable<T> x, PoolVector<index_t> bounds, bool squeeze);

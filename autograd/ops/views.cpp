@@ -110,6 +110,21 @@ Variable<T> LazyUnbind<T>::operator()(index_t t, bool donate) {
   return Variable<T>(std::move(part));
 }
 
+template <class T>
+Variable<T> LazyUnbind<T>::together(index_t first, index_t last) {
+  node_->merge(static_cast<std::size_t>(first), static_cast<std::size_t>(last));
+  return (*this)(first);
+}
+
+template <class T>
+std::vector<Variable<T>> ViewNode<T>::again(const std::vector<Variable<T>>& inputs) const {
+  if (reshapes_) return {reshape(inputs[0], reshaped_)};
+  std::vector<Variable<T>> outputs(parts());
+  cut(kind_, inputs[0], axis_, bounds_, squeeze_, -1,
+      [&](std::size_t k, Variable<T> part) { outputs[k] = std::move(part); });
+  return outputs;
+}
+
 }  // namespace detail
 
 namespace {
@@ -230,6 +245,10 @@ Variable<T> dense(const Variable<T>& x) {
 }
 
 UNROLL_COMPILE_TYPES(class detail::LazyUnbind)
+template std::vector<Variable<float>> detail::ViewNode<float>::again(
+    const std::vector<Variable<float>>&) const;
+template std::vector<Variable<double>> detail::ViewNode<double>::again(
+    const std::vector<Variable<double>>&) const;
 UNROLL_COMPILE_FUNCTIONS(chunk, unbind, select, dense, detail::view_parts, detail::chunk_into)
 template Variable<float> reshape(const Variable<float>&, const Shape&);
 template Variable<double> reshape(const Variable<double>&, const Shape&);

@@ -71,6 +71,11 @@ class ScanLoop {
     void step(index_t k, const Variable<T>& x) { state = loop.step(x, state, k); }
     const Variable<T>& output() const { return state[loop.cell_->output]; }
     const Members& members() const { return state; }
+    void replace(Members members) { state = std::move(members); }
+    const char* obstacle() const {
+      if (loop.options_.resets.size() > 0) return "there are resets";
+      return loop.mask_ || loop.options_.noise.zones() ? "the state is noisy" : nullptr;
+    }
   };
 
   // Before step k: rows whose sequences have ended leave the state; those that begin start afresh.

@@ -26,6 +26,8 @@ struct PlainRun {
   void step(index_t, const Variable<T>& x) { state = step_of(cell, x, state); }
   const Variable<T>& output() const { return output_of(state); }
   std::vector<Variable<T>> members() const { return members_of(state); }
+  void replace(const std::vector<Variable<T>>& members) { state = with_members(std::move(state), members); }
+  static constexpr const char* obstacle() { return nullptr; }
 };
 
 /// Builds with assertions check once for each type of cell whether it is row-wise, as it says.
