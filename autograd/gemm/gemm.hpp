@@ -45,6 +45,9 @@ class PackedMatrix {
   /// Errors: UsageError before pack() or for another beta; ShapeError as above.
   void multiply(index_t m, const T* x, index_t ldx, T beta, T* y, index_t ldy) const;
 
+  /// The same of one row, without checks, for loops over small steps: y = x op(W), or with `add` y += x op(W).
+  void multiply_row(const T* x, bool add, T* y) const;
+
   bool empty() const;         // before the first pack()
   index_t rows() const;       // k
   index_t cols() const;       // n

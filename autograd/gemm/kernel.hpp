@@ -26,6 +26,7 @@ struct Tile {
   static constexpr int cols = 2 * lanes;               // columns of one panel
   static constexpr int rows = wide_file ? 13 : 6;      // of x, with one panel at a time
   static constexpr int flat_rows = wide_file ? 6 : 2;  // of x, with two panels at a time
+  static constexpr int row_panels = wide_file ? 6 : 4;  // at a time, with one row of x
 };
 
 /// One chain of multiply-adds has so many terms at most: a panel of W fills the first-level cache, and sums of many terms
@@ -94,6 +95,7 @@ void run_tile(const Job<T>& job) {
   Batch acc[R][V];
 #pragma GCC unroll 16
   for (int r = 0; r < R; ++r) {
+#pragma GCC unroll 16
     for (int v = 0; v < V; ++v) acc[r][v] = Batch(T(0));
   }
   // a base per three rows: [base + {0, 1, 2} ldx] are addressing modes, thirteen pointers would spill
@@ -105,12 +107,14 @@ void run_tile(const Job<T>& job) {
   const T *w = job.w, *ahead = job.ahead;
   const auto multiply = [&](int i) __attribute__((always_inline)) {
     Batch b[V];
+#pragma GCC unroll 16
     for (int v = 0; v < V; ++v)
       b[v] = Batch::load_unaligned(w + i * cols + (v / 2) * panel + (v % 2) * lanes);
 #pragma GCC unroll 16
     for (int r = 0; r < R; ++r) {
       // % groups keeps the first branch within x where it is not taken
       const Batch xr(by_rows ? x[r / 3 % groups][(r % 3) * ldx + i] : x[0][i * R + r]);
+#pragma GCC unroll 16
       for (int v = 0; v < V; ++v) {
         if constexpr (R > 3)  // fewer rows leave registers over, and gcc may read W in the instruction itself
           multiply_add_here(xr, b[v], acc[r][v]);
@@ -148,6 +152,7 @@ void run_tile(const Job<T>& job) {
   }
 #pragma GCC unroll 16
   for (int r = 0; r < R; ++r) {
+#pragma GCC unroll 16
     for (int v = 0; v < V; ++v) {
       T* const to = job.y + r * job.ldy + v * lanes;
       if (job.add) acc[r][v] += Batch::load_unaligned(to);
@@ -156,10 +161,10 @@ void run_tile(const Job<T>& job) {
   }
 }
 
-/// run_tile<T, rows, P> with rows known at run time, 1 to Tile<T>::rows (P = 1) or flat_rows (P = 2).
+/// run_tile<T, rows, P> with rows known at run time, 1 to Tile<T>::rows (P = 1) or flat_rows (P = 2); 1 for more.
 template <class T, int P>
 void run_rows(index_t rows, const Job<T>& job) {
-  constexpr int most = P == 1 ? Tile<T>::rows : Tile<T>::flat_rows;
+  constexpr int most = P == 1 ? Tile<T>::rows : P == 2 ? Tile<T>::flat_rows : 1;
   static constexpr auto tiles = []<int... Row>(std::integer_sequence<int, Row...>) {
     return std::array<std::array<void (*)(const Job<T>&), 2>, most>{
         {{&run_tile<T, Row + 1, P, false>, &run_tile<T, Row + 1, P, true>}...}};

@@ -116,18 +116,26 @@ struct PackedMatrix<T>::Panels {
   void multiply_panels(const Rows<T>& rows) const {
     const bool backwards = from_end.load(std::memory_order_relaxed);
     from_end.store(!backwards, std::memory_order_relaxed);
-    // few rows take two whole panels at a time: one would give too few accumulators to hide the latency
-    const index_t pairs = rows.m <= Tile::flat_rows ? n / (2 * Tile::cols) : 0;
-    const index_t steps = count() - pairs;
+    // few rows take two whole panels at a time, and one row takes more: one panel would give too few accumulators to hide
+    // the latency
+    constexpr index_t wide = Tile::row_panels;
+    const index_t whole = n / Tile::cols;
+    const index_t wides = rows.m == 1 ? whole / wide : 0;
+    const index_t pairs = rows.m <= Tile::flat_rows ? (whole - wides * wide) / 2 : 0;
+    const index_t steps = count() - wides * (wide - 1) - pairs;
     const auto at = [&](index_t s) { return backwards ? steps - 1 - s : s; };
-    const auto first_panel = [&](index_t step) { return step + std::min(step, pairs); };
+    const auto first_panel = [&](index_t step) {
+      return step + std::min(step, wides) * (wide - 1) + std::clamp<index_t>(step - wides, 0, pairs);
+    };
     for (index_t s = 0; s < steps; ++s) {
       const index_t p = first_panel(at(s));
-      if (at(s) < pairs) {
-        for_chains(rows, [&](const Inner& inner) {  // of two panels, which fetches nothing ahead
-          kernel::run_rows<T, 2>(rows.m, rows.job(inner, panel(p) + inner.first * Tile::cols, k * Tile::cols,
-                                                  0, p * Tile::cols));
-        });
+      const auto job = [&](const Inner& inner) {  // of several panels, which fetches nothing ahead
+        return rows.job(inner, panel(p) + inner.first * Tile::cols, k * Tile::cols, 0, p * Tile::cols);
+      };
+      if (at(s) < wides) {
+        for_chains(rows, [&](const Inner& inner) { kernel::run_rows<T, wide>(1, job(inner)); });
+      } else if (at(s) < wides + pairs) {
+        for_chains(rows, [&](const Inner& inner) { kernel::run_rows<T, 2>(rows.m, job(inner)); });
       } else {
         multiply_panel(p, first_panel(at(std::min(s + 1, steps - 1))), rows);
       }
@@ -173,6 +181,14 @@ void PackedMatrix<T>::multiply(index_t m, const T* x, index_t ldx, T beta, T* y,
                    panels_->multiply_panels({first, last, rows_here, x + i * ldx, ldx, add, to, ldto});
                  });
   }
+}
+
+template <class T>
+void PackedMatrix<T>::multiply_row(const T* x, bool add, T* y) const {
+  const index_t k = rows(), n = cols();
+  if (k > inner_part || n == 0) return multiply(1, x, k, add ? T{1} : T{0}, y, n);
+  backend::count_product({1, n, k, true, add});
+  panels_->multiply_panels({0, k, 1, x, k, add, y, n});
 }
 
 template <class T>

@@ -89,6 +89,7 @@ void product(const T* x, const MatrixLayout<T>& rows, Tensor<T>& w, T beta, T* y
   if (way == Way::packed) {
     auto& pack = packed(w).forward;
     if (pack.empty()) pack.pack(Trans::yes, rows.cols, outputs, w.data, rows.cols);
+    if (rows.count == 1) return pack.multiply_row(x, beta != T{0}, y);
     pack.multiply(rows.count, x, rows.stride, beta, y, outputs);
   } else {
     plain_product<T>(Trans::yes, rows.count, outputs, rows.cols, x, rows.stride, w.data, rows.cols, beta, y,
@@ -112,6 +113,7 @@ void product_back(const T* dy, const MatrixLayout<T>& rows, Tensor<T>& w, const 
     if (way == Way::packed) {
       auto& pack = packed(w).backward;
       if (pack.empty()) pack.pack(Trans::no, outputs, rows.cols, w.data, rows.cols);
+      if (rows.count == 1) return pack.multiply_row(dy, beta != T{0}, to);
       pack.multiply(rows.count, dy, outputs, beta, to, ldto);
     } else {
       plain_product<T>(Trans::no, rows.count, rows.cols, outputs, dy, outputs, w.data, rows.cols, beta, to,

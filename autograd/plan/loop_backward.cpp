@@ -35,10 +35,12 @@ struct LoopBackward<T>::Call {
   bool exact;         ///< fused: whole batches would go over something else
   index_t size;       ///< fused: of whole batches
   std::vector<std::size_t> in, out;
-  // Of the last step.
+  std::vector<char> writes;  ///< to which inputs' gradients; products hand over those of weights and biases
+  bool held = false;         ///< the memory of what it has handed over
+  // As in the last step: whether there was anything to do, what came in, and where it went, also by products.
+  bool done = false;
   std::vector<const T*> out_grad = {};
   std::vector<Sink<T>> sinks = {};
-  bool done = false;
 };
 
 template <class T>
@@ -186,6 +188,11 @@ void LoopBackward<T>::place_products() {
     y->data = static_cast<T*>(kept_->data()) + last * step_size + y->stride;
     y->stride = step_size;
   }
+  if (x_is_shared_) {
+    const Tensor<T>* t = to_.x;
+    while (!t->grad_storage) t = &t->creator->input(0);
+    x_storage_ = t->grad_storage;
+  }
   if (!to_.x || x_is_shared_ || x_is_copied_) return;
   cells_[0].data = x_last;
   cells_[0].stride = x_stride;
@@ -215,9 +222,12 @@ void LoopBackward<T>::make_calls() {
   for (const Kernel& k : program_.kernels) {
     const bool fused = k.kind == Kernel::Kind::fused;
     if (k.kind == Kernel::Kind::parts && k.in[0].kind != PlaceKind::constant) continue;
-    Call& call = calls_.emplace_back(Call{&k, pointers_.size(), false, k.size, {}, {}});
+    Call& call = calls_.emplace_back(Call{.kernel = &k, .first = pointers_.size(), .exact = false, .size = k.size, .in = {}, .out = {}, .writes = {}});
     call.out_grad.resize(k.out.size());
     call.sinks.resize(k.in.size());
+    call.writes.assign(k.in.size(), fused);
+    if (k.has_addend) call.writes[0] = !(k.shares_gradient && x_is_shared_);
+    for (const auto& term : k.terms) call.writes[term.x] = 1;
     if (fused) call.size = (k.size + k.code->width - 1) / k.code->width * k.code->width;
     for (const LoopPlace& p : k.in) {
       call.in.push_back(number_of(p));
@@ -255,7 +265,7 @@ T* LoopBackward<T>::write(Cell& c, bool from_zero, bool& add) {
   add = c.written || owner.written;
   if (!add && from_zero) {
     std::fill_n(c.data, c.size, T{0});
-    add = true;
+    add = filled_ = true;
   }
   c.written = true;
   return c.data;
@@ -271,10 +281,12 @@ const T* LoopBackward<T>::read(Cell& c) {
   index_t at = 0;
   for (std::size_t p : c.parts) {
     const index_t begin = cells_[p].data - c.data;
+    filled_ = filled_ || at < begin || !cells_[p].written;
     std::fill(c.data + at, c.data + begin, T{0});
     if (!cells_[p].written) std::fill_n(cells_[p].data, cells_[p].size, T{0});
     at = begin + cells_[p].size;
   }
+  filled_ = filled_ || at < c.size;
   std::fill(c.data + at, c.data + c.size, T{0});
   c.written = true;
   return c.data;
@@ -309,27 +321,73 @@ void LoopBackward<T>::run() {
     Cell& h = cell({PlaceKind::value, output});
     start(h, to_.hidden + values_.in_memory(last) * h.size, h.written);
   }
-  // Who stores and who adds depends on what was written before the step. When that repeats, all steps are alike, but the
+  // Who stores and who adds depends on what was written before the step. Once that repeats, so do the steps, but for the
   // one that writes to what was carried into the loop.
   std::vector<bool> before;
-  bool steady = false;
+  bool alike = false;
   for (index_t step = last; step >= 0; --step) {
+    if (alike && step > 0) {
+      repeat(step);
+      continue;
+    }
+    if (alike) set_written(before);
     begin_step(step);
-    if (!steady || step == 0) {
-      std::vector<bool> now = written();
-      steady = now == before;
-      before = std::move(now);
-    }
-    for (std::size_t k = calls_.size(); k-- > 0;) {
-      Call& call = calls_[k];
-      if (steady && step > 0 && call.kernel->kind == Kernel::Kind::fused)
-        repeat_fused(call);
-      else
-        run(call, step);
-    }
+    std::vector<bool> now = written();
+    alike = step > 0 && now == before && !filled_;
+    before = std::move(now);
+    filled_ = false;
+    for (std::size_t k = calls_.size(); k-- > 0;) run(calls_[k], step);
     end_step(step);
+    alike = alike && !filled_;
+    if (alike) find_moving();
   }
   for (std::size_t n = 0; n < program_.constants.size(); ++n) close(cell({PlaceKind::constant, n}));
+}
+
+// What the step before did, a step further back.
+template <class T>
+void LoopBackward<T>::repeat(index_t step) {
+  begin_x(step);
+  read_x(step);
+  if (to_.hidden) {
+    Cell& h = cell({PlaceKind::before, program_.output});
+    copy_exactly(to_.hidden + values_.in_memory(step - 1) * h.size, h.size, h.data);
+  }
+  for (std::size_t k = calls_.size(); k-- > 0;)
+    if (calls_[k].done) compute(calls_[k], step);
+  if (to_.x && !x_is_shared_) {
+    cells_[0].written = x_done_;
+    end_x(step);
+  }
+  move_back();
+  for (const auto& [pointer, stride] : moving_) *pointer -= stride;
+  for (const auto& [from, to] : carried_done_)
+    copy_exactly<T>(cells_[from].data, cells_[from].size, cells_[to].data);
+}
+
+// Which of the pointers that the calls remember go from step to step.
+template <class T>
+void LoopBackward<T>::find_moving() {
+  for (Call& call : calls_) {
+    if (!call.done) continue;
+    for (std::size_t m = 0; m < call.out.size(); ++m) {
+      if (!call.out_grad[m]) continue;
+      const Cell& c = cells_[call.out[m]];
+      call.out_grad[m] = c.data;
+      if (c.stride != 0) moving_.emplace_back(&call.out_grad[m], c.stride);
+    }
+    for (std::size_t n = 0; n < call.in.size(); ++n) {
+      if (!call.sinks[n].data) continue;
+      const Cell& c = cells_[call.in[n]];
+      call.sinks[n].data = c.data;
+      if (c.stride != 0) moving_.emplace_back(const_cast<const T**>(&call.sinks[n].data), c.stride);
+    }
+  }
+}
+
+template <class T>
+void LoopBackward<T>::set_written(const std::vector<bool>& flags) {
+  for (std::size_t n = 0; n < cells_.size(); ++n) cells_[n].written = flags[n];
 }
 
 template <class T>
@@ -348,6 +406,7 @@ void LoopBackward<T>::begin_step(index_t step) {
       Cell& before = cell({PlaceKind::before, c});
       before.tensor = to_.before[c];
       before.wanted = before.tensor != nullptr;
+      before.written = false;
     }
   } else if (to_.hidden) {
     Cell& h = cell({PlaceKind::before, program_.output});
@@ -367,10 +426,13 @@ void LoopBackward<T>::end_step(index_t step) {
     read(cell({PlaceKind::before, c}));  // also of parts
   const std::size_t values = 1 + program_.carried.size(), constants = values + program_.values.size();
   for (std::size_t n = values; n < constants; ++n) cells_[n].written = false;
+  carried_done_.clear();
   for (std::size_t c = 0; c < program_.carried.size(); ++c) {
     Cell& before = cell({PlaceKind::before, c});
-    if (before.written) start(cell({PlaceKind::value, program_.carried[c]}), before.data, false);
-    before.written = false;
+    const LoopPlace after{PlaceKind::value, program_.carried[c]};
+    if (!std::exchange(before.written, false)) continue;
+    start(cell(after), before.data, false);
+    carried_done_.emplace_back(number_of({PlaceKind::before, c}), number_of(after));
   }
 }
 
@@ -392,11 +454,15 @@ void LoopBackward<T>::end_x(index_t step) {
   if (x_is_shared_) {
     for (const Call& call : calls_)
       if (call.kernel->shares_gradient)
-        if (Cell& y = cells_[call.out[0]]; !read(y)) std::fill_n(y.data, y.size, T{0});
+        if (Cell& y = cells_[call.out[0]]; !read(y)) {
+          std::fill_n(y.data, y.size, T{0});
+          filled_ = true;
+        }
     return;
   }
   Cell& x = cells_[0];
   const T* const dx = read(x);
+  x_done_ = dx != nullptr;
   if (!x_is_copied_ && (dx || x_slot_.add)) return;
   const index_t first = values_.in_memory(step) * x.size;
   if (dx && x_slot_.run == values_.steps() * x.size) return copy_exactly(dx, x.size, x_slot_.data + first);
@@ -421,20 +487,11 @@ void LoopBackward<T>::move_back() {
 
 template <class T>
 void LoopBackward<T>::run(Call& call, index_t step) {
-  switch (call.kernel->kind) {
-    case Kernel::Kind::fused:
-      return run_fused(call);
-    case Kernel::Kind::affine:
-      return run_affine(call, step);
-    case Kernel::Kind::parts:
-      read(cells_[call.in[0]]);  // what nobody wrote is 0 from now on
-  }
-}
-
-template <class T>
-void LoopBackward<T>::run_fused(Call& call) {
-  const Kernel& k = *call.kernel;
   call.done = false;
+  if (call.kernel->kind == Kernel::Kind::parts) {
+    read(cells_[call.in[0]]);  // what nobody wrote is 0 from now on
+    return;
+  }
   for (std::size_t m = 0; m < call.out.size(); ++m) {
     call.out_grad[m] = call.out[m] == none ? nullptr : read(cells_[call.out[m]]);
     call.done = call.done || call.out_grad[m];
@@ -444,28 +501,15 @@ void LoopBackward<T>::run_fused(Call& call) {
     Cell& c = cells_[call.in[n]];
     Sink<T>& sink = call.sinks[n];
     sink = {nullptr, -1, false};
-    if (c.wanted) sink.data = write(c, k.reshaped[n] != 0, sink.add);
+    if (c.wanted && call.writes[n]) sink.data = write(c, call.kernel->reshaped[n] != 0, sink.add);
   }
-  compute(call);
-}
-
-// Where every gradient is as it was a step before.
-template <class T>
-void LoopBackward<T>::repeat_fused(Call& call) {
-  if (!call.done) return;
-  for (std::size_t m = 0; m < call.out.size(); ++m)  // parts that nobody wrote are 0
-    if (call.out_grad[m]) call.out_grad[m] = read(cells_[call.out[m]]);
-  if (!strided_.empty()) {
-    for (std::size_t n = 0; n < call.in.size(); ++n)
-      if (call.sinks[n].data) call.sinks[n].data = cells_[call.in[n]].data;
-  }
-  for (std::size_t c : call.in) cells_[c].written = cells_[c].wanted;
-  compute(call);
+  compute(call, step);
 }
 
 template <class T>
-void LoopBackward<T>::compute(const Call& call) const {
+void LoopBackward<T>::compute(Call& call, index_t step) {
   const Kernel& k = *call.kernel;
+  if (k.kind == Kernel::Kind::affine) return compute_affine(call, step);
   const T* const* row = pointers_.data() + call.first;
   const index_t* masks = masks_.data() + call.first;
   if (call.exact)
@@ -476,41 +520,29 @@ void LoopBackward<T>::compute(const Call& call) const {
 }
 
 template <class T>
-Ref<Block> LoopBackward<T>::storage_of_x() const {
-  const Tensor<T>* t = to_.x;
-  while (!t->grad_storage) t = &t->creator->input(0);
-  return t->grad_storage;
-}
-
-template <class T>
-void LoopBackward<T>::run_affine(Call& call, index_t step) {
+void LoopBackward<T>::compute_affine(Call& call, index_t step) {
   const Kernel& k = *call.kernel;
-  const T* const dy = read(cells_[call.out[0]]);
-  if (!dy) return;
-  const bool shared = k.shares_gradient && x_is_shared_;
-  if (Cell& addend = cells_[call.in[0]]; k.has_addend && addend.wanted && !shared) {
-    bool add = false;
-    T* const to = write(addend, false, add);
-    store_or_add<T>(to, k.size, add, dy);
-  }
+  const T* const dy = call.out_grad[0];
+  if (const Sink<T>& addend = call.sinks[0]; k.has_addend && addend.data)
+    store_or_add<T>(addend.data, k.size, addend.add, dy);
   for (const auto& term : k.terms) {
     Tensor<T>& w = *program_.constants[k.in[term.w].number];
-    const MatrixLayout<T> rows(k.size / w.shape[0], w.shape[1], w.shape[1]);
-    const Ref<Block>& dy_storage = kept_ && !shared ? kept_ : storage_of_x();
-    if (Cell& x = cells_[call.in[term.x]]; x.wanted) {
-      bool add = false;
-      T* const to = write(x, false, add);
-      product_back<T>(dy, rows, w, {to, x.size, x.size, add}, Way::packed);
-    }
+    const index_t cols = w.shape[1];
+    const MatrixLayout<T> rows(k.size / w.shape[0], cols, cols);
+    const auto hold = [&](const Ref<Block>& block) { return call.held ? Ref<Block>() : block; };
+    const Ref<Block> dy_storage = hold(k.shares_gradient && x_is_shared_ ? x_storage_ : kept_);
+    if (const Sink<T>& x = call.sinks[term.x]; x.data)
+      product_back<T>(dy, rows, w, {x.data, rows.count * cols, rows.count * cols, x.add}, Way::packed);
     if (cells_[call.in[term.w]].wanted) {
       const LoopPlace& place = k.in[term.x];
       const bool constant = place.kind == PlaceKind::constant;
       const T* const x = constant ? program_.constants[place.number]->data : values_.at(place, step);
-      defer<T>(w, {values_.storage(place), x, w.shape[1], dy_storage, dy, rows.count});
+      defer<T>(w, {hold(values_.storage(place)), x, cols, dy_storage, dy, rows.count});
     }
     if (term.b && cells_[call.in[term.b]].wanted)
       defer<T>(*program_.constants[k.in[term.b].number], {{}, nullptr, 0, dy_storage, dy, rows.count});
   }
+  call.held = true;
 }
 
 UNROLL_COMPILE_TYPES(class LoopBackward)

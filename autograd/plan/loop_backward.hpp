@@ -61,21 +61,25 @@ class LoopBackward {
   void read_x(index_t step);
   void move_back();
   void run(Call& call, index_t step);
-  void run_fused(Call& call);
-  void repeat_fused(Call& call);
-  void compute(const Call& call) const;
-  void run_affine(Call& call, index_t step);
+  void compute(Call& call, index_t step);
+  void compute_affine(Call& call, index_t step);
+  void repeat(index_t step);
+  void find_moving();
+  void set_written(const std::vector<bool>& flags);
   std::vector<bool> written() const;
   void close(Cell& c);
-  Ref<Block> storage_of_x() const;
 
   const LoopValues<T>& values_;
   const Program& program_;
   LoopGradients<T> to_;
   std::vector<Cell> cells_;  // x, before, values, constants
-  Ref<Block> room_, kept_;
+  Ref<Block> room_, kept_, x_storage_;
   GradSlot<T> x_slot_ = {};
   bool x_is_copied_ = false, x_is_shared_ = false;
+  // Of the last step: whether zeros were filled in, x's gradient was written, and which gradients were carried on.
+  bool filled_ = false, x_done_ = false;
+  std::vector<std::pair<std::size_t, std::size_t>> carried_done_;
+  std::vector<std::pair<const T**, index_t>> moving_;
   std::vector<std::pair<std::size_t, index_t>> of_x_;  // which pointers point to x, and where in a step's
   std::vector<std::size_t> strided_;                   // cells
   PoolVector<T*> pointers_;                            // values that the kernels read

@@ -195,6 +195,7 @@ template <class T>
 void LoopRecorder<T>::affine(const Node<T>& node, const Tensor<T>* addend,
                              std::span<const typename StepPlanner<T>::Term> terms) {
   Kernel& kernel = add_kernel(Kind::affine, node, node.output()->shape.size());
+  kernel.reshaped.assign(kernel.in.size(), 0);
   kernel.has_addend = addend != nullptr;
   kernel.shares_gradient = node.output()->shares_grad();
   std::size_t next = addend ? 1 : 0;
