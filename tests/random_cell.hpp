@@ -17,8 +17,7 @@ struct RandomState {
   std::vector<Variable<T>> members;
   template <class V>
   void visit(V&& v) {
-    static constexpr const char* names[] = {"a", "b", "c"};
-    for (std::size_t k = 0; k < members.size(); ++k) v(names[k], members[k]);
+    for (Variable<T>& member : members) v("s", member);
   }
   const Variable<T>& output() const { return members[0]; }
 };

@@ -27,22 +27,6 @@ void copy_exactly(const T* from, index_t size, T* to) {
 
 }  // namespace
 
-/// A kernel, with the numbers of the cells of its inputs and outputs.
-template <class T>
-struct LoopBackward<T>::Call {
-  const Kernel* kernel;
-  std::size_t first;  ///< of its pointers
-  bool exact;         ///< fused: whole batches would go over something else
-  index_t size;       ///< fused: of whole batches
-  std::vector<std::size_t> in, out;
-  std::vector<char> writes;  ///< to which inputs' gradients; products hand over those of weights and biases
-  bool held = false;         ///< the memory of what it has handed over
-  // As in the last step: whether there was anything to do, what came in, and where it went, also by products.
-  bool done = false;
-  std::vector<const T*> out_grad = {};
-  std::vector<Sink<T>> sinks = {};
-};
-
 template <class T>
 LoopBackward<T>::LoopBackward(const LoopValues<T>& values, LoopGradients<T> gradients)
     : values_(values), program_(values.program()), to_(std::move(gradients)) {
@@ -222,7 +206,13 @@ void LoopBackward<T>::make_calls() {
   for (const Kernel& k : program_.kernels) {
     const bool fused = k.kind == Kernel::Kind::fused;
     if (k.kind == Kernel::Kind::parts && k.in[0].kind != PlaceKind::constant) continue;
-    Call& call = calls_.emplace_back(Call{.kernel = &k, .first = pointers_.size(), .exact = false, .size = k.size, .in = {}, .out = {}, .writes = {}});
+    Call& call = calls_.emplace_back(Call{.kernel = &k,
+                                          .first = pointers_.size(),
+                                          .exact = false,
+                                          .size = k.size,
+                                          .in = {},
+                                          .out = {},
+                                          .writes = {}});
     call.out_grad.resize(k.out.size());
     call.sinks.resize(k.in.size());
     call.writes.assign(k.in.size(), fused);
@@ -232,10 +222,8 @@ void LoopBackward<T>::make_calls() {
     for (const LoopPlace& p : k.in) {
       call.in.push_back(number_of(p));
       call.exact = call.exact || (cells_[call.in.back()].wanted && cells_[call.in.back()].tight);
-      const LoopValue* value = p.kind == PlaceKind::value ? &program_.values[p.number] : nullptr;
-      const bool part_of_x = value && value->whole && value->whole->kind == PlaceKind::input;
-      if (p.kind == PlaceKind::input || part_of_x)
-        of_x_.emplace_back(pointers_.size(), part_of_x ? value->offset : 0);
+      if (const std::optional<index_t> offset = program_.offset_in_input(p))
+        of_x_.emplace_back(pointers_.size(), *offset);
       pointers_.push_back(values_.at(p, last));
       strides_.push_back(values_.stride(p));
       masks_.push_back(program_.size_of(p) == k.size ? -1 : 0);
@@ -339,7 +327,7 @@ void LoopBackward<T>::run() {
     for (std::size_t k = calls_.size(); k-- > 0;) run(calls_[k], step);
     end_step(step);
     alike = alike && !filled_;
-    if (alike) find_moving();
+    if (alike) find_moving(), join_calls();
   }
   for (std::size_t n = 0; n < program_.constants.size(); ++n) close(cell({PlaceKind::constant, n}));
 }
@@ -353,8 +341,14 @@ void LoopBackward<T>::repeat(index_t step) {
     Cell& h = cell({PlaceKind::before, program_.output});
     copy_exactly(to_.hidden + values_.in_memory(step - 1) * h.size, h.size, h.data);
   }
-  for (std::size_t k = calls_.size(); k-- > 0;)
-    if (calls_[k].done) compute(calls_[k], step);
+  for (std::size_t end = calls_.size(); end > 0;) {
+    const std::size_t first = calls_[end - 1].joined_from;
+    if (first + 1 < end)
+      compute_joined(first);
+    else if (calls_[first].done)
+      compute(calls_[first], step);
+    end = first;
+  }
   if (to_.x && !x_is_shared_) {
     cells_[0].written = x_done_;
     end_x(step);
@@ -382,6 +376,54 @@ void LoopBackward<T>::find_moving() {
       call.sinks[n].data = c.data;
       if (c.stride != 0) moving_.emplace_back(const_cast<const T**>(&call.sinks[n].data), c.stride);
     }
+  }
+}
+
+// Kernels of few elements that are done as one, if there is a gradient for each.
+template <class T>
+void LoopBackward<T>::join_calls() {
+  joins_.resize(calls_.size());
+  for (std::size_t n = 0; n < calls_.size(); ++n) calls_[n].joined_from = n;
+  for (std::size_t n = 0; n < calls_.size();) {
+    const Call& call = calls_[n];
+    const auto number = static_cast<std::size_t>(call.kernel - program_.kernels.data());
+    const std::size_t count = joinable_kernels(program_, number);
+    bool all = count > 1;
+    for (std::size_t i = 0; i < count; ++i)
+      for (const T* dy : calls_[n + i].out_grad) all = all && calls_[n + i].done && dy;
+    if (all) {
+      LoopJoin<T>& join = joins_[n].emplace(*call.kernel, count);
+      for (std::size_t i = 0; i < count; ++i) {
+        const Call& one = calls_[n + i];
+        calls_[n + i].joined_from = n;
+        for (std::size_t k = 0; k < one.in.size(); ++k)
+          join.take(i, pointers_[one.first + k], masks_[one.first + k], join.inputs[k]);
+      }
+    }
+    n += count;
+  }
+}
+
+template <class T>
+void LoopBackward<T>::compute_joined(std::size_t begin) {
+  const LoopJoin<T>& join = *joins_[begin];
+  const Kernel& k = *calls_[begin].kernel;
+  for (std::size_t i = 0; i < join.count(); ++i) {
+    const Call& call = calls_[begin + i];
+    for (std::size_t n = 0; n < k.in.size(); ++n)
+      if (strides_[call.first + n] != 0)
+        join.take(i, pointers_[call.first + n], masks_[call.first + n], join.inputs[n]);
+    for (std::size_t m = 0; m < k.out.size(); ++m)
+      join.take(i, call.out_grad[m], -1, join.output_gradients[m]);
+  }
+  Sink<T> sinks[max_fused_inputs];
+  for (std::size_t n = 0; n < k.in.size(); ++n) sinks[n] = {join.gradients[n], -1, false};
+  k.code->backward(k.numbers.data(), all_along.data(), join.inputs.data(), join.whole(),
+                   join.output_gradients.data(), sinks);
+  for (std::size_t i = join.count(); i-- > 0;) {
+    const Call& call = calls_[begin + i];
+    for (std::size_t n = 0; n < k.in.size(); ++n)
+      if (call.sinks[n].data) join.give(i, join.gradients[n], call.sinks[n].add, call.sinks[n].data);
   }
 }
 
@@ -472,8 +514,7 @@ void LoopBackward<T>::end_x(index_t step) {
 
 template <class T>
 void LoopBackward<T>::read_x(index_t step) {
-  T* const from =
-      values_.needs_copy(step) ? const_cast<T*>(values_.x_copy()) : values_.at({PlaceKind::input, 0}, step);
+  T* const from = values_.x_at(step);
   for (const auto& [n, offset] : of_x_) pointers_[n] = from + offset;
 }
 

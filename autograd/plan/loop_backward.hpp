@@ -2,6 +2,7 @@
 /// \file The backward pass of a loop: its steps and their kernels in reverse, over the values that were kept.
 
 #include "unroll/detail/autograd/core/gradient.hpp"
+#include "unroll/detail/autograd/plan/loop_join.hpp"
 #include "unroll/detail/autograd/plan/loop_values.hpp"
 
 namespace unroll::detail {
@@ -40,7 +41,21 @@ class LoopBackward {
     std::vector<std::size_t> parts = {};
   };
   static constexpr std::size_t none = ~std::size_t{0};
-  struct Call;
+  /// A kernel, with the numbers of the cells of its inputs and outputs.
+  struct Call {
+    const Kernel* kernel;
+    std::size_t first;  ///< of its pointers
+    bool exact;         ///< fused: whole batches would go over something else
+    index_t size;       ///< fused: of whole batches
+    std::vector<std::size_t> in, out;
+    std::vector<char> writes;  ///< to which inputs' gradients; products hand over those of weights and biases
+    bool held = false;         ///< the memory of what it has handed over
+    std::size_t joined_from = 0;  ///< the first of the calls that it is done as one with
+    // As in the last step: whether there was anything to do, what came in, and where it went, also by products.
+    bool done = false;
+    std::vector<const T*> out_grad = {};
+    std::vector<Sink<T>> sinks = {};
+  };
 
   std::size_t number_of(const LoopPlace& p) const;
   Cell& cell(const LoopPlace& p) { return cells_[number_of(p)]; }
@@ -65,6 +80,8 @@ class LoopBackward {
   void compute_affine(Call& call, index_t step);
   void repeat(index_t step);
   void find_moving();
+  void join_calls();
+  void compute_joined(std::size_t begin);
   void set_written(const std::vector<bool>& flags);
   std::vector<bool> written() const;
   void close(Cell& c);
@@ -85,6 +102,7 @@ class LoopBackward {
   PoolVector<T*> pointers_;                            // values that the kernels read
   PoolVector<index_t> strides_, masks_;
   std::vector<Call> calls_;
+  std::vector<std::optional<LoopJoin<T>>> joins_;  // of the calls that begin here
 };
 
 extern template class LoopBackward<float>;

@@ -6,6 +6,7 @@
 #include "unroll/detail/autograd/base/instantiate.hpp"
 #include "unroll/detail/autograd/core/subpass.hpp"
 #include "unroll/detail/autograd/plan/loop_backward.hpp"
+#include "unroll/detail/autograd/plan/loop_forward.hpp"
 
 namespace unroll::detail {
 namespace {
@@ -140,7 +141,7 @@ LoopResult<T> run_loop(std::shared_ptr<const LoopProgram<T>> program, LoopInputs
   const bool recorded = begin_op<T>("scan", all);
   const LoopInputs<T> kept = inputs;  // until the node holds them
   LoopValues<T> values(program, std::move(inputs));
-  values.run();
+  LoopForward<T>(values).run();
 
   const index_t steps = values.steps(),
                 unit = program->values[program->carried[program->output]].shape.size();

@@ -77,6 +77,14 @@ struct LoopProgram {
     return constants[place.number]->shape;
   }
   index_t size_of(const LoopPlace& place) const { return shape_of(place).size(); }
+  /// Where a place lies in the input, if it is the input or a part of it.
+  std::optional<index_t> offset_in_input(const LoopPlace& place) const {
+    if (place.kind == LoopPlace::Kind::input) return 0;
+    if (place.kind != LoopPlace::Kind::value) return {};
+    const LoopValue& value = values[place.number];
+    if (!value.whole || value.whole->kind != LoopPlace::Kind::input) return {};
+    return value.offset;
+  }
   /// The widest batch of its expressions: what is read and written a batch at a time has this much room.
   index_t width() const {
     index_t most = 1;

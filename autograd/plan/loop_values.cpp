@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "unroll/detail/autograd/base/instantiate.hpp"
-#include "unroll/detail/autograd/ops/linear_products.hpp"
+#include "unroll/detail/autograd/base/traffic_counts.hpp"
 
 namespace unroll::detail {
 namespace {
@@ -15,14 +15,6 @@ T* allocate_elements(Ref<Block>& block, index_t elements) {
   block = Ref<Block>(Block::allocate(bytes_of<T>(elements)));
   return static_cast<T*>(block->data());
 }
-
-/// A kernel with the place of its first pointer: its inputs, then its outputs.
-template <class T>
-struct ValueCall {
-  const LoopKernel<T>* kernel;
-  std::size_t first;
-  index_t size;  // fused: of whole batches
-};
 
 }  // namespace
 
@@ -60,7 +52,7 @@ void LoopValues<T>::place_values() {
         std::find(k.out.begin(), k.out.end(), LoopKernel<T>::unused) != k.out.end())
       rest = std::max(rest, with_whole_batches<T>(k.size));
   }
-  value_at_.push_back(step_size_);
+  spare_at_ = step_size_;
   // Of products, the operands of two steps never lie one behind the other: what recorded nodes read does not, either.
   if (products && rest == 0) rest = with_whole_batches<T>(1);
   step_size_ += rest;
@@ -153,71 +145,16 @@ const Ref<Block>& LoopValues<T>::storage(const LoopPlace& place) const {
 }
 
 template <class T>
-void LoopValues<T>::run() {
-  using KernelKind = typename LoopKernel<T>::Kind;
-  PoolVector<T*> pointers;
-  PoolVector<index_t> strides, masks;
-  PoolVector<ValueCall<T>> calls;
-  PoolVector<std::pair<std::size_t, index_t>> of_x;  // which pointers point to x, and where in a step's
-  for (const LoopKernel<T>& k : program_->kernels) {
-    if (k.kind == KernelKind::parts) continue;
-    const bool fused = k.kind == KernelKind::fused;
-    const index_t size = fused ? (k.size + k.code->width - 1) / k.code->width * k.code->width : k.size;
-    calls.push_back({&k, pointers.size(), size});
-    for (const LoopPlace& p : k.in) {
-      if (p.kind == PlaceKind::input) of_x.emplace_back(pointers.size(), 0);
-      const LoopValue* value = p.kind == PlaceKind::value ? &program_->values[p.number] : nullptr;
-      if (value && value->whole && value->whole->kind == PlaceKind::input)
-        of_x.emplace_back(pointers.size(), value->offset);
-      pointers.push_back(at(p, 0));
-      strides.push_back(stride(p));
-      masks.push_back(program_->size_of(p) == k.size ? -1 : 0);
-    }
-    for (std::size_t v : k.out) {
-      const LoopPlace place{PlaceKind::value, v};
-      const bool unused = v == LoopKernel<T>::unused;
-      pointers.push_back(unused ? static_cast<T*>(block_->data()) + step_size_ + value_at_.back()
-                                : at(place, 0));
-      strides.push_back(unused ? step_size_ : stride(place));
-      masks.push_back(-1);
-    }
-  }
+T* LoopValues<T>::x_at(index_t step) const {
+  return x_copy_ && in_memory(step) == steps_ - 1 ? static_cast<T*>(x_copy_->data())
+                                                  : at({PlaceKind::input, 0}, step);
+}
+
+template <class T>
+void LoopValues<T>::publish(index_t step) {
+  if (hidden_in_place_) return;
   const LoopPlace output{PlaceKind::value, program_->carried[program_->output]};
-  for (index_t step = 0; step < steps_; ++step) {
-    const bool copied = needs_copy(step);
-    if (copied)
-      for (const auto& [n, offset] : of_x) pointers[n] = const_cast<T*>(x_copy()) + offset;
-    for (const ValueCall<T>& call : calls) {
-      const LoopKernel<T>& k = *call.kernel;
-      T** const in = pointers.data() + call.first;
-      T** const out = in + k.in.size();
-      if (k.kind == KernelKind::fused) {
-        k.code->forward(k.numbers.data(), masks.data() + call.first, in, call.size, out);
-        continue;
-      }
-      T* const y = *out;
-      bool add = k.has_addend;
-      if (add) std::copy_n(in[0], k.size, y);
-      const index_t cols = program_->constants[k.in[k.terms[0].w].number]->shape[0];
-      for (const auto& term : k.terms) {
-        if (term.b == 0) continue;
-        add_rows<T>(in[term.b], k.size / cols, cols, y, add);
-        add = true;
-      }
-      for (const auto& term : k.terms) {
-        Tensor<T>& w = *program_->constants[k.in[term.w].number];
-        product<T>(in[term.x], MatrixLayout<T>(k.size / cols, w.shape[1], w.shape[1]), w, add ? T{1} : T{0},
-                   y, Way::packed);
-        add = true;
-      }
-    }
-    if (!hidden_in_place_)
-      std::copy_n(at(output, step), unit_hidden_, inputs_.hidden + in_memory(step) * unit_hidden_);
-    for (std::size_t n = 0; n < pointers.size(); ++n) pointers[n] += strides[n];
-    if (copied && step + 1 < steps_)
-      for (const auto& [n, offset] : of_x)
-        pointers[n] = inputs_.x.tensor()->data + in_memory(step + 1) * unit_x_ + offset;
-  }
+  std::copy_n(at(output, step), unit_hidden_, inputs_.hidden + in_memory(step) * unit_hidden_);
 }
 
 UNROLL_COMPILE_TYPES(class LoopValues)

@@ -24,9 +24,6 @@ class LoopValues {
   LoopValues() = default;
   LoopValues(std::shared_ptr<const Program> program, LoopInputs<T> inputs);
 
-  /// Computes the steps, one after another.
-  void run();
-
   const Program& program() const { return *program_; }
   explicit operator bool() const { return static_cast<bool>(program_); }
   index_t steps() const { return steps_; }
@@ -39,11 +36,12 @@ class LoopValues {
   const Ref<Block>& storage(const LoopPlace& place) const;
   /// The number of a step in order of memory.
   index_t in_memory(index_t step) const { return inputs_.reverse ? steps_ - 1 - step : step; }
-  /// A constant as expressions read it: with room behind it, a number repeated.
-  const T* constant(std::size_t number) const { return constants_at(number); }
-  /// Of x, where an expression that reads whole batches would go beyond the end at `step`: a copy with room.
-  bool needs_copy(index_t step) const { return x_copy_ && in_memory(step) == steps_ - 1; }
-  const T* x_copy() const { return static_cast<const T*>(x_copy_->data()); }
+  /// x of a step as expressions read it, with room behind it: where whole batches would go beyond the end, a copy.
+  T* x_at(index_t step) const;
+  /// Room for a result that nobody reads.
+  T* spare() const { return static_cast<T*>(block_->data()) + spare_at_; }
+  /// Puts the output of a step into its place, where it was not computed there.
+  void publish(index_t step);
 
  private:
   T* constants_at(std::size_t number) const {
@@ -58,7 +56,7 @@ class LoopValues {
   index_t steps_ = 0, unit_x_ = 0, unit_hidden_ = 0;
   bool hidden_in_place_ = false;
   Ref<Block> block_, constants_, x_copy_;
-  index_t step_size_ = 0;
+  index_t step_size_ = 0, spare_at_ = 0;
   PoolVector<index_t> value_at_, constant_at_;
 };
 

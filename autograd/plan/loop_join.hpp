@@ -1,0 +1,78 @@
+#pragma once  // internal
+/// \file Equal kernels of few elements, done as one: where a state is many small members, one batch has several of them.
+
+#include "unroll/detail/autograd/base/traffic_counts.hpp"
+#include "unroll/detail/autograd/plan/loop_program.hpp"
+
+namespace unroll::detail {
+
+/// How many kernels from number `first` on can be done as one: the same expression of fewer elements than a batch has,
+/// none of which reads what another computes. Below 4 it is not worth the copies.
+template <class T>
+std::size_t joinable_kernels(const LoopProgram<T>& program, std::size_t first) {
+  using Kernel = LoopKernel<T>;
+  const Kernel& k = program.kernels[first];
+  constexpr std::size_t least = 4;
+  if (k.kind != Kernel::Kind::fused || k.size >= k.code->width) return 1;
+  std::vector<char> computed(program.values.size(), 0);
+  std::size_t count = 0;
+  for (; first + count < program.kernels.size(); ++count) {
+    const Kernel& next = program.kernels[first + count];
+    bool joins = next.kind == Kernel::Kind::fused && next.code == k.code && next.numbers == k.numbers &&
+                 next.size == k.size;
+    for (LoopPlace p : next.in) {
+      if (p.kind == LoopPlace::Kind::value && program.values[p.number].whole)
+        joins = false;  // cuts end a group
+      if (p.kind == LoopPlace::Kind::value && joins && computed[p.number]) joins = false;
+    }
+    for (std::size_t v : next.out) joins = joins && v != Kernel::unused;
+    if (!joins) break;
+    for (std::size_t v : next.out) computed[v] = 1;
+  }
+  return count < least ? 1 : count;
+}
+
+/// Room for the operands of kernels that are done as one: those of each kernel lie side by side.
+template <class T>
+class LoopJoin {
+ public:
+  LoopJoin(const LoopKernel<T>& kernel, std::size_t count)
+      : size_(kernel.size),
+        count_(count),
+        whole_((kernel.size * static_cast<index_t>(count) + kernel.code->width - 1) / kernel.code->width *
+               kernel.code->width),
+        room_(Block::allocate(bytes_of<T>(whole_) * (2 * kernel.in.size() + 2 * kernel.out.size()))),
+        inputs_(kernel.in.size()),
+        outputs_(kernel.out.size()) {
+    T* next = static_cast<T*>(room_->data());
+    for (auto* list : {&inputs, &gradients, &outputs, &output_gradients}) {
+      list->resize(list == &inputs || list == &gradients ? inputs_ : outputs_);
+      for (T*& p : *list) p = std::exchange(next, next + whole_);
+    }
+    std::fill(static_cast<T*>(room_->data()), next, T{0});
+  }
+
+  /// Elements of whole batches.
+  index_t whole() const { return whole_; }
+  std::size_t count() const { return count_; }
+  /// The elements of kernel i from `from`, where `mask` is 0 one element again and again.
+  void take(std::size_t i, const T* from, index_t mask, T* to) const {
+    T* const place = to + static_cast<index_t>(i) * size_;
+    for (index_t j = 0; j < size_; ++j) place[j] = from[j & mask];
+  }
+  void give(std::size_t i, const T* from, bool add, T* to) const {
+    const T* const place = from + static_cast<index_t>(i) * size_;
+    for (index_t j = 0; j < size_; ++j) to[j] = add ? to[j] + place[j] : place[j];
+  }
+
+  std::vector<T*> inputs, gradients, outputs, output_gradients;
+
+ private:
+  index_t size_;
+  std::size_t count_;
+  index_t whole_;
+  Ref<Block> room_;
+  std::size_t inputs_, outputs_;
+};
+
+}  // namespace unroll::detail
