@@ -23,9 +23,9 @@ struct Tile {
   static constexpr bool wide_file = false;  // 16 registers
 #endif
   static constexpr int lanes = static_cast<int>(Batch::size);
-  static constexpr int cols = 2 * lanes;               // columns of one panel
-  static constexpr int rows = wide_file ? 13 : 6;      // of x, with one panel at a time
-  static constexpr int flat_rows = wide_file ? 6 : 2;  // of x, with two panels at a time
+  static constexpr int cols = 2 * lanes;                // columns of one panel
+  static constexpr int rows = wide_file ? 13 : 6;       // of x, with one panel at a time
+  static constexpr int flat_rows = wide_file ? 6 : 2;   // of x, with two panels at a time
   static constexpr int row_panels = wide_file ? 6 : 4;  // at a time, with one row of x
 };
 
