@@ -344,7 +344,7 @@ void LoopBackward<T>::repeat(index_t step) {
   for (std::size_t end = calls_.size(); end > 0;) {
     const std::size_t first = calls_[end - 1].joined_from;
     if (first + 1 < end)
-      compute_joined(first);
+      compute_joined(calls_[first], *joins_[first]);
     else if (calls_[first].done)
       compute(calls_[first], step);
     end = first;
@@ -393,38 +393,40 @@ void LoopBackward<T>::join_calls() {
       for (const T* dy : calls_[n + i].out_grad) all = all && calls_[n + i].done && dy;
     if (all) {
       LoopJoin<T>& join = joins_[n].emplace(*call.kernel, count);
-      for (std::size_t i = 0; i < count; ++i) {
-        const Call& one = calls_[n + i];
-        calls_[n + i].joined_from = n;
-        for (std::size_t k = 0; k < one.in.size(); ++k)
-          join.take(i, pointers_[one.first + k], masks_[one.first + k], join.inputs[k]);
-      }
+      for (std::size_t i = count; i-- > 0;) join_call(join, i, n);
     }
     n += count;
   }
 }
 
+// Call i of those from `first` on.
 template <class T>
-void LoopBackward<T>::compute_joined(std::size_t begin) {
-  const LoopJoin<T>& join = *joins_[begin];
-  const Kernel& k = *calls_[begin].kernel;
-  for (std::size_t i = 0; i < join.count(); ++i) {
-    const Call& call = calls_[begin + i];
-    for (std::size_t n = 0; n < k.in.size(); ++n)
-      if (strides_[call.first + n] != 0)
-        join.take(i, pointers_[call.first + n], masks_[call.first + n], join.inputs[n]);
-    for (std::size_t m = 0; m < k.out.size(); ++m)
-      join.take(i, call.out_grad[m], -1, join.output_gradients[m]);
+void LoopBackward<T>::join_call(LoopJoin<T>& join, std::size_t i, std::size_t first) {
+  Call& call = calls_[first + i];
+  call.joined_from = first;
+  for (std::size_t n = 0; n < call.in.size(); ++n) {
+    const std::size_t pointer = call.first + n;
+    T* const place = join.place(join.inputs[n], i);
+    if (strides_[pointer] == 0)
+      join.take_once(pointers_[pointer], masks_[pointer], place);
+    else
+      join.take(&pointers_[pointer], place);
+    const Sink<T>& sink = call.sinks[n];
+    if (sink.data) join.give(join.place(join.gradients[n], i), sink.add, &sink.data);
   }
+  for (std::size_t m = 0; m < call.out.size(); ++m)
+    join.take(&call.out_grad[m], join.place(join.output_gradients[m], i));
+}
+
+template <class T>
+void LoopBackward<T>::compute_joined(const Call& call, const LoopJoin<T>& join) {
+  const Kernel& k = *call.kernel;
   Sink<T> sinks[max_fused_inputs];
   for (std::size_t n = 0; n < k.in.size(); ++n) sinks[n] = {join.gradients[n], -1, false};
+  join.move_in();
   k.code->backward(k.numbers.data(), all_along.data(), join.inputs.data(), join.whole(),
                    join.output_gradients.data(), sinks);
-  for (std::size_t i = join.count(); i-- > 0;) {
-    const Call& call = calls_[begin + i];
-    for (std::size_t n = 0; n < k.in.size(); ++n)
-      if (call.sinks[n].data) join.give(i, join.gradients[n], call.sinks[n].add, call.sinks[n].data);
-  }
+  join.move_out();
 }
 
 template <class T>

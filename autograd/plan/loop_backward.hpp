@@ -81,7 +81,8 @@ class LoopBackward {
   void repeat(index_t step);
   void find_moving();
   void join_calls();
-  void compute_joined(std::size_t begin);
+  void join_call(LoopJoin<T>& join, std::size_t i, std::size_t first);
+  void compute_joined(const Call& call, const LoopJoin<T>& join);
   void set_written(const std::vector<bool>& flags);
   std::vector<bool> written() const;
   void close(Cell& c);

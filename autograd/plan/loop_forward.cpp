@@ -42,10 +42,20 @@ void LoopForward<T>::join_calls() {
     call.joins = joinable_kernels(program_, number);
     if (call.joins == 1) continue;
     call.join = joins_.size();
-    const LoopJoin<T>& join = joins_.emplace_back(*call.kernel, call.joins);
-    for (std::size_t i = 0; i < call.joins; ++i)
-      for (std::size_t k = 0; k < call.kernel->in.size(); ++k)
-        join.take(i, pointers_[calls_[n + i].first + k], masks_[calls_[n + i].first + k], join.inputs[k]);
+    LoopJoin<T>& join = joins_.emplace_back(*call.kernel, call.joins);
+    const std::size_t inputs = call.kernel->in.size();
+    for (std::size_t i = 0; i < call.joins; ++i) {
+      const std::size_t first = calls_[n + i].first;
+      for (std::size_t k = 0; k < inputs; ++k) {
+        T* const place = join.place(join.inputs[k], i);
+        if (strides_[first + k] == 0)
+          join.take_once(pointers_[first + k], masks_[first + k], place);
+        else
+          join.take(&pointers_[first + k], place);
+      }
+      for (std::size_t m = 0; m < call.kernel->out.size(); ++m)
+        join.give(join.place(join.outputs[m], i), false, &pointers_[first + inputs + m]);
+    }
   }
 }
 
@@ -81,16 +91,9 @@ template <class T>
 void LoopForward<T>::compute_joined(const Call& call) {
   const Kernel& k = *call.kernel;
   const LoopJoin<T>& join = joins_[call.join];
-  const std::size_t inputs = k.in.size();
-  for (std::size_t i = 0; i < call.joins; ++i) {
-    const std::size_t first = (&call + i)->first;
-    for (std::size_t n = 0; n < inputs; ++n)
-      if (strides_[first + n] != 0) join.take(i, pointers_[first + n], masks_[first + n], join.inputs[n]);
-  }
+  join.move_in();
   k.code->forward(k.numbers.data(), all_along.data(), join.inputs.data(), join.whole(), join.outputs.data());
-  for (std::size_t i = 0; i < call.joins; ++i)
-    for (std::size_t m = 0; m < k.out.size(); ++m)
-      join.give(i, join.outputs[m], false, pointers_[(&call + i)->first + inputs + m]);
+  join.move_out();
 }
 
 template <class T>

@@ -55,14 +55,28 @@ class LoopJoin {
   /// Elements of whole batches.
   index_t whole() const { return whole_; }
   std::size_t count() const { return count_; }
-  /// The elements of kernel i from `from`, where `mask` is 0 one element again and again.
-  void take(std::size_t i, const T* from, index_t mask, T* to) const {
-    T* const place = to + static_cast<index_t>(i) * size_;
-    for (index_t j = 0; j < size_; ++j) place[j] = from[j & mask];
+  /// The place of kernel i in one of the lists' operands.
+  T* place(T* operand, std::size_t i) const { return operand + static_cast<index_t>(i) * size_; }
+  /// Copies once what does not change, and from now on in move_in() what `from` points to then; where `mask` is 0, one
+  /// element again and again.
+  void take_once(const T* from, index_t mask, T* to) const {
+    for (index_t j = 0; j < size_; ++j) to[j] = from[j & mask];
   }
-  void give(std::size_t i, const T* from, bool add, T* to) const {
-    const T* const place = from + static_cast<index_t>(i) * size_;
-    for (index_t j = 0; j < size_; ++j) to[j] = add ? to[j] + place[j] : place[j];
+  void take(const T* const* from, T* to) { in_.push_back({from, to}); }
+  void move_in() const {
+    for (const auto& [from, to] : in_) {
+      to[0] = (*from)[0];
+      for (index_t j = 1; j < size_; ++j) to[j] = (*from)[j];
+    }
+  }
+  /// In move_out(), in this order, `from` is stored or added to what `to` points to then.
+  void give(const T* from, bool add, T* const* to) { out_.push_back({from, to, add}); }
+  void move_out() const {
+    for (const auto& [from, to, add] : out_) {
+      T* const place = *to;
+      place[0] = add ? place[0] + from[0] : from[0];
+      for (index_t j = 1; j < size_; ++j) place[j] = add ? place[j] + from[j] : from[j];
+    }
   }
 
   std::vector<T*> inputs, gradients, outputs, output_gradients;
@@ -73,6 +87,17 @@ class LoopJoin {
   index_t whole_;
   Ref<Block> room_;
   std::size_t inputs_, outputs_;
+  struct In {
+    const T* const* from;
+    T* to;
+  };
+  struct Out {
+    const T* from;
+    T* const* to;
+    bool add;
+  };
+  std::vector<In> in_;
+  std::vector<Out> out_;
 };
 
 }  // namespace unroll::detail
