@@ -121,13 +121,17 @@ struct GateLstm {
       const double* input = x.data();
       for (std::size_t l = 0; l < depth; ++l) {
         const double *w = &weights[8 * n * l], *b = w + 4 * n, *h0 = before(t, l, h), *c0 = before(t, l, c);
+        double* __restrict forget = at(t, l, f), * __restrict write = at(t, l, i), * __restrict show = at(t, l, o);
+        double* __restrict value = at(t, l, g), * __restrict cell = at(t, l, c), * __restrict squashed = at(t, l, y);
+        double* __restrict hidden = at(t, l, h);
         for (std::size_t j = 0; j < n; ++j) {
-          const double forget = sigma(input[j] * w[j] + b[j]), write = sigma(h0[j] * w[n + j] + b[n + j]);
-          const double show = sigma(input[j] * w[2 * n + j] + b[2 * n + j]);
-          const double value = std::tanh(h0[j] * w[3 * n + j] + b[3 * n + j]);
-          const double cell = c0[j] * forget + write * value, squashed = std::tanh(cell);
-          at(t, l, f)[j] = forget, at(t, l, i)[j] = write, at(t, l, o)[j] = show, at(t, l, g)[j] = value;
-          at(t, l, c)[j] = cell, at(t, l, y)[j] = squashed, at(t, l, h)[j] = show * squashed;
+          forget[j] = sigma(input[j] * w[j] + b[j]);
+          write[j] = sigma(h0[j] * w[n + j] + b[n + j]);
+          show[j] = sigma(input[j] * w[2 * n + j] + b[2 * n + j]);
+          value[j] = std::tanh(h0[j] * w[3 * n + j] + b[3 * n + j]);
+          cell[j] = c0[j] * forget[j] + write[j] * value[j];
+          squashed[j] = std::tanh(cell[j]);
+          hidden[j] = show[j] * squashed[j];
         }
         input = at(t, l, h);
       }
@@ -150,18 +154,19 @@ struct GateLstm {
       for (std::size_t l = depth; l-- > 0;) {
         const double *w = &weights[8 * n * l], *h0 = before(t, l, h), *c0 = before(t, l, c);
         const double* input = l > 0 ? at(t, l - 1, h) : x.data();
-        double *dw = &gradient[8 * n * l], *db = dw + 4 * n, *dhl = &dh[l * n], *dcl = &dc[l * n];
+        const double *F = at(t, l, f), *W = at(t, l, i), *O = at(t, l, o), *G = at(t, l, g), *Y = at(t, l, y);
+        double* __restrict dw = &gradient[8 * n * l], * __restrict db = dw + 4 * n;
+        double* __restrict dhl = &dh[l * n], * __restrict dcl = &dc[l * n], * __restrict dxl = dx.data();
         for (std::size_t j = 0; j < n; ++j) {
-          const double F = at(t, l, f)[j], W = at(t, l, i)[j], O = at(t, l, o)[j], G = at(t, l, g)[j];
-          const double Y = at(t, l, y)[j], d = dx[j] + dhl[j], e = dcl[j] + d * O * (1 - Y * Y);
-          const double zf = e * c0[j] * F * (1 - F), zi = e * G * W * (1 - W);
-          const double zo = d * Y * O * (1 - O), zg = e * W * (1 - G * G);
+          const double d = dxl[j] + dhl[j], e = dcl[j] + d * O[j] * (1 - Y[j] * Y[j]);
+          const double zf = e * c0[j] * F[j] * (1 - F[j]), zi = e * G[j] * W[j] * (1 - W[j]);
+          const double zo = d * Y[j] * O[j] * (1 - O[j]), zg = e * W[j] * (1 - G[j] * G[j]);
           dw[j] += zf * input[j], dw[n + j] += zi * h0[j], dw[2 * n + j] += zo * input[j],
               dw[3 * n + j] += zg * h0[j];
           db[j] += zf, db[n + j] += zi, db[2 * n + j] += zo, db[3 * n + j] += zg;
-          dx[j] = zf * w[j] + zo * w[2 * n + j];
+          dxl[j] = zf * w[j] + zo * w[2 * n + j];
           dhl[j] = zi * w[n + j] + zg * w[3 * n + j];
-          dcl[j] = e * F;
+          dcl[j] = e * F[j];
         }
       }
       for (std::size_t j = 0; j < n; ++j) d_in[j] += dx[j] * bits[t * n + j];
