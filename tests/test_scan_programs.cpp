@@ -380,3 +380,206 @@ TEST_CASE("scan programs: backward gives their memory back") {
   in_use(true);
   CHECK(in_use(true) + 4000 * step_width * sizeof(double) <= in_use(false) + 2000);
 }
+
+namespace {
+
+/// Values and gradients of a cell, which may be given what else to ask for.
+template <class Step, class State>
+std::vector<V> results_of(const Step& step, const V& xs, const State& state,
+                          const std::vector<V>& parameters) {
+  const auto run = scan(step, xs, state);
+  const V& last = output_of(run.state);
+  V(sum(square(run.output)) + sum(last * last * last)).backward();
+  std::vector<V> all = {run.output, last};
+  for (const V& p : parameters) all.push_back(p.has_grad() ? V(p.grad()) : V(0.0));
+  return all;
+}
+
+V parameter(const Shape& shape, std::uint64_t seed) { return random_parameter<double>(shape, seed); }
+
+struct PairState {
+  V h, c;
+  template <class F>
+  void visit(F&& f) {
+    f("h", h);
+    f("c", c);
+  }
+};
+
+}  // namespace
+
+TEST_CASE("scan programs: an op that is not recorded is not taken for a constant") {
+  V xs({step_count, step_width}, 0.0);  // silence at first, so that its results are equal
+  for (index_t j = 20 * step_width; j < xs.size(); ++j)
+    xs.mutable_data()[j] = 1 / (1.0 + static_cast<double>(j));
+  const auto both = [&](auto step) {
+    return same_both_ways<double>([&] {
+      const V w = parameter({step_width}, 1);
+      return results_of([&](const V& x, const V& h) { return step(w, x, h); }, xs, V({step_width}, 0.5), {w});
+    });
+  };
+  CHECK(both([](const V& w, const V& x, const V& h) {
+    const V z = tanh(x);
+    return V(tanh(h * w + z));
+  }));
+  CHECK(both([](const V& w, const V& x, const V& h) {
+    return V(tanh(h * w + reshape(reshape(x, {1, step_width}), {step_width})));
+  }));
+  CHECK(both([](const V& w, const V& x, const V& h) {
+    V mask;
+    {
+      const NoGrad off;
+      mask = where(h > 0.2, V(1.0), V(0.5));
+    }
+    return V(tanh(h * w * mask + x));
+  }));
+}
+
+TEST_CASE("scan programs: what a step changes beside its state is changed in every step") {
+  CHECK(same_both_ways<double>([] {
+    const V w = parameter({step_width}, 1);
+    V mean({step_width}, 0.0), bias({step_width}, 0.0);
+    std::vector<V> all = results_of(
+        [&](const V& x, const V& h) {
+          const V next = tanh(h * w + x);
+          const NoGrad off;
+          mean = mean * 0.9 + next * 0.1;
+          return next;
+        },
+        random_array({step_count, step_width}, 2), V({step_width}, 0.5), {w});
+    all.push_back(mean);
+    all.push_back(scan(
+                      [&](const V& x, const V& h) {
+                        bias.update([](auto& b) { b += 0.01; });
+                        return V(tanh(h * w + x + bias));
+                      },
+                      random_array({step_count, step_width}, 2), V({step_width}, 0.5))
+                      .output);
+    all.push_back(bias);
+    return all;
+  }));
+}
+
+TEST_CASE("scan programs: an input that a product overwrites may be read again") {
+  for (const index_t H : {5, 8}) {
+    CHECK(same_both_ways<double>([&] {
+      const V u = parameter({H, H}, 1), wx = parameter({H, 3}, 2);
+      struct Projecting {
+        V u, wx;
+        V project(const V& xs) const { return linear(xs, wx); }
+        V step(const V& x, const V& h) const {
+          const V a = x + linear(h, u);
+          return tanh(a) * 0.5 + x;
+        }
+      };
+      const V xs = parameter({step_count, 2, 3}, 3);
+      return results_of(Projecting{u, wx}, xs, V({2, H}, 0.5), {u, wx, xs});
+    }));
+  }
+}
+
+TEST_CASE("scan programs: constants may be parts of one array, overlapping or not, and x part of them") {
+  const auto both = [](auto make) {
+    return same_both_ways<double>([&] {
+      const V p = parameter({3 * step_width}, 1), xs = parameter({step_count, step_width}, 2);
+      const auto [q, s] = make(p, xs);
+      return results_of([&, q = q, s = s](const V& x, const V& h) { return V(tanh(h * q + x * s)); }, xs,
+                        V({step_width}, 0.5), {p, xs});
+    });
+  };
+  CHECK(both([](const V& p, const V&) {
+    return std::pair(slice(p, 0, 0, step_width), slice(p, 0, 2, step_width + 2));
+  }));
+  CHECK(both([](const V& p, const V&) {
+    return std::pair(slice(p, 0, 0, step_width), slice(p, 0, 2 * step_width, 3 * step_width));
+  }));
+  CHECK(
+      both([](const V& p, const V& xs) { return std::pair(slice(p, 0, 0, step_width), select(xs, 0, 37)); }));
+}
+
+TEST_CASE("scan programs: a member may be another in another shape, or a part of it") {
+  CHECK(same_both_ways<double>([] {
+    const V w = parameter({step_width}, 1), xs = parameter({step_count, step_width}, 2);
+    return results_of(
+        [&](const V& x, const PairState& s) {
+          const V next = tanh(x * s.h + reshape(s.c, {step_width}) * w);
+          return PairState{next, reshape(next, {1, step_width})};
+        },
+        xs, PairState{V({step_width}, 0.5), V({1, step_width}, 0.25)}, {w, xs});
+  }));
+}
+
+TEST_CASE("scan programs: an input that is watched or kept is recorded in every step") {
+  int calls = 0;
+  CHECK(same_both_ways<double>([&] {
+    const V w = parameter({step_width}, 1), xs = parameter({step_count, step_width}, 2);
+    return results_of(
+        [&](const V& x, const V& h) {
+          V(x).register_hook([&](const V& g) {
+            ++calls;
+            return V(g * 2.0);
+          });
+          return V(tanh(h * w + x));
+        },
+        xs, V({step_width}, 0.5), {w, xs});
+  }));
+  CHECK(calls == 2 * step_count);
+  std::vector<V> kept;
+  scan(
+      [&](const V& x, const V& h) {
+        kept.push_back(x);
+        return V(tanh(h + x));
+      },
+      parameter({step_count, step_width}, 2), V({step_width}, 0.5));
+  CHECK(kept.size() == static_cast<std::size_t>(step_count));
+}
+
+TEST_CASE("scan programs: the last state is the last output, and may be asked for, watched and hooked") {
+  for (const bool reverse : {false, true}) {
+    CHECK(same_both_ways<double>([&] {
+      const V w = parameter({step_width}, 1), xs = parameter({step_count, step_width}, 2);
+      const auto step = [&](const V& x, const V& h) { return V(tanh(h * w + x)); };
+      const auto a = scan(step, xs, V({step_width}, 0.5), {.reverse = reverse});
+      std::vector<V> all = grad<double>(std::vector<V>{sum(square(a.output))}, std::vector<V>{a.state});
+      auto b = scan(step, xs, V({step_width}, 0.5), {.reverse = reverse});
+      b.state.retain_grad();
+      b.state.register_hook([](const V& g) { return V(g * 3.0); });
+      V(sum(square(b.output)) + sum(b.state)).backward();
+      all.insert(all.end(), {V(b.state.grad()), V(w.grad()), V(xs.grad())});
+      return all;
+    }));
+  }
+}
+
+TEST_CASE("scan programs: an output that is a product has the same bits, and no outputs are none") {
+  CHECK(same_both_ways<float>([] {
+    const auto w = random_parameter<float>({8, 8}, 1, -0.3, 0.3), b = random_parameter<float>({8}, 2);
+    const auto xs = random_parameter<float>({600, 1, 8}, 3);
+    const auto run =
+        scan([&](const Variable<float>& x,
+                 const Variable<float>& h) { return Variable<float>(linear(tanh(h + x), w, b)); },
+             xs, Variable<float>({1, 8}, 0));
+    sum(square(run.output)).backward();
+    return std::vector{run.output, Variable<float>(w.grad()), Variable<float>(b.grad()),
+                       Variable<float>(xs.grad())};
+  }));
+  CHECK(same_both_ways<double>([] {
+    const V w = parameter({0, 3}, 1);
+    const auto step = [&](const V& x, const V& h) { return V(tanh(h * h + linear(V(tanh(x)), w))); };
+    return std::vector<V>{scan(step, parameter({step_count, 2, 3}, 2), V({2, 0}, 0.0)).output};
+  }));
+}
+
+TEST_CASE("scan programs: inputs narrower than a batch are not read beyond their end") {
+  for (const index_t wide : {1, 2, 3, 7}) {
+    for (const bool reverse : {false, true}) {
+      CHECK(same_both_ways<double>([&] {
+        const V w = parameter({wide}, 1), xs = parameter({step_count, wide}, 2);
+        const auto run = scan([&](const V& x, const V& h) { return V(tanh(h * w + x)); }, xs, V({wide}, 0.5),
+                              {.reverse = reverse});
+        sum(square(run.output)).backward();
+        return std::vector{run.output, V(w.grad()), V(xs.grad())};
+      }));
+    }
+  }
+}

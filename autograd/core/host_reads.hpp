@@ -9,8 +9,8 @@ namespace unroll::detail {
 /// or detach(). They nest; the inner one notes.
 class HostReads {
  public:
-  /// `leaves`: notes also those of arrays that no recorded op has made.
-  explicit HostReads(bool leaves = false) : leaves_(leaves), outer_(innermost) { innermost = this; }
+  /// `all`: notes also those of arrays that no recorded op has made, changes of values, and ops that are not recorded.
+  explicit HostReads(bool all = false) : all_(all), outer_(innermost) { innermost = this; }
   ~HostReads() { innermost = outer_; }
   HostReads(const HostReads&) = delete;
   HostReads& operator=(const HostReads&) = delete;
@@ -19,11 +19,20 @@ class HostReads {
 
   template <class T>
   static void note(const Tensor<T>& t, const char* function) {
-    if (innermost && (t.creator || innermost->leaves_) && !innermost->by_) innermost->by_ = function;
+    if (innermost && (t.creator || innermost->all_) && !innermost->by_) innermost->by_ = function;
   }
+  static void note_unrecorded_op() {
+    if (innermost && innermost->all_) innermost->unrecorded_ = true;
+  }
+  static void note_change() {
+    if (innermost && innermost->all_) innermost->changes_ = true;
+  }
+  /// Whether an op was done that is not recorded, and whether a value was changed by update() or mutable_data().
+  bool unrecorded() const { return unrecorded_; }
+  bool changes() const { return changes_; }
 
  private:
-  bool leaves_;
+  bool all_, unrecorded_ = false, changes_ = false;
   HostReads* outer_;
   const char* by_ = nullptr;
   [[gnu::tls_model("initial-exec")]] static thread_local constinit HostReads* innermost;

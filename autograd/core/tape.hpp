@@ -11,6 +11,7 @@
 #include "unroll/autograd/tape_stats.hpp"
 #include "unroll/detail/autograd/core/context.hpp"
 #include "unroll/detail/autograd/core/gradient.hpp"
+#include "unroll/detail/autograd/core/host_reads.hpp"
 
 namespace unroll::detail {
 
@@ -201,6 +202,7 @@ template <class T>
     record = true;
     if (t->creator && !t->creator->usable()) fail_unusable(op, k, *t);
   }
+  if (!record) HostReads::note_unrecorded_op();
   return record;
 }
 

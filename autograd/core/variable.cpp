@@ -155,6 +155,7 @@ Variable<T> Variable<T>::copy() const {
 template <class T>
 detail::Tensor<T>& Variable<T>::updatable() const {
   Tensor& t = checked("update");
+  detail::HostReads::note_change();
   if (!t.is_leaf()) {
     raise<UsageError>("update: {} is the result of {}; only leaves can be changed; detach().copy() it first",
                       t.shape.str(), t.creator->name());

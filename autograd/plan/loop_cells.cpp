@@ -261,12 +261,14 @@ void LoopCells<T>::close(Cell& c) {
 
 template <class T>
 void LoopCells<T>::start() {
-  const index_t last = values_.steps() - 1;
   for (std::size_t c = 0; c < program_.carried.size(); ++c)
     if (to_.carried[c]) start(cell({PlaceKind::value, program_.carried[c]}), to_.carried[c], false);
-  if (!to_.hidden) return;
-  Cell& h = cell({PlaceKind::value, program_.carried[program_.output]});
-  start(h, to_.hidden + values_.in_memory(last) * h.size, h.written);
+}
+
+// Of the output of a step but the last.
+template <class T>
+const T* LoopCells<T>::hidden(index_t step, index_t unit) const {
+  return to_.hidden + (values_.in_memory(step) - (values_.reverse() ? 1 : 0)) * unit;
 }
 
 template <class T>
@@ -281,7 +283,7 @@ void LoopCells<T>::begin_step(index_t step) {
     }
   } else if (to_.hidden) {
     Cell& h = cell({PlaceKind::before, program_.output});
-    start(h, to_.hidden + values_.in_memory(step - 1) * h.size, false);
+    start(h, hidden(step - 1, h.size), false);
   }
 }
 
@@ -352,7 +354,7 @@ void LoopCells<T>::begin_repeated(index_t step) {
   begin_x(step);
   if (!to_.hidden) return;
   Cell& h = cell({PlaceKind::before, program_.output});
-  copy_exactly(to_.hidden + values_.in_memory(step - 1) * h.size, h.size, h.data);
+  copy_exactly(hidden(step - 1, h.size), h.size, h.data);
 }
 
 template <class T>

@@ -9,7 +9,8 @@ namespace unroll::detail {
 /// What a pass starts from and where it ends.
 template <class T>
 struct LoopGradients {
-  const T* hidden;  ///< (steps, …) in order of memory: of all outputs; null where there is none
+  const T*
+      hidden;  ///< (steps − 1, …) in order of memory: of all outputs but the last; null where there is none
   std::vector<const T*> carried;   ///< of what the last step carries on; null where there is none
   Tensor<T>* x;                    ///< null where no gradient is wanted, as in all that follow
   std::vector<Tensor<T>*> before;  ///< of what was carried into the first step
@@ -75,6 +76,7 @@ class LoopCells {
   void place_parts();
   void open(Cell& c);
   void start(Cell& c, const T* from, bool add);
+  const T* hidden(index_t step, index_t unit) const;
   void close(Cell& c);
   void begin_x(index_t step);
   void end_x(index_t step);

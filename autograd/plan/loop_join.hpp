@@ -1,10 +1,18 @@
 #pragma once  // internal
 /// \file Equal kernels of few elements, done as one: where a state is many small members, one batch has several of them.
 
+#include <cstring>
+
 #include "unroll/detail/autograd/base/traffic_counts.hpp"
 #include "unroll/detail/autograd/plan/loop_program.hpp"
 
 namespace unroll::detail {
+
+/// To the bit: 0 and −0 are not the same.
+template <class T>
+bool same_numbers(const std::vector<T>& a, const std::vector<T>& b) {
+  return a.size() == b.size() && (a.empty() || std::memcmp(a.data(), b.data(), a.size() * sizeof(T)) == 0);
+}
 
 /// How many kernels from number `first` on can be done as one: the same expression of fewer elements than a batch has,
 /// none of which reads what another computes. Below 4 it is not worth the copies.
@@ -18,8 +26,8 @@ std::size_t joinable_kernels(const LoopProgram<T>& program, std::size_t first) {
   std::size_t count = 0;
   for (; first + count < program.kernels.size(); ++count) {
     const Kernel& next = program.kernels[first + count];
-    bool joins = next.kind == Kernel::Kind::fused && next.code == k.code && next.numbers == k.numbers &&
-                 next.size == k.size;
+    bool joins = next.kind == Kernel::Kind::fused && next.code == k.code &&
+                 same_numbers(next.numbers, k.numbers) && next.size == k.size;
     for (LoopPlace p : next.in) {
       if (p.kind == LoopPlace::Kind::value && program.values[p.number].whole)
         joins = false;  // cuts end a group

@@ -1,22 +1,43 @@
 #include "unroll/detail/autograd/plan/loop_mode.hpp"
 
+#include <algorithm>
+
 namespace unroll::detail {
+namespace {
 
-std::atomic<LoopReport*> LoopReport::innermost{nullptr};
+// The innermost last.
+std::mutex& mutex() {
+  static std::mutex m;
+  return m;
+}
+std::vector<LoopReport*>& reports() {
+  static std::vector<LoopReport*> all;
+  return all;
+}
 
-LoopReport::LoopReport() : outer_(innermost.exchange(this)) {}
-LoopReport::~LoopReport() { innermost = outer_; }
+}  // namespace
+
+std::atomic<int> LoopReport::count{0};
+
+LoopReport::LoopReport() {
+  const std::lock_guard lock(mutex());
+  reports().push_back(this);
+  ++count;
+}
+LoopReport::~LoopReport() {
+  const std::lock_guard lock(mutex());
+  reports().erase(std::find(reports().begin(), reports().end(), this));
+  --count;
+}
 
 std::vector<std::string> LoopReport::entries() const {
-  const std::lock_guard lock(mutex_);
+  const std::lock_guard lock(mutex());
   return entries_;
 }
 
 void LoopReport::tell(std::string entry) {
-  LoopReport* const report = innermost;
-  if (!report) return;
-  const std::lock_guard lock(report->mutex_);
-  report->entries_.push_back(std::move(entry));
+  const std::lock_guard lock(mutex());
+  if (!reports().empty()) reports().back()->entries_.push_back(std::move(entry));
 }
 
 }  // namespace unroll::detail

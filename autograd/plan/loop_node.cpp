@@ -11,8 +11,8 @@
 namespace unroll::detail {
 namespace {
 
-/// Inputs: x, what is carried into the first step, the constants. Outputs: those of the steps, and what the last one
-/// carries on.
+/// Inputs: x, what is carried into the first step, the constants. Outputs: those of the steps but the last, and what the
+/// last one carries on.
 template <class T>
 class LoopNode final : public Node<T> {
  public:
@@ -102,6 +102,7 @@ class LoopNode final : public Node<T> {
       for (std::size_t c = 0; c < carried(); ++c) before[c] = values[program.carried[c]];
       hidden[at] = before[program.output];
     }
+    hidden.erase(values_.reverse() ? hidden.begin() : hidden.end() - 1);  // the last step's is carried on
     std::vector<Variable<T>> results = {stack(hidden)};
     results.insert(results.end(), before.begin(), before.end());
     return results;
@@ -154,7 +155,7 @@ LoopResult<T> run_loop(std::shared_ptr<const LoopProgram<T>> program, LoopInputs
   for (std::size_t c = 0; c < program->carried.size(); ++c) {
     const Shape& shape = program->values[program->carried[c]].shape;
     if (c == program->output) {
-      result.hidden = slices(0, shape.inserted(0, steps));
+      result.hidden = slices(values.reverse() ? 1 : 0, shape.inserted(0, steps - 1));
       result.carried.push_back(slices(values.in_memory(steps - 1), shape));
     } else {
       auto last = Variable<T>::uninitialised(shape);

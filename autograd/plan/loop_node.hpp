@@ -7,7 +7,7 @@ namespace unroll::detail {
 
 template <class T>
 struct LoopResult {
-  Variable<T> hidden;                ///< (steps, …) in order of memory
+  Variable<T> hidden;  ///< (steps − 1, …) in order of memory: the outputs of all steps but the last
   std::vector<Variable<T>> carried;  ///< after the last step
 };
 

@@ -17,7 +17,7 @@ bool is_watched(const Tensor<T>& t) {
 
 template <class T>
 bool same_bits(const T* a, const T* b, std::size_t n) {
-  return std::memcmp(a, b, n * sizeof(T)) == 0;
+  return n == 0 || std::memcmp(a, b, n * sizeof(T)) == 0;
 }
 
 // The same tensor; or a number or the like that each step makes anew.
@@ -64,6 +64,8 @@ LoopRecorder<T>::LoopRecorder(const LoopStep<T>& step) {
   finish(step);
   if (refusal_.empty()) check_cuts();
   if (refusal_.empty()) check_weights();
+  if (refusal_.empty()) check_input(*step.input.tensor());
+  if (refusal_.empty()) check_overlaps(step);
 }
 
 template <class T>
@@ -98,8 +100,10 @@ void LoopRecorder<T>::finish(const LoopStep<T>& step) {
       return refuse("a member of the state is not computed by the step");
     program_.carried[program_.members[m]] = found->second.number;
   }
-  if (program_.values[program_.carried[program_.output]].whole)
-    refuse("the output is a part of another value");
+  const std::size_t output = program_.carried[program_.output];
+  if (program_.values[output].whole) refuse("the output is a part of another value");
+  for (const Kernel& k : program_.kernels)  // whose gradients would lie in that of all outputs, in one piece
+    if (k.kind == Kind::affine && k.out[0] == output) refuse("the output is a product");
   for (std::size_t v : program_.carried)
     if (const auto& whole = program_.values[v].whole; whole && whole->kind != LoopPlace::Kind::value)
       refuse("a member of the state is a part of what the step was given");
@@ -132,10 +136,47 @@ void LoopRecorder<T>::check_cuts() {
     if (twice || nested) return refuse("a value is cut more than once");
     cut.push_back(whole);
   }
+  const auto is_cut = [&](const LoopPlace& p) { return std::find(cut.begin(), cut.end(), p) != cut.end(); };
+  for (std::size_t v : program_.carried)
+    if (is_cut({LoopPlace::Kind::value, v})) return refuse("a member of the state is cut in the same step");
   for (const Kernel& k : program_.kernels) {
-    const auto is_cut = [&](const LoopPlace& p) { return std::find(cut.begin(), cut.end(), p) != cut.end(); };
     if (k.kind != Kind::parts && std::any_of(k.in.begin(), k.in.end(), is_cut))
       return refuse("a value is read both as a whole and in parts");
+  }
+}
+
+// What a product overwrites, nobody else may read.
+template <class T>
+void LoopRecorder<T>::check_input(const Tensor<T>& x) {
+  if (is_watched(x))
+    return refuse("the gradient of the input is watched, or it is read after it was overwritten");
+  int readers = 0;
+  bool shares = false;
+  for (const Kernel& k : program_.kernels) {
+    readers += static_cast<int>(std::count(k.in.begin(), k.in.end(), LoopPlace{LoopPlace::Kind::input, 0}));
+    shares = shares || k.shares_gradient;
+  }
+  if (shares && readers > 1) refuse("the input is read beside the product that overwrites it");
+}
+
+// Gradients that are apart here must not lie in the same memory.
+template <class T>
+void LoopRecorder<T>::check_overlaps(const LoopStep<T>& step) {
+  std::vector<const Tensor<T>*> all = {step.input.tensor()};
+  for (const Variable<T>& v : step.before)
+    if (std::find(all.begin(), all.end(), v.tensor()) == all.end()) all.push_back(v.tensor());
+  for (const TensorRef<T>& c : program_.constants) all.push_back(c.get());
+  const auto root = [](const Tensor<T>* t) {
+    while (t->is_view()) t = &t->creator->input(0);
+    return t;
+  };
+  for (std::size_t a = 0; a < all.size(); ++a) {
+    for (std::size_t b = a + 1; b < all.size(); ++b) {
+      const Tensor<T>&s = *all[a], &t = *all[b];
+      if (!s.requires_grad || !t.requires_grad || root(&s) != root(&t)) continue;
+      const bool apart = s.data + s.shape.size() <= t.data || t.data + t.shape.size() <= s.data;
+      if (a == 0 || !apart) return refuse("two things that the step reads are parts of one array");
+    }
   }
 }
 
@@ -155,6 +196,7 @@ void LoopRecorder<T>::add_outputs(Kernel& kernel, const Node<T>& node) {
     const Tensor<T>* out = node.output(m);
     kernel.out.push_back(out ? program_.values.size() : Kernel::unused);
     if (!out) continue;
+    if (out->shape.size() == 0) refuse("an empty array is computed");
     if (is_watched(*out)) refuse(fmt::format("the gradient of {} is watched", node.name()));
     places_[out] = {LoopPlace::Kind::value, program_.values.size()};
     program_.values.push_back({out->shape});
@@ -163,7 +205,8 @@ void LoopRecorder<T>::add_outputs(Kernel& kernel, const Node<T>& node) {
 
 template <class T>
 LoopPlace LoopRecorder<T>::place_of(const Tensor<T>& t) {
-  if (!t.dense() && t.shape.size() > 0) refuse("a value that is not in one piece is read");
+  if (t.shape.size() == 0) refuse("an empty array is read");
+  if (!t.dense()) refuse("a value that is not in one piece is read");
   const auto [found, is_new] =
       places_.try_emplace(&t, LoopPlace{LoopPlace::Kind::constant, program_.constants.size()});
   if (is_new) program_.constants.emplace_back(const_cast<Tensor<T>*>(&t));

@@ -41,6 +41,8 @@ class LoopRecorder final : public StepPlanner<T> {
   void finish(const LoopStep<T>& step);
   void check_cuts();
   void check_weights();
+  void check_input(const Tensor<T>& x);
+  void check_overlaps(const LoopStep<T>& step);
   Kernel& add_kernel(Kind kind, const Node<T>& node, index_t size);
   void add_outputs(Kernel& kernel, const Node<T>& node);
   LoopPlace place_of(const Tensor<T>& t);

@@ -93,11 +93,13 @@ void LoopValues<T>::begin() {
     T* const to = at({PlaceKind::value, program_->carried[c]}, -1);
     if (to != from.data) std::copy_n(from.data, from.shape.size(), to);
   }
-  if (unit_x_ % program_->width() != 0) {
-    T* const copy = allocate_elements<T>(x_copy_, with_whole_batches<T>(unit_x_));
-    std::fill(std::copy_n(inputs_.x.tensor()->data + (steps_ - 1) * unit_x_, unit_x_, copy),
-              copy + with_whole_batches<T>(unit_x_), T{0});
-  }
+  const index_t width = program_->width();
+  if (unit_x_ % width == 0) return;
+  // The last slices in memory, beyond which whole batches would go.
+  copied_ = std::min(steps_, 1 + (width + unit_x_ - 1) / unit_x_);
+  T* const copy = allocate_elements<T>(x_copy_, copied_ * unit_x_ + width);
+  std::fill_n(std::copy_n(inputs_.x.tensor()->data + (steps_ - copied_) * unit_x_, copied_ * unit_x_, copy),
+              width, T{0});
 }
 
 template <class T>
@@ -146,8 +148,9 @@ const Ref<Block>& LoopValues<T>::storage(const LoopPlace& place) const {
 
 template <class T>
 T* LoopValues<T>::x_at(index_t step) const {
-  return x_copy_ && in_memory(step) == steps_ - 1 ? static_cast<T*>(x_copy_->data())
-                                                  : at({PlaceKind::input, 0}, step);
+  const index_t in_copy = in_memory(step) - (steps_ - copied_);
+  return in_copy >= 0 ? static_cast<T*>(x_copy_->data()) + in_copy * unit_x_
+                      : at({PlaceKind::input, 0}, step);
 }
 
 template <class T>

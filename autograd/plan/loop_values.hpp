@@ -57,6 +57,7 @@ class LoopValues {
   bool hidden_in_place_ = false;
   Ref<Block> block_, constants_, x_copy_;
   index_t step_size_ = 0, spare_at_ = 0;
+  index_t copied_ = 0;  // slices of x that x_copy_ has
   PoolVector<index_t> value_at_, constant_at_;
 };
 

@@ -37,15 +37,24 @@ template <class T>
 bool LoopWatch<T>::end_step(index_t n, const Variable<T>& x, std::vector<Variable<T>> state,
                             const Variable<T>& output) {
   LoopStep<T>& step = steps_[std::min<index_t>(n, 2) - 1];
-  const char* const read = reads_->by();
+  const std::string beside = beside_ops();
   reads_.reset();
   step.input = x;
   step.after = std::move(state);
   step.output = output.tensor();
   step.nodes = Tape<T>::local().nodes_from(place_);
-  if (program_) return check(n, read), false;
-  if (read) return give_up(fmt::format("the step reads a value by {}()", read));
+  if (program_) return check(n, beside), false;
+  if (!beside.empty()) return give_up(beside);
   return n + 1 == recorded && learn();
+}
+
+// What the step did beside ops that are recorded; empty where that is nothing.
+template <class T>
+std::string LoopWatch<T>::beside_ops() const {
+  if (reads_->by()) return fmt::format("the step reads a value by {}()", reads_->by());
+  if (reads_->changes()) return "the step changes a value by update() or mutable_data()";
+  if (reads_->unrecorded()) return "the step has an op on values without gradient, which is not recorded";
+  return {};
 }
 
 template <class T>
@@ -72,11 +81,8 @@ bool LoopWatch<T>::learn() {
 
 // Every step is recorded, and must be what the program says.
 template <class T>
-void LoopWatch<T>::check(index_t n, const char* read) const {
-  std::string what;
-  if (read) {
-    what = fmt::format("it reads a value by {}()", read);
-  } else {
+void LoopWatch<T>::check(index_t n, std::string what) const {
+  if (what.empty()) {
     LoopRecorder<T> now(steps_[1]);
     what = now.refusal();
     if (what.empty() && !same_program(now.program(), *program_)) what = now.program().str();
@@ -108,13 +114,18 @@ bool LoopWatch<T>::escapes() const {
       for (std::size_t k = 0; k < node->input_count(); ++k) ++holders[&node->input(k)];
     for (const Variable<T>& v : step.after) ++holders[v.tensor()];
     ++holders[step.output];  // the stack
+    ++holders[step.input.tensor()];
   }
+  ++holders[steps_[1].input.tensor()];  // the loop
   for (const Variable<T>& v : steps_[1].before) ++holders[v.tensor()];
   for (const Variable<T>& v : steps_[1].after) ++holders[v.tensor()];  // the state itself
-  for (const LoopStep<T>& step : steps_)
+  const auto is_held = [&](const Tensor<T>* t) { return t && t->refs != holders[t]; };
+  for (const LoopStep<T>& step : steps_) {
+    if (is_held(step.input.tensor())) return true;
     for (const Node<T>* node : step.nodes)
       for (std::size_t k = 0; k < node->output_count(); ++k)
-        if (const Tensor<T>* t = node->output(k); t && t->refs != holders[t]) return true;
+        if (is_held(node->output(k))) return true;
+  }
   return false;
 }
 

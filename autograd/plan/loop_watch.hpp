@@ -40,7 +40,8 @@ class LoopWatch {
   bool give_up(const std::string& why);
   bool escapes() const;
   bool learn();
-  void check(index_t n, const char* read) const;
+  void check(index_t n, std::string what) const;
+  std::string beside_ops() const;
 
   bool active_, checked_;
   index_t count_;

@@ -13,7 +13,7 @@ enum class ScanSteps {
   checked,   ///< every step is recorded, and compared with the program that the first ones make
 };
 
-/// While it lives, scans of all threads run their steps in this way. They nest.
+/// While it lives, scans of all threads run their steps in this way. They nest; two threads at once must not have one.
 /// Errors: with ScanSteps::checked, scan throws a UsageError that names the first step that differs: one that
 ///         depends on how often it was called, say.
 class ScanMode {

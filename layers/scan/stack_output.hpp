@@ -28,7 +28,7 @@ class StackOutput {
   bool in_place() const { return stack_.in_place(); }
   T* memory(index_t first) const { return stack_.memory(first); }
   const Ref<Block>& storage() const { return stack_.storage(); }
-  /// The results of all steps that are left, as slices from number `first` on.
+  /// The results of steps that are left, as slices from number `first` on; or one.
   void end_steps(const Variable<T>& hs, index_t first) { stack_.add_together(hs, first); }
   /// The output, recorded as one op over the results.
   Variable<T> finish() { return stack_.finish(); }

@@ -18,7 +18,9 @@ void run_rest(Run& run, const LoopWatch<T>& watch, LazyUnbind<T>& inputs, const 
   LoopResult<T> rest =
       run_loop<T>(watch.program(), {inputs.together(at, at + last - next), watch.carried(run.members()),
                                     stacked.memory(at), stacked.storage(), plan.reverse});
-  stacked.end_steps(rest.hidden, at);
+  const index_t count = last - next - 1;  // the last is the state's own
+  stacked.end_steps(rest.hidden, plan.reverse ? at + 1 : at);
+  stacked.end_steps(rest.carried[watch.program()->output], plan.reverse ? at : at + count);
   run.replace(watch.members(rest.carried));
 }
 
