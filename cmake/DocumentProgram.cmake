@@ -1,6 +1,6 @@
 # unroll_document_program(NAME DOCUMENT): the C++ of a document becomes the program NAME, and running it a test.
 #
-# It takes the blocks fenced by ```cpp, and from rows of tables | `Python` | `C++` | … | the second column.
+# It takes the blocks fenced by ```cpp, and from tables | PyTorch | unroll | the second column of rows | `…` | `C++` |.
 # Blocks that begin with #include, struct or template stand for themselves; all else of a section ("## …") is the
 # body of one function, so that its variables can be used to the section's end.
 function(unroll_document_program name document)
@@ -11,6 +11,7 @@ function(unroll_document_program name document)
   set(body)
   set(block)
   set(fence)
+  set(table FALSE)
   set(number 0)
   string(APPEND text "\n## \n") # ends the last section
   # Not as a list: C++ is full of semicolons and brackets.
@@ -22,6 +23,9 @@ function(unroll_document_program name document)
     math(EXPR number "${number} + 1")
     math(EXPR next "${number} + 1")
 
+    if(NOT line MATCHES "^\\|")
+      set(table FALSE)
+    endif()
     if(fence AND line STREQUAL "```")
       if(fence STREQUAL "```cpp" AND block MATCHES "^[^\n]*\n(#include|struct|template)")
         string(APPEND program "${block}")
@@ -34,7 +38,9 @@ function(unroll_document_program name document)
     elseif(line MATCHES "^```")
       set(fence "${line}")
       set(block "#line ${next} \"${document}\"\n")
-    elseif(line MATCHES "^\\| `[^`]+` \\| `([^`]+)` \\|")
+    elseif(line MATCHES "^\\| PyTorch \\| unroll \\|")
+      set(table TRUE)
+    elseif(table AND line MATCHES "^\\| `[^`]+` \\| `([^`]+)` \\|")
       string(APPEND body "#line ${number} \"${document}\"\n${CMAKE_MATCH_1}\n")
     elseif(line MATCHES "^## ")
       if(body)
@@ -47,7 +53,7 @@ function(unroll_document_program name document)
   if(fence)
     message(SEND_ERROR "${document}: a block is not closed")
   endif()
-  if(NOT calls)
+  if(NOT program)
     message(SEND_ERROR "${document} has no C++")
   endif()
 

@@ -51,6 +51,7 @@ struct Tally {
   std::vector<std::string> survivors;
 
   void run(Mutation m, const std::string& op, const std::vector<Use>& uses, const Faults& faults) {
+    CHECK_MESSAGE(!noticed(m, uses), op << " seems wrong without a fault");  // left behind by the one before
     for (const auto& [fault, what] : faults) {
       m.fault = fault;
       ++mutants;
