@@ -1,5 +1,8 @@
 #include "unroll/detail/data/words.hpp"
 
+#ifdef UNROLL_NO_UTF8PROC
+#include "unroll/autograd/error.hpp"
+#else
 #include <utf8proc.h>
 
 #include <algorithm>
@@ -7,8 +10,15 @@
 #include <utility>
 
 #include "unroll/data/utf8.hpp"
+#endif
 
 namespace unroll::detail {
+
+#ifdef UNROLL_NO_UTF8PROC
+std::size_t word_length(std::string_view) {
+  raise<UsageError>("word: this library was built without utf8proc (UNROLL_UTF8PROC=OFF)");
+}
+#else
 namespace {
 
 enum class Kind { letter, mark, sign, control };
@@ -95,5 +105,6 @@ std::size_t word_length(std::string_view text) {
   }
   return end;
 }
+#endif
 
 }  // namespace unroll::detail

@@ -10,6 +10,7 @@ namespace unroll::detail {
 /// What:   a run of letters, marks and numbers (categories L, M and N), apostrophes, and what shows nothing and joins
 ///         (category Cf but for U+200B, such as the joiners of Persian and Hindi and the soft hyphen); or one other
 ///         character with its marks. Letters of scripts without spaces between words count as other characters.
+/// Errors: UsageError, in a build without utf8proc.
 /// Source: the grapheme clusters of Unicode's annex 29 by utf8proc, and all marks besides.
 std::size_t word_length(std::string_view text);
 

@@ -19,5 +19,5 @@ weights() {
 train plain 2 || { cat "$work/log" >&2; exit 1; }
 OMP_DYNAMIC=true OMP_NUM_THREADS=1 train dynamic 2
 [ "$(weights plain)" = "$(weights dynamic)" ] || { echo "OMP_DYNAMIC changes the bits" >&2; exit 1; }
-! OMP_THREAD_LIMIT=1 train limited 2 || { echo "two threads were granted beyond OMP_THREAD_LIMIT=1" >&2; exit 1; }
-grep -q "OMP_THREAD_LIMIT" "$work/log" || { cat "$work/log" >&2; exit 1; }
+OMP_THREAD_LIMIT=1 train limited 2
+[ "$(weights plain)" = "$(weights limited)" ] || { echo "OMP_THREAD_LIMIT changes the bits" >&2; exit 1; }

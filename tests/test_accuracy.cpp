@@ -105,7 +105,7 @@ void check_both(const std::string& op, double bound, Domain domain, F f, G exact
 }
 
 constexpr double inf = std::numeric_limits<double>::infinity();
-#ifdef __FMA__
+#ifdef UNROLL_FMA
 constexpr double sigmoid_bound = 2;
 #else
 constexpr double sigmoid_bound = 2.5;
@@ -128,6 +128,22 @@ TEST_CASE("accuracy: exp, log, tanh, sigmoid, sqrt, sin, cos are right to 2 unit
   UNROLL_CHECK(cos, 2, -1e300, 1e300, std::cos(x));
   UNROLL_CHECK(square, 1, -inf, inf, x * x);
   UNROLL_CHECK(softplus, 3, -inf, inf, (x > 0 ? x : 0) + std::log1p(std::exp(-std::abs(x))));
+}
+
+TEST_CASE_TEMPLATE("accuracy: quotients and roots are rounded right, like those of single numbers", T, float,
+                   double) {
+  const NoGrad off;
+  const std::vector<T> x = arguments<T>({0, inf}, 11);
+  const std::vector<T> y(x.rbegin(), x.rend());
+  const auto size = static_cast<index_t>(x.size());
+  const Variable<T> a = Variable<T>::from({size}, x), b = Variable<T>::from({size}, y);
+  const Variable<T> quotient = a / b, root = sqrt(a);
+  index_t wrong = 0;
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    const T q = x[i] / y[i], r = quotient.data()[i];
+    wrong += (q != r && !(std::isnan(q) && std::isnan(r))) + (root.data()[i] != std::sqrt(x[i]));
+  }
+  CHECK(wrong == 0);
 }
 
 TEST_CASE("accuracy: pow is right to 4 units in the last place, whatever the exponent") {

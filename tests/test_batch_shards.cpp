@@ -1,9 +1,11 @@
 #include <doctest/doctest.h>
 
 #include <atomic>
+#include <limits>
 #include <thread>
 
 #include "arrays.hpp"
+#include "unroll/autograd/anomaly_mode.hpp"
 #include "unroll/autograd/functions.hpp"
 #include "unroll/autograd/gather.hpp"
 #include "unroll/autograd/matmul.hpp"
@@ -12,6 +14,7 @@
 #include "unroll/autograd/tape_stats.hpp"
 #include "unroll/autograd/threads.hpp"
 #include "unroll/autograd/views.hpp"
+#include "unroll/detail/autograd/base/team.hpp"
 #include "unroll/detail/autograd/core/parallel.hpp"
 #include "unroll/detail/autograd/ops/batch_shards.hpp"
 #include "unroll/detail/autograd/ops/lookup.hpp"
@@ -72,6 +75,23 @@ TEST_CASE("batch shards: values and gradients are those of the whole") {
     CHECK(distance(c.learn(c.in_shards(count)), whole) < 1e-14);  // sums of seven products in another order
 }
 
+TEST_CASE("batch shards: the bits are the same whichever threads compute forward and backward") {
+  using Whom = detail::PartsGoTo::Whom;
+  constexpr Whom ways[] = {Whom::whoever_is_free, Whom::caller, Whom::helpers, Whom::last_to_caller};
+  Computation c;
+  const std::vector<double> expected = c.learn(c.in_shards(3));
+  for (const Whom forward : ways) {
+    for (const Whom backward : ways) {
+      const std::vector<V> results = [&] {
+        const detail::PartsGoTo scope(forward);
+        return c.in_shards(3);
+      }();
+      const detail::PartsGoTo scope(backward);
+      CHECK(c.learn(results) == expected);
+    }
+  }
+}
+
 TEST_CASE("batch shards: one op is recorded, none without gradients, and it has no second derivative") {
   Computation c;
   const std::uint64_t before = tape_stats<double>().recorded;
@@ -97,16 +117,21 @@ TEST_CASE("batch shards: what grad() does not ask for gets no gradient, and the 
 }
 
 TEST_CASE("in parallel: threads work as their caller, and count its products") {
+  const detail::PartsGoTo scope(detail::PartsGoTo::Whom::helpers);
+  const AnomalyMode anomaly;
   std::vector<std::thread::id> ids(3);
   std::atomic<int> recording = 0;
   const auto before = blas::counters().calls;
   detail::in_parallel(3, false, [&](int k) {
     ids[static_cast<std::size_t>(k)] = std::this_thread::get_id();
     recording += NoGrad::active() ? 0 : 1;
+    CHECK(AnomalyMode::active());
+    CHECK(!AnomalyMode::bad(std::numeric_limits<double>::infinity()));
     CHECK(num_threads() == 1);
     matmul(V(Shape{2, 2}, 1.0), V(Shape{2, 2}, 1.0));
   });
   CHECK(ids[0] == std::this_thread::get_id());
+  CHECK(ids[1] != ids[0]);
   CHECK(recording == 0);
   CHECK(!NoGrad::active());
   CHECK(blas::counters().calls == before + 3);

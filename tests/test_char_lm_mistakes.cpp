@@ -258,13 +258,3 @@ TEST_CASE(
   CHECK(read(folder / "stderr") == "char_lm: --out " + out + ": another program has written a run there\n");
   CHECK(read(fs::path(out) / "last.safetensors") == "another run");
 }
-
-TEST_CASE("char_lm: more threads than OpenMP's own limit are an error that names it") {
-  const TemporaryFolder folder;
-  write(folder / "text", story(3000));
-  REQUIRE(setenv("OMP_THREAD_LIMIT", "1", 1) == 0);
-  const auto outcome = run(folder, training(folder / "text", folder / "run", {"--threads", "2"}));
-  unsetenv("OMP_THREAD_LIMIT");
-  CHECK(outcome.status == 2);
-  CHECK(contains(outcome.err, "OpenMP grants 1 at most (OMP_THREAD_LIMIT); got 2"));
-}

@@ -6,6 +6,7 @@
 
 #include "counts.hpp"
 #include "unroll/autograd/threads.hpp"
+#include "unroll/detail/autograd/base/team.hpp"
 #include "unroll/detail/autograd/gemm/gemm.hpp"
 #include "unroll/layers/elman.hpp"
 #include "unroll/layers/gru.hpp"
@@ -200,6 +201,7 @@ TEST_CASE("counters: two threads compute no more than one, and their weight grad
   bench::Layer<LstmCell<T>> layer({4, wide, wide, B, steps}, true);
   const Counts one = count<T>(layer);
   set_num_threads(2);
+  const detail::PartsGoTo same_threads(detail::PartsGoTo::Whom::helpers);
   const Counts two = count<T>(layer);
   set_num_threads(1);
   INFO(two.text());

@@ -6,6 +6,7 @@
 #include "unroll/autograd/reduce.hpp"
 #include "unroll/autograd/tape_stats.hpp"
 #include "unroll/autograd/threads.hpp"
+#include "unroll/detail/autograd/base/team.hpp"
 #include "unroll/layers/deep_transition.hpp"
 #include "unroll/layers/elman.hpp"
 #include "unroll/layers/gru.hpp"
@@ -143,6 +144,17 @@ TEST_CASE("scan: every cell divided over threads gives what one thread gives") {
   check_divided(Recurrent<DeepTransition<GruCell<double>, 2>>(I, H, {}, rng));
 }
 
+TEST_CASE("scan: divided over threads, the bits are the same whichever threads there are") {
+  using Whom = detail::PartsGoTo::Whom;
+  Generator rng(8);
+  const Lstm<double> net(I, H, both_ways(), rng);
+  const Results expected = run(net, 3);
+  for (const Whom whom : {Whom::whoever_is_free, Whom::caller, Whom::helpers, Whom::last_to_caller}) {
+    const detail::PartsGoTo scope(whom);
+    CHECK(largest_difference(run(net, 3), expected) == 0.0);
+  }
+}
+
 TEST_CASE("scan: the threads' products are counted, and as many as those of one") {
   Generator rng(4);
   const Lstm<double> net(I, H, {}, rng);
@@ -260,6 +272,7 @@ TEST_CASE("scan: divided over threads, training takes no memory from step to ste
   Generator rng(9);
   const Gru<double> net(I, H, {}, rng);
   const Threads two(2);
+  const detail::PartsGoTo same_threads(detail::PartsGoTo::Whom::helpers);
   const V x = random_parameter<double>({T, B, I}, 7).detach();
   std::vector<std::size_t> in_use;
   for (int k = 0; k < 6; ++k) {

@@ -152,13 +152,24 @@ TEST_CASE("symbols: characters are code points") {
   CHECK(split("a\u00e9\U0001F600", Level::character) == Symbols{"a", "\u00e9", "\U0001F600"});
 }
 
-TEST_CASE("symbols: a word carries the space before it, and a character that joins nothing stands alone") {
+#ifdef UNROLL_NO_UTF8PROC
+constexpr bool without_words = true;
+TEST_CASE("symbols: a build without utf8proc says that it has no words") {
+  CHECK_THROWS_WITH_AS(split("a b", Level::word),
+                       "word: this library was built without utf8proc (UNROLL_UTF8PROC=OFF)", UsageError);
+}
+#else
+constexpr bool without_words = false;
+#endif
+
+TEST_CASE("symbols: a word carries the space before it, and a character that joins nothing stands alone" *
+          doctest::skip(without_words)) {
   CHECK(split("the cat's na\u00efve, said  he.\n I", Level::word) ==
         Symbols{"the", " cat's", " na\u00efve", ",", " said", " ", " he", ".", "\n", " I"});
   CHECK(split("\u2014 \u201cyes\u201d ", Level::word) == Symbols{"\u2014", " \u201c", "yes", "\u201d", " "});
 }
 
-TEST_CASE("symbols: letters, signs and marks are what Unicode says they are") {
+TEST_CASE("symbols: letters, signs and marks are what Unicode says they are" * doctest::skip(without_words)) {
   CHECK(split("यह सही है।", Level::word) == Symbols{"यह", " सही", " है", "।"});
   CHECK(split("نعم، صحيح؟", Level::word) == Symbols{"نعم", "،", " صحيح", "؟"});
   CHECK(split("Այո, ճիշտ է։", Level::word) == Symbols{"Այո", ",", " ճիշտ", " է", "։"});
@@ -167,14 +178,16 @@ TEST_CASE("symbols: letters, signs and marks are what Unicode says they are") {
   CHECK(split("e\u0301te\u0301 m² H₂O Ⅷ", Level::word) == Symbols{"e\u0301te\u0301", " m²", " H₂O", " Ⅷ"});
 }
 
-TEST_CASE("symbols: joiners, soft hyphens and apostrophes stand inside words") {
+TEST_CASE("symbols: joiners, soft hyphens and apostrophes stand inside words" *
+          doctest::skip(without_words)) {
   for (const auto* joined : {"می\u200cخواهم", "क्\u200dष", "co\u00adop", "a\u2060b", "don't", "don\u2019t",
                              "դ\u055aԱրտանյան", "ג\u05f3ירפה"})
     CHECK_MESSAGE(split(joined, Level::word) == Symbols{joined}, joined);
   CHECK(split("a\u200bb", Level::word) == Symbols{"a", "\u200b", "b"});  // a space, though of no width
 }
 
-TEST_CASE("symbols: scripts without spaces go by characters, each with its marks") {
+TEST_CASE("symbols: scripts without spaces go by characters, each with its marks" *
+          doctest::skip(without_words)) {
   CHECK(split("日本語の", Level::word) == Symbols{"日", "本", "語", "の"});
   CHECK(split("葛\U000E0100城", Level::word) == Symbols{"葛\U000E0100", "城"});  // a variant
   CHECK(split("ที่นี่ กำ", Level::word) == Symbols{"ที่", "นี่", " กำ"});
@@ -184,7 +197,7 @@ TEST_CASE("symbols: scripts without spaces go by characters, each with its marks
   CHECK(split("བོད་སྐད།", Level::word) == Symbols{"བོ", "ད", "་", "སྐ", "ད", "།"});
 }
 
-TEST_CASE("symbols: what is one sign to the eye is one symbol") {
+TEST_CASE("symbols: what is one sign to the eye is one symbol" * doctest::skip(without_words)) {
   CHECK(split("👩\u200d👧🇩🇪👍🏽!", Level::word) == Symbols{"👩\u200d👧", "🇩🇪", "👍🏽", "!"});
 }
 
@@ -196,7 +209,8 @@ TEST_CASE("symbols: tokens stand between blanks, and the end of a line is one") 
   CHECK(split("यह।\u00a0है", Level::token).size() == 1);
 }
 
-TEST_CASE("symbols: tokens are written with spaces between them, and other symbols as they are") {
+TEST_CASE("symbols: tokens are written with spaces between them, and other symbols as they are" *
+          doctest::skip(without_words)) {
   const auto written = [](std::string_view text, Level level, std::string_view before = {}) {
     SymbolWriter text_of(level, before);
     std::string joined;
@@ -210,7 +224,7 @@ TEST_CASE("symbols: tokens are written with spaces between them, and other symbo
   CHECK(written(" a  b\n c", Level::word, "x") == " a  b\n c");
 }
 
-TEST_CASE("symbols: joined, they are the text") {
+TEST_CASE("symbols: joined, they are the text" * doctest::skip(without_words)) {
   const std::string text =
       "  Tab\there;\r\n\n'quoted' \u00abok\u00bb 3.14  \u65e5\u672c x\u0301 \u0301\u0301 है। ที่ "
       "🇩\u200b\ufeff\u200d ";
@@ -232,7 +246,7 @@ TEST_CASE("symbols: what the vocabulary does not know is left out, counted and d
   CHECK(describe_unknown(encode_symbols("abc", Level::character, vocabulary), Level::character) == "");
 }
 
-TEST_CASE("symbols: with an unknown symbol nothing is left out") {
+TEST_CASE("symbols: with an unknown symbol nothing is left out" * doctest::skip(without_words)) {
   const Vocabulary vocabulary(count_symbols("to be", Level::word), {.unknown = "<unk>"});
   const Encoded encoded = encode_symbols("to see be", Level::word, vocabulary);
   CHECK(encoded.ids.size() == 3);

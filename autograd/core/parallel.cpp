@@ -1,6 +1,6 @@
 #include "unroll/detail/autograd/core/parallel.hpp"
 
-#include <exception>
+#include <limits>
 #include <optional>
 #include <thread>
 #include <utility>
@@ -9,9 +9,11 @@
 #include <xmmintrin.h>
 #endif
 
+#include "unroll/autograd/anomaly_mode.hpp"
 #include "unroll/autograd/no_grad.hpp"
 #include "unroll/autograd/products.hpp"
 #include "unroll/autograd/threads.hpp"
+#include "unroll/detail/autograd/base/team.hpp"
 
 namespace unroll::detail {
 namespace {
@@ -29,6 +31,8 @@ struct ThreadModes {
   std::thread::id caller = std::this_thread::get_id();
   bool record;
   unsigned arithmetic = arithmetic_mode();  // whether denormal numbers count
+  bool anomaly = AnomalyMode::active();
+  bool infinite = AnomalyMode::bad(std::numeric_limits<double>::infinity());
 };
 
 /// While it lives, this thread works in these modes, with products of its own.
@@ -40,6 +44,7 @@ class ModeScope {
         threads_(num_threads()),
         arithmetic_(arithmetic_mode()) {
     if (!modes.record) off_.emplace();
+    if (modes.anomaly) anomaly_.emplace(modes.infinite);
     set_num_threads(1);
     set_arithmetic_mode(modes.arithmetic);
   }
@@ -60,32 +65,31 @@ class ModeScope {
   int threads_;
   unsigned arithmetic_;
   std::optional<NoGrad> off_;
+  std::optional<AnomalyMode> anomaly_;
+};
+
+/// Adds to the caller's counters, at the end, what its helpers counted.
+struct HelpersProducts {
+  std::vector<blas::Counters> of_part;
+  ~HelpersProducts() {
+    for (const blas::Counters& p : of_part) {
+      blas::counters().calls += p.calls;
+      blas::counters().flops += p.flops;
+      blas::counters().packings += p.packings;
+    }
+  }
 };
 
 }  // namespace
 
 void in_parallel(int count, bool record, const std::function<void(int)>& work) {
   const ThreadModes modes{.record = record};
-  std::vector<blas::Counters> products(static_cast<std::size_t>(count));
-  std::vector<std::exception_ptr> errors(static_cast<std::size_t>(count));
-#ifdef _OPENMP
-#pragma omp parallel for num_threads(count) schedule(static, 1)
-#endif
-  for (int s = 0; s < count; ++s) {
-    try {
-      const ModeScope scope(modes, products[static_cast<std::size_t>(s)]);
-      work(s);
-    } catch (...) {
-      errors[static_cast<std::size_t>(s)] = std::current_exception();
-    }
-  }
-  for (const blas::Counters& p : products) {
-    blas::counters().calls += p.calls;
-    blas::counters().flops += p.flops;
-    blas::counters().packings += p.packings;
-  }
-  for (const std::exception_ptr& error : errors)
-    if (error) std::rethrow_exception(error);
+  HelpersProducts products{std::vector<blas::Counters>(static_cast<std::size_t>(count))};
+  const auto part = [&](int s) {
+    const ModeScope scope(modes, products.of_part[static_cast<std::size_t>(s)]);
+    work(s);
+  };
+  share_parts(count, part);
 }
 
 }  // namespace unroll::detail

@@ -30,6 +30,10 @@
 #define UNROLL_ISA UNROLL_KERNELS(isa_base)
 #endif
 
+#if defined(__FMA__) || defined(__ARM_FEATURE_FMA)
+#define UNROLL_FMA 1  // fma rounds once
+#endif
+
 #define UNROLL_INLINE inline __attribute__((always_inline))
 #ifdef __SANITIZE_ADDRESS__
 #define UNROLL_FLATTEN  // it would take half as long again to compile

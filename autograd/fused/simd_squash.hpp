@@ -8,7 +8,7 @@ namespace unroll::detail {
 inline namespace UNROLL_ISA {
 namespace num {
 
-#ifdef __FMA__  // where fma rounds once
+#ifdef UNROLL_FMA
 /// a / (whole + part), where whole is a power of two: the quotient y, and once more what remains of a, which is
 /// a − whole · y − part · y. No sum is rounded on the way but where part is large, and y then near 1.
 template <class T>

@@ -30,8 +30,8 @@ void cblas_gemm(Trans ta, Trans tb, index_t m, index_t n, index_t k, T alpha, co
 /// slow: lets it choose again, by instruction set. At the first call only.
 void choose_openblas_kernels();
 
-/// The same product by oneDNN on up to `threads` threads. False, and nothing done, in a build without oneDNN.
+/// The same product by oneDNN; one thread. False, and nothing done, in a build without oneDNN.
 bool dnnl_gemm(Trans ta, Trans tb, index_t m, index_t n, index_t k, float alpha, const float* a, index_t lda,
-               const float* b, index_t ldb, float beta, float* c, index_t ldc, int threads);
+               const float* b, index_t ldb, float beta, float* c, index_t ldc);
 
 }  // namespace unroll::blas::backend

@@ -5,14 +5,13 @@
 /// Every element of C is a sum of chains of multiply-adds over k in order, as in PackedMatrix: its bits depend neither on
 /// the number of threads nor on the rows and columns beside it.
 
-#include <exception>
 #include <memory>
 #include <new>
-#include <vector>
 
 #include "unroll/detail/autograd/gemm/backend.hpp"
 
 #include "unroll/detail/autograd/base/instantiate.hpp"
+#include "unroll/detail/autograd/base/team.hpp"
 #include "unroll/detail/autograd/gemm/kernel.hpp"
 
 namespace unroll::blas::backend {
@@ -201,23 +200,14 @@ void blocked_gemm(Trans ta, Trans tb, index_t m, index_t n, index_t k, const T* 
   const bool by_rows = m >= n;
   const index_t unit = by_rows ? RowTiles<T>::tile : kernel::Tile<T>::cols;
   const index_t parts = std::min<index_t>(threads, parts_of(by_rows ? m : n, unit));
-  std::vector<std::exception_ptr> errors(static_cast<std::size_t>(parts));
-#ifdef _OPENMP
-#pragma omp parallel for num_threads(static_cast <int>(parts)) schedule(static, 1) if (parts > 1)
-#endif
-  for (index_t i = 0; i < parts; ++i) {
+  const auto multiply_part = [&](int i) {
     const Part p(by_rows ? m : n, parts, i, unit);
-    try {
-      if (by_rows)
-        multiply(op_a.at(p.first, 0), op_b, p.count, n, k, add, c + p.first * ldc, ldc);
-      else
-        multiply(op_a, op_b.at(0, p.first), m, p.count, k, add, c + p.first, ldc);
-    } catch (...) {
-      errors[static_cast<std::size_t>(i)] = std::current_exception();
-    }
-  }
-  for (const std::exception_ptr& error : errors)
-    if (error) std::rethrow_exception(error);
+    if (by_rows)
+      multiply(op_a.at(p.first, 0), op_b, p.count, n, k, add, c + p.first * ldc, ldc);
+    else
+      multiply(op_a, op_b.at(0, p.first), m, p.count, k, add, c + p.first, ldc);
+  };
+  detail::share_parts(static_cast<int>(parts), multiply_part);
 }
 
 UNROLL_COMPILE_FUNCTIONS(blocked_is_best, blocked_gemm)

@@ -3,13 +3,10 @@
 #include "unroll/detail/autograd/base/instantiate.hpp"
 
 #include <algorithm>
-#include <limits>
 #include <type_traits>
-#ifdef _OPENMP
-extern "C" int omp_get_thread_limit();  // declared here, as in dnnl.cpp
-#endif
 
 #include "unroll/autograd/error.hpp"
+#include "unroll/detail/autograd/base/team.hpp"
 #include "unroll/detail/autograd/gemm/backend.hpp"
 #include "unroll/detail/autograd/gemm/inner_sums.hpp"
 
@@ -34,21 +31,6 @@ void scale(index_t m, index_t n, T beta, T* c, index_t ldc) {
   }
 }
 
-/// gemm() by the library that is fastest for it; nothing is empty.
-template <class T>
-void multiply(Trans ta, Trans tb, index_t m, index_t n, index_t k, T alpha, const T* a, index_t lda,
-              const T* b, index_t ldb, T beta, T* c, index_t ldc) {
-  const double work = static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(k);
-  const int threads = work < serial_limit ? 1 : thread_count;
-  const bool plain = alpha == T(1) && (beta == T(0) || beta == T(1));
-  if (plain && backend::blocked_is_best<T>(ta, m, n))
-    return backend::blocked_gemm(ta, tb, m, n, k, a, lda, b, ldb, beta == T(1), c, ldc, threads);
-  if constexpr (std::is_same_v<T, float>) {
-    if (backend::dnnl_gemm(ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc, threads)) return;
-  }
-  backend::cblas_gemm(ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
-}
-
 /// An operand, and where in it a part begins.
 template <class T>
 struct Operand {
@@ -59,6 +41,41 @@ struct Operand {
     return data + (trans == Trans::no ? row * ld + col : col * ld + row);
   }
 };
+
+#ifdef UNROLL_HAVE_DNNL
+/// gemm() by oneDNN, in parts of the rows or of the columns: threads of its own would spin where they wait.
+void dnnl_in_parts(const Operand<float>& a, const Operand<float>& b, index_t m, index_t n, index_t k,
+                   float alpha, float beta, float* c, index_t ldc, int threads) {
+  const bool by_rows = m >= std::max(n, 2 * same_bits_rows);
+  const index_t whole = by_rows ? m : n, unit = by_rows ? same_bits_rows : 48;  // 48: what its kernel takes
+  const index_t units = by_rows ? whole / unit : (whole + unit - 1) / unit;
+  const index_t parts = std::min<index_t>(threads, units);
+  const auto multiply_part = [&](int i) {
+    const index_t first = i * units / parts * unit;
+    const index_t count = (i + 1 == parts ? whole : (i + 1) * units / parts * unit) - first;
+    const index_t row = by_rows ? first : 0, col = by_rows ? 0 : first;
+    backend::dnnl_gemm(a.trans, b.trans, by_rows ? count : m, by_rows ? n : count, k, alpha, a.at(row, 0),
+                       a.ld, b.at(0, col), b.ld, beta, c + row * ldc + col, ldc);
+  };
+  detail::share_parts(static_cast<int>(parts), multiply_part);
+}
+#endif
+
+/// gemm() by the library that is fastest for it; nothing is empty.
+template <class T>
+void multiply(Trans ta, Trans tb, index_t m, index_t n, index_t k, T alpha, const T* a, index_t lda,
+              const T* b, index_t ldb, T beta, T* c, index_t ldc) {
+  const double work = static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(k);
+  const int threads = work < serial_limit ? 1 : thread_count;
+  const bool plain = alpha == T(1) && (beta == T(0) || beta == T(1));
+  if (plain && backend::blocked_is_best<T>(ta, m, n))
+    return backend::blocked_gemm(ta, tb, m, n, k, a, lda, b, ldb, beta == T(1), c, ldc, threads);
+#ifdef UNROLL_HAVE_DNNL
+  if constexpr (std::is_same_v<T, float>)
+    return dnnl_in_parts({ta, a, lda}, {tb, b, ldb}, m, n, k, alpha, beta, c, ldc, threads);
+#endif
+  backend::cblas_gemm(ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
+}
 
 /// Part of an operand in double, its stored rows one after another.
 class InDouble {
@@ -163,25 +180,9 @@ UNROLL_COMPILE_FUNCTIONS(gemm)
 }  // namespace unroll::blas
 
 namespace unroll {
-namespace {
-
-// Results depend on the number of threads that there are, not on the number asked for.
-int most_threads() {
-#ifdef _OPENMP
-  return omp_get_thread_limit();
-#else
-  return std::numeric_limits<int>::max();
-#endif
-}
-
-}  // namespace
 
 void set_num_threads(int count) {
   if (count < 1) raise<UsageError>("set_num_threads: need at least 1; got {}", count);
-  if (count > most_threads()) {
-    raise<UsageError>("set_num_threads: OpenMP grants {} at most (OMP_THREAD_LIMIT); got {}", most_threads(),
-                      count);
-  }
   blas::thread_count = count;
 }
 

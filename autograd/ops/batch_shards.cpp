@@ -7,6 +7,7 @@
 #include "unroll/detail/autograd/core/deferred.hpp"
 #include "unroll/detail/autograd/core/parallel.hpp"
 #include "unroll/detail/autograd/core/tape.hpp"
+#include "unroll/detail/autograd/ops/part_of_product.hpp"
 
 namespace unroll::detail {
 namespace {
@@ -27,10 +28,12 @@ struct Shard {
 template <class T>
 using Shards = std::vector<std::unique_ptr<Shard<T>>>;
 
-/// Does work(shard) for each, by as many threads, each on its tape.
+/// Does work(shard) for each, by as many threads at most, each on its tape.
 template <class T, class Work>
 void for_each_shard(const Shards<T>& shards, bool record, Work&& work) {
+  const PartOfProduct::Ratio callers = PartOfProduct::current;
   in_parallel(static_cast<int>(shards.size()), record, [&](int s) {
+    const PartOfProduct part(callers.part, callers.whole);
     Shard<T>& shard = *shards[static_cast<std::size_t>(s)];
     const UseTape<T> tape(shard.tape);
     work(shard);

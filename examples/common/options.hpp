@@ -52,7 +52,10 @@ struct RunOptions {
     visit("epochs", o.epochs, epochs, size_from(1));
     visit("eval-every", o.eval_every, "steps between evaluations; 0: once per epoch", count_from(0));
     visit("time-limit", o.time_limit, "stop cleanly after this many seconds; 0: never", at_least(0));
-    visit("threads", o.threads, "threads; 0: one per core (another number changes the last digits)",
+    visit("threads", o.threads,
+          "threads that share the work while the machine has time for them; 0: one per core (another number "
+          "changes the "
+          "last digits)",
           Allowed{.low = 0, .high = 1024});
   }
 };

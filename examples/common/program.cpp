@@ -123,7 +123,9 @@ void add_model(CLI::App& app, std::string& model) {
 }
 
 void add_threads(CLI::App& app, int& threads) {
-  AddOption{app}("threads", threads, "threads; 0: as in training", {.low = 0, .high = 1024});
+  AddOption{app}("threads", threads,
+                 "threads that share the work while the machine has time for them; 0: as in training",
+                 {.low = 0, .high = 1024});
 }
 
 }  // namespace unroll::program
