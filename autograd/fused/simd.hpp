@@ -108,6 +108,8 @@ UNROLL_INLINE Batch<T> fnma(Batch<T> a, Batch<T> b, Batch<T> c) {
     return _mm512_fnmadd_ps(a, b, c);
   else
     return _mm512_fnmadd_pd(a, b, c);
+#elif defined(__ARM_FEATURE_FMA)
+  return xsimd::fma(-a, b, c);  // xsimd 8.1's fnma rounds twice there
 #else
   return xsimd::fnma(a, b, c);
 #endif
