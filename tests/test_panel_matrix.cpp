@@ -147,3 +147,18 @@ TEST_CASE("panel_matrix: copies are independent, and one without rows or columns
   CHECK(zeros == std::vector<double>{0, 0, 0});
   CHECK(none.columns() == 0);
 }
+
+TEST_CASE("panel_matrix: a factor of 0 hides infinity") {
+  std::vector<double> factors{1, 0}, x{std::numeric_limits<double>::infinity(), 2}, sums(2);
+  const std::vector<detail::OuterPart<double>> added{{0, 1, 0, 1, 2, factors.data(), x.data()},
+                                                     {1, 0, 1, 1, 1, factors.data(), x.data() + 1}};
+  const std::vector<detail::OuterPart<double>> hidden{{0, 0, 0, 2, 1, factors.data() + 1, x.data()}};
+  detail::PanelMatrix<double> j(2, 2);
+  j.advance({}, added);
+  std::vector<double> diagonal{0, 1};
+  const std::vector<detail::MatrixPart<double>> a{{0, 2, 0, 2, diagonal.data(), 2, true}};
+  j.advance(a, hidden);
+  const std::vector<double> ones{1, 1};
+  j.multiply_left(ones.data(), sums.data());
+  CHECK(sums == std::vector<double>{0, 2});
+}

@@ -283,19 +283,27 @@ TEST_CASE("step_jacobian: hooks of parameters are not for it, and stay") {
   CHECK(calls == 1);
 }
 
-// The slope of sqrt is infinite at 0, and so is a weight; nothing of that passes where() or a gradient of 0.
+// The slope of sqrt is infinite at 0, and so is an input of a row that is not used.
 TEST_CASE("step_jacobian: what passes on a derivative of 0 passes on 0, as in backward passes") {
-  V h = values({1, 3}, {0, 4, 1});
-  V w = values({2, 3}, {1, 2, 3, std::numeric_limits<double>::infinity(), 1, 1}), p = row({0.5, 2, 3});
-  for (V* v : {&h, &w, &p}) v->requires_grad(true);
-  const V x = values({1, 3}, {1, 2, std::numeric_limits<double>::infinity()});
-  const V roots = where(h > 0.5, sqrt(h) * p, h * p);
-  compare({{h}, {roots}, {p, w}});
-  const V mask = values({1, 2}, {1, 0});
-  const RecordedStep dead{{h}, {concat<double>({linear(h, w) * mask, slice(h * p, 1, 0, 1)}, 1)}, {w, p}};
-  const DenseJacobian mine = by_walk(dead), right = by_passes(dead);
-  CHECK(distance(mine.of_state, right.of_state) < 1e-15);
-  CHECK(distance(mine.of_parameters, right.of_parameters) < 1e-15);
+  V h = values({2, 3}, {0, 4, 1, 1, 2, 3}), w = random_parameter({3, 3}, 1), p = row({0.5, 2, 3});
+  h.requires_grad(true), p.requires_grad(true);
+  const V mask = values({2, 3}, {0, 1, 1, 1, 1, 1}), first = values({2, 1}, {1, 0});
+  const V x = values({2, 3}, {1, 2, 3, 1, std::numeric_limits<double>::infinity(), 2});
+  const V roots = sqrt(h), fed = linear(x, w);
+  for (const RecordedStep& step : {RecordedStep{{h}, {V(roots * mask + h * p)}, {p, w}},
+                                   RecordedStep{{h}, {V(where(first > 0.5, fed, h * p))}, {p, w}}}) {
+    const DenseJacobian mine = by_walk(step), right = by_passes(step);
+    CHECK(distance(mine.of_state, right.of_state) < 1e-15);  // the same products
+    CHECK(distance(mine.of_parameters, right.of_parameters) < 1e-15);
+    for (const double d : mine.of_parameters) CHECK(std::isfinite(d));
+  }
+}
+
+TEST_CASE("step_jacobian: a weight that is infinite reaches only what depends on its row") {
+  const V h = leaves({{1, 2}})[0], mask = row({1, 0}), p = random_parameter({2}, 1);
+  const V w = values({2, 2}, {1, 2, std::numeric_limits<double>::infinity(), 3});
+  const DenseJacobian mine = by_walk({{h}, {V(linear(h, w) * mask)}, {p}});
+  CHECK(mine.of_state == std::vector<double>{1, 2, 0, 0});
 }
 
 TEST_CASE("step_jacobian: refuses what backward refuses, in its words") {
