@@ -1,4 +1,4 @@
-// Time, memory and operations of RTRL against BPTT, for Elman and LSTM cells of several sizes. Batch 1.
+// Time, memory and operations of RTRL against BPTT, for Elman and LSTM cells of several sizes.
 
 #include <fmt/core.h>
 
@@ -11,15 +11,21 @@
 #include "unroll/layers/rtrl.hpp"
 
 using namespace unroll;
-using V = Variable<float>;
 
 namespace {
 
-struct ElmanStep : GateWeights<float, 1> {
-  using State = V;
-  using GateWeights<float, 1>::GateWeights;
-  State initial_state(index_t batch) const { return V({batch, hidden_size()}, 0.0F); }
-  State step(const V& x, const V& h) const { return tanh(x + linear(h, weight_hh)); }
+template <class T>
+struct ElmanStep : GateWeights<T, 1> {
+  using State = Variable<T>;
+  using GateWeights<T, 1>::GateWeights;
+  State step(const Variable<T>& x, const State& h) const { return tanh(x + linear(h, this->weight_hh)); }
+};
+
+struct Options {
+  index_t inputs = 8, batch = 1, length = 100;
+  std::vector<index_t> sizes{8, 16, 32, 64};
+  double seconds = 1;
+  bool in_double = false;
 };
 
 struct Cost {
@@ -39,18 +45,21 @@ Cost cost_of(double steps, double seconds, Make&& make) {
 }
 
 template <class Cell>
-void compare(const char* name, index_t inputs, index_t hidden, index_t length, double seconds) {
+void compare(const char* name, const Options& options, index_t hidden) {
+  using V = Variable<typename Cell::value_type>;
+  const auto& [inputs, batch, length, sizes, seconds, in_double] = options;
   Generator rng(1);
   Cell cell(inputs, hidden, true, rng);
-  const V xs({length, 1, inputs}, 0.5F), x({1, inputs}, 0.5F);
+  const auto first = [&] { return cell.initial_state(batch); };
+  const V xs({length, batch, inputs}, 0.5), x({batch, inputs}, 0.5);
   const Cost bptt = cost_of(static_cast<double>(length), seconds, [&] {
     return [&] {
-      sum(square(scan(cell, xs, cell.initial_state(1)).output)).backward();
+      sum(square(scan(cell, xs, first()).output)).backward();
       zero_grad(cell);
     };
   });
   const Cost rtrl = cost_of(1, seconds, [&] {
-    return [&, rtrl = std::make_shared<Rtrl<Cell, typename Cell::State>>(cell, cell.initial_state(1))] {
+    return [&, rtrl = std::make_shared<Rtrl<Cell, typename Cell::State>>(cell, first())] {
       rtrl->backward(sum(square(rtrl->step(x))));
       zero_grad(cell);
     };
@@ -58,29 +67,38 @@ void compare(const char* name, index_t inputs, index_t hidden, index_t length, d
   index_t state = 0;
   for (const V& member : detail::members_of(cell.initial_state(1))) state += member.size();
   fmt::print(
-      "| {} | {} | {} | {} | {:.4f} | {:.3f} | {:.0f} | {:.3f} | {:.3f} | {:.3f} | {:.2f} | {:.2f} |\n", name,
+      "| {} | {} | {} | {} | {:.4f} | {:.4f} | {:.0f} | {:.3f} | {:.3f} | {:.3f} | {:.2f} | {:.2f} |\n", name,
       hidden, state, count_parameters(cell), bptt.ms, rtrl.ms, rtrl.ms / bptt.ms, bptt.mflop, rtrl.mflop,
-      2.0 * static_cast<double>(state * state * count_parameters(cell)) / 1e6, bptt.mib, rtrl.mib);
+      2.0 * static_cast<double>(batch * state * state * count_parameters(cell)) / 1e6, bptt.mib, rtrl.mib);
+}
+
+template <class T>
+void compare_all(const Options& options) {
+  for (index_t h : options.sizes) compare<ElmanStep<T>>("Elman", options, h);
+  for (index_t h : options.sizes) compare<LstmCell<T>>("LSTM", options, h);
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  index_t inputs = 8, length = 100;
-  double seconds = 1;
-  std::vector<index_t> sizes{8, 16, 32, 64};
+  Options options;
   program::CommandLine line("RTRL against BPTT: time, memory, operations");
-  line.add("inputs", inputs, "input size");
-  line.add("length", length, "time steps of BPTT");
-  line.add("sizes", sizes, "hidden sizes");
-  line.add("seconds", seconds, "time for each measurement");
+  line.add("inputs", options.inputs, "input size");
+  line.add("batch", options.batch, "rows of the batch");
+  line.add("length", options.length, "time steps of BPTT");
+  line.add("sizes", options.sizes, "hidden sizes");
+  line.add("seconds", options.seconds, "time for each measurement");
+  line.add("double", options.in_double, "compute in double");
   if (const auto status = line.read(argc, argv)) return *status;
 
   fmt::print(
       "| cell | H | N | P | BPTT, ms/step | RTRL, ms/step | ratio | BPTT, Mflop/step | RTRL, Mflop/step | 2 "
-      "N² P, "
+      "B N² P, "
       "Mflop | BPTT, MiB for T = {} | RTRL, MiB |\n|---|---|---|---|---|---|---|---|---|---|---|---|\n",
-      length);
-  for (index_t h : sizes) compare<ElmanStep>("Elman", inputs, h, length, seconds);
-  for (index_t h : sizes) compare<LstmCell<float>>("LSTM", inputs, h, length, seconds);
+      options.length);
+  if (options.in_double) {
+    compare_all<double>(options);
+  } else {
+    compare_all<float>(options);
+  }
 }

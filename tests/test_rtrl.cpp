@@ -5,8 +5,11 @@
 #include <array>
 
 #include "small_cells.hpp"
+#include "unroll/autograd/gather.hpp"
 #include "unroll/autograd/join.hpp"
 #include "unroll/autograd/losses.hpp"
+#include "unroll/autograd/matmul.hpp"
+#include "unroll/autograd/normalise.hpp"
 #include "unroll/autograd/tape_stats.hpp"
 #include "unroll/autograd/xtensor.hpp"
 #include "unroll/layers/linear_layer.hpp"
@@ -133,6 +136,79 @@ TEST_CASE("rtrl: a loss of any member of the state, several losses, and steps wi
   const auto s = detail::whole_step(cell, x, detail::whole_step(cell, x, s0));
   V(sum(s.h * s.c) + sum(square(s.c))).backward();
   check_equal(mine, take_gradients(ps));
+}
+
+/// Rows of a table, a weight that is the product of two, a norm, and a second layer that is fed the first.
+struct WideCell {
+  using value_type = double;
+  using State = LstmState<double>;
+  V table = random_parameter({6, 2}, 21), u = random_parameter({4, 4}, 22),
+    left = random_parameter({4, 2}, 23), right = random_parameter({2, 4}, 24),
+    gain = random_parameter({4}, 25), scale = random_parameter({}, 26);
+  bool computes_weight = true;
+
+  State step(const V& x, const State& s) const {
+    const V token = embedding(table, Indices({3}, {2, 5, 2}));
+    const V first = tanh(linear(token * x, left) + layer_norm(linear(s.h, u), gain) * scale);
+    const V w = computes_weight ? V(matmul(left, right)) : u;
+    return {first, tanh(linear(first, w) + s.c * gain)};
+  }
+  template <class Visitor>
+  void visit(Visitor&& v) {
+    v("table", table), v("u", u), v("left", left), v("gain", gain), v("scale", scale);
+    if (computes_weight) v("right", right);
+  }
+};
+
+TEST_CASE("rtrl: a cell of several layers with a table and a norm, and with a weight that it computes") {
+  WideCell cell;
+  SUBCASE("") { cell.computes_weight = false; }
+  SUBCASE("") { cell.computes_weight = true; }
+  const Task task;
+  Vs ps = all_parameters(cell);
+  const LstmState<double> s{state(1), state(2)};
+  Rtrl rtrl(cell, s);
+  LstmState<double> now = s;
+  V total(0.0);
+  for (index_t t = 0; t < 6; ++t) {
+    const V x = select(task.xs, 0, t);
+    rtrl.step(x);
+    now = cell.step(x, now);
+    rtrl.backward(sum(square(rtrl.state().h + rtrl.state().c)));
+    total = total + sum(square(now.h + now.c));
+  }
+  const auto mine = take_gradients(ps);
+  total.backward();
+  check_equal(mine, take_gradients(ps));
+}
+
+TEST_CASE("rtrl: a copy goes on by itself") {
+  Generator rng(3);
+  const SmallElman cell(2, 4, true, rng);
+  const V x = random_parameter({3, 2}, 9).detach();
+  const Vs ps = all_parameters(cell);
+  Rtrl rtrl(cell, state(1));
+  rtrl.step(x);
+  Rtrl copy = rtrl;
+  copy.step(x * 2.0), copy.step(x);
+  rtrl.backward(sum(square(rtrl.step(x))));
+  const auto mine = take_gradients(ps);
+  sum(square(detail::whole_step(cell, x, detail::whole_step(cell, x, state(1))))).backward();
+  check_equal(mine, take_gradients(ps));
+}
+
+TEST_CASE("rtrl: a step that is computed from parameters as they no longer are is refused") {
+  V w = random_parameter({3, 4}, 1);
+  const auto step = [&](const V& x, const V& h) -> V { return tanh(x * h); };
+  Rtrl rtrl(step, state(1), Vs{w});
+  const V x = w * w;
+  w.update([](auto& value) { value *= 2.0; });
+  CHECK(
+      message_of<UsageError>([&] { rtrl.step(x); }) ==
+      "backward: mul(x, x) needs input 1 (3, 4) as it was, but update() has changed it since; call backward "
+      "before the update, or compute the result again");
+  CHECK(list(rtrl.state()) == list(state(1)));
+  CHECK(rtrl.step(w * w).shape() == Shape{3, 4});
 }
 
 TEST_CASE("rtrl: parameters below the cell and a learnt initial state, when they are given") {

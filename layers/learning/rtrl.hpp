@@ -1,6 +1,8 @@
 #pragma once
 /// \file Real-time recurrent learning: the exact gradient at every step, carried forward in time.
 
+#include "unroll/detail/autograd/tools/panel_matrix.hpp"
+#include "unroll/detail/autograd/tools/step_jacobian.hpp"
 #include "unroll/detail/layers/cells/cell_calls.hpp"
 #include "unroll/detail/layers/learning/leaf_state.hpp"
 #include "unroll/layers/initial_state.hpp"
@@ -23,16 +25,12 @@ class Influence {
   /// θ.grad += gᵀ J, with g the gradients stored in the leaves `state`, which are forgotten.
   void backward(std::vector<Variable<T>> state) const;
 
-  index_t parameter_count() const { return parameter_count_; }
+  index_t parameter_count() const { return j_.columns(); }
 
  private:
-  struct Layout;
-  Variable<T> local_jacobians(const Layout& layout, const std::vector<Variable<T>>& before,
-                              const std::vector<Variable<T>>& after, Variable<T>& influence) const;
-
   std::vector<Variable<T>> parameters_;
-  index_t parameter_count_ = 0;
-  Variable<T> j_;
+  PanelMatrix<T> j_;
+  StepJacobian<T> step_;
 };
 
 extern template class Influence<float>;
@@ -62,9 +60,11 @@ extern template class Influence<double>;
 /// Errors: UsageError where nothing requires a gradient, inside NoGrad, or where the state's visit() does not
 ///         show its output or a member is empty at first; ShapeError where the state changes
 ///         its shape. A step that throws changes nothing.
-/// Cost:   for a state of N numbers in each of B rows and P parameters: memory 2 B N P numbers, and for each
-///         step B N backward passes through the step and 2 B N² P operations (B times that where rows mix),
-///         against about 6 B P operations and memory that grows with T for BPTT.
+/// Cost:   for a state of N numbers in each of B rows and P parameters: memory B N P numbers, and for each step
+///         2 B N² P operations (B times that where rows mix; half for an LSTM, whose c acts on one number of c and
+///         of h only), against about 6 B P operations and memory that grows with T for BPTT. Ops of the
+///         step that are neither elementwise, linear, cuts nor look-ups run backward B N times; so does the
+///         whole step where a weight of linear is itself computed, where a value has hooks, and in anomaly mode.
 /// Lifetime: copies of the cell share its parameters.
 /// Source: Williams and Zipser 1989.
 template <class Cell, class S>
