@@ -43,7 +43,7 @@ bool LoopWatch<T>::end_step(index_t n, const Variable<T>& x, std::vector<Variabl
   step.after = std::move(state);
   step.output = output.tensor();
   step.nodes = Tape<T>::local().nodes_from(place_);
-  if (program_) return check(n, beside), false;
+  if (program_) return compare(n, beside), false;
   if (!beside.empty()) return give_up(beside);
   return n + 1 == recorded && learn();
 }
@@ -81,7 +81,7 @@ bool LoopWatch<T>::learn() {
 
 // Every step is recorded, and must be what the program says.
 template <class T>
-void LoopWatch<T>::check(index_t n, std::string what) const {
+void LoopWatch<T>::compare(index_t n, std::string what) const {
   if (what.empty()) {
     LoopRecorder<T> now(steps_[1]);
     what = now.refusal();

@@ -40,7 +40,7 @@ class LoopWatch {
   bool give_up(const std::string& why);
   bool escapes() const;
   bool learn();
-  void check(index_t n, std::string what) const;
+  void compare(index_t n, std::string what) const;
   std::string beside_ops() const;
 
   bool active_, checked_;

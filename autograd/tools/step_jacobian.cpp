@@ -59,7 +59,7 @@ bool StepJacobian<T>::find(const std::vector<Variable<T>>& before, const std::ve
     clear();
     return false;
   }
-  emit(rows, before, parameters);
+  write_parts(rows, before, parameters);
   return true;
 }
 
@@ -239,8 +239,8 @@ void StepJacobian<T>::copy_to(int value, const MatrixPart<T>& part) {
 
 // What has arrived at the members of s and at the parameters.
 template <class T>
-void StepJacobian<T>::emit(const StateRows& rows, const std::vector<Variable<T>>& before,
-                           const std::vector<Variable<T>>& parameters) {
+void StepJacobian<T>::write_parts(const StateRows& rows, const std::vector<Variable<T>>& before,
+                                  const std::vector<Variable<T>>& parameters) {
   index_t first = 0;
   for (const Variable<T>& s : before) {
     for_pieces(s.tensor(), [&](const MatrixPart<T>& piece) {

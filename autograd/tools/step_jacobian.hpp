@@ -63,8 +63,8 @@ class StepJacobian final : private StepPlanner<T> {
   void run_back_by_rows(Node<T>& node);
   void run_block_back(const std::vector<Variable<T>>& outputs, const std::vector<Variable<T>>& inputs,
                       index_t first, index_t rows);
-  void emit(const StateRows& rows, const std::vector<Variable<T>>& before,
-            const std::vector<Variable<T>>& parameters);
+  void write_parts(const StateRows& rows, const std::vector<Variable<T>>& before,
+                   const std::vector<Variable<T>>& parameters);
 
   int value_of(const Tensor<T>& t);
   bool reached(const Tensor<T>* t) const;
