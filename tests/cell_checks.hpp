@@ -135,7 +135,7 @@ void gradients_pass(const Cell& cell) {
       return xt;
     }
   };
-  gradcheck([&](const auto&) { return members(cell.step(projected(select(x, 0, 1)), start)); }, inputs,
+  gradcheck([&](const auto&) { return members(detail::step_of(cell, projected(select(x, 0, 1)), start)); }, inputs,
             {.full = true});
   for (const ScanOptions& options : ways_to_run()) {
     gradcheck(

@@ -9,6 +9,14 @@
 
 namespace unroll::detail {
 
+/// The coefficients of a linear cell, all rows at once.
+template <class T>
+struct AnyCoefficients {
+  std::vector<Variable<T>> a, b;  ///< the parts: one, or real and imaginary
+  /// The output that goes with the carried states of the same rows, by parts; null: they are the output.
+  std::function<Variable<T>(const std::vector<Variable<T>>& hs)> output;
+};
+
 /// A cell whose state is a list of its members.
 template <class T>
 class AnyCell {
@@ -24,6 +32,10 @@ class AnyCell {
   virtual bool projects() const = 0;
   virtual Variable<T> project(const Variable<T>& xs) const = 0;
   virtual Members step(const Variable<T>& x, const Members& state) const = 0;
+  /// Whether it is a linear cell, which alone has coefficients. What it carries are the last members of its state.
+  virtual bool is_linear() const { return false; }
+  /// Of inputs that have been projected.
+  virtual AnyCoefficients<T> coefficients(const Variable<T>&) const { return {}; }
   virtual bool copies() const = 0;
   /// A cell of its own; null unless copies().
   virtual Own copy() const = 0;
@@ -54,6 +66,19 @@ class CellView : public AnyCell<T> {
     check_members("scan", present_, next);
     return members_of(std::move(next));
   }
+  bool is_linear() const final { return HasCoefficients<Cell, T>; }
+  AnyCoefficients<T> coefficients([[maybe_unused]] const Variable<T>& xs) const final {
+    if constexpr (HasCoefficients<Cell, T>) {
+      auto k = cell_.coefficients(xs);
+      using Carried = std::decay_t<decltype(k.b)>;
+      AnyCoefficients<T> any{parts(Carried(k.a)), parts(k.b), {}};
+      if constexpr (HasOutputMap<Cell, T>)
+        any.output = [this, k](const Members& hs) -> Variable<T> { return cell_.output(k, whole<Carried>(hs)); };
+      return any;
+    } else {
+      return {};
+    }
+  }
   bool copies() const final { return std::copy_constructible<Cell>; }
   Own copy() const final {
     if constexpr (std::copy_constructible<Cell>) {
@@ -76,6 +101,17 @@ class CellView : public AnyCell<T> {
   }
 
  private:
+  static Members parts(const Variable<T>& x) { return {x}; }
+  static Members parts(const ComplexPair<T>& x) { return {x.re, x.im}; }
+  template <class Carried>
+  static Carried whole(const Members& x) {
+    if constexpr (std::is_same_v<Carried, Variable<T>>) {
+      return x[0];
+    } else {
+      return {x[0], x[1]};
+    }
+  }
+
   const Cell& cell_;
   S like_;
   std::uint64_t present_;

@@ -20,6 +20,7 @@
 ///   `static constexpr bool row_wise = true`, or `bool row_wise() const`
 ///                                       no row of a batch depends on another and visit() shows every Variable
 ///                                       that it holds: scan may divide the batch over threads
+///   `coefficients(xs) const`            in place of `step`: the state is linear in itself; see linear_cell.hpp
 ///   `static constexpr const char* gate_names = "i f g o"`
 ///                                       the names of what chunk() makes of the gates, for measurements
 

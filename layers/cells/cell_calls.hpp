@@ -5,6 +5,7 @@
 
 #include "unroll/detail/layers/cells/projection_check.hpp"
 #include "unroll/layers/cell.hpp"
+#include "unroll/layers/linear_cell.hpp"
 
 namespace unroll::detail {
 
@@ -21,7 +22,7 @@ struct CheckCell {
   static constexpr bool visits = requires(Cell & cell, MemberProbe probe) { cell.visit(probe); };
   static constexpr bool begins = HasInitialState<Cell> || HasHiddenSize<Cell>;
   static constexpr bool steps =
-      HasStep<Cell> || std::invocable<const Cell&, const Variable<CellNumber<Cell>>&, const CellState<Cell>&>;
+      HasStep<Cell> || HasCoefficients<Cell, CellNumber<Cell>> || std::invocable<const Cell&, const Variable<CellNumber<Cell>>&, const CellState<Cell>&>;
   static_assert(
       visits,
       "the cell of a layer needs `template <class V> void visit(V&& v)`, which names its parameters: "
@@ -81,6 +82,8 @@ template <class Cell, class T, class S>
 S step_of(const Cell& cell, const Variable<T>& x, const S& state) {
   if constexpr (HasStep<Cell, T, S>) {
     return cell.step(x, state);
+  } else if constexpr (HasCoefficients<Cell, T>) {
+    return step_of_linear(cell, x, state);
   } else {
     return cell(x, state);
   }

@@ -8,6 +8,7 @@
 #include "unroll/autograd/functions.hpp"
 #include "unroll/autograd/recompute.hpp"
 #include "unroll/detail/autograd/core/subpass.hpp"
+#include "unroll/detail/layers/scan/linear_scan.hpp"
 #include "unroll/detail/layers/scan/time_loop.hpp"
 
 namespace unroll::detail {
@@ -184,6 +185,8 @@ template <class T>
 AnyScanned<T> scan_any(std::shared_ptr<const AnyCell<T>> cell, SequencePlan plan, const ScanOptions& options,
                        const Variable<T>& xs, std::vector<Variable<T>> state, std::vector<Variable<T>> fresh,
                        const Observed& observed) {
+  if (cell->is_linear() && !observed && runs_at_once(options))
+    return scan_linear(*cell, plan, options, xs, std::move(state), fresh);
   return ScanLoop<T>(std::move(cell), std::move(plan), options, std::move(fresh), observed)
       .run(xs, std::move(state));
 }

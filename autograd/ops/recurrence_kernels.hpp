@@ -1,0 +1,151 @@
+#pragma once  // internal
+/// \file The loops of linear_recurrence: h_t = a_t h_{t−1} + b_t and the way back, over a block of columns.
+
+#include <array>
+#include <cstdint>
+#include <vector>
+
+#include "unroll/detail/autograd/base/long_sums.hpp"
+#include "unroll/detail/autograd/ops/row_blocks.hpp"
+
+namespace unroll::detail {
+
+/// What a row's state is before a step.
+enum class RowStart : std::uint8_t {
+  goes_on,  ///< that after the step before
+  given,    ///< h0: its sequence's first step
+  fresh,    ///< 0: another sequence begins
+  ended     ///< none: the step is not part of the sequence
+};
+
+/// The steps of a recurrence over arrays (T, R, C).
+struct RecurrenceGrid {
+  index_t steps = 0, rows = 0, cols = 0;
+  bool reverse = false;
+  std::vector<RowStart> starts = {};  ///< (T, R); empty: given at first, goes_on after that
+
+  index_t time(index_t k) const { return reverse ? steps - 1 - k : k; }
+  RowStart start(index_t k, index_t r) const {
+    if (starts.empty()) return k == 0 ? RowStart::given : RowStart::goes_on;
+    return starts[static_cast<std::size_t>(time(k) * rows + r)];
+  }
+};
+
+/// An array whose element (t, r, c) lies at data + t step + r row + c; a stride is 0 where all share it.
+template <class T>
+struct SequenceArray {
+  T* data = nullptr;
+  index_t step = 0, row = 0;
+  explicit operator bool() const { return data != nullptr; }
+  T* at(index_t t, index_t r, index_t c) const { return data + t * step + r * row + c; }
+};
+
+/// The N parts of each number: one, or real and imaginary.
+template <class T, int N>
+using Parts = std::array<T, static_cast<std::size_t>(N)>;
+template <class T, int N>
+using SequenceArrays = Parts<SequenceArray<T>, N>;
+
+template <class T, int N>
+Parts<T*, N> at(const SequenceArrays<T, N>& x, index_t t, index_t r, index_t c) {
+  Parts<T*, N> p{};
+  for (std::size_t k = 0; k < p.size(); ++k) p[k] = x[k] ? x[k].at(t, r, c) : nullptr;
+  return p;
+}
+
+inline namespace UNROLL_ISA {
+
+template <class T, int N>
+UNROLL_INLINE Parts<Batch<T>, N> load_parts(const Parts<const T*, N>& p, index_t j, index_t n) {
+  Parts<Batch<T>, N> x;
+  for (std::size_t k = 0; k < x.size(); ++k) x[k] = p[k] ? load_block(p[k] + j, n) : Batch<T>(T{0});
+  return x;
+}
+/// a x + y
+template <class T>
+UNROLL_INLINE Parts<Batch<T>, 1> multiply_add(const Parts<Batch<T>, 1>& a, const Parts<Batch<T>, 1>& x,
+                                              const Parts<Batch<T>, 1>& y) {
+  return {num::fma(a[0], x[0], y[0])};
+}
+template <class T>
+UNROLL_INLINE Parts<Batch<T>, 2> multiply_add(const Parts<Batch<T>, 2>& a, const Parts<Batch<T>, 2>& x,
+                                              const Parts<Batch<T>, 2>& y) {
+  return {num::fma(a[0], x[0], num::fnma(a[1], x[1], y[0])),
+          num::fma(a[0], x[1], num::fma(a[1], x[0], y[1]))};
+}
+/// ā x, where ā is the conjugate
+template <class T>
+UNROLL_INLINE Parts<Batch<T>, 1> times_conjugate(const Parts<Batch<T>, 1>& a, const Parts<Batch<T>, 1>& x) {
+  return {a[0] * x[0]};
+}
+template <class T>
+UNROLL_INLINE Parts<Batch<T>, 2> times_conjugate(const Parts<Batch<T>, 2>& a, const Parts<Batch<T>, 2>& x) {
+  return {num::fma(a[0], x[0], a[1] * x[1]), num::fnma(a[1], x[0], a[0] * x[1])};
+}
+
+/// h = a before + b, or b where nothing was before.
+template <class T, int N>
+void step_forward(Parts<const T*, N> a, Parts<const T*, N> before, Parts<const T*, N> b, Parts<T*, N> h,
+                  index_t n) {
+  for_blocks<T>(
+      n, [&](index_t j, index_t m) __attribute__((always_inline)) {
+        auto x = load_parts<T, N>(b, j, m);
+        if (before[0]) x = multiply_add(load_parts<T, N>(a, j, m), load_parts<T, N>(before, j, m), x);
+        for (std::size_t k = 0; k < x.size(); ++k) store_block(h[k] + j, x[k], m);
+      });
+}
+
+/// Where a gradient goes: null if nobody wants it.
+template <class T, int N>
+struct StepSink {
+  Parts<T*, N> to{};
+  Parts<bool, N> add{};
+};
+template <class T, int N>
+UNROLL_INLINE void write_parts(const StepSink<T, N>& sink, const Parts<Batch<T>, N>& x, index_t j, index_t n) {
+  for (std::size_t k = 0; k < x.size(); ++k)
+    if (sink.to[k]) write_block(sink.to[k] + j, x[k], n, sink.add[k]);
+}
+
+/// g = dh + carry; db = g; da = g times before's conjugate; carry = g times a's.
+template <class T, int N>
+void step_back(Parts<const T*, N> a, Parts<const T*, N> before, Parts<const T*, N> dh, T* const* carry,
+               StepSink<T, N> da, StepSink<T, N> db, index_t n) {
+  for_blocks<T>(
+      n, [&](index_t j, index_t m) __attribute__((always_inline)) {
+        auto g = load_parts<T, N>(dh, j, m);
+        for (std::size_t k = 0; k < g.size(); ++k) g[k] = g[k] + load_block(carry[k] + j, m);
+        write_parts(db, g, j, m);
+        if (before[0]) write_parts(da, times_conjugate(load_parts<T, N>(before, j, m), g), j, m);
+        const auto next = times_conjugate(load_parts<T, N>(a, j, m), g);
+        for (std::size_t k = 0; k < g.size(); ++k) store_block(carry[k] + j, next[k], m);
+      });
+}
+
+}  // namespace UNROLL_ISA
+
+/// Forward over the columns [c, c + n).
+template <class T, int N>
+void recurrence_forward(const RecurrenceGrid& grid, const SequenceArrays<const T, N>& a,
+                        const SequenceArrays<const T, N>& b, const SequenceArrays<const T, N>& h0,
+                        const SequenceArrays<T, N>& h, index_t c, index_t n) {
+  for (index_t k = 0; k < grid.steps; ++k) {
+    const index_t t = grid.time(k), before = grid.time(k - 1);
+    for (index_t r = 0; r < grid.rows; ++r) {
+      const RowStart start = grid.start(k, r);
+      const Parts<T*, N> to = at<T, N>(h, t, r, c);
+      Parts<const T*, N> from{};
+      if (start == RowStart::ended) {
+        for (T* p : to) std::fill_n(p, n, T{0});
+        continue;
+      }
+      for (std::size_t p = 0; p < from.size(); ++p) {
+        if (start == RowStart::given) from[p] = h0[p].at(0, r, c);
+        if (start == RowStart::goes_on) from[p] = h[p].at(before, r, c);
+      }
+      step_forward<T, N>(at<const T, N>(a, t, r, c), from, at<const T, N>(b, t, r, c), to, n);
+    }
+  }
+}
+
+}  // namespace unroll::detail
