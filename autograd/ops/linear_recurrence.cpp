@@ -14,6 +14,7 @@
 #include "unroll/detail/autograd/core/tape.hpp"
 #include "unroll/detail/autograd/ops/op.hpp"
 #include "unroll/detail/autograd/ops/recurrence_back.hpp"
+#include "unroll/detail/autograd/ops/recurrence_rows.hpp"
 
 namespace unroll {
 namespace detail {
@@ -35,43 +36,6 @@ struct Recurrence {
   RecurrenceGrid grid;
   RecurrenceOptions options;
 };
-
-void check_sequences(const Shape& shape, const RecurrenceOptions& o) {
-  const index_t time = shape[0], batch = shape.rank() < 2 ? 1 : shape[1];
-  if (o.lengths.size() == 0 && o.resets.size() == 0) return;
-  if (shape.rank() < 2)
-    raise<ShapeError>("{}: lengths and resets need b (T, B, …); got {}", op_name, shape.str());
-  if (o.lengths.size() > 0 && !(o.lengths.shape() == Shape{batch}))
-    raise<ShapeError>("{}: need a length for each of {} sequences; got lengths {}", op_name, batch,
-                      o.lengths.shape().str());
-  for (index_t r = 0; r < o.lengths.size(); ++r)
-    if (o.lengths[r] < 0 || o.lengths[r] > time)
-      raise<IndexError>("{}: need lengths from 0 to {}; got {} for sequence {}", op_name, time, o.lengths[r], r);
-  if (o.resets.size() > 0 && !(o.resets.shape() == Shape{time, batch}))
-    raise<ShapeError>("{}: need resets ({}, {}); got {}", op_name, time, batch, o.resets.shape().str());
-}
-
-// In reverse, a sequence that begins at time t is left when the loop goes from t to t − 1.
-std::vector<RowStart> row_starts(const Shape& shape, const RecurrenceOptions& o) {
-  const index_t time = shape[0], batch = shape.rank() < 2 ? 1 : shape[1];
-  if (o.lengths.size() == 0 && o.resets.size() == 0) return {};
-  std::vector<RowStart> starts(static_cast<std::size_t>(time * batch), RowStart::goes_on);
-  for (index_t r = 0; r < batch; ++r) {
-    const index_t length = o.lengths.size() > 0 ? o.lengths[r] : time;
-    const auto begins = [&](index_t t) { return o.resets.size() > 0 && o.resets[t * batch + r] != 0; };
-    for (index_t t = 0; t < time; ++t) {
-      RowStart& start = starts[static_cast<std::size_t>(t * batch + r)];
-      const bool first = t == (o.reverse ? length - 1 : 0);
-      if (t >= length)
-        start = RowStart::ended;
-      else if (o.reverse ? !first && begins(t + 1) : begins(t))
-        start = RowStart::fresh;
-      else if (first)
-        start = RowStart::given;
-    }
-  }
-  return starts;
-}
 
 /// Which elements an operand has of its own.
 struct OperandForm {
@@ -417,7 +381,7 @@ template <class T, int N>
 RecurrenceResult<Operand<T, N>> run_recurrence(Operand<T, N> a, Operand<T, N> b, Operand<T, N> h0,
                                                const RecurrenceOptions& options) {
   const Shape shape = common_shape<T, N>(a, b, h0);
-  check_sequences(shape, options);
+  check_sequences(op_name, shape, options);
   RecurrenceResult<Operand<T, N>> result;
   if (shape.size() == 0) {
     for (auto& h : result.output) h = Variable<T>(shape, T{0});

@@ -2,21 +2,13 @@
 /// \file The loops of linear_recurrence: h_t = a_t h_{t−1} + b_t and the way back, over a block of columns.
 
 #include <array>
-#include <cstdint>
 #include <vector>
 
 #include "unroll/detail/autograd/base/long_sums.hpp"
+#include "unroll/detail/autograd/ops/recurrence_rows.hpp"
 #include "unroll/detail/autograd/ops/row_blocks.hpp"
 
 namespace unroll::detail {
-
-/// What a row's state is before a step.
-enum class RowStart : std::uint8_t {
-  goes_on,  ///< that after the step before
-  given,    ///< h0: its sequence's first step
-  fresh,    ///< 0: another sequence begins
-  ended     ///< none: the step is not part of the sequence
-};
 
 /// The steps of a recurrence over arrays (T, R, C).
 struct RecurrenceGrid {
