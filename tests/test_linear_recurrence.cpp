@@ -143,6 +143,17 @@ TEST_CASE("linear_recurrence: gradients of first and second order in every form 
     }
 }
 
+TEST_CASE("linear_recurrence: gradients of one step, whose operands all steps or rows share") {
+  for (const auto& [shape_a, shape_b] :
+       {std::pair<Shape, Shape>{{4}, {1, 3, 4}}, {{1, 1, 4}, {1, 3, 4}}, {{3, 4}, {1, 3, 4}}, {{1, 3, 4}, {4}}, {{1}, {1, 1}}}) {
+    const Shape full = broadcast("test", shape_a, shape_b);
+    CAPTURE(shape_a.str());
+    gradcheck([](const std::vector<V>& in) { return linear_recurrence(in[0], in[1], in[2]).output; },
+              {random_parameter(shape_a, 1), random_parameter(shape_b, 2), random_parameter(full.without(0), 3)},
+              {.full = true});
+  }
+}
+
 TEST_CASE("linear_recurrence: complex gradients of first and second order") {
   for (const auto& [shape_a, shape_b] :
        {std::pair<Shape, Shape>{{5, 3, 4}, {5, 3, 4}}, {{4}, {5, 3, 4}}, {{3, 4}, {5, 3, 4}}})

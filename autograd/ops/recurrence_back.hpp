@@ -13,9 +13,11 @@ class OperandSink {
   /// For the columns [c, c + n) of `to`; `add`: to what stands there.
   OperandSink(const RecurrenceGrid& grid, const SequenceArrays<T, N>& to, Parts<bool, N> add, index_t c,
               index_t n)
-      : to_(to), add_(add), c_(c), n_(n), shared_(false), by_row_(to[0].row == 0 && grid.rows > 1) {
-    for (const auto& array : to) shared_ = shared_ || (array && array.step == 0 && grid.steps > 1);
+      : to_(to), add_(add), c_(c), n_(n), shared_(false), by_row_(false) {
+    for (const auto& array : to)
+      shared_ = shared_ || (array && ((array.step == 0 && grid.steps > 1) || (array.row == 0 && grid.rows > 1)));
     if (!shared_) return;
+    for (const auto& array : to) by_row_ = by_row_ || (array && array.row == 0 && grid.rows > 1);
     rows_ = by_row_ ? 1 : grid.rows;
     for (std::size_t p = 0; p < to.size(); ++p) {
       if (!to[p]) continue;

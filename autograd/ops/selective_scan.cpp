@@ -10,6 +10,7 @@
 #include "unroll/detail/autograd/core/subpass.hpp"
 #include "unroll/detail/autograd/ops/op.hpp"
 #include "unroll/detail/autograd/ops/selective_scan_back.hpp"
+#include "unroll/detail/autograd/ops/whole_gradient.hpp"
 
 namespace unroll {
 namespace detail {
@@ -60,7 +61,11 @@ class SelectiveScanNode final : public Node<T> {
     const SelectiveGrid& g = grid_;
     const index_t groups = g.steps * g.batch * g.groups * g.states, matrix = g.channels * g.states;
     const auto zeros = [](index_t size) { return PoolVector<T>(static_cast<std::size_t>(size), T{0}); };
-    PoolVector<T> du = zeros(g.steps * g.batch * g.channels), ddelta = du, dinitial;
+    const auto whole = [&](std::size_t k) {
+      return WholeGradient<T>(this->wants(k) ? &this->input(k) : nullptr, this->input(k).shape.size());
+    };
+    const WholeGradient<T> du = whole(in_u), ddelta = whole(in_delta);
+    PoolVector<T> dinitial;
     PoolVector<T> db = zeros(groups * g.pieces_of_group()), dc = db;
     PoolVector<double> da(static_cast<std::size_t>(matrix * g.batch), 0.0);
     const bool has_state = this->input_count() > in_state;
@@ -79,7 +84,7 @@ class SelectiveScanNode final : public Node<T> {
                                      has_state ? dinitial.data() : nullptr};
       SelectiveBack<T>(g, in, to, row, piece, kept_.data() + number * kept_size<T>(g)).run();
     });
-    write(in_u, du), write(in_delta, ddelta);
+    du.finish(), ddelta.finish();
     write(in_a, summed(da.data(), g.batch, matrix));
     write(in_b, summed(db.data(), g.pieces_of_group(), groups));
     write(in_c, summed(dc.data(), g.pieces_of_group(), groups));

@@ -17,6 +17,13 @@ struct AnyCoefficients {
   std::function<Variable<T>(const std::vector<Variable<T>>& hs)> output;
 };
 
+/// What a scan gives: the output, and the members of the state.
+template <class T>
+struct AnyScanned {
+  Variable<T> output;
+  std::vector<Variable<T>> state;
+};
+
 /// A cell whose state is a list of its members.
 template <class T>
 class AnyCell {
@@ -36,6 +43,9 @@ class AnyCell {
   virtual bool is_linear() const { return false; }
   /// Of inputs that have been projected.
   virtual AnyCoefficients<T> coefficients(const Variable<T>&) const { return {}; }
+  /// Whether it runs whole sequences in a way of its own, which alone has sequence().
+  virtual bool has_sequence() const { return false; }
+  virtual AnyScanned<T> sequence(const Variable<T>&, const Members&, const RecurrenceOptions&) const { return {}; }
   virtual bool copies() const = 0;
   /// A cell of its own; null unless copies().
   virtual Own copy() const = 0;
@@ -75,6 +85,17 @@ class CellView : public AnyCell<T> {
       if constexpr (HasOutputMap<Cell, T>)
         any.output = [this, k](const Members& hs) -> Variable<T> { return cell_.output(k, whole<Carried>(hs)); };
       return any;
+    } else {
+      return {};
+    }
+  }
+  bool has_sequence() const final { return HasSequence<Cell, T, S>; }
+  AnyScanned<T> sequence([[maybe_unused]] const Variable<T>& xs, [[maybe_unused]] const Members& state,
+                         [[maybe_unused]] const RecurrenceOptions& options) const final {
+    if constexpr (HasSequence<Cell, T, S>) {
+      auto [output, last] = cell_.sequence(xs, with_members(like_, state), options);
+      check_members("scan", present_, last);
+      return {std::move(output), members_of(std::move(last))};
     } else {
       return {};
     }

@@ -21,10 +21,17 @@
 ///                                       no row of a batch depends on another and visit() shows every Variable
 ///                                       that it holds: scan may divide the batch over threads
 ///   `coefficients(xs) const`            in place of `step`: the state is linear in itself; see linear_cell.hpp
+///   `Scanned<T, State> sequence(xs, state, options) const`
+///                                       in place of `step`, or beside it: all steps of xs (T, B, …) in a way of its
+///                                       own, as the RecurrenceOptions say, with a state of zeros at resets. The
+///                                       output beyond a sequence's end does not matter, nor does the output in the
+///                                       final state; its other members are those after each sequence's own last step
 ///   `static constexpr const char* gate_names = "i f g o"`
 ///                                       the names of what chunk() makes of the gates, for measurements
 
+#include "unroll/autograd/linear_recurrence.hpp"
 #include "unroll/layers/module.hpp"
+#include "unroll/layers/scanned.hpp"
 #include "unroll/layers/state.hpp"
 
 namespace unroll {
@@ -52,6 +59,12 @@ using CellNumber = detail::state_number<CellState<Cell>>;
 template <class Cell, class T = CellNumber<Cell>, class S = CellState<Cell>>
 concept HasStep = requires(const Cell& cell, const Variable<T>& x, const S& state) {
   cell.step(x, state);
+};
+/// A cell that runs whole sequences in a way of its own.
+template <class Cell, class T = CellNumber<Cell>, class S = CellState<Cell>>
+concept HasSequence = requires(const Cell& cell, const Variable<T>& xs, const S& state,
+                               const RecurrenceOptions& options) {
+  { cell.sequence(xs, state, options) } -> std::convertible_to<Scanned<T, S>>;
 };
 /// A cell that does something to all inputs before the loop.
 template <class Cell, class T = CellNumber<Cell>>

@@ -4,6 +4,7 @@
 #include <atomic>
 
 #include "unroll/detail/layers/cells/projection_check.hpp"
+#include "unroll/autograd/views.hpp"
 #include "unroll/layers/cell.hpp"
 #include "unroll/layers/linear_cell.hpp"
 
@@ -22,7 +23,7 @@ struct CheckCell {
   static constexpr bool visits = requires(Cell & cell, MemberProbe probe) { cell.visit(probe); };
   static constexpr bool begins = HasInitialState<Cell> || HasHiddenSize<Cell>;
   static constexpr bool steps =
-      HasStep<Cell> || HasCoefficients<Cell, CellNumber<Cell>> || std::invocable<const Cell&, const Variable<CellNumber<Cell>>&, const CellState<Cell>&>;
+      HasStep<Cell> || HasCoefficients<Cell, CellNumber<Cell>> || HasSequence<Cell> || std::invocable<const Cell&, const Variable<CellNumber<Cell>>&, const CellState<Cell>&>;
   static_assert(
       visits,
       "the cell of a layer needs `template <class V> void visit(V&& v)`, which names its parameters: "
@@ -77,6 +78,20 @@ Variable<T> projected(const Cell& cell, const Variable<T>& xs) {
   }
 }
 
+/// A sequence of one step.
+template <class Cell, class T, class S>
+S step_of_sequence(const Cell& cell, const Variable<T>& x, const S& state) {
+  auto [output, last] = cell.sequence(reshape(x, x.shape().inserted(0, 1)), state, RecurrenceOptions{});
+  S next = std::move(last);
+  const Variable<T> h = select(output, 0, 0);
+  const OutputPlace place = output_place(next);
+  std::size_t k = 0;
+  visit_state(next, [&](std::string_view, Variable<T>& v) {
+    if (v && k++ == place.number) v = h;
+  });
+  return next;
+}
+
 /// One step on an input that has been projected.
 template <class Cell, class T, class S>
 S step_of(const Cell& cell, const Variable<T>& x, const S& state) {
@@ -84,6 +99,8 @@ S step_of(const Cell& cell, const Variable<T>& x, const S& state) {
     return cell.step(x, state);
   } else if constexpr (HasCoefficients<Cell, T>) {
     return step_of_linear(cell, x, state);
+  } else if constexpr (HasSequence<Cell, T, S>) {
+    return step_of_sequence(cell, x, state);
   } else {
     return cell(x, state);
   }

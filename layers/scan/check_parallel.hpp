@@ -1,5 +1,5 @@
 #pragma once
-/// \file A linear cell held to its word: all steps at once against one step at a time.
+/// \file A cell that does all steps of a sequence at once, held to its word: against one step at a time.
 
 #include "unroll/autograd/creation.hpp"
 #include "unroll/layers/scan.hpp"
@@ -61,7 +61,7 @@ std::vector<Variable<T>> scan_results(const Cell& cell, const Variable<T>& x, co
 
 }  // namespace detail
 
-/// What:   compares scan of a linear cell with the same cell one step at a time: outputs, final states, and the
+/// What:   compares scan of a linear cell, or of one with sequence(), with the same cell one step at a time: outputs, final states, and the
 ///         gradients of inputs, parameters and initial state, also those that come through the final state; for one
 ///         step and several, one sequence and several, both directions, lengths, resets, recomputation.
 ///         `check_parallel(cell);`
@@ -69,7 +69,8 @@ std::vector<Variable<T>> scan_results(const Cell& cell, const Variable<T>& x, co
 template <class Cell>
 void check_parallel(const Cell& cell, const CheckParallelOptions& options = {}) {
   using T = CellNumber<Cell>;
-  static_assert(HasCoefficients<Cell, T>, "check_parallel takes a cell with coefficients(xs), see linear_cell.hpp");
+  static_assert(detail::runs_sequences<Cell, T, CellState<Cell>>,
+                "check_parallel takes a cell with coefficients(xs), see linear_cell.hpp, or sequence(), see cell.hpp");
   Shape input = options.input;
   if constexpr (requires { cell.input_size(); })
     if (input.rank() == 0) input = Shape{cell.input_size()};

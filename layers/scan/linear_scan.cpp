@@ -79,7 +79,35 @@ Variable<T> at_last_steps(const SequencePlan& plan, const Variable<T>& y, const 
   return where(empty, before, gather(rows, Indices(std::move(places))));
 }
 
+// y with zeros beyond the sequences' ends.
+template <class T>
+Variable<T> without_ends(const SequencePlan& plan, const Variable<T>& y, const Indices& lengths) {
+  if (!plan.packed) return y;
+  Shape shape{plan.time, plan.batch};
+  while (shape.rank() < y.rank()) shape = shape.inserted(shape.rank(), 1);
+  Variable<T> mask(shape, T{0});
+  for (index_t t = 0; t < plan.time; ++t)
+    for (index_t r = 0; r < plan.batch; ++r)
+      if (t < lengths[r]) mask.mutable_data()[t * plan.batch + r] = T{1};
+  return where(mask, y, T{0});
+}
+
 }  // namespace
+
+template <class T>
+bool all_zero(const std::vector<Variable<T>>& members) {
+  return std::all_of(members.begin(), members.end(), [](const auto& v) { return is_all_zero(v); });
+}
+
+template <class T>
+AnyScanned<T> scan_sequence(const AnyCell<T>& cell, const SequencePlan& plan, const ScanOptions& options,
+                            const Variable<T>& xs, std::vector<Variable<T>> state) {
+  const RecurrenceOptions how{.reverse = options.reverse, .lengths = options.lengths, .resets = options.resets};
+  AnyScanned<T> scanned = cell.sequence(cell.projects() ? cell.project(xs) : xs, state, how);
+  scanned.output = without_ends(plan, scanned.output, options.lengths);
+  scanned.state[cell.output] = at_last_steps(plan, scanned.output, state[cell.output], options.lengths);
+  return scanned;
+}
 
 template <class T>
 AnyScanned<T> scan_linear(const AnyCell<T>& cell, const SequencePlan& plan, const ScanOptions& options,
@@ -95,8 +123,7 @@ AnyScanned<T> scan_linear(const AnyCell<T>& cell, const SequencePlan& plan, cons
   }
   if (options.resets.size() > 0) {
     const MemberParts<T> begin(fresh.begin() + static_cast<std::ptrdiff_t>(first), fresh.end());
-    const bool zero = std::all_of(begin.begin(), begin.end(), [](const auto& v) { return is_all_zero(v); });
-    if (!zero) add_fresh(b, a, begin, begin_mask<T>(plan, options, b[0].rank()));
+    if (!all_zero(begin)) add_fresh(b, a, begin, begin_mask<T>(plan, options, b[0].rank()));
   }
   const RecurrenceOptions how{.reverse = options.reverse, .lengths = options.lengths, .resets = options.resets};
   auto [hs, last] = run_parts(a, b, h0, how);
@@ -113,6 +140,6 @@ AnyScanned<T> scan_linear(const AnyCell<T>& cell, const SequencePlan& plan, cons
   return scanned;
 }
 
-UNROLL_COMPILE_FUNCTIONS(scan_linear)
+UNROLL_COMPILE_FUNCTIONS(scan_linear, scan_sequence, all_zero)
 
 }  // namespace unroll::detail

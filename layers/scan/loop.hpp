@@ -7,12 +7,6 @@
 
 namespace unroll::detail {
 
-template <class T>
-struct AnyScanned {
-  Variable<T> output;
-  std::vector<Variable<T>> state;
-};
-
 /// scan with all its options. `state` and `fresh` are lists of members; fresh, the state of a sequence that
 /// begins, is needed with resets only.
 template <class T>

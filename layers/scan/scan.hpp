@@ -40,6 +40,10 @@ void assert_row_wise([[maybe_unused]] const Cell& cell, [[maybe_unused]] const V
 #endif
 }
 
+/// Whether the cell may do all steps of a sequence at once.
+template <class Cell, class T, class S>
+inline constexpr bool runs_sequences = HasCoefficients<Cell, T> || HasSequence<Cell, T, S>;
+
 /// scan; `fresh` has the members of what resets go back to, none for what the cell says.
 template <class Cell, class T, class S>
 Scanned<T, S> scan_from(const Cell& cell, const Variable<T>& xs, S state, const ScanOptions& options,
@@ -55,7 +59,7 @@ Scanned<T, S> scan_from(const Cell& cell, const Variable<T>& xs, S state, const 
         return {std::move(run->output), with_members(std::move(state), run->state)};
     }
   }
-  if (!HasCoefficients<Cell, T> && is_plain(plan, options)) {
+  if (!runs_sequences<Cell, T, S> && is_plain(plan, options)) {
     PlainRun<Cell, T, S> run{cell, std::move(state)};
     Variable<T> output = time_loop(run, dense(xs), plan, 0, plan.steps, observed);
     return {std::move(output), std::move(run.state)};
@@ -76,7 +80,7 @@ Scanned<T, S> scan_from(const Cell& cell, const Variable<T>& xs, S state, const 
 template <class Cell, class T, class S>
 struct CheckScan {
   static constexpr bool steps =
-      HasStep<Cell, T, S> || HasCoefficients<Cell, T> || std::invocable<const Cell&, const Variable<T>&, const S&>;
+      HasStep<Cell, T, S> || runs_sequences<Cell, T, S> || std::invocable<const Cell&, const Variable<T>&, const S&>;
   static_assert(
       steps,
       "scan takes an object with `State step(const Variable<T>& x, const State& state) const`, which "

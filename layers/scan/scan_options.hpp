@@ -1,16 +1,10 @@
 #pragma once
-/// \file What scan can do beside a plain loop, and what it returns.
+/// \file What scan can do beside a plain loop.
 
+#include "unroll/layers/scanned.hpp"
 #include "unroll/layers/state_noise.hpp"
 
 namespace unroll {
-
-/// What scan returns: the hidden states of all steps and the state after the last.
-template <class T, class S>
-struct Scanned {
-  Variable<T> output;  ///< (T, B, H); 0 beyond a sequence's end
-  S state;             ///< after each sequence's own last step
-};
 
 struct ScanOptions {
   bool reverse = false;  ///< from each sequence's end to its beginning; outputs stay at their own time
