@@ -29,6 +29,8 @@ using CellKinds = std::map<std::string, CellKind>;
 CellKinds simple_cells();
 CellKinds lstm_cells();
 CellKinds gru_cells();
+CellKinds linear_cells();
+CellKinds residual_cells();
 
 /// All of the above.
 const CellKinds& cell_kinds();

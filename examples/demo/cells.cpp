@@ -7,5 +7,7 @@ namespace unroll::program {
 CellKinds lstm_cells() { return {{"lstm", {make_recurrent<Lstm<float>>, 4, 4}}}; }
 CellKinds simple_cells() { return {}; }
 CellKinds gru_cells() { return {}; }
+CellKinds linear_cells() { return {}; }
+CellKinds residual_cells() { return {}; }
 
 }  // namespace unroll::program
