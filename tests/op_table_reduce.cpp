@@ -1,8 +1,10 @@
 #include "op_table_rows.hpp"
 #include "unroll/autograd/extremes.hpp"
 #include "unroll/autograd/norm.hpp"
+#include "unroll/autograd/prod.hpp"
 #include "unroll/autograd/reduce.hpp"
 #include "unroll/autograd/softmax.hpp"
+#include "unroll/autograd/variance.hpp"
 #include "unroll/autograd/views.hpp"
 
 namespace unroll::tests {
@@ -151,6 +153,52 @@ Row row_of(Tag<ArrayOp::log_softmax>) {
         const double total = log_sum(x);
         for (double& v : x) v -= total;
       });
+}
+
+Row row_of(Tag<ArrayOp::prod>) {
+  const auto op = [](const auto& x, const Axes& a, bool keep) { return prod(x, a, {keep}); };
+  const auto reference = [](const auto& x) {
+    return std::accumulate(x.begin(), x.end(), 1.0, std::multiplies<>());
+  };
+  return {"prod",
+          reductions(op, reference, true),
+          axis_mistakes("prod", [](const V& x, const Axes& a) { prod(x, a); }),
+          -1,
+          {}};
+}
+
+Row row_of(Tag<ArrayOp::var>) {
+  const auto reference = [](double correction) {
+    return [correction](const auto& x) {
+      const auto n = static_cast<double>(x.size());
+      const double mean = std::accumulate(x.begin(), x.end(), 0.0) / n;
+      double squares = 0;
+      for (double v : x) squares += (v - mean) * (v - mean);
+      return squares / (n - correction);
+    };
+  };
+  const auto op = [](const auto& x, const Axes& a, bool keep) {
+    return var(x, a, {.correction = 0, .keepdims = keep});
+  };
+  Row row{"var",
+          reductions(op, reference(0), false),
+          axis_mistakes("var", [](const V& x, const Axes& a) { var(x, a); }),
+          -1,
+          {}};
+  row.cases.push_back(make_case("by n - 1", [](const auto& xs) { return var(xs[0], 1); },
+                                folded({1}, false, reference(1)), {in({3, 40, 2}, 3)}));
+  row.cases.push_back(make_case("another correction",
+                                [](const auto& xs) {
+                                  return var(xs[0], {0, 2}, {.correction = -0.5, .keepdims = true});
+                                },
+                                folded({0, 2}, true, reference(-0.5)), {in({3, 4, 2}, 3)}));
+  row.mistakes.push_back(
+      {[] {
+         var(V(Shape{2, 1}, 1), 1);
+       },
+       "var: 1 elements over the axes of (2, 1) and correction 1 leave nothing to divide by"});
+  row.mistakes.push_back({[] { var(V(Shape{2, 0}, 1), 1, {.correction = 0}); }, "var: 0 elements "});
+  return row;
 }
 
 }  // namespace unroll::tests

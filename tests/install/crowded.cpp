@@ -131,7 +131,9 @@ bool wins_over_std() {
   const V c({2, 3}, 1.F);
   return max(c, {-1}).size() == 2 && min(c, {0}, {.keepdims = true}).rank() == 2 &&
          V(clamp(c, c, c)).size() == 6 && max(c * 2, {0, 1}).item() == 2 &&
-         unroll::stack({c, c}).rank() == 3 && unroll::slice(c, 0, 0, 1).size() == 3;
+         unroll::stack({c, c}).rank() == 3 && unroll::slice(c, 0, 0, 1).size() == 3 &&
+         sort(c, 1).values.rank() == 2 && sort(c * 2, 0, {.descending = true}).indices.size() == 6 &&
+         sort(c).indices[1] == 1;
 }
 
 int main() {
