@@ -24,7 +24,7 @@ using V = Variable<float>;
 struct Options {
   int steps = 1'000'000, report = 100'000, delay = 100;
   index_t hidden = 16;
-  double rate = 3e-3;
+  double rate = 1e-3;
   std::uint64_t seed = 1;
 };
 

@@ -52,6 +52,18 @@ Schedule linear_warmup(std::uint64_t steps);
 /// Errors: UsageError for steps = 0 or a start outside [0, 1].
 Schedule linear_warmup(std::uint64_t steps, double start);
 
+/// How one_cycle rises and falls.
+struct OneCycleOptions {
+  double rise = 0.3;             ///< the share of all steps in which the factor rises
+  double start_divisor = 25;     ///< the first factor is 1 / start_divisor
+  double final_divisor = 10000;  ///< the last one is 1 / (start_divisor final_divisor)
+};
+/// What:   from 1 / start_divisor up to 1 at the step rise · steps − 1, and down to the last factor at steps − 1, where it
+///         stays; both ways as half a cosine.
+/// Errors: UsageError for steps = 0, a rise outside (0, 1) or a divisor below 1.
+/// Source: Smith and Topin 2018; PyTorch's OneCycleLR, but for its momentum.
+Schedule one_cycle(std::uint64_t steps, const OneCycleOptions& options = {});
+
 /// Sets an optimiser's learning rates, Optimizer::base_lr times the schedule's factor; to be called after every
 /// step (or epoch: whatever it counts). The rate of a group that is added later is its rate at that time: where
 /// the factor is then f > 0, it counts as base rate times f. What else sets rates is overwritten.
