@@ -11,11 +11,11 @@ self_test() {
   cp -r autograd "$tree" && cp -r tools/docs "$tree/tools"
   cat >>"$tree/autograd/fused/scalar_ops.hpp" <<'CPP'
 /// x + 1
-struct next_op { UNROLL_OP(next, 1);
+struct next2_op { UNROLL_OP(next2, 1);
 CPP
-  sed -i 's/^#define UNROLL_UNARY_OPS(X)/& X(next)/' "$tree/autograd/fused/scalar_op_list.hpp"
-  grep -qxF '| `next(x)` | x + 1 |' <(cd "$tree" && tools/docs/ops.sh) &&
-    grep -qF 'auto next(X&& x)' <(cd "$tree" && tools/docs/ops.sh functions) || status=1
+  sed -i 's/^#define UNROLL_UNARY_OPS(X)/& X(next2)/' "$tree/autograd/fused/scalar_op_list.hpp"
+  grep -qxF '| `next2(x)` | x + 1 |' <(cd "$tree" && tools/docs/ops.sh) &&
+    grep -qF 'auto next2(X&& x)' <(cd "$tree" && tools/docs/ops.sh functions) || status=1
   rm -r "$tree"
   return $status
 }

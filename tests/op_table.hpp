@@ -16,9 +16,10 @@
   X(matmul) X(linear) X(sum) X(mean) X(max) X(min) X(logsumexp) X(norm) X(softmax) X(log_softmax)  \
   X(cross_entropy) X(mse) X(binary_cross_entropy_with_logits) X(reshape) X(permute) X(transpose)   \
   X(slice) X(select) X(chunk) X(unbind) X(concat) X(stack) X(gather) X(scatter_add) X(embedding)   \
-  X(one_hot) X(dropout) X(layer_norm) X(custom) X(prod) X(var) X(cumsum) X(cumprod) X(sort)        \
-  X(topk) X(tril) X(triu) X(flip) X(roll) X(pad) X(tile) X(unsqueeze) X(squeeze) X(split)          \
-  X(outer) X(einsum)
+  X(one_hot) X(dropout) X(layer_norm) X(group_norm) X(rms_norm) X(l2_normalise) X(nll_loss)        \
+  X(kl_div) X(l1_loss) X(huber_loss) X(gaussian_nll_loss) X(hinge_loss) X(cosine_embedding_loss)   \
+  X(ctc_loss) X(custom) X(prod) X(var) X(cumsum) X(cumprod) X(sort) X(topk) X(tril) X(triu)        \
+  X(flip) X(roll) X(pad) X(tile) X(unsqueeze) X(squeeze) X(split) X(outer) X(einsum)
 // clang-format on
 
 namespace unroll::tests {

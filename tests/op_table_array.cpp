@@ -2,6 +2,7 @@
 #include "unroll/autograd/custom.hpp"
 #include "unroll/autograd/dropout.hpp"
 #include "unroll/autograd/functions.hpp"
+#include "unroll/autograd/l2_normalise.hpp"
 #include "unroll/autograd/linear.hpp"
 #include "unroll/autograd/matmul.hpp"
 #include "unroll/autograd/normalise.hpp"
@@ -140,6 +141,101 @@ Row row_of(Tag<ArrayOp::layer_norm>) {
   row.mistakes = {{[x] { layer_norm(x, V(Shape{4}, 1)); }, "layer_norm: "},
                   {[x] { layer_norm(x, {}, {}, -1); }, "layer_norm: "},
                   {[] { layer_norm(V()); }, "layer_norm: argument 1 is an empty Variable"}};
+  return row;
+}
+
+Row row_of(Tag<ArrayOp::group_norm>) {
+  Row row{"group_norm", {}, {}, -1, {}};
+  for (const auto& [shape, groups] : std::vector<std::pair<Shape, index_t>>{{{3, 6}, 2},
+                                                                            {{4}, 4},
+                                                                            {{2, 2, 9}, 3},
+                                                                            {{0, 4}, 2},
+                                                                            {{2, 1, 1, 2, 6}, 3},
+                                                                            {{2, 70}, 2},
+                                                                            {{3, 5}, 1}}) {
+    const index_t channels = shape.back(0), width = channels / groups;
+    const auto reference = [=](const Ps& xs) {
+      Plain y = xs[0];
+      for (index_t i = 0; i < y.shape.size(); ++i) {
+        const index_t begin = i / width * width;
+        double mean = 0, variance = 0;
+        for (index_t k = begin; k < begin + width; ++k) mean += xs[0][k] / static_cast<double>(width);
+        for (index_t k = begin; k < begin + width; ++k)
+          variance += (xs[0][k] - mean) * (xs[0][k] - mean) / static_cast<double>(width);
+        y[i] = (xs[0][i] - mean) / std::sqrt(variance + 1e-3);
+        if (xs.size() > 1) y[i] = y[i] * xs[1][i % channels] + xs[2][i % channels];
+      }
+      return y;
+    };
+    row.cases.push_back(
+        make_case(shape.str(), [=](const auto& xs) { return group_norm(xs[0], groups, xs[1], xs[2], 1e-3); },
+                  reference, {in(shape, 8), in({channels}, 9, 0.5, 1.5), in({channels}, 10)}));
+    row.cases.push_back(make_case(shape.str() + " bare",
+                                  [=](const auto& xs) { return group_norm(xs[0], groups, {}, {}, 1e-3); },
+                                  reference, {in(shape, 8)}));
+  }
+  const V x(Shape{2, 4}, 1);
+  row.mistakes = {{[x] { group_norm(x, 3); }, "group_norm: "},
+                  {[x] { group_norm(x, 0); }, "group_norm: "},
+                  {[x] { group_norm(x, 2, V(Shape{2}, 1)); }, "group_norm: "},
+                  {[x] { group_norm(x, 2, {}, {}, -1); }, "group_norm: "},
+                  {[] { group_norm(V(), 1); }, "group_norm: argument 1 is an empty Variable"}};
+  return row;
+}
+
+Row row_of(Tag<ArrayOp::rms_norm>) {
+  Row row{"rms_norm", {}, {}, -1, {}};
+  const auto reference = [](const Ps& xs) {
+    Plain y = along(xs[0], -1, [](std::vector<double>& x, std::size_t) {
+      double square = 0;
+      for (double v : x) square += v * v / static_cast<double>(x.size());
+      for (double& v : x) v /= std::sqrt(square + 1e-3);
+    });
+    for (index_t i = 0; i < y.shape.size(); ++i) y[i] *= xs.size() > 1 ? xs[1][i % y.shape.back(0)] : 1;
+    return y;
+  };
+  const auto f = [](const auto& xs) { return rms_norm(xs[0], xs[1], 1e-3); };
+  for (const Shape& s :
+       {Shape{3, 5}, Shape{4}, Shape{1}, Shape{2, 2, 3}, Shape{0, 3}, Shape{2, 1, 1, 2, 3}, Shape{2, 35}})
+    row.cases.push_back(make_case(s.str(), f, reference, {in(s, 8), in({s.back(0)}, 9, 0.5, 1.5)}));
+  row.cases.push_back(make_case("bare", [](const auto& xs) { return rms_norm(xs[0], {}, 1e-3); }, reference,
+                                {in({3, 4}, 8)}));
+  row.cases.push_back(make_case(
+      "a view with gaps", [](const auto& xs) { return rms_norm(chunk<2>(xs[0])[1], {}, 1e-3); },
+      [reference](const Ps& xs) { return reference({right_half(xs[0])}); }, {in({3, 8}, 8)}));
+  const V x(Shape{2, 3}, 1);
+  row.mistakes = {{[x] { rms_norm(x, V(Shape{4}, 1)); },
+                   "rms_norm: need x (…, N) and gamma (N,); got x (2, 3), gamma (4,)"},
+                  {[x] { rms_norm(x, {}, -1); }, "rms_norm: eps must be at least 0; got -1"},
+                  {[] { rms_norm(V()); }, "rms_norm: argument 1 is an empty Variable"}};
+  return row;
+}
+
+Row row_of(Tag<ArrayOp::l2_normalise>) {
+  Row row{"l2_normalise", {}, {}, -1, {}};
+  struct Use {
+    Shape shape;
+    int axis;
+    double eps;
+  };
+  for (const Use& u :
+       {Use{{3, 5}, -1, 1e-12}, Use{{3, 5}, 0, 1e-12}, Use{{2, 3, 4}, 1, 1e-12}, Use{{3, 4}, -1, 1.2},
+        Use{{1}, 0, 3}, Use{{0, 2}, -1, 1}, Use{{2, 1, 2, 1, 3}, 2, 1e-12}, Use{{2, 35}, -1, 1e-12}}) {
+    const auto reference = [u](const Ps& xs) {
+      return along(xs[0], u.axis, [u](std::vector<double>& x, std::size_t) {
+        double square = 0;
+        for (double v : x) square += v * v;
+        for (double& v : x) v /= std::max(std::sqrt(square), u.eps);
+      });
+    };
+    row.cases.push_back(make_case(fmt::format("{} over {}, eps {}", u.shape.str(), u.axis, u.eps),
+                                  [u](const auto& xs) { return l2_normalise(xs[0], u.axis, u.eps); },
+                                  reference, {in(u.shape, 8)}));
+  }
+  const V x(Shape{2, 3}, 1);
+  row.mistakes = {{[x] { l2_normalise(x, 2); }, "l2_normalise: axis 2 is outside an array of rank 2"},
+                  {[x] { l2_normalise(x, 0, -1); }, "l2_normalise: eps must be at least 0; got -1"},
+                  {[] { l2_normalise(V()); }, "l2_normalise: argument 1 is an empty Variable"}};
   return row;
 }
 

@@ -1,4 +1,5 @@
 #include <array>
+#include <numbers>
 
 #include "op_table.hpp"
 #include "unroll/autograd/functions.hpp"
@@ -37,6 +38,7 @@ struct Scalar;
   };
 
 constexpr Range any{0.2, 2, true}, positive{0.5, 3};
+constexpr double pi = std::numbers::pi;
 
 UNROLL_SCALAR(add, a + b, a + b, any, any)
 UNROLL_SCALAR(sub, a - b, a - b, any, any)
@@ -57,6 +59,25 @@ UNROLL_SCALAR(leaky_relu, unroll::detail::make_expr<unroll::detail::leaky_relu_o
 UNROLL_SCALAR(elu, unroll::detail::make_expr<unroll::detail::elu_op>(a, b), a > 0 ? a : b * std::expm1(a),
               any, any)
 UNROLL_SCALAR(softplus, softplus(a), std::log1p(std::exp(a)), any)
+UNROLL_SCALAR(silu, silu(a), a / (1 + std::exp(-a)), any)
+UNROLL_SCALAR(gelu, gelu(a), a* std::erfc(-a / std::sqrt(2.0)) / 2, any)
+UNROLL_SCALAR(gelu_tanh, gelu_tanh(a),
+              a / 2 * (1 + std::tanh(std::sqrt(2 / pi) * (a + 0.044715 * a * a * a))), any)
+UNROLL_SCALAR(mish, mish(a), a* std::tanh(std::log1p(std::exp(a))), any)
+UNROLL_SCALAR(log1p, log1p(a), std::log1p(a), Range{-0.7, 2})
+UNROLL_SCALAR(expm1, expm1(a), std::expm1(a), any)
+UNROLL_SCALAR(erf, erf(a), std::erf(a), any)
+UNROLL_SCALAR(erfc, erfc(a), std::erfc(a), any)
+UNROLL_SCALAR(sign, sign(a), a > 0 ? 1.0 : -1.0, Range{0.2, 2, true, false})
+UNROLL_SCALAR(floor, floor(a), std::floor(a), Range{0.2, 2, true, false})
+UNROLL_SCALAR(round, round(a), std::nearbyint(a), Range{0.2, 2, true, false})
+UNROLL_SCALAR(tan, tan(a), std::tan(a), Range{0.1, 1.2, true})
+UNROLL_SCALAR(atan2, atan2(a, b), std::atan2(a, b), any, any)
+UNROLL_SCALAR(root_one_minus_square,
+              unroll::detail::make_expr<unroll::detail::root_one_minus_square_op>(a, b), std::sqrt(1 - a * a),
+              Range{0.1, 0.8, true}, Range{1e-7, 1e-6, false, false})
+UNROLL_SCALAR(root_one_minus_exp, unroll::detail::make_expr<unroll::detail::root_one_minus_exp_op>(a, b),
+              std::sqrt(-std::expm1(2 * a)), Range{-2, -0.3}, Range{1e-7, 1e-6, false, false})
 UNROLL_SCALAR(sin, sin(a), std::sin(a), any)
 UNROLL_SCALAR(cos, cos(a), std::cos(a), any)
 UNROLL_SCALAR(minimum, minimum(a, b), std::min(a, b), any, any)

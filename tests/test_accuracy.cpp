@@ -130,6 +130,58 @@ TEST_CASE("accuracy: exp, log, tanh, sigmoid, sqrt, sin, cos are right to 2 unit
   UNROLL_CHECK(softplus, 3, -inf, inf, (x > 0 ? x : 0) + std::log1p(std::exp(-std::abs(x))));
 }
 
+TEST_CASE(
+    "accuracy: gates and what they are made of are right to 6 units in the last place, their small values "
+    "too") {
+  constexpr long double half_root = 0.70710678118654752440084436210484903928L,
+                        slope = 1.59576912160573071175978L;
+  UNROLL_CHECK(silu, 4, -inf, inf, x / (1 + std::exp(-x)));
+  UNROLL_CHECK(gelu, 6, -inf, inf, x * (std::erfc(-x * half_root) / 2));
+  UNROLL_CHECK(gelu_tanh, 4, -inf, inf, x / (1 + std::exp(-slope * x * (1 + 0.044715L * x * x))));
+  UNROLL_CHECK(mish, 5, -inf, inf, x * std::tanh(std::log1p(std::exp(x))));
+  UNROLL_CHECK(log_sigmoid, 3, -inf, inf, (x < 0 ? x : 0) - std::log1p(std::exp(-std::abs(x))));
+  UNROLL_CHECK(erf, 2, -inf, inf, std::erf(x));
+  UNROLL_CHECK(erfc, 6, -inf, inf, std::erfc(x));
+}
+
+TEST_CASE("accuracy: log1p, expm1, tan and roots of 1 − a² are right to 3 units in the last place") {
+  UNROLL_CHECK(log1p, 1, -1, inf, std::log1p(x));
+  UNROLL_CHECK(expm1, 2, -inf, inf, std::expm1(x));
+  UNROLL_CHECK(tan, 3, -1e300, 1e300, std::tan(x));
+  UNROLL_CHECK(root_one_minus_square, 2, -1, 1, std::sqrt((1 - x) * (1 + x)));
+  UNROLL_CHECK(root_one_minus_exp, 2, -inf, 0, std::sqrt(-std::expm1(2 * x)));
+}
+
+TEST_CASE_TEMPLATE("accuracy: atan2 is right to 3 units in the last place", T, float, double) {
+  const NoGrad off;
+  std::vector<T> a = arguments<T>({-inf, inf}, 12), b = a;
+  std::rotate(b.begin(), b.begin() + 4711, b.end());
+  for (std::size_t i = 0; i < a.size(); i += 2)
+    b[i] = a[i] * static_cast<T>(1 + static_cast<double>(i % 100) / 10);
+  const auto size = static_cast<index_t>(a.size());
+  const Variable<T> y = atan2(Variable<T>::from({size}, a), Variable<T>::from({size}, b));
+  double worst = 0;
+  for (std::size_t i = 0; i < a.size(); ++i)
+    worst = std::max(worst, error(y.data()[i], std::atan2(static_cast<long double>(a[i]),
+                                                          static_cast<long double>(b[i]))));
+  CHECK(worst <= 3);
+  CHECK(worst >= 0.49);  // as in check()
+}
+
+TEST_CASE_TEMPLATE("accuracy: sign, floor and round are exact, halves going to the even number", T, float,
+                   double) {
+  const NoGrad off;
+  std::vector<T> x = arguments<T>({-inf, inf}, 13);
+  for (double half : {0.5, 1.5, 2.5, -0.5, -1.5, -2.5}) x.push_back(static_cast<T>(half));
+  const Variable<T> v = Variable<T>::from({static_cast<index_t>(x.size())}, x);
+  const Variable<T> s = sign(v), f = floor(v), r = round(v);
+  index_t wrong = 0;
+  for (std::size_t i = 0; i < x.size(); ++i)
+    wrong += (s.data()[i] != static_cast<T>((x[i] > 0) - (x[i] < 0))) + (f.data()[i] != std::floor(x[i])) +
+             (r.data()[i] != std::nearbyint(x[i]));
+  CHECK(wrong == 0);
+}
+
 TEST_CASE_TEMPLATE("accuracy: quotients and roots are rounded right, like those of single numbers", T, float,
                    double) {
   const NoGrad off;
@@ -159,6 +211,62 @@ TEST_CASE("accuracy: elu is right to 4 units in the last place") {
   check_both(
       "elu", 4, {-inf, inf}, [](const auto& x) { return std::decay_t<decltype(x)>(elu(x, 1.5)); },
       [](long double x) { return x > 0 ? x : 1.5L * std::expm1(x); });
+}
+
+TEST_CASE_TEMPLATE("accuracy: gates and their like at 0, at the ends, and of NaN", T, float, double) {
+  const auto at = [](auto f, double x) {
+    return static_cast<double>(Variable<T>(f(Variable<T>({1}, static_cast<T>(x)))).item());
+  };
+  const double tiny = std::numeric_limits<T>::denorm_min(), huge = std::numeric_limits<T>::max();
+#define UNROLL_ENDS(f, low, below, middle, above, high)   \
+  {                                                       \
+    CAPTURE(#f);                                          \
+    const auto op = [](const auto& x) { return f(x); };   \
+    CHECK(at(op, -inf) == (low));                         \
+    CHECK(at(op, -huge) == (below));                      \
+    CHECK(at(op, 0.0) == (middle));                       \
+    CHECK(std::signbit(at(op, -0.0)) == ((middle) == 0)); \
+    CHECK(at(op, huge) == (above));                       \
+    CHECK(at(op, inf) == (high));                         \
+    CHECK(std::isnan(at(op, std::nan(""))));              \
+  }
+  UNROLL_ENDS(silu, 0, 0, 0, huge, inf)
+  UNROLL_ENDS(gelu, 0, 0, 0, huge, inf)
+  UNROLL_ENDS(gelu_tanh, 0, 0, 0, huge, inf)
+  UNROLL_ENDS(mish, 0, 0, 0, huge, inf)
+  UNROLL_ENDS(expm1, -1, -1, 0, inf, inf)
+  UNROLL_ENDS(erf, -1, -1, 0, 1, 1)
+  UNROLL_ENDS(erfc, 2, 2, 1, 0, 0)
+  UNROLL_ENDS(sign, -1, -1, 0, 1, 1)
+  UNROLL_ENDS(floor, -inf, -huge, 0, huge, inf)
+  UNROLL_ENDS(round, -inf, -huge, 0, huge, inf)
+#undef UNROLL_ENDS
+  CHECK(at([](const auto& x) { return log1p(x); }, -1) == -inf);
+  CHECK(std::signbit(at([](const auto& x) { return log1p(x); }, -0.0)));
+  CHECK(std::isnan(at([](const auto& x) { return log1p(x); }, -2)));
+  CHECK(std::isnan(at([](const auto& x) { return tan(x); }, inf)));
+  for (const auto f : {+[](const Variable<T>& x) { return Variable<T>(expm1(x)); },
+                       +[](const Variable<T>& x) { return Variable<T>(log1p(x)); },
+                       +[](const Variable<T>& x) { return Variable<T>(tan(x)); }})
+    for (double x : {tiny, -tiny, 3 * tiny}) CHECK(at(f, x) == x);
+}
+
+TEST_CASE_TEMPLATE("accuracy: atan2 on the axes, in the corners and of NaN", T, float, double) {
+  const std::vector<double> ends = {0.0, -0.0, 1, -1, inf, -inf, std::nan("")};
+  for (double a : ends) {
+    for (double b : ends) {
+      CAPTURE(a);
+      CAPTURE(b);
+      const auto got = static_cast<double>(
+          Variable<T>(atan2(Variable<T>({1}, static_cast<T>(a)), Variable<T>({1}, static_cast<T>(b))))
+              .item());
+      const double want = std::atan2(a, b);
+      CHECK(std::isnan(got) == std::isnan(want));
+      if (std::isnan(want)) continue;
+      CHECK(got == doctest::Approx(want).epsilon(1e-6));
+      CHECK(std::signbit(got) == std::signbit(want));
+    }
+  }
 }
 
 TEST_CASE("accuracy: the ends of exp") {

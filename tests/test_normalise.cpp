@@ -5,6 +5,7 @@
 #include "arrays.hpp"
 #include "unroll/autograd/functions.hpp"
 #include "unroll/autograd/gradcheck.hpp"
+#include "unroll/autograd/reduce.hpp"
 #include "unroll/autograd/views.hpp"
 
 using namespace unroll;
@@ -104,4 +105,82 @@ TEST_CASE("layer_norm: rows whose squares overflow or vanish") {
   for (double scale : {1e160, 1e300, 1e-160, 1e-290}) check(double{}, scale);
   const auto tiny = list(layer_norm(values<float>({1, 2}, {1e-30, -1e-30}), {}, {}, 1e-5));
   CHECK(tiny[0] == doctest::Approx(1e-30 / std::sqrt(1e-5)).epsilon(1e-4).scale(1e-40));
+}
+
+TEST_CASE("layer_norm, rms_norm, group_norm: recorded gradients of rows whose squares overflow or vanish") {
+  const auto check = [](auto type, double scale, auto f) {
+    using T = decltype(type);
+    CAPTURE(sizeof(T));
+    CAPTURE(scale);
+    const auto x = values<T>({1, 4}, {scale, 2 * scale, 3 * scale, 6 * scale});
+    const auto seed = values<T>({1, 4}, {1, 0, 0, 0}).detach();
+    const auto g = list(grad<T>({f(x)}, {x}, {}, {seed})[0]);
+    const auto recorded = list(grad<T>({f(x)}, {x}, {.create_graph = true}, {seed})[0]);
+    for (std::size_t k = 0; k < 4; ++k) {
+      CHECK(std::isfinite(g[k]));
+      CHECK(recorded[k] * scale == doctest::Approx(g[k] * scale).epsilon(1e-4));
+    }
+    CHECK(std::abs(g[0] * scale) > 0.01);
+  };
+  const auto norms = [&](auto type, double scale) {
+    using T = decltype(type);
+    check(type, scale, [](const Variable<T>& x) { return layer_norm(x, {}, {}, 0); });
+    check(type, scale, [](const Variable<T>& x) { return rms_norm(x, {}, 0.0); });
+    check(type, scale, [](const Variable<T>& x) { return group_norm(x, 1, {}, {}, 0); });
+  };
+  for (double scale : {1.0, 1e20, 1e30, 1e-20, 1e-25}) norms(float{}, scale);
+  for (double scale : {1e160, 1e300, 1e-160, 1e-290}) norms(double{}, scale);
+}
+
+TEST_CASE_TEMPLATE("rms_norm: values equal the definition for rows of every length", T, float, double) {
+  for (index_t cols : {1, 2, 7, 8, 16, 17, 33, 5000}) {
+    const auto x = random_parameter<T>({3, cols}, 1, -2, 4);
+    std::vector<double> want;
+    for (index_t r = 0; r < 3; ++r) {
+      double square = 0;
+      for (index_t j = 0; j < cols; ++j)
+        square += std::pow(list(x)[static_cast<std::size_t>(r * cols + j)], 2);
+      for (index_t j = 0; j < cols; ++j)
+        want.push_back(list(x)[static_cast<std::size_t>(r * cols + j)] /
+                       std::sqrt(square / static_cast<double>(cols) + 0.5));
+    }
+    // Some roundings.
+    CHECK(distance(list(rms_norm(x, {}, 0.5)), want) < 10 * std::numeric_limits<T>::epsilon());
+  }
+}
+
+TEST_CASE("rms_norm: rows whose squares overflow or vanish") {
+  for (double scale : {1e20, 1e37, 1e-20, 1e-30}) {
+    const auto y = list(rms_norm(values<float>({1, 2}, {3 * scale, 4 * scale}), {}, 0.0));
+    CHECK(distance(y, {3 / std::sqrt(12.5), 4 / std::sqrt(12.5)}) < 1e-6);  // some roundings
+  }
+  for (double scale : {1e160, 1e300, 1e-160, 1e-300}) {
+    const auto y = list(rms_norm(values({1, 2}, {3 * scale, 4 * scale}), {}, 0.0));
+    CHECK(distance(y, {3 / std::sqrt(12.5), 4 / std::sqrt(12.5)}) < 1e-14);  // some roundings
+  }
+}
+
+TEST_CASE("group_norm: one group is layer_norm, a group for each channel leaves the shift") {
+  const auto x = random_parameter({3, 6}, 1), g = random_parameter({6}, 2), b = random_parameter({6}, 3);
+  CHECK(list(group_norm(x, 1, g, b)) == list(layer_norm(x, g, b)));
+  const auto y = list(group_norm(x, 6, g, b));
+  for (std::size_t k = 0; k < y.size(); ++k) CHECK(y[k] == list(b)[k % 6]);
+  CHECK(list(group_norm(x * 1.0, 2, g, b)) == list(group_norm(x, 2, g, b)));
+  CHECK(list(rms_norm(x * 1.0, g)) == list(rms_norm(x, g)));
+}
+
+TEST_CASE("group_norm, rms_norm: idle groups leak nothing") {
+  const double inf = std::numeric_limits<double>::infinity();
+  const auto x = values({1, 4}, {inf, 1, 3, 5});
+  const auto seed = values({1, 4}, {0, 0, 1, 0}).detach();
+  const auto bare = values({1, 4}, {1, 1, 3, 5});
+  for (bool create_graph : {false, true}) {
+    const GradOptions options{.create_graph = create_graph};
+    const auto of = [&](const Variable<double>& v) {
+      return list(grad<double>({group_norm(v, 2)}, {v}, options, {seed})[0]);
+    };
+    CHECK(of(x) == of(bare));
+    const auto zero = values({1, 4}, {0, 0, 0, 0}).detach();
+    CHECK(list(grad<double>({rms_norm(x)}, {x}, options, {zero})[0]) == std::vector<double>(4, 0));
+  }
 }

@@ -293,3 +293,79 @@ TEST_CASE("edges: functions are within a few units in the last place over wide s
                    100) < 2);
   });
 }
+
+TEST_CASE("op edges: gates have slope 0 and 1 at the ends, and log_sigmoid is as large as x") {
+  for_both([](auto type) {
+    using T = decltype(type);
+    const std::vector<double> ends = {-inf, -1e4, 1e4, inf};
+    for (const auto f : {+[](const Variable<T>& x) { return Variable<T>(silu(x)); },
+                         +[](const Variable<T>& x) { return Variable<T>(gelu(x)); },
+                         +[](const Variable<T>& x) { return Variable<T>(gelu_tanh(x)); },
+                         +[](const Variable<T>& x) { return Variable<T>(mish(x)); }}) {
+      const Result<T> gate = at<T>(f, ends);
+      CHECK(gate.y == std::vector<double>{0, 0, 1e4, inf});
+      CHECK(gate.dx == std::vector<double>{0, 0, 1, 1});
+      CHECK(std::isnan(at<T>(f, {quiet_nan}).dx[0]));
+    }
+    const Result<T> log = at<T>([](auto& x) { return log_sigmoid(x); }, ends);
+    CHECK(log.y == std::vector<double>{-inf, -1e4, 0, 0});
+    CHECK(log.dx == std::vector<double>{1, 1, 0, 0});
+  });
+}
+
+TEST_CASE("op edges: hardtanh passes the gradient between its bounds and at them") {
+  for_both([](auto type) {
+    using T = decltype(type);
+    const Result<T> r = at<T>([](auto& x) { return hardtanh(x, -2, 1); }, {-3, -2, 0.5, 1, 2, inf});
+    CHECK(r.y == std::vector<double>{-2, -2, 0.5, 1, 1, 1});
+    CHECK(r.dx == std::vector<double>{0, 1, 1, 1, 0, 0});
+    CHECK(at<T>([](auto& x) { return hardtanh(x); }, {-3, 3}).y == std::vector<double>{-1, 1});
+  });
+  CHECK(message_of<UsageError>([] { hardtanh(V(1.0), 1, 0); }) == "hardtanh: need low ≤ high; got 1 and 0");
+  CHECK_THROWS_AS(hardtanh(V(1.0), quiet_nan, 0), UsageError);
+}
+
+TEST_CASE("op edges: roots of 1 − a² keep their digits near 1, their slope is bounded if wanted") {
+  for_both([](auto type) {
+    using T = decltype(type);
+    const double rounding = 4 * std::numeric_limits<T>::epsilon();
+    const double a = 1 - std::ldexp(1.0, -20);  // a float, too
+    const Result<T> plain = at<T>([](auto& x) { return root_one_minus_square(x); }, {0.6, a, 1, -1, 2});
+    const double root = std::sqrt(std::ldexp(1.0, -20) * (1 + a));
+    CHECK(plain.y[1] == doctest::Approx(root).epsilon(rounding));
+    CHECK(plain.y[2] == 0);
+    CHECK(plain.dx[0] == doctest::Approx(-0.75).epsilon(rounding));
+    CHECK(plain.dx[1] == doctest::Approx(-a / root).epsilon(rounding));
+    CHECK(plain.dx[2] == -inf);
+    CHECK(plain.dx[3] == inf);
+    CHECK(std::isnan(plain.y[4]));
+    // With v = 1 − a²: −2 a / √max(4 v, 1e-6)
+    const Result<T> bounded = at<T>([](auto& x) { return root_one_minus_square(x, 1e-6); }, {0.6, 1, -1});
+    CHECK(distance(bounded.dx, {-0.75, -2000, 2000}) < rounding);
+    const Result<T> logs = at<T>([](auto& x) { return root_one_minus_exp(x, 1e-6); }, {-1e-30, 0, -inf, -1});
+    CHECK(distance(logs.y, {std::sqrt(2e-30), 0, 1, std::sqrt(1 - std::exp(-2.0))}) < rounding);
+    CHECK(logs.y[0] == doctest::Approx(std::sqrt(2e-30)).epsilon(rounding));
+    CHECK(distance(logs.dx, {-2000, -2000, 0, -std::exp(-2.0) / std::sqrt(1 - std::exp(-2.0))}) < rounding);
+  });
+  CHECK(message_of<UsageError>([] { root_one_minus_square(V(1.0), -1); }) ==
+        "root_one_minus_square: slope_floor must be at least 0; got -1");
+  CHECK_THROWS_AS(root_one_minus_exp(V(1.0), quiet_nan), UsageError);
+}
+
+TEST_CASE("op edges: erf, erfc, expm1, log1p and atan2 at the ends, with their slopes") {
+  for_both([](auto type) {
+    using T = decltype(type);
+    const std::vector<double> ends = {-inf, -1e30, 1e30, inf};
+    CHECK(at<T>([](auto& x) { return erf(x); }, ends).dx == std::vector<double>(4, 0));
+    CHECK(at<T>([](auto& x) { return erfc(x); }, ends).dx == std::vector<double>(4, 0));
+    CHECK(at<T>([](auto& x) { return expm1(x); }, {-inf, 0}).dx == std::vector<double>{0, 1});
+    CHECK(at<T>([](auto& x) { return log1p(x); }, {-1, 0, inf}).dx == std::vector<double>{inf, 1, 0});
+    const auto b = row<T>({0, 1e30, -1e30, 0, inf});
+    const Result<T> angle = at<T>([&](auto& a) { return atan2(a, b); }, {0, 1e30, 0, 2, inf});
+    CHECK(angle.dx[0] == 0);
+    CHECK(angle.dx[1] == doctest::Approx(0.5e-30));  // squares would be infinite
+    CHECK(angle.dx[2] == doctest::Approx(-1e-30));
+    CHECK(angle.dx[3] == 0);
+    CHECK(angle.dx[4] == 0);
+  });
+}

@@ -4,6 +4,7 @@
 #include <doctest/doctest.h>
 
 #include <functional>
+#include <numbers>
 #include <set>
 
 #include "arrays.hpp"
@@ -20,7 +21,7 @@ namespace {
 using V = Variable<double>;
 using List = std::vector<double>;
 constexpr double inf = std::numeric_limits<double>::infinity();
-const double quiet_nan = std::nan("");
+const double quiet_nan = std::nan(""), pi = std::numbers::pi;
 
 /// At each point: the arguments, and what the matrix of second derivatives must be, row by row.
 struct Point {
@@ -91,6 +92,66 @@ std::vector<Row> table() {
         {{-800}, {0}},
         {{inf}, {0}},
         {{-inf}, {0}}}},
+      {ScalarOp::silu,
+       [](P x) { return silu(x[0]); },
+       {{{0}, {0.5}}, {{800}, {0}}, {{-800}, {0}}, {{inf}, {0}}, {{-inf}, {0}}}},
+      {ScalarOp::gelu,  // φ(x) (2 − x²)
+       [](P x) { return gelu(x[0]); },
+       {{{0}, {2 / std::sqrt(2 * pi)}},
+        {{1}, {std::exp(-0.5) / std::sqrt(2 * pi)}},
+        {{-2}, {-2 * std::exp(-2.0) / std::sqrt(2 * pi)}},
+        {{50}, {0}},
+        {{-50}, {0}},
+        {{inf}, {0}},
+        {{-inf}, {0}}}},
+      {ScalarOp::gelu_tanh,
+       [](P x) { return gelu_tanh(x[0]); },
+       {{{0}, {std::sqrt(2 / pi)}}, {{50}, {0}}, {{-50}, {0}}, {{inf}, {0}}, {{-inf}, {0}}}},
+      {ScalarOp::mish,  // tanh″ and the slope of softplus at 0
+       [](P x) { return mish(x[0]); },
+       {{{0}, {16.0 / 25}}, {{800}, {0}}, {{-800}, {0}}, {{inf}, {0}}, {{-inf}, {0}}}},
+      {ScalarOp::log1p,
+       [](P x) { return log1p(x[0]); },
+       {{{0}, {-1}}, {{1}, {-0.25}}, {{-1}, {-inf}}, {{inf}, {0}}}},
+      {ScalarOp::expm1,
+       [](P x) { return expm1(x[0]); },
+       {{{0}, {1}}, {{1}, {e}}, {{-inf}, {0}}, {{800}, {inf}}}},
+      {ScalarOp::erf,
+       [](P x) { return erf(x[0]); },
+       {{{0}, {0}}, {{1}, {-4 / (e * std::sqrt(pi))}}, {{50}, {0}}, {{inf}, {0}}, {{-inf}, {0}}}},
+      {ScalarOp::erfc,
+       [](P x) { return erfc(x[0]); },
+       {{{0}, {0}}, {{1}, {4 / (e * std::sqrt(pi))}}, {{50}, {0}}, {{inf}, {0}}, {{-inf}, {0}}}},
+      {ScalarOp::sign, [](P x) { return sign(x[0]); }, {{{0}, {0}}, {{1}, {0}}, {{inf}, {0}}}},
+      {ScalarOp::floor, [](P x) { return floor(x[0]); }, {{{0}, {0}}, {{1.5}, {0}}, {{inf}, {0}}}},
+      {ScalarOp::round, [](P x) { return round(x[0]); }, {{{0}, {0}}, {{1.5}, {0}}, {{inf}, {0}}}},
+      {ScalarOp::tan,  // 2 y (1 + y²)
+       [](P x) { return tan(x[0]); },
+       {{{0}, {0}}, {{pi / 4}, {4}}, {{-pi / 4}, {-4}}}},
+      {ScalarOp::atan2,  // −2 a b, a² − b²; a² − b², 2 a b, each over (a² + b²)²
+       [](P x) { return atan2(x[0], x[1]); },
+       {{{1, 1}, {-0.5, 0, 0, 0.5}},
+        {{1, 2}, {-4.0 / 25, -3.0 / 25, -3.0 / 25, 4.0 / 25}},
+        {{2, -1}, {4.0 / 25, 3.0 / 25, 3.0 / 25, -4.0 / 25}},
+        {{0, 1}, {0, -1, -1, 0}},
+        {{1, 0}, {0, 1, 1, 0}},
+        {{0, 0}, none(2)},
+        {{inf, 1}, none(2)},
+        {{1, inf}, none(2)},
+        {{inf, inf}, none(2)}}},
+      {ScalarOp::root_one_minus_square,  // −1 / y³; where the floor holds, −2 / √floor
+       [](P x) { return root_one_minus_square(x[0], 1e-6); },
+       {{{0}, {-1}}, {{0.6}, {-1 / 0.512}}, {{1}, {-2000}}, {{-1}, {-2000}}}},
+      {ScalarOp::root_one_minus_square,
+       [](P x) { return root_one_minus_square(x[0]); },
+       {{{0}, {-1}}, {{0.6}, {-1 / 0.512}}, {{1}, {-inf}}, {{-1}, {-inf}}}},
+      {ScalarOp::root_one_minus_exp,  // −a² (2 − a²) / y³ of a = eˡ; where the floor holds, −4 a² / √floor
+       [](P x) { return root_one_minus_exp(x[0], 1e-6); },
+       {{{-std::log(2.0)}, {-(7.0 / 16) / std::pow(0.75, 1.5)}},
+        {{0}, {-4000}},
+        {{-800}, {0}},
+        {{-inf}, {0}}}},
+      {ScalarOp::root_one_minus_exp, [](P x) { return root_one_minus_exp(x[0]); }, {{{0}, {-inf}}}},
       {ScalarOp::sin, [](P x) { return sin(x[0]); }, {{{0}, {0}}, {{1}, {-std::sin(1.0)}}}},
       {ScalarOp::cos, [](P x) { return cos(x[0]); }, {{{0}, {-1}}, {{1}, {-std::cos(1.0)}}}},
       {ScalarOp::minimum,

@@ -9,12 +9,14 @@
 /// other arguments.
 // clang-format off
 #define UNROLL_UNARY_OPS(X) \
-  X(exp) X(log) X(sqrt) X(square) X(abs) X(tanh) X(sigmoid) X(relu) X(softplus) X(sin) X(cos)
-#define UNROLL_BINARY_OPS(X) X(pow) X(minimum) X(maximum) X(equal)
+  X(exp) X(log) X(sqrt) X(square) X(abs) X(tanh) X(sigmoid) X(relu) X(softplus) X(sin) X(cos) \
+  X(silu) X(gelu) X(gelu_tanh) X(mish) X(log1p) X(expm1) X(erf) X(erfc) X(sign) X(floor) X(round) X(tan)
+#define UNROLL_BINARY_OPS(X) X(pow) X(minimum) X(maximum) X(equal) X(atan2)
 #define UNROLL_SCALAR_OPS(X)                                                        \
   X(add) X(sub) X(mul) X(div) X(neg) X(greater) X(greater_equal)                    \
   UNROLL_UNARY_OPS(X) UNROLL_BINARY_OPS(X)                                          \
-  X(leaky_relu) X(elu) X(clamp) X(where) X(lerp)
+  X(leaky_relu) X(elu) X(clamp) X(where) X(lerp)                                    \
+  X(root_one_minus_square) X(root_one_minus_exp)
 // clang-format on
 
 namespace unroll::detail {

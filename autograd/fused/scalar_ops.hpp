@@ -4,9 +4,10 @@
 /// The number type Num is a SIMD batch (the fused loops) or Dyn (recorded ops: higher derivatives).
 
 #include <array>
+#include <limits>
 
 #include "unroll/detail/autograd/fused/compiled.hpp"
-#include "unroll/detail/autograd/fused/simd_squash.hpp"
+#include "unroll/detail/autograd/fused/simd_gated.hpp"
 
 namespace unroll::detail {
 inline namespace UNROLL_ISA {
@@ -25,7 +26,7 @@ namespace num {
 // clang-format off
 #define UNROLL_DYN1(f) template <class T> Dyn<T> f(const Dyn<T>& x) { return Dyn<T>(apply_compiled<T>(ScalarOp::f, {x.v})); }
 UNROLL_DYN1(exp) UNROLL_DYN1(log) UNROLL_DYN1(sqrt) UNROLL_DYN1(tanh) UNROLL_DYN1(sin) UNROLL_DYN1(cos)
-UNROLL_DYN1(abs) UNROLL_DYN1(sigmoid)
+UNROLL_DYN1(abs) UNROLL_DYN1(sigmoid) UNROLL_DYN1(erfc)
 #undef UNROLL_DYN1
 template <class T> Dyn<T> pow(const Dyn<T>& a, const Dyn<T>& b) { return Dyn<T>(apply_compiled<T>(ScalarOp::pow, {a.v, b.v})); }
 template <class T> Dyn<T> gt(const Dyn<T>& a, const Dyn<T>& b) { return Dyn<T>(apply_compiled<T>(ScalarOp::greater, {a.v, b.v})); }
@@ -33,6 +34,17 @@ template <class T> Dyn<T> ge(const Dyn<T>& a, const Dyn<T>& b) { return Dyn<T>(a
 template <class T> Dyn<T> eq(const Dyn<T>& a, const Dyn<T>& b) { return Dyn<T>(apply_compiled<T>(ScalarOp::equal, {a.v, b.v})); }
 template <class T> Dyn<T> select(const Dyn<T>& m, const Dyn<T>& a, const Dyn<T>& b) { return Dyn<T>(apply_compiled<T>(ScalarOp::where, {m.v, a.v, b.v})); }
 // clang-format on
+
+/// Φ(x), the distribution function of the normal distribution.
+template <class T>
+Dyn<T> normal_cdf(const Dyn<T>& x) {
+  return Dyn<T>(0.5) * erfc(x * Dyn<T>(-0.7071067811865475244));
+}
+/// x between −bound and bound: for slopes that no longer change beyond, where their formula has 0 · ∞.
+template <class Num>
+UNROLL_INLINE Num within(const Num& x, double bound) {
+  return select(gt(x, Num(bound)), Num(bound), select(gt(Num(-bound), x), Num(-bound), x));
+}
 
 /// g, a multiple of d that may be infinite or undefined: nothing flows where d is 0.
 template <class Num>
@@ -58,7 +70,7 @@ template <class T> Dyn<T> operator/(const Dyn<T>& a, const Dyn<T>& b) { return D
 template <class T> Dyn<T> operator-(const Dyn<T>& a) { return Dyn<T>(apply_compiled<T>(ScalarOp::neg, {a.v})); }
 
 #define UNROLL_VALUE1 template <class Num> static UNROLL_INLINE Num value(const Num& x)
-#define UNROLL_VALUE2 template <class Num> static UNROLL_INLINE Num value(const Num& a, const Num& b)
+#define UNROLL_VALUE2 template <class Num> static UNROLL_INLINE Num value(const Num& a, [[maybe_unused]] const Num& b)
 #define UNROLL_ADJOINT1 template <class Num> static UNROLL_INLINE std::array<Num, 1> adjoint([[maybe_unused]] const Num& d, [[maybe_unused]] const Num& y, [[maybe_unused]] const Num& x)
 #define UNROLL_ADJOINT2 template <class Num> static UNROLL_INLINE std::array<Num, 2> adjoint([[maybe_unused]] const Num& d, [[maybe_unused]] const Num& y, [[maybe_unused]] const Num& a, [[maybe_unused]] const Num& b)
 #define UNROLL_VALUE3 template <class Num> static UNROLL_INLINE Num value(const Num& a, const Num& b, const Num& c)
@@ -154,6 +166,71 @@ struct softplus_op { UNROLL_OP(softplus, 1);
   UNROLL_VALUE1 { return num::select(num::gt(x, Num(0)), x, Num(0)) + num::log1p(num::exp(-num::abs(x))); }
   UNROLL_ADJOINT1 { return {d * num::sigmoid(x)}; }
 };
+/// x / (1 + e⁻ˣ) = x σ(x)
+struct silu_op { UNROLL_OP(silu, 1);
+  UNROLL_VALUE1 { return num::silu(x); }
+  UNROLL_ADJOINT1 { const Num s = num::sigmoid(x); return {d * (s * (Num(1) + num::within(x, 800) * (Num(1) - s)))}; }
+};
+/// x Φ(x) = ½ x (1 + erf(x/√2)), with the distribution function Φ of the normal distribution
+struct gelu_op { UNROLL_OP(gelu, 1);
+  UNROLL_VALUE1 { return num::gelu(x); }
+  UNROLL_ADJOINT1 {
+    const Num t = num::within(x, 40);
+    return {d * (num::normal_cdf(x) + t * (Num(0.39894228040143267794) * num::exp(Num(-0.5) * (t * t))))};
+  }
+};
+/// ½ x (1 + tanh(√(2/π) (x + 0.044715 x³))), near gelu
+struct gelu_tanh_op { UNROLL_OP(gelu_tanh, 1);
+  UNROLL_VALUE1 { return num::gelu_tanh(x); }
+  UNROLL_ADJOINT1 {
+    const Num t = num::within(x, 40), p = Num(1.5957691216057307118), q = Num(0.044715 * 1.5957691216057307118) * (t * t);
+    const Num s = num::sigmoid(t * (p + q));
+    return {d * (s * (Num(1) + t * (Num(1) - s) * (p + Num(3) * q)))};
+  }
+};
+/// x tanh(ln(1 + eˣ))
+struct mish_op { UNROLL_OP(mish, 1);
+  UNROLL_VALUE1 { return num::mish(x); }
+  UNROLL_ADJOINT1 {
+    const Num s = num::sigmoid(x), c = Num(1) - s, q = Num(1) + c * c;  // tanh(…) = s (2 − s) / q
+    return {d * (s * ((Num(2) - s) / q + num::within(x, 800) * (Num(4) * (c * c) / (q * q))))};
+  }
+};
+/// ln(1 + x)
+struct log1p_op { UNROLL_OP(log1p, 1);
+  UNROLL_VALUE1 { return num::select(num::eq(x, Num(0)), x, num::log1p(x)); }
+  UNROLL_ADJOINT1 { return {num::chain(d, Num(1) / (Num(1) + x))}; }
+};
+/// eˣ − 1
+struct expm1_op { UNROLL_OP(expm1, 1);
+  UNROLL_VALUE1 { return num::expm1(x); }
+  UNROLL_ADJOINT1 { return {d * num::exp(x)}; }
+};
+/// 2/√π ∫₀ˣ e^(−t²) dt
+struct erf_op { UNROLL_OP(erf, 1);
+  UNROLL_VALUE1 { return num::erf(x); }
+  UNROLL_ADJOINT1 { const Num t = num::within(x, 40); return {d * (Num(1.1283791670955125739) * num::exp(-(t * t)))}; }
+};
+/// 1 − erf(x), without loss where it is small
+struct erfc_op { UNROLL_OP(erfc, 1);
+  UNROLL_VALUE1 { return num::erfc(x); }
+  UNROLL_ADJOINT1 { const Num t = num::within(x, 40); return {d * (Num(-1.1283791670955125739) * num::exp(-(t * t)))}; }
+};
+/// 1, 0 or −1, as x is above, at or below 0; no gradient
+struct sign_op { UNROLL_OP(sign, 1);
+  UNROLL_VALUE1 { return num::select(num::gt(x, Num(0)), Num(1), num::select(num::gt(Num(0), x), Num(-1), x)); }
+  UNROLL_ADJOINT1 { return {Num(0)}; }
+};
+/// the largest whole number that is at most x; no gradient
+struct floor_op { UNROLL_OP(floor, 1);
+  UNROLL_VALUE1 { return num::floor(x); }
+  UNROLL_ADJOINT1 { return {Num(0)}; }
+};
+/// the nearest whole number, halves to the even one; no gradient
+struct round_op { UNROLL_OP(round, 1);
+  UNROLL_VALUE1 { return num::round(x); }
+  UNROLL_ADJOINT1 { return {Num(0)}; }
+};
 /// sin x
 struct sin_op { UNROLL_OP(sin, 1);
   UNROLL_VALUE1 { return num::sin(x); }
@@ -163,6 +240,40 @@ struct sin_op { UNROLL_OP(sin, 1);
 struct cos_op { UNROLL_OP(cos, 1);
   UNROLL_VALUE1 { return num::cos(x); }
   UNROLL_ADJOINT1 { return {-(d * num::sin(x))}; }
+};
+/// tan x
+struct tan_op { UNROLL_OP(tan, 1);
+  UNROLL_VALUE1 { return num::tan(x); }
+  UNROLL_ADJOINT1 { return {d * (Num(1) + y * y)}; }
+};
+/// the angle of the point (b, a) in −π … π, with slopes 0 at (0, 0)
+struct atan2_op { UNROLL_OP(atan2, 2);
+  UNROLL_VALUE2 { return num::atan2(a, b); }
+  UNROLL_ADJOINT2 {
+    const auto steep = num::gt(num::abs(a), num::abs(b));
+    const Num far = num::select(steep, a, b), near = num::select(steep, b, a);
+    const auto origin = num::eq(far, Num(0));
+    const Num large = num::select(origin, Num(1), far);  // or 0 · ∞ would be in a recorded slope
+    const Num r = num::select(num::eq(num::abs(near), Num(std::numeric_limits<double>::infinity())), Num(0), near / large);
+    const Num p = num::chain(d, num::select(origin, Num(0), (Num(1) / large) / (Num(1) + r * r))), q = r * p;
+    return {num::select(steep, q, p), num::select(steep, -p, -q)};
+  }
+};
+/// √(1 − a²), without loss near |a| = 1; its slope is −a / max(√(1 − a²), ½ √floor)
+struct root_one_minus_square_op { UNROLL_OP(root_one_minus_square, 2);
+  UNROLL_VALUE2 { return num::sqrt((Num(1) - a) * (Num(1) + a)); }
+  UNROLL_ADJOINT2 {
+    const Num least = Num(0.5) * num::sqrt(b);
+    return {num::chain(d, -(a / num::select(num::gt(least, y), least, y))), Num(0)};
+  }
+};
+/// √(1 − a²) of l = ln a, without loss near 0; its slope is −a² / max(√(1 − a²), ½ √floor)
+struct root_one_minus_exp_op { UNROLL_OP(root_one_minus_exp, 2);
+  UNROLL_VALUE2 { return num::sqrt(-num::expm1(a + a)); }
+  UNROLL_ADJOINT2 {
+    const Num least = Num(0.5) * num::sqrt(b);
+    return {num::chain(d, -(num::exp(a + a) / num::select(num::gt(least, y), least, y))), Num(0)};
+  }
 };
 /// min(a, b); a tie shares the gradient by halves; NaN if either is
 struct minimum_op { UNROLL_OP(minimum, 2);

@@ -63,12 +63,14 @@ namespace num {
 // clang-format off
 UNROLL_INLINE float exp(float x) { return std::exp(x); }
 UNROLL_INLINE double exp(double x) { return std::exp(x); }
-template <class T> UNROLL_INLINE Batch<T> expm1(Batch<T> x) { return xsimd::expm1(x); }
 template <class T> UNROLL_INLINE Batch<T> log1p(Batch<T> x) { return xsimd::log1p(x); }
 template <class T> UNROLL_INLINE Batch<T> sqrt(Batch<T> x) { return xsimd::sqrt(x); }
 template <class T> UNROLL_INLINE Batch<T> abs(Batch<T> x) { return xsimd::abs(x); }
 template <class T> UNROLL_INLINE Batch<T> sin(Batch<T> x) { return xsimd::sin(x); }
 template <class T> UNROLL_INLINE Batch<T> cos(Batch<T> x) { return xsimd::cos(x); }
+template <class T> UNROLL_INLINE Batch<T> tan(Batch<T> x) { return xsimd::tan(x); }
+template <class T> UNROLL_INLINE Batch<T> floor(Batch<T> x) { return xsimd::floor(x) | (x & Batch<T>(-T{0})); }
+template <class T> UNROLL_INLINE Batch<T> round(Batch<T> x) { return xsimd::nearbyint(x) | (x & Batch<T>(-T{0})); }
 template <class T> UNROLL_INLINE Mask<T> gt(Batch<T> a, Batch<T> b) { return a > b; }
 template <class T> UNROLL_INLINE Mask<T> ge(Batch<T> a, Batch<T> b) { return a >= b; }
 template <class T> UNROLL_INLINE Mask<T> eq(Batch<T> a, Batch<T> b) { return a == b; }
@@ -121,6 +123,17 @@ UNROLL_INLINE Batch<double> log(Batch<double> x) {
   const Mask<double> tiny = x < Batch<double>(std::numeric_limits<double>::min()) && x > none;
   const Batch<double> scaled = xsimd::log(xsimd::select(tiny, x * Batch<double>(0x1p54), x));
   return scaled - xsimd::select(tiny, Batch<double>(54 * 0.6931471805599453), none);
+}
+
+/// The angle of the point (b, a). xsimd gives NaN where both are 0 or both infinite.
+template <class T>
+UNROLL_INLINE Batch<T> atan2(Batch<T> a, Batch<T> b) {
+  using Num = Batch<T>;
+  const Num one(T{1}), zero(T{0}), size = xsimd::abs(a), sign(-T{0});
+  const Mask<T> infinite = size == Num(std::numeric_limits<T>::infinity());
+  const Mask<T> corner = size == xsimd::abs(b) && (size == zero || infinite);
+  return xsimd::atan2(xsimd::select(corner && infinite, one | (a & sign), a),
+                      xsimd::select(corner, one | (b & sign), b));
 }
 
 /// xʸ. xsimd's exp(y log x) loses up to a hundred units in the last place and knows no 0⁰.

@@ -8,6 +8,13 @@
 #include "unroll/detail/autograd/fused/scalar_op_list.hpp"
 
 namespace unroll {
+namespace detail {
+
+inline void check_slope_floor(const char* op, double floor) {
+  if (!(floor >= 0)) raise<UsageError>("{}: slope_floor must be at least 0; got {}", op, floor);
+}
+
+}  // namespace detail
 
 // Always inlined: an operand that has just been made in the caller's frame would be moved by wider loads than the
 // stores that made it, for which the processor waits.
@@ -54,6 +61,34 @@ auto leaky_relu(X&& x, double slope = 0.01) {
 template <detail::Operand X>
 auto elu(X&& x, double alpha = 1.0) {
   return detail::make_expr<detail::elu_op>(std::forward<X>(x), alpha);
+}
+/// ln σ(x) = −ln(1 + e⁻ˣ).
+template <detail::Operand X>
+auto log_sigmoid(X&& x) {
+  return -softplus(-std::forward<X>(x));
+}
+/// min(max(x, low), high), with slope 1 at both ends, too.
+/// Errors: UsageError for low > high.
+template <detail::Operand X>
+auto hardtanh(X&& x, double low = -1.0, double high = 1.0) {
+  if (!(low <= high)) raise<UsageError>("hardtanh: need low ≤ high; got {} and {}", low, high);
+  return detail::make_expr<detail::clamp_op>(std::forward<X>(x), low, high);
+}
+/// √(1 − a²) as √((1 − a)(1 + a)). With v = 1 − a², the slope of √v, 1 / √(4 v), is 1 / √max(4 v, slope_floor).
+/// Errors: UsageError for slope_floor < 0.
+/// Source: slope_floor is 1e-6 in the RG-LRU (De et al. 2024).
+template <detail::Operand X>
+auto root_one_minus_square(X&& a, double slope_floor = 0.0) {
+  detail::check_slope_floor("root_one_minus_square", slope_floor);
+  return detail::make_expr<detail::root_one_minus_square_op>(std::forward<X>(a), slope_floor);
+}
+/// √(1 − a²) of ln a as √(−expm1(2 ln a)), which is accurate where a is so near 1 that it has lost 1 − a; slope_floor is
+/// as above.
+/// Errors: UsageError for slope_floor < 0.
+template <detail::Operand X>
+auto root_one_minus_exp(X&& log_a, double slope_floor = 0.0) {
+  detail::check_slope_floor("root_one_minus_exp", slope_floor);
+  return detail::make_expr<detail::root_one_minus_exp_op>(std::forward<X>(log_a), slope_floor);
 }
 /// min(max(x, low), high) of three Variables, closer than std::clamp; the bounds pass the gradient.
 template <class T>

@@ -13,6 +13,7 @@
 #include "unroll/detail/autograd/core/gradient.hpp"
 #include "unroll/detail/autograd/core/tape.hpp"
 #include "unroll/detail/autograd/ops/hide_idle_rows.hpp"
+#include "unroll/detail/autograd/ops/loss_parts.hpp"
 #include "unroll/detail/autograd/ops/op.hpp"
 #include "unroll/detail/autograd/ops/rows.hpp"
 
@@ -138,12 +139,6 @@ class CrossEntropyNode final : public Node<T> {
   TensorRef<T> stats_;
 };
 
-void check_weights(const char* op, const char* what, const std::vector<double>& weights) {
-  for (const double w : weights)
-    if (!(w >= 0 && w <= std::numeric_limits<double>::max()))
-      raise<UsageError>("{}: {} must be finite and at least 0; got {}", op, what, w);
-}
-
 void check_options(const CrossEntropyOptions& options, index_t classes) {
   if (!(options.label_smoothing >= 0 && options.label_smoothing <= 1))
     raise<UsageError>("cross_entropy: label_smoothing must lie in [0, 1]; got {}", options.label_smoothing);
@@ -173,38 +168,6 @@ double check_cross_entropy(const Variable<T>& logits, const Indices& targets,
   return used;
 }
 
-template <class T>
-Variable<T> reduce_loss(const Variable<T>& loss, Reduction reduction) {
-  if (reduction == Reduction::none) return loss;
-  return reduction == Reduction::sum ? sum(loss) : mean(loss);
-}
-
-/// How many elements of a shape a mask lets count.
-template <class T>
-index_t count_unmasked(const Variable<T>& mask, const Shape& shape) {
-  const auto values = mask.value();
-  const auto kept = std::count_if(values.begin(), values.end(), [](T m) { return m != T{0}; });
-  return mask.size() == 0 ? 0 : kept * (shape.size() / mask.size());
-}
-
-/// The same where the mask, which broadcasts to the losses, is not 0: the others are 0 already.
-template <class T>
-Variable<T> reduce_masked(const char* op, const Variable<T>& loss, const Variable<T>& mask,
-                          Reduction reduction) {
-  if (reduction != Reduction::mean) return reduce_loss(loss, reduction);
-  const index_t count = count_unmasked(mask, loss.shape());
-  if (count == 0) raise<UsageError>("{}: the mask leaves no element, so no mean; take Reduction::sum", op);
-  return sum(loss) * (T{1} / static_cast<T>(count));
-}
-
-template <class T>
-void check_mask(const char* op, const Variable<T>& mask, const Shape& shape) {
-  const Shape& m = mask.shape();
-  bool fits = m.rank() <= shape.rank();
-  for (int k = 0; fits && k < m.rank(); ++k) fits = m.back(k) == 1 || m.back(k) == shape.back(k);
-  if (!fits) raise<ShapeError>("{}: need a mask that broadcasts to {}; got {}", op, shape.str(), m.str());
-}
-
 /// The weights of the positive targets as an array that broadcasts.
 template <class T>
 Variable<T> positive_weights(const char* op, const std::vector<double>& weights, const Shape& shape) {
@@ -217,16 +180,6 @@ Variable<T> positive_weights(const char* op, const std::vector<double>& weights,
   std::transform(weights.begin(), weights.end(), result.mutable_data(),
                  [](double w) { return static_cast<T>(w); });
   return result;
-}
-
-template <class T>
-void check_pair(const char* op, const Variable<T>& x, const Variable<T>& target, Reduction reduction) {
-  if (!x) fail_empty(op, 0);
-  if (!target) fail_empty(op, 1);
-  if (!(x.shape() == target.shape()))
-    raise<ShapeError>("{}: shapes must be equal; got {} and {}", op, x.shape().str(), target.shape().str());
-  if (reduction == Reduction::mean && x.size() == 0)
-    raise<UsageError>("{}: {} has no elements, so no mean; take Reduction::sum", op, x.shape().str());
 }
 
 }  // namespace

@@ -2,12 +2,10 @@
 /// \file Losses.
 
 #include "unroll/autograd/indices.hpp"
+#include "unroll/autograd/reduction.hpp"
 #include "unroll/detail/autograd/core/unevaluated.hpp"
 
 namespace unroll {
-
-/// What becomes of the losses of single elements.
-enum class Reduction { mean, sum, none };
 
 struct CrossEntropyOptions {
   std::vector<double> weight = {};        ///< w, of each class; empty: 1

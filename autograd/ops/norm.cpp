@@ -7,35 +7,12 @@
 #include "unroll/detail/autograd/ops/hide_idle_rows.hpp"
 #include "unroll/detail/autograd/ops/op.hpp"
 #include "unroll/detail/autograd/ops/reduced_shapes.hpp"
+#include "unroll/detail/autograd/ops/row_length.hpp"
 #include "unroll/detail/autograd/ops/rows.hpp"
 
 namespace unroll {
 namespace detail {
 namespace {
-
-template <class T>
-T root_of_squares(const T* x, index_t cols, T factor) {
-  return std::sqrt(sum_blocks<T>(
-      cols, [&](index_t j, index_t n) __attribute__((always_inline)) {
-        const Batch<T> v = load_block(x + j, n) * Batch<T>(factor);
-        return v * v;
-      }));
-}
-
-// Norms between these have squares that neither overflow nor lose digits.
-template <class T>
-constexpr T small_norm = sizeof(T) == 4 ? T(1e-15) : T(1e-140);
-template <class T>
-constexpr T large_norm = T{1} / small_norm<T>;
-
-// Where squares would overflow or vanish, of x divided by a power of two near the largest.
-template <class T>
-T row_norm(const T* x, index_t cols) {
-  const T norm = root_of_squares(x, cols, T{1});
-  if (norm > small_norm<T> && norm < large_norm<T>) return norm;
-  const std::optional<int> exponent = common_exponent(x, cols);
-  return exponent ? std::ldexp(root_of_squares(x, cols, std::ldexp(T{1}, -*exponent)), *exponent) : norm;
-}
 
 // dx = x dy / y, and 0 where y or dy is
 template <class T>
@@ -96,7 +73,7 @@ Variable<T> norm(const Variable<T>& x, const Axes& axes, const ReduceOptions& op
   const TensorRef<T> out = Tape<T>::local().allocate_output(shape);
   for (index_t r = 0; r < m.count; ++r) {
     const T* row = m.x.tensor()->data + r * m.cols;
-    out->data[r] = row_norm(row, m.cols);
+    out->data[r] = row_length(row, m.cols);
   }
   return finish_op<NormNode<T>>(recorded, inputs, out, m);
 }

@@ -149,7 +149,7 @@ function by_convention(line) {
   if (line ~ / end\(\) const/) return "Behind the last element."
   if (line ~ /^(index_t|std::size_t|std::int64_t) size\(\) const/) return "The number of elements."
   if (line ~ / to_json\(\) const/) return "As JSON."
-  if (line ~ /^auto [a-z_]+\(E&& /) return "The same for an expression."
+  if (line ~ /^auto [a-z_0-9]+\(E&& /) return "The same for an expression."
   if (line ~ /^(detail::)?[A-Za-z<>:]+ (vjp|jvp|hvp)\(const F& f, const Variable<T>& x/) return "The same for one input and one output."
   return ""
 }

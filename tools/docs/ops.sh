@@ -12,14 +12,14 @@ lists=autograd/fused/scalar_op_list.hpp structs=autograd/fused/scalar_ops.hpp
 names() {
   awk -v list="#define $1(X)" '
     index($0, list) {open = 1}
-    open {line = $0; while (match(line, /X\([a-z_]+\)/)) {print substr(line, RSTART + 2, RLENGTH - 3); line = substr(line, RSTART + RLENGTH)}}
+    open {line = $0; while (match(line, /X\([a-z_0-9]+\)/)) {print substr(line, RSTART + 2, RLENGTH - 3); line = substr(line, RSTART + RLENGTH)}}
     open && !/\\$/ {exit}' "$lists"
 }
 
 # meanings: "OP TAB ARITY TAB MEANING" of every scalar op, in the order of the structs.
 meanings() {
   awk '/^\/\/\/ / {about = substr($0, 5)}
-       match($0, /^struct [a-z_]+_op /) && match($0, /UNROLL_OP\([a-z_]+, [0-9]/) {
+       match($0, /^struct [a-z_0-9]+_op /) && match($0, /UNROLL_OP\([a-z_0-9]+, [0-9]/) {
          split(substr($0, RSTART + 10, RLENGTH - 10), op, ", ")
          print op[1] "\t" op[2] "\t" about
        }' "$structs"
@@ -38,6 +38,8 @@ scalar_rows() {
       call["clamp"] = "clamp(a, b, c)"
       call["where"] = "where(a, b, c)"
       call["lerp"] = "lerp(a, b, c)"
+      call["root_one_minus_square"] = "root_one_minus_square(a, floor)"
+      call["root_one_minus_exp"] = "root_one_minus_exp(l, floor)"
     }
     {
       how = index(unary, " " $1 " ") ? $1 "(x)" : index(binary, " " $1 " ") ? $1 "(a, b)" : call[$1]
@@ -55,11 +57,11 @@ header_row() {
     {more = 0}
     inside || /^namespace (unroll::)?detail/ {inside += gsub(/{/, "{") - gsub(/}/, "}"); next}
     /^[ #}\/]/ || /^(template|using|namespace|extern|static_assert|UNROLL)/ {next}
-    /^requires/ && !/ auto [a-z_]+\(/ {next}
+    /^requires/ && !/ auto [a-z_0-9]+\(/ {next}
     match($0, /^(class|struct|enum class|concept) [A-Z][A-Za-z]*/) {
       name = substr($0, RSTART, RLENGTH); sub(/.* /, "", name); add(name); next
     }
-    match($0, /[ &][a-z_]+\(/) && !/operator/ {add(substr($0, RSTART + 1, RLENGTH - 2))}
+    match($0, /[ &][a-z_][a-z_0-9]*\(/) && !/operator/ {add(substr($0, RSTART + 1, RLENGTH - 2))}
     function add(name) {if (!(name in seen)) {seen[name]; names = names " " name}}
     END {
       if (names == "") exit
@@ -101,8 +103,12 @@ TEXT
 `a < b` and `a <= b` are `b > a` and `b >= a`.
 
 Maximum errors over the whole range, in units in the last place, including denormal results unless `FlushToZero` is on:
-`sqrt` and `square` 1; `exp`, `log`, `tanh`, `sigmoid`, `sin` and `cos` 2; `softplus` 3; `pow` and `elu` 4; `sigmoid` 2.5
-on a processor without fused multiply-add (FMA). `tests/test_accuracy.cpp` checks these bounds against long double.
+`sqrt`, `square` and `log1p` 1; `exp`, `log`, `tanh`, `sigmoid`, `sin`, `cos`, `expm1`, `erf` and both roots of 1 − a² 2;
+`softplus`, `log_sigmoid`, `tan` and `atan2` 3; `pow`, `elu`, `silu` and `gelu_tanh` 4; `mish` 5; `gelu` and `erfc` 6;
+`sigmoid` 2.5 on a processor without fused multiply-add (FMA). `sign`, `floor` and `round` are exact.
+`tests/test_accuracy.cpp` checks these bounds against long double.
+
+`log_sigmoid(x)` is `-softplus(-x)`, and `hardtanh(x, low, high)` is `clamp` between numbers.
 
 The derivatives of `sigmoid` and `tanh` are computed from their values, as y (1 − y) and 1 − y². They are 0 where y rounds
 to 1: from about 17 on for `sigmoid` (37 in double) and from 9 (19) for `tanh`. The same holds for the second derivative of
