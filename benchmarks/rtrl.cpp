@@ -47,18 +47,18 @@ Cost cost_of(double steps, double seconds, Make&& make) {
 template <class Cell>
 void compare(const char* name, const Options& options, index_t hidden) {
   using V = Variable<typename Cell::value_type>;
-  const auto& [inputs, batch, length, sizes, seconds, in_double] = options;
+  const index_t inputs = options.inputs, batch = options.batch, length = options.length;
   Generator rng(1);
   Cell cell(inputs, hidden, true, rng);
   const auto first = [&] { return cell.initial_state(batch); };
   const V xs({length, batch, inputs}, 0.5), x({batch, inputs}, 0.5);
-  const Cost bptt = cost_of(static_cast<double>(length), seconds, [&] {
+  const Cost bptt = cost_of(static_cast<double>(length), options.seconds, [&] {
     return [&] {
       sum(square(scan(cell, xs, first()).output)).backward();
       zero_grad(cell);
     };
   });
-  const Cost rtrl = cost_of(1, seconds, [&] {
+  const Cost rtrl = cost_of(1, options.seconds, [&] {
     return [&, rtrl = std::make_shared<Rtrl<Cell, typename Cell::State>>(cell, first())] {
       rtrl->backward(sum(square(rtrl->step(x))));
       zero_grad(cell);

@@ -26,7 +26,8 @@ elseif(UNROLL_SANITIZE)
   target_compile_options(unroll_flags INTERFACE -g1 ${sanitizers})
   target_compile_options(unroll_options INTERFACE -O1)
   target_compile_definitions(unroll_flags INTERFACE _GLIBCXX_ASSERTIONS)
-  target_link_options(unroll_flags INTERFACE ${sanitizers})
+  # At a fixed address: the checks have half a million pointers in a program, and the tests start hundreds of programs.
+  target_link_options(unroll_flags INTERFACE ${sanitizers} $<$<STREQUAL:$<TARGET_PROPERTY:TYPE>,EXECUTABLE>:-no-pie>)
 elseif(UNROLL_COVERAGE)
   # Tests are compiled with it as well, because templates of the library are instantiated there; what is counted is
   # chosen by the file a function stands in. Nothing is inlined before it is counted.

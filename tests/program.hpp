@@ -19,6 +19,14 @@ namespace program_test {
 using Arguments = std::vector<std::string>;
 using json = nlohmann::ordered_json;
 
+/// Whether a program takes a quarter of a second to start, and not a hundredth. What takes many of them, and is not for
+/// the sanitizers to find, starts fewer then.
+#ifdef __SANITIZE_ADDRESS__
+inline constexpr bool slow_to_start = true;
+#else
+inline constexpr bool slow_to_start = false;
+#endif
+
 /// The file of a program in examples/.
 std::string path_of(const std::string& program);
 

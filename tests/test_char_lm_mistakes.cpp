@@ -119,9 +119,11 @@ TEST_CASE("char_lm: numbers out of range are refused, and the message names the 
     arguments.insert(arguments.end(), more.begin(), more.end());
     return run(folder, arguments);
   };
+  int pair = 0;
   for (const auto* option : {"--batch", "--seq-length", "--epochs", "--hidden", "--embedding", "--eval-every",
                              "--min-count", "--layers", "--threads"})
     for (const auto* value : {"9223372036854775807", "99999999999999999999", "-1", "1.5", "ten"}) {
+      if (pair++ % (slow_to_start ? 4 : 1) != 0) continue;  // of 45 still each option and each value
       const auto outcome = train({option, value});
       CHECK(outcome.status == 2);
       CHECK_MESSAGE(contains(outcome.err, std::string(option) + ": need a whole number from "), outcome.err);

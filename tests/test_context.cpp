@@ -74,8 +74,8 @@ TEST_CASE("context: it is asked about the block that the inputs of a bad op shar
   const ContextScope scope(named("here"));
   const V x = values({2, 4}, {1, 1, 1, 1, 1, 1, -1, 1});
   const auto [a, b] = chunk<2>(x);
-  CHECK(place_of_anomaly([&] { V(a + log(b)); }) == "anomaly: here, block 1 of 2");
-  CHECK(place_of_anomaly([&] { V(log(a + b - 1.0)); }) == "anomaly: here, block 0 of 1");
+  CHECK(place_of_anomaly([a = a, b = b] { V(a + log(b)); }) == "anomaly: here, block 1 of 2");
+  CHECK(place_of_anomaly([a = a, b = b] { V(log(a + b - 1.0)); }) == "anomaly: here, block 0 of 1");
 }
 
 TEST_CASE("context: it is asked about the bad elements of an array") {

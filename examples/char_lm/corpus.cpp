@@ -89,9 +89,10 @@ std::string read_training_part(const std::string& path, const Reading& reading, 
   for_each_symbol(text.characters, reading.level, [&](std::string_view) { ++symbols; });
   std::int64_t left = split_by_position(symbols, valid_fraction).train;
   std::size_t length = 0;
-  for_each_symbol(text.characters, reading.level, [&](std::string_view symbol) {
-    if (left-- > 0) length = static_cast<std::size_t>(symbol.data() + symbol.size() - text.characters.data());
-  });
+  for_each_symbol(text.characters, reading.level,
+                  [&, begin = text.characters.data()](std::string_view symbol) {
+                    if (left-- > 0) length = static_cast<std::size_t>(symbol.data() + symbol.size() - begin);
+                  });
   text.characters.resize(length);
   return std::move(text.characters);
 }
