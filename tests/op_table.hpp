@@ -19,7 +19,8 @@
   X(one_hot) X(dropout) X(layer_norm) X(group_norm) X(rms_norm) X(l2_normalise) X(nll_loss)        \
   X(kl_div) X(l1_loss) X(huber_loss) X(gaussian_nll_loss) X(hinge_loss) X(cosine_embedding_loss)   \
   X(ctc_loss) X(custom) X(prod) X(var) X(cumsum) X(cumprod) X(sort) X(topk) X(tril) X(triu)        \
-  X(flip) X(roll) X(pad) X(tile) X(unsqueeze) X(squeeze) X(split) X(outer) X(einsum)
+  X(flip) X(roll) X(pad) X(tile) X(unsqueeze) X(squeeze) X(split) X(outer) X(einsum)               \
+  X(solve_triangular) X(linear_attention) X(linear_recurrence) X(selective_scan)
 // clang-format on
 
 namespace unroll::tests {

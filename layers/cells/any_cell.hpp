@@ -46,6 +46,8 @@ class AnyCell {
   /// Whether it runs whole sequences in a way of its own, which alone has sequence().
   virtual bool has_sequence() const { return false; }
   virtual AnyScanned<T> sequence(const Variable<T>&, const Members&, const RecurrenceOptions&) const { return {}; }
+  /// Whether it does so from the first step to the last only.
+  virtual bool forward_only() const { return false; }
   virtual bool copies() const = 0;
   /// A cell of its own; null unless copies().
   virtual Own copy() const = 0;
@@ -90,6 +92,13 @@ class CellView : public AnyCell<T> {
     }
   }
   bool has_sequence() const final { return HasSequence<Cell, T, S>; }
+  bool forward_only() const final {
+    if constexpr (requires { bool{Cell::forward_only}; }) {
+      return Cell::forward_only;
+    } else {
+      return false;
+    }
+  }
   AnyScanned<T> sequence([[maybe_unused]] const Variable<T>& xs, [[maybe_unused]] const Members& state,
                          [[maybe_unused]] const RecurrenceOptions& options) const final {
     if constexpr (HasSequence<Cell, T, S>) {

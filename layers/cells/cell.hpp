@@ -26,6 +26,8 @@
 ///                                       own, as the RecurrenceOptions say, with a state of zeros at resets. The
 ///                                       output beyond a sequence's end does not matter, nor does the output in the
 ///                                       final state; its other members are those after each sequence's own last step
+///   `static constexpr bool forward_only = true`
+///                                       sequence() cannot run in reverse: scan then takes one step at a time
 ///   `static constexpr const char* gate_names = "i f g o"`
 ///                                       the names of what chunk() makes of the gates, for measurements
 

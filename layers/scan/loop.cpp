@@ -187,7 +187,8 @@ AnyScanned<T> scan_any(std::shared_ptr<const AnyCell<T>> cell, SequencePlan plan
                        const Observed& observed) {
   if (cell->is_linear() && !observed && runs_at_once(options))
     return scan_linear(*cell, plan, options, xs, std::move(state), fresh);
-  if (cell->has_sequence() && !observed && runs_at_once(options) && all_zero(fresh))
+  const bool forward = !options.reverse || !cell->forward_only();
+  if (cell->has_sequence() && forward && !observed && runs_at_once(options) && all_zero(fresh))
     return scan_sequence(*cell, plan, options, xs, std::move(state));
   return ScanLoop<T>(std::move(cell), std::move(plan), options, std::move(fresh), observed)
       .run(xs, std::move(state));
