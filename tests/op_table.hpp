@@ -16,7 +16,7 @@
   X(matmul) X(linear) X(sum) X(mean) X(max) X(min) X(logsumexp) X(norm) X(softmax) X(log_softmax)  \
   X(cross_entropy) X(mse) X(binary_cross_entropy_with_logits) X(reshape) X(permute) X(transpose)   \
   X(slice) X(select) X(chunk) X(unbind) X(concat) X(stack) X(gather) X(scatter_add) X(embedding)   \
-  X(one_hot) X(dropout) X(layer_norm) X(custom)
+  X(one_hot) X(dropout) X(layer_norm) X(causal_conv1d) X(custom)
 // clang-format on
 
 namespace unroll::tests {
