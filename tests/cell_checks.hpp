@@ -86,11 +86,10 @@ S random_state(const S& zeros, std::uint64_t seed) {
 
 /// Two steps of a batch of two from a state that is not zero equal `plain`: a function of a sample's x and of
 /// its state, one vector for each member, which it changes.
-template <class Cell, class Plain>
-void equals_plain(const Cell& cell, const Plain& plain) {
+template <class Cell, class Plain, class S>
+void equals_plain(const Cell& cell, const Plain& plain, const S& start) {
   const index_t B = 2, steps = 2, I = cell.input_size();
   const V x = random_parameter({steps, B, I}, 11);
-  const auto start = random_state(cell.initial_state(B), 21);
   const auto [y, last] = scan(cell, x, start);
   for (index_t b = 0; b < B; ++b) {
     std::vector<Vec> state;
@@ -107,6 +106,11 @@ void equals_plain(const Cell& cell, const Plain& plain) {
   }
 }
 
+template <class Cell, class Plain>
+void equals_plain(const Cell& cell, const Plain& plain) {
+  equals_plain(cell, plain, random_state(cell.initial_state(2), 21));
+}
+
 /// Of three steps of two sequences: forward, reversed, ragged, with resets, recomputed, and all at once.
 inline std::vector<ScanOptions> ways_to_run() {
   const Indices lengths = {1, 3}, resets(Shape{3, 2}, {0, 0, 1, 0, 0, 1});
@@ -121,10 +125,9 @@ inline std::vector<ScanOptions> ways_to_run() {
 
 /// All gradients, element by element: of one step on an input that the cell has projected, and of a scan in
 /// every way to run; from a state that is not zero.
-template <class Cell>
-void gradients_pass(const Cell& cell) {
+template <class Cell, class S>
+void gradients_pass(const Cell& cell, const S& start) {
   const V x = random_parameter({3, 2, cell.input_size()}, 12);
-  const auto start = random_state(cell.initial_state(2), 22);
   std::vector<V> inputs = leaves(cell);
   inputs.push_back(x);
   for (const V& v : members(start)) inputs.push_back(v);
@@ -149,16 +152,25 @@ void gradients_pass(const Cell& cell) {
   }
 }
 
-/// Gradients of gradients through a scan.
 template <class Cell>
-void second_order_passes(const Cell& cell) {
+void gradients_pass(const Cell& cell) {
+  gradients_pass(cell, random_state(cell.initial_state(2), 22));
+}
+
+/// Gradients of gradients through a scan.
+template <class Cell, class S>
+void second_order_passes(const Cell& cell, const S& start) {
   const V x = random_parameter({3, 2, cell.input_size()}, 13);
-  const auto start = random_state(cell.initial_state(2), 23);
   std::vector<V> inputs = leaves(cell);
   inputs.push_back(x);
   for (const V& v : members(start)) inputs.push_back(v);
   gradgradcheck([&](const auto&) { return scan(cell, x, start).output; }, inputs);
   gradgradcheck([&](const auto&) { return scan(cell, x, start, {.lengths = {1, 3}}).output; }, inputs);
+}
+
+template <class Cell>
+void second_order_passes(const Cell& cell) {
+  second_order_passes(cell, random_state(cell.initial_state(2), 23));
 }
 
 /// All gradients of a layer of several cells, element by element, in every way to run, from states that are

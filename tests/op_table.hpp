@@ -20,7 +20,8 @@
   X(kl_div) X(l1_loss) X(huber_loss) X(gaussian_nll_loss) X(hinge_loss) X(cosine_embedding_loss)   \
   X(ctc_loss) X(custom) X(prod) X(var) X(cumsum) X(cumprod) X(sort) X(topk) X(tril) X(triu)        \
   X(flip) X(roll) X(pad) X(tile) X(unsqueeze) X(squeeze) X(split) X(outer) X(einsum)               \
-  X(solve_triangular) X(linear_attention) X(linear_recurrence) X(selective_scan)
+  X(solve_triangular) X(linear_attention) X(linear_recurrence) X(selective_scan)            \
+  X(causal_conv1d)
 // clang-format on
 
 namespace unroll::tests {

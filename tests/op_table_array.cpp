@@ -98,7 +98,45 @@ Row row_of(Tag<ArrayOp::linear>) {
         return plain(Do::linear)({right_half(xs[0]), right_half(xs[1]), xs[2]});
       },
       {in({3, 8}), in({5, 8}, 2), in({5}, 3)}));
+  // A weight by heads: block k of W makes outputs k of the inputs k mod heads.
+  const auto by_heads = [](const Ps& xs) {
+    const Plain &x = xs[0], &w = xs[1];
+    const index_t inputs = w.shape.back(0), outputs = w.shape.back(1), heads = w.shape.back(2);
+    const index_t blocks = w.shape.size() / (inputs * outputs), rows = x.shape.size() / (heads * inputs);
+    Plain y(x.shape.with(x.shape.rank() - 1, blocks * outputs));
+    for (index_t r = 0; r < rows; ++r)
+      for (index_t k = 0; k < blocks * outputs; ++k) {
+        double& to = y[r * blocks * outputs + k];
+        to = xs.size() > 2 ? xs[2][k] : 0;
+        for (index_t i = 0; i < inputs; ++i)
+          to += w[k * inputs + i] * x[(r * heads + k / outputs % heads) * inputs + i];
+      }
+    return y;
+  };
+  for (const auto& [x, w] : {std::pair<Shape, Shape>{{3, 4}, {2, 5, 2}},
+                             {{6}, {3, 1, 2}},
+                             {{2, 3, 4}, {3, 2, 5, 2}},
+                             {{1, 3}, {1, 2, 3}},
+                             {{0, 4}, {2, 3, 2}},
+                             {{150, 4}, {2, 2, 5, 2}}})
+    row.cases.push_back(make_case("by heads " + x.str() + " " + w.str(), f, by_heads,
+                                  {in(x), in(w, 2), in({w.size() / w.back(0)}, 3)}));
+  row.cases.push_back(make_case("by heads, of results",
+                                [](const auto& xs) { return linear(xs[0] * 1.0, as_variable(xs[1] * 1.0)); },
+                                by_heads, {in({3, 4}), in({2, 2, 5, 2}, 2)}));
   row.mistakes = {{[] {
+                     linear(V(Shape{3, 4}, 1), V(Shape{2, 5, 4}, 1));
+                   },
+                   "linear: need x (…, heads · I) and W (heads, O, I) or (G, heads, O, I); got "},
+                  {[] {
+                     linear(V(Shape{3, 0}, 1), V(Shape{0, 5, 4}, 1));
+                   },
+                   "linear: need x (…, heads · I) and W (heads, O, I) or (G, heads, O, I); got "},
+                  {[] {
+                     linear(V(Shape{3, 4}, 1), V(Shape{2, 5, 2}, 1), V(Shape{5}, 1));
+                   },
+                   "linear: need b (10,)"},
+                  {[] {
                      linear(V(Shape{3, 4}, 1), V(Shape{5, 3}, 1));
                    },
                    "linear: need x (…, I) and W (O, I); got "},

@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include "arrays.hpp"
+#include "counts.hpp"
 #include "small_cells.hpp"
 #include "unroll/autograd/functions.hpp"
 #include "unroll/autograd/gradcheck.hpp"
@@ -232,6 +233,68 @@ TEST_CASE("linear: more rows than one deferred product takes") {
     CHECK(std::abs(w.grad()(0, k) - expected) < 1e-3);
     CHECK(b.grad()(k) == 6004);
   }
+}
+
+TEST_CASE(
+    "linear: a weight by heads equals the block-diagonal matrix, alone and in sums, for few rows and many") {
+  const V w = random_parameter({2, 3, 4, 5}, 1);  // two matrices of three blocks (4, 5)
+  V whole({24, 15}, 0.0);
+  for (index_t k = 0; k < 6; ++k)
+    for (index_t o = 0; o < 4; ++o)
+      for (index_t i = 0; i < 5; ++i)
+        whole.mutable_data()[(k * 4 + o) * 15 + k % 3 * 5 + i] = w.data()[(k * 4 + o) * 5 + i];
+  whole.requires_grad(true);
+  const V u = random_parameter({24, 2}, 2), b = random_parameter({24}, 3);
+  for (const index_t rows : {1, 7, 200}) {
+    const V x = random_parameter({rows, 15}, 4), z = random_parameter({rows, 2}, 5),
+            a = random_parameter({rows, 24}, 6);
+    const std::vector<V> same = {x, z, a, u, b};
+    const V mine = a + (linear(x, w, b) + linear(z, u)), plain = a + (linear(x, whole, b) + linear(z, u));
+    CHECK(distance(list(mine), list(plain)) < 1e-14);
+    std::vector<V> of_mine = same, of_plain = same;
+    of_mine.push_back(w), of_plain.push_back(whole);
+    const auto g = grad<double>({sum(square(mine))}, of_mine),
+               h = grad<double>({sum(square(plain))}, of_plain);
+    for (std::size_t k = 0; k < same.size(); ++k) CHECK(distance(list(g[k]), list(h[k])) < 1e-13);
+    for (index_t k = 0; k < 24; ++k)
+      for (index_t i = 0; i < 5; ++i)
+        CHECK(g[5].data()[k * 5 + i] ==
+              doctest::Approx(h[5].data()[k * 15 + k / 4 % 3 * 5 + i]).epsilon(1e-12));
+  }
+}
+
+TEST_CASE("linear: the gradient of a weight by heads in a recurrence is one product of each block") {
+  V w = random_parameter({2, 3, 3}, 1), x = random_parameter({3, 6}, 2);
+  const auto run = [&] {
+    V h = x;
+    for (int t = 0; t < 6; ++t) h = tanh(linear(h, w) + h);
+    return V(sum(h * h));
+  };
+  gradcheck([&](const Vs&) { return run(); }, {w, x});
+  gradgradcheck([&](const Vs&) { return run(); }, {w, x});
+  const Counts c = count<double>([&] {
+    w.zero_grad(), x.zero_grad();
+    run().backward();
+  });
+  CAPTURE(c.text());
+  CHECK(c.calls(3, 3, 18) == 2);  // dW of each block over all 18 rows
+  CHECK(c.packed() == 24);        // forward and back, each step, each block
+  CHECK(c.calls() == 26);
+  CHECK(c.packings == 0);
+}
+
+TEST_CASE("linear: a weight by heads is packed anew after update(), and NaN in it does not reach idle rows") {
+  V w = random_parameter({2, 3, 2}, 1);
+  const V x = random_parameter({2, 4}, 2);
+  const std::vector<double> before = list(V(linear(x, w)));
+  w.update([](auto& a) { a *= 2; });
+  const std::vector<double> after = list(V(linear(x, w)));
+  for (std::size_t k = 0; k < before.size(); ++k) CHECK(after[k] == 2 * before[k]);
+  w.update([](auto& a) { a(1, 0, 0) = std::numeric_limits<double>::quiet_NaN(); });
+  sum(slice(V(linear(x, w)), 0, 0, 1)).backward();
+  const std::vector<double> dx = gradient_list(x);
+  CHECK(std::isnan(dx[2]));
+  for (std::size_t k : {4, 5, 6, 7}) CHECK(dx[k] == 0);
 }
 
 TEST_CASE("linear: mistakes name the operands, before anything is computed") {

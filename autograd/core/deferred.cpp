@@ -133,16 +133,27 @@ void flush_product(DeferredProduct<T>& product, DeferredBuffers<T>& buffers) {
     }
     return;
   }
-  const index_t outputs = p.shape[0], inputs = p.shape[1];
+  const WeightBlocks blocks(p.shape);
+  const index_t outputs = blocks.row_outputs(), inputs = blocks.row_inputs();
   auto &dy = *buffers.dy, &x = *buffers.x;
   for (const DeferredUse<T>* u = product.uses.data(); u != end; add = true) {
     const auto uses = next_product(u, end, outputs);
     dy.take(uses, outputs, [&](const DeferredUse<T>& use) { return std::pair(use.dy, outputs); });
     x.take(uses, inputs, [](const DeferredUse<T>& use) { return std::pair(use.x, use.x_stride); });
-    const RowsInUse<T> used(dy.data, outputs, x.data, dy.count, inputs, x.stride);
-    blas::gemm<T>(blas::Trans::yes, blas::Trans::no, outputs, inputs, dy.count, T{1}, dy.data, outputs,
-                  used.data, used.stride, add ? T{1} : T{0}, g.data, inputs);
+    multiply_weight_gradient<T>(blocks, dy.data, dy.count, x.data, x.stride, add, g.data);
     u += uses.size();
+  }
+}
+
+template <class T>
+void multiply_weight_gradient(const WeightBlocks& blocks, const T* dy, index_t rows, const T* x,
+                              index_t x_stride, bool add, T* dw) {
+  const index_t outputs = blocks.row_outputs();
+  const RowsInUse<T> used(dy, outputs, x, rows, blocks.row_inputs(), x_stride);
+  for (index_t k = 0; k < blocks.count; ++k) {
+    blas::gemm<T>(blas::Trans::yes, blas::Trans::no, blocks.outputs, blocks.inputs, rows, T{1},
+                  dy + blocks.output_at(k), outputs, used.data + blocks.input_at(k), used.stride,
+                  add ? T{1} : T{0}, dw + blocks.weight_at(k), blocks.inputs);
   }
 }
 
@@ -153,6 +164,6 @@ void sum_rows(const T* dy, index_t rows, index_t cols, T* to, bool add) {
 }
 
 UNROLL_COMPILE_TYPES(class DeferredBuffers)
-UNROLL_COMPILE_FUNCTIONS(flush_product, sum_rows)
+UNROLL_COMPILE_FUNCTIONS(flush_product, multiply_weight_gradient, sum_rows)
 
 }  // namespace unroll::detail

@@ -24,6 +24,31 @@ struct DeferredProduct {
   PoolVector<DeferredUse<T>> uses;
 };
 
+/// A weight as the blocks of one or more block-diagonal matrices that stand one below another: (G, heads, O, I), or
+/// (heads, O, I) of one matrix, or (O, I) of one block. Block k multiplies the head k mod heads of a row. There is at
+/// least one.
+struct WeightBlocks {
+  index_t outputs, inputs, heads, count;
+  explicit WeightBlocks(const Shape& w)
+      : outputs(w.back(1)),
+        inputs(w.back(0)),
+        heads(w.rank() > 2 ? w.back(2) : 1),
+        count(w.product(0, w.rank() - 2)) {}
+  /// What a row has before and after the product.
+  index_t row_inputs() const { return heads * inputs; }
+  index_t row_outputs() const { return count * outputs; }
+  /// Where the inputs of block k begin in a row, its outputs in a row, and its weights.
+  index_t input_at(index_t k) const { return k % heads * inputs; }
+  index_t output_at(index_t k) const { return k * outputs; }
+  index_t weight_at(index_t k) const { return k * outputs * inputs; }
+};
+
+/// What:   the gradient of a weight (O, I), or of each of its blocks: dW (+)= dyᵀ x.
+/// Shapes: dy (rows, row_outputs) in one piece, x (rows, row_inputs), its rows x_stride apart.
+template <class T>
+void multiply_weight_gradient(const WeightBlocks& blocks, const T* dy, index_t rows, const T* x,
+                              index_t x_stride, bool add, T* dw);
+
 /// Room for rows that do not lie in one piece.
 template <class T>
 class DeferredBuffers {

@@ -108,7 +108,7 @@ template <class T>
 Variable<T> look_up(const Term<T>& term, PoolVector<Tensor<T>*> inputs, const Shape& shape) {
   const Node<T>* creator = term.x.tensor()->creator.get();
   const Indices* rows = creator ? creator->lookup() : nullptr;
-  if (!rows || !LookupNode<T>::pays(creator->input(0).shape[0], rows->size())) return {};
+  if (!rows || term.w.rank() > 2 || !LookupNode<T>::pays(creator->input(0).shape[0], rows->size())) return {};
   inputs.push_back(&creator->input(0));
   const TensorRef<T> out = Tape<T>::local().allocate_output(shape);
   LookupNode<T>::forward(creator->input(0), *rows, *term.w.tensor(), term.b.tensor(), out->data);
@@ -140,15 +140,19 @@ LinearSum<T>::LinearSum(const Variable<T>& x, const Variable<T>& w, const Variab
   if (!x) detail::fail_empty("linear", 0);
   if (!w) detail::fail_empty("linear", 1);
   const Shape &xs = x.shape(), &ws = w.shape();
-  if (ws.rank() != 2 || xs.rank() < 1 || xs.back(0) != ws[1]) {
-    raise<ShapeError>("linear: need x (…, I) and W (O, I); got x {}, W {}",
-                      detail::name_and_shape(*x.tensor()), detail::name_and_shape(*w.tensor()));
+  const bool by_heads = (ws.rank() == 3 || ws.rank() == 4) && ws.product(0, ws.rank() - 2) > 0;
+  if ((ws.rank() != 2 && !by_heads) || xs.rank() < 1 || xs.back(0) != detail::WeightBlocks(ws).row_inputs()) {
+    raise<ShapeError>(
+        "linear: need x (…, {}; got x {}, W {}",
+        ws.rank() > 2 ? "heads · I) and W (heads, O, I) or (G, heads, O, I)" : "I) and W (O, I)",
+        detail::name_and_shape(*x.tensor()), detail::name_and_shape(*w.tensor()));
   }
-  if (b && (b.rank() != 1 || b.size() != ws[0])) {
-    raise<ShapeError>("linear: need b ({},) for W {}; got {}", ws[0], detail::name_and_shape(*w.tensor()),
+  const index_t outputs = detail::WeightBlocks(ws).row_outputs();
+  if (b && (b.rank() != 1 || b.size() != outputs)) {
+    raise<ShapeError>("linear: need b ({},) for W {}; got {}", outputs, detail::name_and_shape(*w.tensor()),
                       detail::name_and_shape(*b.tensor()));
   }
-  shape_ = xs.with(xs.rank() - 1, ws[0]);
+  shape_ = xs.with(xs.rank() - 1, outputs);
   terms_[0] = {x, w, b, x.version(), w.version(), b ? b.version() : 0};
 }
 

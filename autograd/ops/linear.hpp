@@ -1,5 +1,5 @@
 #pragma once
-/// \file linear: x Wᵀ + b, and sums of several that accumulate into one array.
+/// \file linear: x Wᵀ + b, also block by block, and sums of several that accumulate into one array.
 
 #include <type_traits>
 #include <utility>
@@ -47,8 +47,11 @@ class LinearSum : public detail::Unevaluated<T, LinearSum<T>> {
   int count_ = 0;
 };
 
-/// What:   x Wᵀ + b.
-/// Shapes: x (…, I), W (O, I), b (O,) → (…, O); rank 1 to 5.
+/// What:   x Wᵀ + b. With a W of more than two axes, block by block: W (heads, O, I) is a block-diagonal matrix, of
+///         which block k makes the k-th O outputs of the k-th I inputs; W (G, heads, O, I) is G of them, one below
+///         another, such as those of a cell's gates.
+/// Shapes: x (…, I), W (O, I), b (O,) → (…, O); rank 1 to 5. By heads: x (…, heads · I), b (G · heads · O,) →
+///         (…, G · heads · O).
 /// Errors: ShapeError naming the operands; UsageError for an empty Variable.
 /// Cost:   with up to 128 rows of x a packed copy of W is kept with W until it is updated.
 template <class T>

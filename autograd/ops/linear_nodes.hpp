@@ -6,6 +6,7 @@
 
 #include "unroll/autograd/indices.hpp"
 #include "unroll/autograd/matmul.hpp"
+#include "unroll/autograd/permute.hpp"
 #include "unroll/autograd/views.hpp"
 #include "unroll/detail/autograd/base/traffic_counts.hpp"
 #include "unroll/detail/autograd/core/deferred.hpp"
@@ -16,6 +17,31 @@
 #include "unroll/detail/autograd/ops/linear_products.hpp"
 
 namespace unroll::detail {
+
+/// The rows of d by heads: (rows, G · heads · O) as (G, heads, rows, O).
+template <class T>
+Variable<T> by_heads(const Variable<T>& d, const Shape& w) {
+  const WeightBlocks blocks(w);
+  return permute(reshape(d, {d.shape()[0], blocks.count / blocks.heads, blocks.heads, blocks.outputs}),
+                 {1, 2, 0, 3});
+}
+/// d W of a weight or of its blocks, recorded.
+template <class T>
+Variable<T> times_weight(const Variable<T>& d, const Variable<T>& w) {
+  if (w.rank() == 2) return matmul(d, w);
+  const Variable<T> products = matmul(by_heads(d, w.shape()), w);  // (G, heads, rows, I)
+  Variable<T> heads = select(products, 0, 0);
+  for (index_t g = 1; g < products.shape()[0]; ++g) heads = recorded::add(heads, select(products, 0, g));
+  return reshape(permute(heads, {1, 0, 2}), {d.shape()[0], WeightBlocks(w.shape()).row_inputs()});
+}
+/// dᵀ x for a weight of this shape, recorded.
+template <class T>
+Variable<T> weight_gradient(const Variable<T>& d, const Variable<T>& x, const Shape& w) {
+  if (w.rank() == 2) return matmul(transpose(d), x);
+  const WeightBlocks blocks(w);
+  const Variable<T> heads = permute(reshape(x, {x.shape()[0], blocks.heads, blocks.inputs}), {1, 0, 2});
+  return reshape(matmul(permute(by_heads(d, w), {0, 1, 3, 2}), heads), w);
+}
 
 /// y = [addend +] Σ x_k W_kᵀ [+ b_k].
 /// Inputs: the addend if there is one, then x, W and perhaps b of each term.
@@ -49,9 +75,8 @@ class AffineNode : public Node<T> {
           defer<T>(w, {x.storage, x.data, rows.stride, holder(out), dy, rows.count});
         } else {
           const GradSlot<T> dw = open_grad(w);
-          const RowsInUse<T> used(dy, outputs, x.data, rows.count, rows.cols, rows.stride);
-          blas::gemm<T>(Trans::yes, Trans::no, outputs, rows.cols, rows.count, T{1}, dy, outputs, used.data,
-                        used.stride, dw.beta(), dw.data, rows.cols);
+          multiply_weight_gradient(WeightBlocks(w.shape), dy, rows.count, x.data, rows.stride, dw.add,
+                                   dw.data);
         }
       }
       if (!u.b || !this->wants(u.b)) continue;
@@ -77,8 +102,9 @@ class AffineNode : public Node<T> {
     for (const Use& u : uses_) {
       const Variable<T> x = in(u.x);
       const Variable<T> x2 = reshape(x, Shape{d2.shape()[0], x.shape().back(0)});
-      if (this->wants(u.x)) add_to(u.x, reshape(hide_idle_rows(d2, matmul(d2, in(u.w))), x.shape()));
-      if (this->wants(u.w)) add_to(u.w, matmul(transpose(d2), hide_idle_rows(d2, x2)));
+      const Variable<T> w = in(u.w);
+      if (this->wants(u.x)) add_to(u.x, reshape(hide_idle_rows(d2, times_weight(d2, w)), x.shape()));
+      if (this->wants(u.w)) add_to(u.w, weight_gradient(d2, hide_idle_rows(d2, x2), w.shape()));
       if (u.b && this->wants(u.b)) add_to(u.b, fit_to(d2, this->input(u.b).shape));
     }
     return dx;
@@ -87,6 +113,8 @@ class AffineNode : public Node<T> {
   std::string name() const override { return has_addend_ ? "add_linear" : "linear"; }
 
   bool plan(StepPlanner<T>& to) const override {
+    for (const Use& u : uses_)
+      if (this->input(u.w).shape.rank() > 2) return false;  // a planned step has no blocks
     PoolVector<typename StepPlanner<T>::Term> terms;
     for (const Use& u : uses_)
       terms.push_back({&this->input(u.x), &this->input(u.w), u.b ? &this->input(u.b) : nullptr});
@@ -103,7 +131,7 @@ class AffineNode : public Node<T> {
     const Use& u = uses_[0];
     MatrixLayout<T> rows(this->input(u.x));
     rows.count = count;
-    const index_t outputs = this->input(u.w).shape[0];
+    const index_t outputs = WeightBlocks(this->input(u.w).shape).row_outputs();
     if (u.b) add_rows(this->input(u.b).data, count, outputs, to, false);
     product(this->input(u.x).data + first * rows.stride, rows, this->input(u.w), u.b ? T{1} : T{0}, to, way_);
   }

@@ -4,7 +4,9 @@
 #include <algorithm>
 #include <memory>
 #include <optional>
+#include <vector>
 
+#include "unroll/detail/autograd/core/deferred.hpp"
 #include "unroll/detail/autograd/core/gradient.hpp"
 #include "unroll/detail/autograd/core/idle_rows.hpp"
 #include "unroll/detail/autograd/gemm/gemm.hpp"
@@ -32,11 +34,13 @@ Way way_of(index_t rows) {
   return few ? Way::packed : part < whole ? Way::plain_part : Way::plain;
 }
 
-/// Both orientations of a weight, packed for products with few rows, and whether it is finite.
+/// Both orientations of a weight, packed for products with few rows, and whether it is finite. Of a weight by heads,
+/// those of its blocks; of a convolution's, those of its taps.
 template <class T>
 struct PackedWeight {
   blas::PackedMatrix<T> forward, backward;
   std::optional<bool> finite;
+  std::vector<PackedWeight> blocks, taps;
 };
 
 template <class T>
@@ -82,9 +86,53 @@ void plain_product(Trans tw, index_t rows, index_t cols, index_t inner, const T*
   for (index_t r = 0; r < rows; ++r) std::copy_n(out.data() + r * cols, cols, c + r * ldc);
 }
 
+/// Part k of `count` parts.
+template <class T>
+PackedWeight<T>& part_of(std::vector<PackedWeight<T>>& parts, index_t count, index_t k) {
+  if (parts.empty()) parts = std::vector<PackedWeight<T>>(static_cast<std::size_t>(count));
+  return parts[static_cast<std::size_t>(k)];
+}
+
+// The same by heads: each block of a row of y from its head of the row of x.
+template <class T>
+void product_by_heads(const T* x, const MatrixLayout<T>& rows, Tensor<T>& w, T beta, T* y, Way way) {
+  const WeightBlocks blocks(w.shape);
+  const index_t n = blocks.outputs, k = blocks.inputs, ldy = blocks.row_outputs();
+  for (index_t b = 0; b < blocks.count; ++b) {
+    const T *from = x + blocks.input_at(b), *weights = w.data + blocks.weight_at(b);
+    T* const to = y + blocks.output_at(b);
+    if (way != Way::packed) {
+      plain_product<T>(Trans::yes, rows.count, n, k, from, rows.stride, weights, k, beta, to, ldy, way);
+      continue;
+    }
+    auto& pack = part_of(packed(w).blocks, blocks.count, b).forward;
+    if (pack.empty()) pack.pack(Trans::yes, k, n, weights, k);
+    pack.multiply(rows.count, from, rows.stride, beta, to, ldy);
+  }
+}
+template <class T>
+void product_back_by_heads(const T* dy, index_t rows, Tensor<T>& w, T beta, T* dx, index_t lddx, Way way) {
+  const WeightBlocks blocks(w.shape);
+  const index_t n = blocks.outputs, k = blocks.inputs, lddy = blocks.row_outputs();
+  for (index_t b = 0; b < blocks.count; ++b) {
+    const T *from = dy + blocks.output_at(b), *weights = w.data + blocks.weight_at(b);
+    T* const to = dx + blocks.input_at(b);
+    const T factor =
+        b < blocks.heads ? beta : T{1};  // the further ones add to what the first has made of a head
+    if (way != Way::packed) {
+      plain_product<T>(Trans::no, rows, k, n, from, lddy, weights, k, factor, to, lddx, way);
+      continue;
+    }
+    auto& pack = part_of(packed(w).blocks, blocks.count, b).backward;
+    if (pack.empty()) pack.pack(Trans::no, n, k, weights, k);
+    pack.multiply(rows, from, lddy, factor, to, lddx);
+  }
+}
+
 // y = x Wᵀ + beta y.
 template <class T>
 void product(const T* x, const MatrixLayout<T>& rows, Tensor<T>& w, T beta, T* y, Way way) {
+  if (w.shape.rank() > 2) return product_by_heads(x, rows, w, beta, y, way);
   const index_t outputs = w.shape[0];
   if (way == Way::packed) {
     auto& pack = packed(w).forward;
@@ -108,9 +156,11 @@ bool is_finite(Tensor<T>& w) {
 // dx (+)= dy W.
 template <class T>
 void product_back(const T* dy, const MatrixLayout<T>& rows, Tensor<T>& w, const GradSlot<T>& dx, Way way) {
-  const index_t outputs = w.shape[0];
+  const index_t outputs = WeightBlocks(w.shape).row_outputs();
   const auto multiply = [&](T beta, T* to, index_t ldto) {
-    if (way == Way::packed) {
+    if (w.shape.rank() > 2) {
+      product_back_by_heads(dy, rows.count, w, beta, to, ldto, way);
+    } else if (way == Way::packed) {
       auto& pack = packed(w).backward;
       if (pack.empty()) pack.pack(Trans::no, outputs, rows.cols, w.data, rows.cols);
       if (rows.count == 1) return pack.multiply_row(dy, beta != T{0}, to);

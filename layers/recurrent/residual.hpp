@@ -6,9 +6,9 @@
 #include "unroll/autograd/functions.hpp"
 #include "unroll/layers/dropout.hpp"
 #include "unroll/layers/gate_weights.hpp"
-#include "unroll/layers/layer_norm.hpp"
 #include "unroll/layers/linear_layer.hpp"
 #include "unroll/layers/recurrent.hpp"
+#include "unroll/layers/rms_norm.hpp"
 #include "unroll/layers/scan.hpp"
 
 namespace unroll {
@@ -36,7 +36,8 @@ struct BlockState {
 };
 
 /// A block of a deep recurrent network; a cell, whose whole sequences are run in one go where the mixer's are.
-/// What:   u = x + W_o mixer(norm₁(x));  h' = u + W_d (silu(W_g n) ⊙ W_u n), n = norm₂(u).
+/// What:   u = x + W_o mixer(norm₁(x));  h' = u + W_d (silu(W_g n) ⊙ W_u n), n = norm₂(u); the
+///         norms by the root of the mean square.
 /// Shapes: x and h (B, H); the mixer, any cell, H → expansion · H; W_o (H, expansion · H), left out where the mixer's output
 ///         has width H; W_g and W_u (F, H), one matrix weight_up (2F, H); W_d (H, F). Where x has another width it is first
 ///         projected by weight_in (H, I).
@@ -48,7 +49,7 @@ struct ResidualCell {
   using State = BlockState<CellState<Mixer>>;
 
   Variable<T> weight_in;
-  LayerNorm<T> norm_mixer, norm_feed_forward;
+  RMSNorm<T> norm_mixer, norm_feed_forward;
   Mixer mixer;
   Variable<T> weight_out, weight_up, weight_down;
   Dropout<T> dropout;
@@ -66,7 +67,7 @@ struct ResidualCell {
   template <std::invocable<index_t, index_t> Make>
   ResidualCell(index_t input, index_t hidden, Make&& make, const ResidualOptions& options = {},
                Generator& rng = default_generator())
-      : norm_mixer(hidden), norm_feed_forward(hidden) {
+      : norm_mixer(hidden, {.eps = 1e-6}), norm_feed_forward(hidden, {.eps = 1e-6}) {
     detail::check_sizes({{"input", input}, {"hidden", hidden}});
     if (!(options.expansion > 0 && options.feed_forward >= 0 && options.dropout >= 0 && options.dropout < 1))
       raise<UsageError>("residual: need expansion > 0, feed_forward ≥ 0 and 0 ≤ dropout < 1; got {}, {} and {}",
@@ -118,7 +119,7 @@ struct ResidualCell {
  private:
   Variable<T> feed_forward(const Variable<T>& n) const {
     auto [gate, up] = chunk<2>(Variable<T>(linear(n, weight_up)));
-    return linear(Variable<T>(gate * sigmoid(gate) * up), weight_down);
+    return linear(Variable<T>(silu(gate) * up), weight_down);
   }
 };
 

@@ -48,7 +48,7 @@ struct RtuCell {
   // x is projected: W x
   [[gnu::noinline]] ComplexCoefficients<T> coefficients(const Variable<T>& x) const {
     auto [x_re, x_im] = chunk<2>(x);
-    const Variable<T> scale = sqrt(1.0 - exp(-2.0 * exp(nu)));  // √(1 − r²)
+    const Variable<T> scale = root_one_minus_exp(-exp(nu));  // √(1 − r²)
     return {detail::eigenvalues(nu, theta), {scale * x_re, scale * x_im}};
   }
   [[gnu::noinline]] Variable<T> output(const ComplexCoefficients<T>&, const ComplexPair<T>& c) const {

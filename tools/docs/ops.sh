@@ -58,7 +58,7 @@ header_row() {
     inside || /^namespace (unroll::)?detail/ {inside += gsub(/{/, "{") - gsub(/}/, "}"); next}
     /^[ #}\/]/ || /^(template|using|namespace|extern|static_assert|UNROLL)/ {next}
     /^requires/ && !/ auto [a-z_0-9]+\(/ {next}
-    match($0, /^(class|struct|enum class|concept) [A-Z][A-Za-z]*/) {
+    match($0, /^(class|struct|enum class|concept) [A-Z][A-Za-z0-9]*/) {
       name = substr($0, RSTART, RLENGTH); sub(/.* /, "", name); add(name); next
     }
     match($0, /[ &][a-z_][a-z_0-9]*\(/) && !/operator/ {add(substr($0, RSTART + 1, RLENGTH - 2))}
