@@ -97,7 +97,7 @@ class SolveTriangularNode final : public Node<T> {
     if (!this->wants(0)) return dx;
     const Variable<T>&left = options_.transpose ? x : db, &right = options_.transpose ? db : x;
     const Variable<T> whole = matmul(left, transpose(right, -2, -1));
-    dx[0] = fit_to(where(triangle(a.shape().back(0)), neg(whole), Variable<T>(T{0})), a.shape());
+    dx[0] = fit_to(recorded::where(triangle(a.shape().back(0)), neg(whole), Variable<T>(T{0})), a.shape());
     return dx;
   }
   std::string name() const override { return "solve_triangular"; }

@@ -1,6 +1,7 @@
 #pragma once
 /// \file Mamba: its cell, and the layer `Mamba net(I, H);`.
 
+#include "unroll/autograd/axis_views.hpp"
 #include "unroll/autograd/selective_scan.hpp"
 #include "unroll/detail/layers/recurrent/library_layer.hpp"
 #include "unroll/detail/layers/recurrent/short_convolution.hpp"

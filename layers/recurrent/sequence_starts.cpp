@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "unroll/autograd/functions.hpp"
 #include "unroll/detail/autograd/base/instantiate.hpp"
 
 namespace unroll::detail {
@@ -19,11 +20,10 @@ Variable<T> first_steps(const Shape& x, const Variable<T>& started, const Recurr
 
 template <class T>
 Variable<T> after_steps(const Shape& x, const Variable<T>& started, const RecurrenceOptions& o) {
-  Variable<T> after = started.detach().copy();
-  T* const a = after.mutable_data();
+  Variable<T> ran({x[1], 1}, T{0});
   for (index_t r = 0; r < x[1]; ++r)
-    if (x[0] > 0 && (o.lengths.size() == 0 || o.lengths[r] > 0)) a[r] = T{1};
-  return after;
+    if (x[0] > 0 && (o.lengths.size() == 0 || o.lengths[r] > 0)) ran.mutable_data()[r] = T{1};
+  return where(ran, T{1}, started);
 }
 
 UNROLL_COMPILE_FUNCTIONS(first_steps, after_steps)
