@@ -8,7 +8,7 @@ namespace unroll::program {
 const CellKinds& cell_kinds() {
   static const CellKinds all = [] {
     CellKinds kinds;
-    for (auto part : {simple_cells(), lstm_cells(), gru_cells()}) kinds.merge(part);
+    for (auto part : {simple_cells(), lstm_cells(), gru_cells(), recent_cells()}) kinds.merge(part);
     return kinds;
   }();
   return all;

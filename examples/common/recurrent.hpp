@@ -29,6 +29,7 @@ using CellKinds = std::map<std::string, CellKind>;
 CellKinds simple_cells();
 CellKinds lstm_cells();
 CellKinds gru_cells();
+CellKinds recent_cells();
 
 /// All of the above.
 const CellKinds& cell_kinds();
