@@ -1,10 +1,16 @@
+#include <numeric>
+
 #include "common/make_recurrent.hpp"
+#include "unroll/layers/gated_delta.hpp"
+#include "unroll/layers/griffin.hpp"
 #include "unroll/layers/gru.hpp"
 #include "unroll/layers/lru.hpp"
 #include "unroll/layers/lstm.hpp"
+#include "unroll/layers/mamba.hpp"
 #include "unroll/layers/min_gru.hpp"
 #include "unroll/layers/min_lstm.hpp"
 #include "unroll/layers/residual.hpp"
+#include "unroll/layers/slstm.hpp"
 
 namespace unroll::program {
 namespace {
@@ -20,8 +26,20 @@ AnyRecurrent<float> make_residual(const CellOptions& o, Generator& rng) {
 /// Beside the mixer a block has a gated feed-forward part of 3 · 8/3 H weights for each unit, and the first one a projection
 /// of its input.
 template <class Mixer>
-CellKind block_kind(double mixer_weights) {
-  return {make_residual<Mixer>, 0, mixer_weights + 8};
+CellKind block_kind(double mixer_weights, double unit_weights = 0) {
+  return {make_residual<Mixer>, 0, mixer_weights + 8, 1, unit_weights};
+}
+
+/// The sLSTM's heads are four, or as many as divide the hidden size.
+AnyRecurrent<float> make_residual_slstm(const CellOptions& o, Generator& rng) {
+  using Block = ResidualCell<SlstmCell<float>>;
+  RecurrentOptions options = recurrent_options(o);
+  options.dropout = 0;
+  const auto mixer = [&](index_t in, index_t out) {
+    return SlstmCell<float>(in, out, std::gcd(out, index_t{4}), true, rng);
+  };
+  const auto block = [&](index_t in) { return Block(in, o.hidden, mixer, {.dropout = o.dropout}, rng); };
+  return Recurrent<Block>(o.input, block, options, rng);
 }
 
 }  // namespace
@@ -29,6 +47,10 @@ CellKind block_kind(double mixer_weights) {
 CellKinds residual_cells() {
   return {{"residual-mingru", block_kind<MinGruCell<float>>(2)},
           {"residual-minlstm", block_kind<MinLstmCell<float>>(3)},
+          {"residual-griffin", block_kind<GriffinCell<float>>(5)},
+          {"residual-mamba", block_kind<MambaCell<float>>(6.125, 112)},
+          {"residual-gated-delta", block_kind<GatedDeltaCell<float>>(5)},
+          {"residual-slstm", {make_residual_slstm, 0, 4 + 8}},
           {"residual-lru", block_kind<LruCell<float>>(4)},
           {"residual-lstm", block_kind<LstmCell<float>>(8)},
           {"residual-gru", block_kind<GruCell<float>>(6)}};

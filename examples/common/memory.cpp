@@ -14,7 +14,8 @@ double count_weights(const std::string& cell, const CellOptions& o) {
   const CellKind& kind = cell_kind(cell);
   const double directions = o.bidirectional ? 2 : 1, hidden = static_cast<double>(o.hidden);
   const double inputs = static_cast<double>(o.input) + (o.layers - 1) * directions * kind.outputs * hidden;
-  return directions * hidden * (kind.input_weights * inputs + o.layers * kind.recurrent_weights * hidden);
+  return directions * hidden *
+         (kind.input_weights * inputs + o.layers * (kind.recurrent_weights * hidden + kind.unit_weights));
 }
 
 void check_memory(double weights, const std::string& optimizer, std::string_view sizes) {

@@ -22,6 +22,7 @@ struct CellKind {
   AnyRecurrent<float> (*make)(const CellOptions&, Generator&);
   double input_weights, recurrent_weights;
   double outputs = 1;   ///< for each element of the hidden state
+  double unit_weights = 0;  ///< that each element of the hidden state has whatever the sizes are
   bool forgets = true;  ///< the state stays bounded in long sequences: it may be carried through a text
 };
 using CellKinds = std::map<std::string, CellKind>;
@@ -29,7 +30,9 @@ using CellKinds = std::map<std::string, CellKind>;
 CellKinds simple_cells();
 CellKinds lstm_cells();
 CellKinds gru_cells();
+CellKinds recent_cells();
 CellKinds linear_cells();
+CellKinds mixer_cells();
 CellKinds residual_cells();
 
 /// All of the above.

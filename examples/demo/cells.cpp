@@ -6,8 +6,10 @@ namespace unroll::program {
 /// The only cell of the demo's char_lm, in place of those of common/cells_*.cpp.
 CellKinds lstm_cells() { return {{"lstm", {make_recurrent<Lstm<float>>, 4, 4}}}; }
 CellKinds simple_cells() { return {}; }
+CellKinds recent_cells() { return {}; }
 CellKinds gru_cells() { return {}; }
 CellKinds linear_cells() { return {}; }
+CellKinds mixer_cells() { return {}; }
 CellKinds residual_cells() { return {}; }
 
 }  // namespace unroll::program
