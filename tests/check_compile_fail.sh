@@ -21,10 +21,10 @@ else
   compile+=" -include $folder/all.hpp"
 fi
 
-# check FILE CASE SENTENCE: prints what is wrong.
+# check FILE CASE SENTENCE: prints what is wrong. The compiler ends at the first error; another is not asked for.
 check() {
   local first
-  first=$($compile -fsyntax-only -DCASE="$2" "$1" 2>&1 | grep -m 1 'error: ' || true)
+  first=$($compile -fsyntax-only -Wfatal-errors -DCASE="$2" "$1" 2>&1 | grep -m 1 'error: ' || true)
   if [ "$2" = 0 ]; then
     [ -z "$first" ] || echo "$1 does not compile without a case: $first"
   elif [ -z "$first" ]; then

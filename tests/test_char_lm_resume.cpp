@@ -36,10 +36,10 @@ struct Reference {
   }
 };
 
-/// UNROLL_KILLS=1000 asks for more.
+/// UNROLL_KILLS=1000 asks for more. A program that is killed has nothing to report, whatever checks it.
 int kills_wanted() {
   if (const char* wanted = std::getenv("UNROLL_KILLS")) return std::atoi(wanted);
-  return 50;
+  return slow_to_start ? 5 : 50;
 }
 
 void sleep_for(double seconds) { std::this_thread::sleep_for(std::chrono::duration<double>(seconds)); }

@@ -41,18 +41,19 @@ build() {
   for program; do [ ! -e "$work/$name/$program" ] || "$work/$name/$program"; done
 }
 
-# build_with_built NAME: the same for a project that has the library as a part, with the library from BUILD_DIR in place
-# of its own. Ninja tells the commands: the last of each program links it.
+# build_with_built NAME PROGRAM...: the same for a project that has the library as a part, with the library from BUILD_DIR
+# in place of its own. Ninja tells the commands: the last of each program links it.
 build_with_built() {
   local name=$1 program
+  shift
   cp "$build/libunroll.a" "$work/$name/unroll/libunroll.a"
   cd "$work/$name"
-  for program in "${programs[@]}"; do
+  for program; do
     ninja -t commands "$program" | grep "CMakeFiles/$program.dir/" >"$program.commands"
   done
-  for program in "${programs[@]}"; do head -n 1 "$program.commands"; done |
+  for program; do head -n 1 "$program.commands"; done |
     logged "$name" xargs -d '\n' -P "$(nproc)" -I{} sh -c '{}'
-  for program in "${programs[@]}"; do
+  for program; do
     logged "$name" sh -c "$(tail -n 1 "$program.commands")"
     "./$program"
   done
@@ -94,10 +95,10 @@ refused "UNROLL_MUTANTS is an option of unroll's own build" -DXTENSOR_USE_XSIMD 
 # For the oldest processor, and for this one; what does not depend on it, once.
 package=(-DCMAKE_PREFIX_PATH="$work/moved" -DCMAKE_BUILD_TYPE=Release)
 configure plain-x86-64 "${package[@]}" -DCMAKE_CXX_FLAGS=-march=x86-64
-build plain-x86-64 "${programs[@]}"
-build plain-x86-64 cells
+build plain-x86-64 "${programs[@]}" cells
+# `hidden` has a shared library made of the static one.
 configure native "${package[@]}" -DNATIVE=ON
-build native consumer
+build native consumer hidden
 
 # The loops of fused expressions lie in a namespace that is named after the instruction set, the library's in one of
 # their own. A user's cell is compiled for the user's processor, a cell of the library never in the user's file.
@@ -115,12 +116,9 @@ cells=$(loops "$work/plain-x86-64/CMakeFiles/cells.dir/cells.cpp.o")
 [[ $native == isa_* && $native != *base* ]] || fail "compiled with unroll::native, a cell has the loops '$native'"
 [ -z "$cells" ] || fail "a file that uses the library's cells has loops of its own: '$cells'"
 
-# A shared library made of the static one.
-build native hidden
-
 configure subdirectory -DUNROLL_SOURCE="$source" -DCMAKE_UNITY_BUILD=ON
 if [ "$CMAKE_GENERATOR" = Ninja ] && [ -e "$build/libunroll.a" ]; then
-  build_with_built subdirectory
+  build_with_built subdirectory consumer own prefix # `crowded` is about what the headers say, and they say the same
 else
   build subdirectory "${programs[@]}"
 fi
