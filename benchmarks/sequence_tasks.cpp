@@ -64,7 +64,8 @@ Batch selective_copy(index_t length, const Options& o, index_t batch, Generator&
     }
     std::sort(places.begin(), places.end());
     for (index_t k = 0; k < o.symbols; ++k)
-      filler.in(places[static_cast<std::size_t>(k)], b) = answers.out(k, b) = static_cast<std::int64_t>(rng.below(8));
+      filler.in(places[static_cast<std::size_t>(k)], b) = answers.out(k, b) =
+          static_cast<std::int64_t>(rng.below(8));
   }
   return {filler.done().inputs, answers.done().targets};
 }
@@ -95,7 +96,9 @@ Batch recall(index_t length, const Options& o, index_t batch, Generator& rng) {
     }
     for (std::size_t k = 0; k < keys.size(); ++k) {
       index_t t = 0;
-      do t = 2 * o.symbols + static_cast<index_t>(rng.below(static_cast<std::uint64_t>(length - 2 * o.symbols)));
+      do
+        t = 2 * o.symbols +
+            static_cast<index_t>(rng.below(static_cast<std::uint64_t>(length - 2 * o.symbols)));
       while (filler.out(t, b) >= 0);
       filler.in(t, b) = keys[k], filler.out(t, b) = values[k];
     }
@@ -228,8 +231,9 @@ int main(int argc, char** argv) {
   if (const auto status = line.read(argc, argv)) return *status;
 
   const Task task = task_of(o);
-  fmt::print("{}, length {}, {} symbols, {} steps of {} sequences\n\n| cell | hidden | parameters | seed | loss |", o.task,
-             o.length, o.symbols, o.steps, o.batch);
+  fmt::print(
+      "{}, length {}, {} symbols, {} steps of {} sequences\n\n| cell | hidden | parameters | seed | loss |",
+      o.task, o.length, o.symbols, o.steps, o.batch);
   for (index_t length : task.test_lengths) fmt::print(" exact at {} |", length);
   fmt::print(" seconds |\n|---|---|---|---|---|");
   for (std::size_t k = 0; k < task.test_lengths.size(); ++k) fmt::print("---|");

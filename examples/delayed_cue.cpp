@@ -97,8 +97,8 @@ int main(int argc, char** argv) {
       ++answers, right += y.item() * stream.cue() > 0;
     }
     if (t % o.report != 0) continue;
-    fmt::print("step {:8}   {:4} questions, {:5.1f} % right, rms error {:.3f}   memory {:.0f} KiB\n", t, answers,
-               100.0 * right / std::max(1, answers), std::sqrt(squares / std::max(1, answers)),
+    fmt::print("step {:8}   {:4} questions, {:5.1f} % right, rms error {:.3f}   memory {:.0f} KiB\n", t,
+               answers, 100.0 * right / std::max(1, answers), std::sqrt(squares / std::max(1, answers)),
                double(pool_stats().peak) / 1024);
     squares = 0, answers = right = 0;
   }

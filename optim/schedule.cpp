@@ -85,10 +85,11 @@ Schedule linear_warmup(std::uint64_t steps, double start) {
 Schedule one_cycle(std::uint64_t steps, const OneCycleOptions& o) {
   check_positive("one_cycle", "steps", steps);
   if (!(o.rise > 0 && o.rise < 1 && o.start_divisor >= 1 && o.final_divisor >= 1))
-    raise<UsageError>("one_cycle: need a rise between 0 and 1 and divisors of at least 1; got {}, {} and {}", o.rise,
-                      o.start_divisor, o.final_divisor);
+    raise<UsageError>("one_cycle: need a rise between 0 and 1 and divisors of at least 1; got {}, {} and {}",
+                      o.rise, o.start_divisor, o.final_divisor);
   const double first = 1 / o.start_divisor, last = first / o.final_divisor;
-  const double top = std::max(0.0, o.rise * static_cast<double>(steps) - 1), end = static_cast<double>(steps) - 1;
+  const double top = std::max(0.0, o.rise * static_cast<double>(steps) - 1),
+               end = static_cast<double>(steps) - 1;
   return Schedule([=](std::uint64_t t) {
     const auto between = [](double a, double b, double share) {
       return b + (a - b) * (1 + std::cos(std::numbers::pi * share)) / 2;

@@ -138,8 +138,8 @@ void gradients_pass(const Cell& cell, const S& start) {
       return xt;
     }
   };
-  gradcheck([&](const auto&) { return members(detail::step_of(cell, projected(select(x, 0, 1)), start)); }, inputs,
-            {.full = true});
+  gradcheck([&](const auto&) { return members(detail::step_of(cell, projected(select(x, 0, 1)), start)); },
+            inputs, {.full = true});
   for (const ScanOptions& options : ways_to_run()) {
     gradcheck(
         [&](const auto&) {

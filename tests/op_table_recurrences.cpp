@@ -47,15 +47,17 @@ Row row_of(Tag<ArrayOp::linear_recurrence>) {
                              {{5, 2, 3}, {5, 2, 3}},
                              {{3}, {5, 2, 3}},
                              {{4, 1, 2, 2, 2}, {4, 1, 2, 2, 2}}})
-    row.cases.push_back(
-        make_case(a.str() + " " + b.str(), f, plain_recurrence_of, {in(a, 1), in(b, 2), in(b.without(0), 3)}));
+    row.cases.push_back(make_case(a.str() + " " + b.str(), f, plain_recurrence_of,
+                                  {in(a, 1), in(b, 2), in(b.without(0), 3)}));
   row.cases.push_back(make_case(
-      "views with gaps", [](const auto& xs) {
+      "views with gaps",
+      [](const auto& xs) {
         const auto parts = chunk<2>(xs[0]);
         return linear_recurrence(parts[0], parts[1], xs[1]).output;
       },
       [](const Ps& xs) {
-        return plain_recurrence_of({interpret({Do::chunk, {0}, {1, 2}}, {xs[0]})[0], right_half(xs[0]), xs[1]});
+        return plain_recurrence_of(
+            {interpret({Do::chunk, {0}, {1, 2}}, {xs[0]})[0], right_half(xs[0]), xs[1]});
       },
       {in({3, 8}), in({4}, 2)}));
   row.cases.push_back(make_case(
@@ -83,10 +85,11 @@ Row row_of(Tag<ArrayOp::selective_scan>) {
                                    {0, 2, 3, 2},
                                    {18, 1, 3, 3}})
     row.cases.push_back(make_case(Shape{T, B, D, N}.str(), f, plain_selective_of,
-                                  {in({T, B, D}, 1), in({T, B, D}, 2, 0, 1), in({D, N}, 3, -2, 0), in({T, B, N}, 4),
-                                   in({T, B, N}, 5)}));
+                                  {in({T, B, D}, 1), in({T, B, D}, 2, 0, 1), in({D, N}, 3, -2, 0),
+                                   in({T, B, N}, 4), in({T, B, N}, 5)}));
   row.cases.push_back(make_case(
-      "views with gaps", [](const auto& xs) {
+      "views with gaps",
+      [](const auto& xs) {
         const auto parts = chunk<2>(xs[2]);
         return selective_scan(chunk<2>(xs[0])[1], xs[1], xs[3], parts[0], parts[1]).output;
       },
@@ -96,8 +99,8 @@ Row row_of(Tag<ArrayOp::selective_scan>) {
       },
       {in({3, 2, 8}, 1), in({3, 2, 4}, 2, 0, 1), in({3, 2, 4}, 3), in({4, 2}, 4, -2, 0)}));
   row.mistakes = {{[] {
-                     selective_scan(V(Shape{3, 2, 4}, 1), V(Shape{3, 2, 4}, 1), V(Shape{4}, 1), V(Shape{3, 2, 2}, 1),
-                                    V(Shape{3, 2, 2}, 1));
+                     selective_scan(V(Shape{3, 2, 4}, 1), V(Shape{3, 2, 4}, 1), V(Shape{4}, 1),
+                                    V(Shape{3, 2, 2}, 1), V(Shape{3, 2, 2}, 1));
                    },
                    "selective_scan: need u and delta (T, B, D)"}};
   return row;

@@ -44,9 +44,8 @@ void equals_bptt(const Cell& cell) {
     CAPTURE(batch);
     const index_t T = 12;
     const V xs = random_parameter({T, batch, cell.input_size()}, 1).detach();
-    const auto start = map_state(initial_state(cell, batch), [](const V& v) {
-      return random_parameter(v.shape(), 9).detach();
-    });
+    const auto start = map_state(initial_state(cell, batch),
+                                 [](const V& v) { return random_parameter(v.shape(), 9).detach(); });
     Generator rng(4);
     const V weights = randn<double>({T, batch, output_of(start).shape().back(0)}, rng);
     const auto loss = [&](const V& h, index_t t) { return sum(square(h) * select(weights, 0, t)); };
@@ -144,8 +143,9 @@ struct Mixing {
 TEST_CASE("diagonal_rtrl: refuses a cell whose parameters act on several units, and changes nothing") {
   const V x = random_parameter({1, 2}, 3).detach();
   DiagonalRtrl shared(SharedDecay{}, V({1, 4}, 0.0));
-  CHECK(message_of<UsageError>([&] { shared.step(x); }) ==
-        "diagonal_rtrl: parameter decay (1,) does not have a row for each of 4 units; learn this cell by Rtrl");
+  CHECK(
+      message_of<UsageError>([&] { shared.step(x); }) ==
+      "diagonal_rtrl: parameter decay (1,) does not have a row for each of 4 units; learn this cell by Rtrl");
   DiagonalRtrl mixing(Mixing{}, V({1, 4}, 0.0));
   CHECK(message_of<UsageError>([&] { mixing.step(x); }) ==
         "diagonal_rtrl: parameter w (4, 2) acts on other units than its rows; learn this cell by Rtrl");

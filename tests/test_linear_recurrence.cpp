@@ -22,7 +22,8 @@ using Numbers = std::vector<Number>;
 
 /// The recurrence on plain numbers. `a` and `b` are functions of (t, r, c).
 template <class A, class B>
-std::pair<Numbers, Numbers> plain_recurrence(const Shape& s, A a, B b, Numbers state, const RecurrenceOptions& o) {
+std::pair<Numbers, Numbers> plain_recurrence(const Shape& s, A a, B b, Numbers state,
+                                             const RecurrenceOptions& o) {
   const index_t time = s[0], rows = s[1], cols = s.size() / time / rows;
   Numbers h(static_cast<std::size_t>(s.size()));
   for (index_t r = 0; r < rows; ++r) {
@@ -83,11 +84,11 @@ const RecurrenceOptions ways[] = {
      .resets = Indices({5, 3}, {1, 0, 1, 0, 1, 1, 0, 0, 0, 1, 0, 1, 0, 0, 1})}};
 
 /// Forms that a and b may have beside b (5, 3, …).
-const std::pair<Shape, Shape> forms[] = {{{5, 3, 4}, {5, 3, 4}}, {{4}, {5, 3, 4}},       {{3, 4}, {5, 3, 4}},
-                                         {{1, 1, 4}, {5, 3, 4}}, {{5, 1, 4}, {5, 3, 4}}, {{5, 3, 1}, {5, 3, 4}},
-                                         {{}, {5, 3, 4}},        {{5, 3, 4}, {4}},       {{5, 3, 4}, {3, 4}},
-                                         {{5, 3}, {5, 3}},       {{2, 4}, {5, 3, 2, 4}}, {{3, 1, 4}, {5, 3, 2, 4}},
-                                         {{1}, {5, 3, 1}},       {{5, 1, 1}, {5, 3, 17}}};
+const std::pair<Shape, Shape> forms[] = {
+    {{5, 3, 4}, {5, 3, 4}}, {{4}, {5, 3, 4}},       {{3, 4}, {5, 3, 4}},    {{1, 1, 4}, {5, 3, 4}},
+    {{5, 1, 4}, {5, 3, 4}}, {{5, 3, 1}, {5, 3, 4}}, {{}, {5, 3, 4}},        {{5, 3, 4}, {4}},
+    {{5, 3, 4}, {3, 4}},    {{5, 3}, {5, 3}},       {{2, 4}, {5, 3, 2, 4}}, {{3, 1, 4}, {5, 3, 2, 4}},
+    {{1}, {5, 3, 1}},       {{5, 1, 1}, {5, 3, 17}}};
 
 TEST_CASE("linear_recurrence: equals the plain loop in every form and way") {
   for (const auto& [shape_a, shape_b] : forms)
@@ -116,8 +117,8 @@ TEST_CASE("linear_recurrence: complex numbers as pairs equal the plain loop") {
           b{random_parameter(shape_b, 2), random_parameter(shape_b, 5)},
           h0{random_parameter(full.without(0), 3), random_parameter(full.without(0), 6)};
       const auto [output, state] = linear_recurrence(a, b, h0, way);
-      const auto [h, last] = plain_recurrence(full, element_of(a.re, a.im, full), element_of(b.re, b.im, full),
-                                              numbers(h0.re, h0.im), way);
+      const auto [h, last] = plain_recurrence(full, element_of(a.re, a.im, full),
+                                              element_of(b.re, b.im, full), numbers(h0.re, h0.im), way);
       CHECK(distance(list(output.re), real(h)) < 1e-14);
       CHECK(distance(list(output.im), imaginary(h)) < 1e-14);
       CHECK(distance(list(state.re), real(last)) < 1e-14);
@@ -144,13 +145,17 @@ TEST_CASE("linear_recurrence: gradients of first and second order in every form 
 }
 
 TEST_CASE("linear_recurrence: gradients of one step, whose operands all steps or rows share") {
-  for (const auto& [shape_a, shape_b] :
-       {std::pair<Shape, Shape>{{4}, {1, 3, 4}}, {{1, 1, 4}, {1, 3, 4}}, {{3, 4}, {1, 3, 4}}, {{1, 3, 4}, {4}}, {{1}, {1, 1}}}) {
+  for (const auto& [shape_a, shape_b] : {std::pair<Shape, Shape>{{4}, {1, 3, 4}},
+                                         {{1, 1, 4}, {1, 3, 4}},
+                                         {{3, 4}, {1, 3, 4}},
+                                         {{1, 3, 4}, {4}},
+                                         {{1}, {1, 1}}}) {
     const Shape full = broadcast("test", shape_a, shape_b);
     CAPTURE(shape_a.str());
-    gradcheck([](const std::vector<V>& in) { return linear_recurrence(in[0], in[1], in[2]).output; },
-              {random_parameter(shape_a, 1), random_parameter(shape_b, 2), random_parameter(full.without(0), 3)},
-              {.full = true});
+    gradcheck(
+        [](const std::vector<V>& in) { return linear_recurrence(in[0], in[1], in[2]).output; },
+        {random_parameter(shape_a, 1), random_parameter(shape_b, 2), random_parameter(full.without(0), 3)},
+        {.full = true});
   }
 }
 
@@ -159,13 +164,13 @@ TEST_CASE("linear_recurrence: complex gradients of first and second order") {
        {std::pair<Shape, Shape>{{5, 3, 4}, {5, 3, 4}}, {{4}, {5, 3, 4}}, {{3, 4}, {5, 3, 4}}})
     for (const RecurrenceOptions& way : ways) {
       const Shape full = broadcast("test", shape_a, shape_b);
-      std::vector<V> in = {random_parameter(shape_a, 1), random_parameter(shape_a, 4),
-                           random_parameter(shape_b, 2), random_parameter(shape_b, 5),
+      std::vector<V> in = {random_parameter(shape_a, 1),         random_parameter(shape_a, 4),
+                           random_parameter(shape_b, 2),         random_parameter(shape_b, 5),
                            random_parameter(full.without(0), 3), random_parameter(full.without(0), 6)};
       const auto f = [&](const std::vector<V>& x) {
-        const auto [output, state] = linear_recurrence(ComplexPair<double>{x[0], x[1]},
-                                                       ComplexPair<double>{x[2], x[3]},
-                                                       ComplexPair<double>{x[4], x[5]}, way);
+        const auto [output, state] =
+            linear_recurrence(ComplexPair<double>{x[0], x[1]}, ComplexPair<double>{x[2], x[3]},
+                              ComplexPair<double>{x[4], x[5]}, way);
         return std::vector<V>{output.re, output.im, state.re, state.im};
       };
       gradcheck(f, in);
@@ -224,7 +229,8 @@ TEST_CASE("linear_recurrence: no step, no element, one step") {
   CHECK(list(none.state) == list(h0));
   sum(none.state).backward();
   CHECK(gradient_list(h0) == std::vector<double>(12, 1.0));
-  CHECK(linear_recurrence(V({5, 0, 4}, 0.0), V({5, 0, 4}, 0.0), V({0, 4}, 0.0)).output.shape() == Shape{5, 0, 4});
+  CHECK(linear_recurrence(V({5, 0, 4}, 0.0), V({5, 0, 4}, 0.0), V({0, 4}, 0.0)).output.shape() ==
+        Shape{5, 0, 4});
   const auto one = linear_recurrence(V({1, 3, 4}, 2.0), V({1, 3, 4}, 1.0), V({3, 4}, 3.0));
   CHECK(list(one.state) == std::vector<double>(12, 7.0));
   CHECK(list(linear_recurrence(row({0.5}), row({1, 1, 1}), V(Shape{}, 0.0)).output) ==
@@ -260,11 +266,13 @@ TEST_CASE("linear_recurrence: a long sum in float stays right") {
   CHECK(a.grad()(0) == doctest::Approx(0.3).epsilon(1e-6));
 }
 
-TEST_CASE("linear_recurrence: decays from 1e-30 to 1 over 100,000 steps neither overflow nor lose gradients") {
+TEST_CASE(
+    "linear_recurrence: decays from 1e-30 to 1 over 100,000 steps neither overflow nor lose gradients") {
   const index_t T = 100'000;
   const auto check = [&](auto type) {
     using T_ = decltype(type);
-    const auto a = values<T_>({6}, {1e-30, 1e-8, 0.1, 0.9, 0.99999, 1}), h0 = values<T_>({6}, {1, 1, 1, 1, 1, 1});
+    const auto a = values<T_>({6}, {1e-30, 1e-8, 0.1, 0.9, 0.99999, 1}),
+               h0 = values<T_>({6}, {1, 1, 1, 1, 1, 1});
     const auto b = Variable<T_>({T, 6}, T_(1e-5)).requires_grad(true);
     const auto h = linear_recurrence(a, b, h0).output;
     h.backward(Variable<T_>({T, 6}, T_(1e-5)));

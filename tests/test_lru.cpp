@@ -2,7 +2,6 @@
 
 #include <complex>
 
-
 #include "cell_checks.hpp"
 #include "golden_lru.hpp"
 #include "unroll/autograd/join.hpp"
@@ -110,7 +109,6 @@ TEST_CASE("lru: eigenvalues begin on the ring, and inputs are scaled by √(1 �
 TEST_CASE("lru and rtu: a layer of it names what does not fit") {
   errors_are_named(Lru<double>(3, 4));
   CHECK_THROWS_AS(RtuCell<double>(3, 0), ShapeError);
-  CHECK(message_of<UsageError>([] {
-          LruCell<double>(3, 4, LruOptions{.r_min = 0.9, .r_max = 1.5});
-        }) == "lru: need 0 ≤ r_min < r_max < 1 and max_phase > 0; got 0.9, 1.5 and 6.283185307179586");
+  CHECK(message_of<UsageError>([] { LruCell<double>(3, 4, LruOptions{.r_min = 0.9, .r_max = 1.5}); }) ==
+        "lru: need 0 ≤ r_min < r_max < 1 and max_phase > 0; got 0.9, 1.5 and 6.283185307179586");
 }

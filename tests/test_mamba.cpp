@@ -52,7 +52,9 @@ TEST_CASE("mamba: all steps at once equal one step at a time") {
   check_parallel(small_mamba<float>());
   Generator rng(3);
   check_parallel(ResidualCell<MambaCell<double>>(
-      4, 4, [&](index_t in, index_t out) { return MambaCell<double>(in, out, MambaOptions{.states = 3}, rng); }, {}, rng));
+      4, 4,
+      [&](index_t in, index_t out) { return MambaCell<double>(in, out, MambaOptions{.states = 3}, rng); }, {},
+      rng));
 }
 
 TEST_CASE("mamba: gradients of first and second order pass the check") {
@@ -76,6 +78,7 @@ TEST_CASE("mamba: a stack streams as it trains, and begins as the paper says") {
     CHECK(distance(list(s.step(select(x, 0, t))), list(select(y, 0, t))) < 1e-12);
   const MambaCell<double>& cell = net.cell(0);
   CHECK(list(V(exp(cell.log_a)))[1] == doctest::Approx(2).epsilon(1e-12));
-  for (const double v : list(V(softplus(cell.linear_delta.bias)))) CHECK((v >= 0.001 - 1e-9 && v <= 0.1 + 1e-9));
+  for (const double v : list(V(softplus(cell.linear_delta.bias))))
+    CHECK((v >= 0.001 - 1e-9 && v <= 0.1 + 1e-9));
   CHECK_THROWS_AS(MambaCell<double>(3, 0), ShapeError);
 }

@@ -27,7 +27,9 @@ Vec unit_length(const Vec& x, std::size_t first, std::size_t d) {
   for (std::size_t j = 0; j < d; ++j) y.push_back(x[first + j] / std::sqrt(square));
   return y;
 }
-Vec part_of(const Vec& x, std::size_t first, std::size_t d) { return {x.begin() + long(first), x.begin() + long(first + d)}; }
+Vec part_of(const Vec& x, std::size_t first, std::size_t d) {
+  return {x.begin() + long(first), x.begin() + long(first + d)};
+}
 
 /// norm(Sᵀ q / √d) ⊙ silu(z) of one head, whose matrix (d, d) begins at s.
 void read_head(const double* s, const Vec& q, const double* gamma, const double* z, double* to) {
@@ -38,7 +40,8 @@ void read_head(const double* s, const Vec& q, const double* gamma, const double*
     for (std::size_t i = 0; i < d; ++i) o[j] += s[i * d + j] * q[i] / std::sqrt(double(d));
     square += o[j] * o[j] / double(d);
   }
-  for (std::size_t j = 0; j < d; ++j) to[j] = o[j] / std::sqrt(square + 1e-6) * (gamma ? gamma[j] : 1) * silu_number(z[j]);
+  for (std::size_t j = 0; j < d; ++j)
+    to[j] = o[j] / std::sqrt(square + 1e-6) * (gamma ? gamma[j] : 1) * silu_number(z[j]);
 }
 
 template <class Cell>
@@ -50,7 +53,11 @@ void all_checks_pass(const Cell& cell) {
   const auto f = [&](const auto&) { return scan(cell, x).output; };
   gradcheck(f, inputs, {.full = true});
   gradgradcheck(f, inputs);
-  gradcheck([&](const auto&) { return scan(cell, x, {.resets = Indices({3, 2}, {0, 0, 1, 0, 0, 1})}).output; }, inputs);
+  gradcheck(
+      [&](const auto&) {
+        return scan(cell, x, {.resets = Indices({3, 2}, {0, 0, 1, 0, 0, 1})}).output;
+      },
+      inputs);
 }
 
 }  // namespace
@@ -59,7 +66,8 @@ TEST_CASE("gated_delta: two steps equal the hand computation") {
   const auto cell = drawn_matrix_cell<GatedDeltaCell<double>>(GatedDeltaOptions{.heads = 2, .taps = 2});
   scatter(cell, 3);
   equals_plain(cell, [&](const Vec& x, std::vector<Vec>& s) {
-    const Vec in = affine(cell.weight_in, x), gates = affine(cell.weight_gates, x), z = affine(cell.weight_z, x);
+    const Vec in = affine(cell.weight_in, x), gates = affine(cell.weight_gates, x),
+              z = affine(cell.weight_z, x);
     Vec mixed(12), gated(4);
     for (std::size_t k = 0; k < 12; ++k) {
       const double* const w = cell.convolution.weight.data() + k * 2;
@@ -93,7 +101,8 @@ TEST_CASE("gla and ret_net: two steps equal the hand computation") {
         double* const m = s[1].data() + head * 4;
         for (std::size_t i = 0; i < 2; ++i)
           for (std::size_t j = 0; j < 2; ++j)
-            m[i * 2 + j] = std::exp(g[2 * head + i]) * m[i * 2 + j] + in[4 + 2 * head + i] * in[8 + 2 * head + j];
+            m[i * 2 + j] =
+                std::exp(g[2 * head + i]) * m[i * 2 + j] + in[4 + 2 * head + i] * in[8 + 2 * head + j];
         read_head(m, part_of(in, 2 * head, 2), cell.norm.weight ? cell.norm.weight.data() : nullptr,
                   in.data() + 12 + 2 * head, gated.data() + 2 * head);
       }
@@ -116,7 +125,8 @@ TEST_CASE("gla and ret_net: two steps equal the hand computation") {
 
 TEST_CASE("gated_delta, gla and ret_net: at once as step by step, and gradients of both orders") {
   all_checks_pass(drawn_matrix_cell<GatedDeltaCell<double>>(GatedDeltaOptions{.heads = 2}));
-  all_checks_pass(drawn_matrix_cell<GatedDeltaCell<double>>(GatedDeltaOptions{.negative = false, .gated = false}));
+  all_checks_pass(
+      drawn_matrix_cell<GatedDeltaCell<double>>(GatedDeltaOptions{.negative = false, .gated = false}));
   all_checks_pass(drawn_matrix_cell<GlaCell<double>>(MatrixStateOptions{.heads = 2}));
   all_checks_pass(drawn_matrix_cell<RetNetCell<double>>(MatrixStateOptions{.heads = 2}));
   check_parallel(drawn_matrix_cell<GatedDeltaCell<float>>(GatedDeltaOptions{.heads = 2}));

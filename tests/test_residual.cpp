@@ -30,7 +30,8 @@ Vec root_mean_square(Vec x, const V& gamma) {
 }
 Vec silu_times(const Vec& both) {
   Vec y;
-  for (std::size_t j = 0; j < both.size() / 2; ++j) y.push_back(both[j] * sigma(both[j]) * both[both.size() / 2 + j]);
+  for (std::size_t j = 0; j < both.size() / 2; ++j)
+    y.push_back(both[j] * sigma(both[j]) * both[both.size() / 2 + j]);
   return y;
 }
 

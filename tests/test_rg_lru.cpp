@@ -19,7 +19,8 @@ Indices resets_of(const std::vector<std::vector<int>>& positions) {
   std::vector<std::int64_t> resets(static_cast<std::size_t>(time * batch), 0);
   for (index_t b = 0; b < batch; ++b)
     for (index_t t = 0; t < time; ++t)
-      resets[static_cast<std::size_t>(t * batch + b)] = positions[static_cast<std::size_t>(b)][static_cast<std::size_t>(t)] == 0;
+      resets[static_cast<std::size_t>(t * batch + b)] =
+          positions[static_cast<std::size_t>(b)][static_cast<std::size_t>(t)] == 0;
   return {Shape{time, batch}, resets};
 }
 
@@ -32,8 +33,8 @@ void equals_reference(const GoldenCase& golden, const Indices& resets, double st
   cell.bias_gates = concat({reshape(golden["b_i"], {width}), reshape(golden["b_r"], {width})});
   const index_t batch = golden["x"].shape()[0];
   const V h0 = golden.has("h0") ? golden["h0"] : V({batch, width}, 0.0);
-  const auto [y, state] = scan(cell, permute(golden["x"], {1, 0, 2}), RgLruState<double>{h0, V({batch, 1}, started)},
-                               {.resets = resets});
+  const auto [y, state] = scan(cell, permute(golden["x"], {1, 0, 2}),
+                               RgLruState<double>{h0, V({batch, 1}, started)}, {.resets = resets});
   GoldenCase(golden).expect({{"y", permute(y, {1, 0, 2})}, {"h", state.h}}, tolerance);
 }
 
@@ -46,7 +47,8 @@ Cell drawn(std::uint64_t seed, const RgLruOptions& options) {
 }  // namespace
 
 TEST_CASE("rg_lru: equals the reference code's outputs and gradients, with carried states and resets") {
-  equals_reference(golden_rg_lru_resets(), resets_of({{1, 2, 3, 4, 0, 1, 2, 0, 1}, {1, 2, 3, 4, 0, 0, 1, 2, 3}}), 1, 1e-13);
+  equals_reference(golden_rg_lru_resets(),
+                   resets_of({{1, 2, 3, 4, 0, 1, 2, 0, 1}, {1, 2, 3, 4, 0, 0, 1, 2, 3}}), 1, 1e-13);
   // The reference cancels in 1 − a².
   equals_reference(golden_rg_lru_clip(), resets_of({{0, 1, 2, 0, 1, 0, 1}, {0, 1, 2, 0, 0, 1, 2}}), 0, 1e-12);
 }
@@ -61,7 +63,8 @@ TEST_CASE("rg_lru: the first step of a sequence takes the input whole") {
   const auto cell = drawn<RgLruCell<double>>(3, {});
   const V x = random_parameter({2, 1, 4}, 1).detach();
   const auto first = scan(cell, x);
-  const auto [x_i, x_r] = chunk<2>(Variable<double>(linear(select(x, 0, 0), cell.weight_gates, cell.bias_gates)));
+  const auto [x_i, x_r] =
+      chunk<2>(Variable<double>(linear(select(x, 0, 0), cell.weight_gates, cell.bias_gates)));
   CHECK(distance(list(select(first.output, 0, 0)), list(V(sigmoid(x_i) * select(x, 0, 0)))) < 1e-14);
   const auto again = scan(cell, x, first.state);
   CHECK(list(select(again.output, 0, 0)) != list(select(first.output, 0, 0)));

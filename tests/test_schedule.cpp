@@ -50,7 +50,9 @@ TEST_CASE("schedule: a cosine falls from 1 to its minimum and stays there") {
 TEST_CASE("schedule: one cycle rises to 1 and falls to the last factor, as PyTorch's does") {
   const Schedule s = one_cycle(10);
   // torch.optim.lr_scheduler.OneCycleLR(max_lr=1, total_steps=10): its formula, by hand.
-  const auto half = [](double a, double b, double share) { return b + (a - b) / 2 * (1 + std::cos(3.141592653589793 * share)); };
+  const auto half = [](double a, double b, double share) {
+    return b + (a - b) / 2 * (1 + std::cos(3.141592653589793 * share));
+  };
   for (int t = 0; t <= 9; ++t) {
     const double expected = t <= 2 ? half(0.04, 1, t / 2.0) : half(1, 4e-6, (t - 2) / 7.0);
     CHECK(s(static_cast<std::uint64_t>(t)) == doctest::Approx(expected).epsilon(1e-12));

@@ -16,21 +16,27 @@ using V = Variable<double>;
 namespace {
 
 /// u, δ, A, B, C and a state of the sizes given.
-std::vector<V> selective_inputs(index_t T, index_t B, index_t D, index_t N, index_t G = 0, std::uint64_t seed = 1) {
+std::vector<V> selective_inputs(index_t T, index_t B, index_t D, index_t N, index_t G = 0,
+                                std::uint64_t seed = 1) {
   const Shape groups = G > 0 ? Shape{T, B, G, N} : Shape{T, B, N};
-  return {random_parameter({T, B, D}, seed),     random_parameter({T, B, D}, seed + 1, 0, 1),
-          random_parameter({D, N}, seed + 2, -2, -0.1), random_parameter(groups, seed + 3),
-          random_parameter(groups, seed + 4),    random_parameter({B, D, N}, seed + 5)};
+  return {random_parameter({T, B, D}, seed),
+          random_parameter({T, B, D}, seed + 1, 0, 1),
+          random_parameter({D, N}, seed + 2, -2, -0.1),
+          random_parameter(groups, seed + 3),
+          random_parameter(groups, seed + 4),
+          random_parameter({B, D, N}, seed + 5)};
 }
 
-std::vector<V> run_selective(const std::vector<V>& x, const Indices& lengths = {}, const Indices& resets = {}) {
-  auto [y, state] = selective_scan(x[0], x[1], x[2], x[3], x[4],
-                                   {.state = x[5], .lengths = lengths, .resets = resets});
+std::vector<V> run_selective(const std::vector<V>& x, const Indices& lengths = {},
+                             const Indices& resets = {}) {
+  auto [y, state] =
+      selective_scan(x[0], x[1], x[2], x[3], x[4], {.state = x[5], .lengths = lengths, .resets = resets});
   return {y, state};
 }
 
 /// The recurrence on plain numbers.
-std::pair<std::vector<double>, std::vector<double>> plain_selective(const std::vector<V>& x, const Indices& lengths,
+std::pair<std::vector<double>, std::vector<double>> plain_selective(const std::vector<V>& x,
+                                                                    const Indices& lengths,
                                                                     const Indices& resets) {
   const Shape& s = x[0].shape();
   const index_t T = s[0], B = s[1], D = s[2], N = x[2].shape()[1], G = x[3].size() / (T * B * N);
@@ -51,7 +57,8 @@ std::pair<std::vector<double>, std::vector<double>> plain_selective(const std::v
   return {y, h};
 }
 
-const Indices no_indices, ragged = {3, 0, 5}, begins(Shape{5, 3}, {1, 0, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 1, 0});
+const Indices no_indices, ragged = {3, 0, 5},
+                          begins(Shape{5, 3}, {1, 0, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 1, 0});
 
 void equals_mamba(const GoldenCase& golden, bool whole) {
   const auto time_first = [&](const char* name) {  // (B, …, T) → (T, B, …)
@@ -78,9 +85,11 @@ TEST_CASE("selective_scan: equals the reference code's outputs and gradients") {
 }
 
 TEST_CASE("selective_scan: equals the plain loop, over lanes, pieces and chunks that are not full") {
-  for (const auto& [T, B, D, N, G] :
-       {std::tuple<index_t, index_t, index_t, index_t, index_t>{5, 3, 4, 3, 0}, {1, 1, 1, 1, 1}, {40, 2, 37, 5, 0},
-        {17, 1, 300, 2, 3}, {33, 2, 24, 40, 2}}) {
+  for (const auto& [T, B, D, N, G] : {std::tuple<index_t, index_t, index_t, index_t, index_t>{5, 3, 4, 3, 0},
+                                      {1, 1, 1, 1, 1},
+                                      {40, 2, 37, 5, 0},
+                                      {17, 1, 300, 2, 3},
+                                      {33, 2, 24, 40, 2}}) {
     CAPTURE(T);
     CAPTURE(D);
     const auto x = selective_inputs(T, B, D, N, G);
@@ -159,8 +168,11 @@ TEST_CASE("selective_scan: no step, no sequence, and decays to nothing") {
 
 TEST_CASE("selective_scan: names what does not fit") {
   const auto x = selective_inputs(5, 3, 4, 3);
-  CHECK(message_of<ShapeError>([&] { selective_scan(x[0], x[1], x[2], x[3], V({5, 3, 2}, 0.0)); }) ==
-        "selective_scan: need u and delta (T, B, D), a (D, N), b and c (T, B, N) or (T, B, G, N) with D a multiple of G; "
+  CHECK(message_of<ShapeError>([&] {
+          selective_scan(x[0], x[1], x[2], x[3], V({5, 3, 2}, 0.0));
+        }) ==
+        "selective_scan: need u and delta (T, B, D), a (D, N), b and c (T, B, N) or (T, B, G, N) with D a "
+        "multiple of G; "
         "got u (5, 3, 4), delta (5, 3, 4), a (4, 3), b (5, 3, 3), c (5, 3, 2)");
   CHECK_THROWS_AS(selective_scan(x[0], x[1], V({3, 3}, 0.0), x[3], x[4]), ShapeError);
   CHECK_THROWS_AS(selective_scan(x[0], x[1], x[2], V({5, 3, 3, 3}, 0.0), V({5, 3, 3, 3}, 0.0)), ShapeError);

@@ -45,7 +45,9 @@ struct OperandForm {
 /// The form of an operand where the axes before `columns` belong to rows; nothing if steps or rows share it in another
 /// way.
 std::optional<OperandForm> form_of(const Shape& x, const Shape& shape, int columns) {
-  const auto has = [&](int axis) { return shape.rank() - axis <= x.rank() && x.back(shape.rank() - 1 - axis) == shape[axis]; };
+  const auto has = [&](int axis) {
+    return shape.rank() - axis <= x.rank() && x.back(shape.rank() - 1 - axis) == shape[axis];
+  };
   const auto lacks = [&](int axis) { return x.back(shape.rank() - 1 - axis) == 1; };
   OperandForm form{has(0), true};
   if (!form.each_step && !lacks(0)) return {};
@@ -92,8 +94,7 @@ SequenceArrays<const T, N> arrays_of(const Node<T>* node, Tensor<T>* const* inpu
 template <class T, int N>
 SequenceArrays<T, N> dense_arrays(const Parts<T*, N>& data, const RecurrenceGrid& grid) {
   SequenceArrays<T, N> arrays;
-  for (std::size_t p = 0; p < arrays.size(); ++p)
-    arrays[p] = {data[p], grid.rows * grid.cols, grid.cols};
+  for (std::size_t p = 0; p < arrays.size(); ++p) arrays[p] = {data[p], grid.rows * grid.cols, grid.cols};
   return arrays;
 }
 
@@ -111,7 +112,8 @@ void merge_rows(RecurrenceGrid& grid, const Arrays&... all) {
 // f(first column, columns), by threads where there is enough to do. No element depends on another of its step.
 template <class F>
 void for_columns(const RecurrenceGrid& grid, index_t element, F&& f) {
-  constexpr index_t piece = 8192, least = 64;  // bytes and columns: a piece of the state stays in the nearest cache
+  constexpr index_t piece = 8192,
+                    least = 64;  // bytes and columns: a piece of the state stays in the nearest cache
   constexpr double worth = 1 << 17;
   const index_t threads = static_cast<double>(grid.steps * grid.rows) * static_cast<double>(grid.cols) < worth
                               ? 1
@@ -165,7 +167,8 @@ template <class T, int N>
 class RecurrenceNode final : public Node<T> {
  public:
   RecurrenceNode(Recurrence r, const Operand<T, N>& h) : r_(std::move(r)) {
-    for (std::size_t p = 0; p < h.size(); ++p) storage_[p] = h[p].tensor()->storage, h_[p] = h[p].tensor()->data;
+    for (std::size_t p = 0; p < h.size(); ++p)
+      storage_[p] = h[p].tensor()->storage, h_[p] = h[p].tensor()->data;
   }
   static constexpr bool reads(std::size_t k) { return k < N || k >= 2 * N; }
 
@@ -182,8 +185,8 @@ class RecurrenceNode final : public Node<T> {
       if (this->wants(k)) places[k] = GradientPlace<T>(this->input(k), r_);
     std::array<PoolVector<T>, N> dh0;
     RecurrenceBack<T, N> back{grid, arrays_of<T, N>(this, nullptr, 0, r_),
-                              dense_arrays<const T, N>(initial, grid),
-                              dense_arrays<const T, N>(h_, grid), dense_arrays<const T, N>(dh, grid)};
+                              dense_arrays<const T, N>(initial, grid), dense_arrays<const T, N>(h_, grid),
+                              dense_arrays<const T, N>(dh, grid)};
     for (std::size_t p = 0; p < N; ++p) {
       back.da[p] = places[p].array, back.add_a[p] = places[p].add;
       back.db[p] = places[N + p].array, back.add_b[p] = places[N + p].add;
@@ -298,7 +301,7 @@ std::vector<Variable<T>> record_back(const std::vector<Variable<T>>& in, const s
     return ComplexPair<T>{add(mul(g.re, x_re), mul(g.im, x_im)), sub(mul(g.im, x_re), mul(g.re, x_im))};
   };
   const ComplexPair<T> da = times(before_re, before_im), d0 = times(re, im);
-  return {dx_like(da.re, a.re), dx_like(da.im, a.im),      dx_like(g.re, b.re),
+  return {dx_like(da.re, a.re), dx_like(da.im, a.im),     dx_like(g.re, b.re),
           dx_like(g.im, b.im),  at_first_steps(d0.re, r), at_first_steps(d0.im, r)};
 }
 
@@ -328,8 +331,8 @@ Shape common_shape(const Operand<T, N>& a, const Operand<T, N>& b, const Operand
     }
   const Shape shape = broadcast(op_name, a[0].shape(), b[0].shape());
   if (shape.rank() < 1 || !(shape.without(0) == h0[0].shape()))
-    raise<ShapeError>("{}: need a and b (T, …) and h0 (…); got a {}, b {}, h0 {}", op_name, a[0].shape().str(),
-                      b[0].shape().str(), h0[0].shape().str());
+    raise<ShapeError>("{}: need a and b (T, …) and h0 (…); got a {}, b {}, h0 {}", op_name,
+                      a[0].shape().str(), b[0].shape().str(), h0[0].shape().str());
   return shape;
 }
 
@@ -441,7 +444,7 @@ RecurrenceResult<ComplexPair<T>> linear_recurrence(const ComplexPair<T>& a, cons
           {std::move(run.state[0]), std::move(run.state[1])}};
 }
 
-#define UNROLL_COMPILE_RECURRENCE(T, X)                                                   \
+#define UNROLL_COMPILE_RECURRENCE(T, X)                                                    \
   template RecurrenceResult<X<T>> linear_recurrence(const X<T>&, const X<T>&, const X<T>&, \
                                                     const RecurrenceOptions&);
 UNROLL_COMPILE_RECURRENCE(float, Variable)

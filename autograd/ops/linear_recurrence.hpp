@@ -1,16 +1,9 @@
 #pragma once
 /// \file Recurrences that are linear in their state: one op over all time steps.
 
-#include "unroll/autograd/indices.hpp"
+#include "unroll/autograd/recurrence_options.hpp"
 
 namespace unroll {
-
-/// How a recurrence runs over its sequences; as ScanOptions says.
-struct RecurrenceOptions {
-  bool reverse = false;  ///< from each sequence's end to its beginning; results stay at their own time
-  Indices lengths = {};  ///< (B,): the true length of each sequence; empty: all are T
-  Indices resets = {};   ///< (T, B): not 0 where a new sequence begins, whose state before is 0; empty: nowhere
-};
 
 /// A complex array as two real ones.
 template <class T>
@@ -48,8 +41,9 @@ RecurrenceResult<ComplexPair<T>> linear_recurrence(const ComplexPair<T>& a, cons
 
 /// The same for expressions.
 template <class A, class B, class H>
-requires(detail::Lazy<A> || detail::Lazy<B> || detail::Lazy<H>) auto linear_recurrence(
-    A&& a, B&& b, H&& h0, const RecurrenceOptions& options = {}) {
+requires(detail::Lazy<A> || detail::Lazy<B> ||
+         detail::Lazy<H>) auto linear_recurrence(A&& a, B&& b, H&& h0,
+                                                 const RecurrenceOptions& options = {}) {
   return linear_recurrence(Variable(std::forward<A>(a)), Variable(std::forward<B>(b)),
                            Variable(std::forward<H>(h0)), options);
 }

@@ -15,7 +15,8 @@ class OperandSink {
               index_t n)
       : to_(to), add_(add), c_(c), n_(n), shared_(false), by_row_(false) {
     for (const auto& array : to)
-      shared_ = shared_ || (array && ((array.step == 0 && grid.steps > 1) || (array.row == 0 && grid.rows > 1)));
+      shared_ =
+          shared_ || (array && ((array.step == 0 && grid.steps > 1) || (array.row == 0 && grid.rows > 1)));
     if (!shared_) return;
     for (const auto& array : to) by_row_ = by_row_ || (array && array.row == 0 && grid.rows > 1);
     rows_ = by_row_ ? 1 : grid.rows;

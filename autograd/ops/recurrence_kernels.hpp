@@ -94,7 +94,8 @@ struct StepSink {
   Parts<bool, N> add{};
 };
 template <class T, int N>
-UNROLL_INLINE void write_parts(const StepSink<T, N>& sink, const Parts<Batch<T>, N>& x, index_t j, index_t n) {
+UNROLL_INLINE void write_parts(const StepSink<T, N>& sink, const Parts<Batch<T>, N>& x, index_t j,
+                               index_t n) {
   for (std::size_t k = 0; k < x.size(); ++k)
     if (sink.to[k]) write_block(sink.to[k] + j, x[k], n, sink.add[k]);
 }

@@ -5,8 +5,7 @@ namespace unroll::detail {
 void check_sequences(const char* op, const Shape& shape, const RecurrenceOptions& o) {
   const index_t time = shape[0], batch = shape.rank() < 2 ? 1 : shape[1];
   if (o.lengths.size() == 0 && o.resets.size() == 0) return;
-  if (shape.rank() < 2)
-    raise<ShapeError>("{}: lengths and resets need b (T, B, …); got {}", op, shape.str());
+  if (shape.rank() < 2) raise<ShapeError>("{}: lengths and resets need b (T, B, …); got {}", op, shape.str());
   if (o.lengths.size() > 0 && !(o.lengths.shape() == Shape{batch}))
     raise<ShapeError>("{}: need a length for each of {} sequences; got lengths {}", op, batch,
                       o.lengths.shape().str());

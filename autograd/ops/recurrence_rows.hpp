@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "unroll/autograd/linear_recurrence.hpp"
+#include "unroll/autograd/recurrence_options.hpp"
 
 namespace unroll::detail {
 

@@ -36,7 +36,8 @@ void for_pieces(const SelectiveGrid& g, F&& f) {
   const double work = static_cast<double>(g.steps * g.batch) * static_cast<double>(g.channels * g.states);
   const index_t threads = work < 1 << 16 ? 1 : std::min<index_t>(num_threads(), count);
   const auto part = [&](int p) {
-    for (index_t k = p * count / threads; k < (p + 1) * count / threads; ++k) f(k / g.pieces(), k % g.pieces(), k);
+    for (index_t k = p * count / threads; k < (p + 1) * count / threads; ++k)
+      f(k / g.pieces(), k % g.pieces(), k);
   };
   if (threads == 1) return part(0);
   in_parallel(static_cast<int>(threads), false, part);
@@ -112,9 +113,12 @@ class SelectiveScanNode final : public Node<T> {
 
  private:
   SelectiveInputs<T> inputs(const T* a) const {
-    return {this->input(in_u).data, this->input(in_delta).data,
-            this->input(in_b).data, this->input(in_c).data,
-            a,                      this->input_count() > in_state ? this->input(in_state).data : nullptr};
+    return {this->input(in_u).data,
+            this->input(in_delta).data,
+            this->input(in_b).data,
+            this->input(in_c).data,
+            a,
+            this->input_count() > in_state ? this->input(in_state).data : nullptr};
   }
   template <class N>
   static PoolVector<T> summed(const N* parts, index_t count, index_t size) {
@@ -141,8 +145,7 @@ class SelectiveScanNode final : public Node<T> {
     const Variable<T> decay = exp(of_channels(in_delta) * reshape(in[in_a], all.with(0, 1).with(1, 1)));
     const Variable<T> added = of_channels(in_delta) * of_channels(in_u) * of_states(in_b);
     const Shape state = all.without(0), result{g.batch, g.channels, g.states};
-    const Variable<T> h0 =
-        in.size() > in_state ? reshape(in[in_state], state) : Variable<T>(state, T{0});
+    const Variable<T> h0 = in.size() > in_state ? reshape(in[in_state], state) : Variable<T>(state, T{0});
     const auto h = linear_recurrence(decay, added, h0, rows_);
     const Variable<T> y = sum(h.output * of_states(in_c), {4});
     return {reshape(y, {g.steps, g.batch, g.channels}), reshape(h.state, result)};
@@ -162,13 +165,16 @@ SelectiveGrid selective_grid(const Variable<T>& u, const Variable<T>& delta, con
   const auto need = [&](bool fits) {
     if (fits) return;
     raise<ShapeError>(
-        "{}: need u and delta (T, B, D), a (D, N), b and c (T, B, N) or (T, B, G, N) with D a multiple of G; got u {}, "
+        "{}: need u and delta (T, B, D), a (D, N), b and c (T, B, N) or (T, B, G, N) with D a multiple of G; "
+        "got u {}, "
         "delta {}, a {}, b {}, c {}",
-        selective_name, u.shape().str(), delta.shape().str(), a.shape().str(), b.shape().str(), c.shape().str());
+        selective_name, u.shape().str(), delta.shape().str(), a.shape().str(), b.shape().str(),
+        c.shape().str());
   };
   const Shape &s = u.shape(), &of_b = b.shape();
   need(s.rank() == 3 && delta.shape() == s && a.rank() == 2 && a.shape()[0] == s[2] && c.shape() == of_b);
-  need((of_b.rank() == 3 || of_b.rank() == 4) && of_b[0] == s[0] && of_b[1] == s[1] && of_b.back(0) == a.shape()[1]);
+  need((of_b.rank() == 3 || of_b.rank() == 4) && of_b[0] == s[0] && of_b[1] == s[1] &&
+       of_b.back(0) == a.shape()[1]);
   const index_t groups = of_b.rank() == 4 ? of_b[2] : 1;
   need(groups > 0 && s[2] % groups == 0);
   const Shape state{s[1], s[2], a.shape()[1]};
@@ -196,7 +202,8 @@ SelectiveScanResult<T> selective_scan(const Variable<T>& u, const Variable<T>& d
   const bool recorded = begin_op<T>(selective_name, tensors);
   Variable<T> y(Tape<T>::local().allocate_output(u.shape())), last = Variable<T>::uninitialised(state_shape);
   const PoolVector<T> transposed_a = transposed(in[in_a].data(), grid.channels, grid.states);
-  const SelectiveInputs<T> data{in[in_u].data(), in[in_delta].data(), in[in_b].data(), in[in_c].data(),
+  const SelectiveInputs<T> data{in[in_u].data(),     in[in_delta].data(),
+                                in[in_b].data(),     in[in_c].data(),
                                 transposed_a.data(), options.state ? in[in_state].data() : nullptr};
   PoolVector<T> kept;
   if (recorded) kept.resize(static_cast<std::size_t>(kept_size<T>(grid) * grid.batch * grid.pieces()));
@@ -207,7 +214,8 @@ SelectiveScanResult<T> selective_scan(const Variable<T>& u, const Variable<T>& d
   if (recorded) {
     const Variable<T> outputs[] = {y, last};
     const auto node = record_op<SelectiveScanNode<T>>(
-        tensors, outputs, grid, std::move(kept), RecurrenceOptions{.lengths = options.lengths, .resets = options.resets});
+        tensors, outputs, grid, std::move(kept),
+        RecurrenceOptions{.lengths = options.lengths, .resets = options.resets});
     if (AnomalyMode::active()) check_anomaly<T>(*node, *y.tensor());
   }
   return {std::move(y), std::move(last)};

@@ -21,9 +21,17 @@ inline namespace UNROLL_ISA {
 template <class T>
 struct SelectiveScratch {
   explicit SelectiveScratch(const SelectiveGrid& g)
-      : size(g.states * block_width<T>), h(at(1)), before(at(g.chunk)), decay(at(g.chunk)), carry(at(1)), da(at(1)),
-        db(at(g.chunk)), dc(at(g.chunk)) {}
-  PoolVector<T> at(index_t steps) const { return PoolVector<T>(static_cast<std::size_t>(steps * size), T{0}); }
+      : size(g.states * block_width<T>),
+        h(at(1)),
+        before(at(g.chunk)),
+        decay(at(g.chunk)),
+        carry(at(1)),
+        da(at(1)),
+        db(at(g.chunk)),
+        dc(at(g.chunk)) {}
+  PoolVector<T> at(index_t steps) const {
+    return PoolVector<T>(static_cast<std::size_t>(steps * size), T{0});
+  }
   index_t size;
   PoolVector<T> h, before, decay, carry, da, db, dc;
 };
@@ -115,7 +123,8 @@ class SelectiveBack {
     std::copy_n(s_.carry.data(), s_.size, carries_.data() + k * s_.size);
     for (index_t j = 0; j < n; ++j)
       for (index_t i = 0; i < g_.states; ++i)
-        to_.da[(d + j) * g_.states + i] += static_cast<double>(s_.da[static_cast<std::size_t>(i * block_width<T> + j)]);
+        to_.da[(d + j) * g_.states + i] +=
+            static_cast<double>(s_.da[static_cast<std::size_t>(i * block_width<T> + j)]);
   }
   // The channels' contributions to B and C.
   void sum_lanes(index_t first, index_t count) {

@@ -116,9 +116,9 @@ void selective_forward(const SelectiveGrid& g, const SelectiveInputs<T>& in, ind
       if (t % SelectiveGrid::chunk == 0 && kept) kept = std::copy_n(h.data(), size, kept);
       const RowStart start = g.start(t, row);
       if (start == RowStart::fresh) std::fill_n(h.data(), size, T{0});
-      const Batch<T> out = start == RowStart::ended
-                               ? Batch<T>(T{0})
-                               : selective_step<T>(g, in, t, row, g.group(piece), d, n, h.data(), nullptr, nullptr);
+      const Batch<T> out = start == RowStart::ended ? Batch<T>(T{0})
+                                                    : selective_step<T>(g, in, t, row, g.group(piece), d, n,
+                                                                        h.data(), nullptr, nullptr);
       store_block(y + g.channel(t, row, d), out, n);
     }
     store_state(g, h.data(), row, d, n, last_state);

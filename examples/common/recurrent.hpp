@@ -21,9 +21,9 @@ struct CellOptions {
 struct CellKind {
   AnyRecurrent<float> (*make)(const CellOptions&, Generator&);
   double input_weights, recurrent_weights;
-  double outputs = 1;   ///< for each element of the hidden state
+  double outputs = 1;       ///< for each element of the hidden state
   double unit_weights = 0;  ///< that each element of the hidden state has whatever the sizes are
-  bool forgets = true;  ///< the state stays bounded in long sequences: it may be carried through a text
+  bool forgets = true;      ///< the state stays bounded in long sequences: it may be carried through a text
 };
 using CellKinds = std::map<std::string, CellKind>;
 

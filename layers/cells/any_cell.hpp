@@ -45,7 +45,9 @@ class AnyCell {
   virtual AnyCoefficients<T> coefficients(const Variable<T>&) const { return {}; }
   /// Whether it runs whole sequences in a way of its own, which alone has sequence().
   virtual bool has_sequence() const { return false; }
-  virtual AnyScanned<T> sequence(const Variable<T>&, const Members&, const RecurrenceOptions&) const { return {}; }
+  virtual AnyScanned<T> sequence(const Variable<T>&, const Members&, const RecurrenceOptions&) const {
+    return {};
+  }
   /// Whether it does so from the first step to the last only.
   virtual bool forward_only() const { return false; }
   virtual bool copies() const = 0;
@@ -85,7 +87,9 @@ class CellView : public AnyCell<T> {
       using Carried = std::decay_t<decltype(k.b)>;
       AnyCoefficients<T> any{parts(Carried(k.a)), parts(k.b), {}};
       if constexpr (HasOutputMap<Cell, T>)
-        any.output = [this, k](const Members& hs) -> Variable<T> { return cell_.output(k, whole<Carried>(hs)); };
+        any.output = [this, k](const Members& hs) -> Variable<T> {
+          return cell_.output(k, whole<Carried>(hs));
+        };
       return any;
     } else {
       return {};

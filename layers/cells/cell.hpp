@@ -31,7 +31,7 @@
 ///   `static constexpr const char* gate_names = "i f g o"`
 ///                                       the names of what chunk() makes of the gates, for measurements
 
-#include "unroll/autograd/linear_recurrence.hpp"
+#include "unroll/autograd/recurrence_options.hpp"
 #include "unroll/layers/module.hpp"
 #include "unroll/layers/scanned.hpp"
 #include "unroll/layers/state.hpp"

@@ -3,8 +3,8 @@
 
 #include <atomic>
 
-#include "unroll/detail/layers/cells/projection_check.hpp"
 #include "unroll/autograd/views.hpp"
+#include "unroll/detail/layers/cells/projection_check.hpp"
 #include "unroll/layers/cell.hpp"
 #include "unroll/layers/linear_cell.hpp"
 
@@ -23,7 +23,8 @@ struct CheckCell {
   static constexpr bool visits = requires(Cell & cell, MemberProbe probe) { cell.visit(probe); };
   static constexpr bool begins = HasInitialState<Cell> || HasHiddenSize<Cell>;
   static constexpr bool steps =
-      HasStep<Cell> || HasCoefficients<Cell, CellNumber<Cell>> || HasSequence<Cell> || std::invocable<const Cell&, const Variable<CellNumber<Cell>>&, const CellState<Cell>&>;
+      HasStep<Cell> || HasCoefficients<Cell, CellNumber<Cell>> || HasSequence<Cell> ||
+      std::invocable<const Cell&, const Variable<CellNumber<Cell>>&, const CellState<Cell>&>;
   static_assert(
       visits,
       "the cell of a layer needs `template <class V> void visit(V&& v)`, which names its parameters: "

@@ -113,8 +113,8 @@ concept HasCoefficients = requires(const Cell& cell, const Variable<T>& xs) {
 };
 /// One whose output is not what it carries.
 template <class Cell, class T>
-concept HasOutputMap = HasCoefficients<Cell, T> && requires(const Cell& cell, const Variable<T>& xs,
-                                                            const detail::CarriedOf<Cell, T>& hs) {
+concept HasOutputMap = HasCoefficients<Cell, T> &&
+    requires(const Cell& cell, const Variable<T>& xs, const detail::CarriedOf<Cell, T>& hs) {
   { cell.output(cell.coefficients(xs), hs) } -> std::convertible_to<Variable<T>>;
 };
 

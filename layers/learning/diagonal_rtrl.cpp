@@ -24,12 +24,14 @@ void UnitTraces<T>::find_parameters(const Arrays& a, const Arrays& b, const Arra
   const auto leaves = leaves_of(outputs);
   UnitTraces found = *this;
   std::erase_if(found.parameters_, [&](const auto& p) {
-    return std::none_of(leaves.begin(), leaves.end(), [&](const auto& l) { return l.leaf.same_as(p.variable); });
+    return std::none_of(leaves.begin(), leaves.end(),
+                        [&](const auto& l) { return l.leaf.same_as(p.variable); });
   });
   for (const auto& [name, p] : found.parameters_) {
     if (p.rank() < 1 || p.shape()[0] % units_ != 0)
-      raise<UsageError>("diagonal_rtrl: parameter {} {} does not have a row for each of {} units; learn this cell by Rtrl",
-                        name, p.shape().str(), units_);
+      raise<UsageError>(
+          "diagonal_rtrl: parameter {} {} does not have a row for each of {} units; learn this cell by Rtrl",
+          name, p.shape().str(), units_);
     found.count_ += p.size();
   }
   for (auto& part : found.traces_) part.assign(static_cast<std::size_t>(rows_ * found.count_), T{0});
@@ -50,7 +52,9 @@ std::vector<T> UnitTraces<T>::slopes(const Arrays& a, const Arrays& b, const Arr
     for (index_t u = 0; u < units_; ++u) s[u] = weights[static_cast<std::size_t>(u)] * slope(u);
     outputs.push_back(x), seeds.push_back(seed);
   };
-  const auto state = [&](std::size_t p) { return [&, p](index_t u) { return c[p].data()[row * units_ + u]; }; };
+  const auto state = [&](std::size_t p) {
+    return [&, p](index_t u) { return c[p].data()[row * units_ + u]; };
+  };
   add(b[part], [](index_t) { return T{1}; });
   if (a.size() == 1) {
     add(a[0], state(0));
@@ -75,7 +79,8 @@ void UnitTraces<T>::check_units(const Arrays& a, const Arrays& b, const Arrays& 
   Arrays probe;
   for (const Variable<T>& part : c) probe.push_back(Variable<T>(part.shape(), T{1}));
   for (std::size_t part = 0; part < c.size(); ++part) {
-    const std::vector<T> plain = slopes(a, b, probe, part, 0, ones), weighted = slopes(a, b, probe, part, 0, weights);
+    const std::vector<T> plain = slopes(a, b, probe, part, 0, ones),
+                         weighted = slopes(a, b, probe, part, 0, weights);
     for_each([&](index_t i, index_t u) {
       const T expected = weights[static_cast<std::size_t>(u)] * plain[static_cast<std::size_t>(i)];
       const T seen = weighted[static_cast<std::size_t>(i)];
@@ -83,8 +88,9 @@ void UnitTraces<T>::check_units(const Arrays& a, const Arrays& b, const Arrays& 
       index_t at = i;
       for (const auto& [name, p] : parameters_) {
         if (at < p.size())
-          raise<UsageError>("diagonal_rtrl: parameter {} {} acts on other units than its rows; learn this cell by Rtrl",
-                            name, p.shape().str());
+          raise<UsageError>(
+              "diagonal_rtrl: parameter {} {} acts on other units than its rows; learn this cell by Rtrl",
+              name, p.shape().str());
         at -= p.size();
       }
     });
@@ -101,7 +107,9 @@ void UnitTraces<T>::advance(const Arrays& a, const Arrays& b, const Arrays& c) {
   for (index_t row = 0; row < rows_; ++row) {
     std::vector<std::vector<T>> own;
     for (std::size_t part = 0; part < c.size(); ++part) own.push_back(slopes(a, b, c, part, row, ones));
-    T *const re = traces_[0].data() + row * count_, *const im = c.size() == 1 ? nullptr : traces_[1].data() + row * count_;
+    T *const re = traces_[0].data() + row * count_, *const im = c.size() == 1
+                                                                    ? nullptr
+                                                                    : traces_[1].data() + row * count_;
     for_each([&](index_t i, index_t u) {
       const auto k = static_cast<std::size_t>(i);
       const T e = re[i], a_re = value(a[0], row, u);

@@ -80,7 +80,8 @@ class DiagonalRtrl {
  public:
   using value_type = detail::state_number<S>;
   using T = value_type;
-  static_assert(HasCoefficients<Cell, T>, "DiagonalRtrl learns a cell with coefficients(xs), see linear_cell.hpp");
+  static_assert(HasCoefficients<Cell, T>,
+                "DiagonalRtrl learns a cell with coefficients(xs), see linear_cell.hpp");
 
   /// Learns all parameters of `cell`, a module, from state s_0 on, which is a constant.
   DiagonalRtrl(Cell cell, S initial)
@@ -90,7 +91,8 @@ class DiagonalRtrl {
 
   /// One time step. Returns h_t; what is computed from it ends at c_t and at the parameters of output().
   Variable<T> step(const Variable<T>& x) {
-    if (NoGrad::active()) raise<UsageError>("diagonal_rtrl: nothing is recorded inside NoGrad; step outside it");
+    if (NoGrad::active())
+      raise<UsageError>("diagonal_rtrl: nothing is recorded inside NoGrad; step outside it");
     const auto k = cell_.coefficients(detail::projected(cell_, x));
     S next = state_;
     auto& c = detail::carried(next);

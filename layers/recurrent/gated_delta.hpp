@@ -1,17 +1,17 @@
 #pragma once
 /// \file Gated DeltaNet: its cell, and the layer `GatedDelta net(I, H);`.
 
-#include "unroll/layers/matrix_state.hpp"
 #include "unroll/layers/linear_layer.hpp"
+#include "unroll/layers/matrix_state.hpp"
 
 namespace unroll {
 
 /// The sizes of a GatedDeltaCell.
 struct GatedDeltaOptions {
-  index_t heads = 0;             ///< 0: one for each 64 units, or one
-  index_t taps = 4;              ///< K, of the convolution
-  bool negative = true;          ///< β up to 2, so that the state can change its sign; else up to 1
-  bool gated = true;             ///< with a decay; without it the cell is DeltaNet's
+  index_t heads = 0;     ///< 0: one for each 64 units, or one
+  index_t taps = 4;      ///< K, of the convolution
+  bool negative = true;  ///< β up to 2, so that the state can change its sign; else up to 1
+  bool gated = true;     ///< with a decay; without it the cell is DeltaNet's
 };
 
 /// A matrix per head that forgets, and replaces what it holds under a key.
@@ -58,11 +58,15 @@ struct GatedDeltaCell {
     auto [q, k, v] = chunk<3>(Variable<T>(silu(mixed)));
     auto [x_beta, x_decay] = chunk<2>(Variable<T>(linear(x, weight_gates)));
     const Variable<T> beta = strength_ * sigmoid(x_beta);
-    Variable<T> decay = gated_ ? Variable<T>(-exp(log_rate) * softplus(x_decay + bias_decay)) : Variable<T>(x_decay.shape(), T{0});
-    auto [y, s] = linear_attention(
-        l2_normalise(detail::by_heads(q, heads_)), l2_normalise(detail::by_heads(k, heads_)), detail::by_heads(v, heads_),
-        {.decay = detail::decay_with_resets(decay, o.resets), .beta = beta, .state = state.s,
-         .rule = LinearAttentionRule::gated_delta, .lengths = o.lengths});
+    Variable<T> decay = gated_ ? Variable<T>(-exp(log_rate) * softplus(x_decay + bias_decay))
+                               : Variable<T>(x_decay.shape(), T{0});
+    auto [y, s] = linear_attention(l2_normalise(detail::by_heads(q, heads_)),
+                                   l2_normalise(detail::by_heads(k, heads_)), detail::by_heads(v, heads_),
+                                   {.decay = detail::decay_with_resets(decay, o.resets),
+                                    .beta = beta,
+                                    .state = state.s,
+                                    .rule = LinearAttentionRule::gated_delta,
+                                    .lengths = o.lengths});
     const Variable<T> normed = detail::without_heads(norm(y));
     const Variable<T> gated = normed * silu(Variable<T>(linear(x, weight_z)));
     return {linear(gated, weight_out), {state.h, std::move(s), std::move(after)}};

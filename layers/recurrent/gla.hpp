@@ -1,8 +1,8 @@
 #pragma once
 /// \file Gated linear attention: its cell, and the layer `Gla net(I, H);`.
 
-#include "unroll/layers/matrix_state.hpp"
 #include "unroll/layers/linear_layer.hpp"
+#include "unroll/layers/matrix_state.hpp"
 
 namespace unroll {
 
@@ -23,7 +23,8 @@ struct GlaCell {
 
   GlaCell() = default;
   /// Errors: ShapeError for a size below 1, or where the heads do not divide H.
-  GlaCell(index_t input, index_t hidden, const MatrixStateOptions& options, Generator& rng = default_generator()) {
+  GlaCell(index_t input, index_t hidden, const MatrixStateOptions& options,
+          Generator& rng = default_generator()) {
     detail::check_sizes({{"input", input}, {"hidden", hidden}});
     heads_ = detail::head_count("gla", hidden, options);
     weight_in = detail::draw<T>({4 * hidden, input}, input, rng);
@@ -46,8 +47,10 @@ struct GlaCell {
     const Variable<T> decay = log_sigmoid(linear_decay(Variable<T>(linear(x, weight_decay)))) / 16.0;
     auto [y, s] = linear_attention(
         detail::by_heads(q, heads_), detail::by_heads(k, heads_), detail::by_heads(v, heads_),
-        {.decay = detail::decay_with_resets(detail::by_heads(decay, heads_), o.resets), .state = state.s,
-         .rule = LinearAttentionRule::gated, .lengths = o.lengths});
+        {.decay = detail::decay_with_resets(detail::by_heads(decay, heads_), o.resets),
+         .state = state.s,
+         .rule = LinearAttentionRule::gated,
+         .lengths = o.lengths});
     const Variable<T> normed = detail::without_heads(norm(y));
     return {linear(Variable<T>(normed * silu(z)), weight_out), {state.h, std::move(s)}};
   }

@@ -40,7 +40,8 @@ struct GriffinCell {
 
   GriffinCell() = default;
   /// Errors: as RgLruCell.
-  GriffinCell(index_t input, index_t hidden, const RgLruOptions& options, Generator& rng = default_generator())
+  GriffinCell(index_t input, index_t hidden, const RgLruOptions& options,
+              Generator& rng = default_generator())
       : linear_in(input, 2 * hidden, {}, rng),
         linear_out(hidden, hidden, {}, rng),
         convolution(hidden, 4, {}, rng),

@@ -11,8 +11,8 @@ template <class T>
 void detail::draw_eigenvalues(Variable<T>& nu, Variable<T>& theta, index_t count, const LruOptions& o,
                               Generator& rng) {
   if (!(o.r_min >= 0 && o.r_min < o.r_max && o.r_max < 1 && o.max_phase > 0))
-    raise<UsageError>("lru: need 0 ≤ r_min < r_max < 1 and max_phase > 0; got {}, {} and {}", o.r_min, o.r_max,
-                      o.max_phase);
+    raise<UsageError>("lru: need 0 ≤ r_min < r_max < 1 and max_phase > 0; got {}, {} and {}", o.r_min,
+                      o.r_max, o.max_phase);
   nu = Variable<T>::uninitialised({count});
   theta = Variable<T>::uninitialised({count});
   for (index_t k = 0; k < count; ++k) {
@@ -33,7 +33,8 @@ LruCell<T>::LruCell(index_t input, index_t hidden, const LruOptions& options, Ge
   detail::draw_eigenvalues(nu, theta, size, options, rng);
   gamma = Variable<T>::uninitialised({size});
   for (index_t k = 0; k < size; ++k)
-    gamma.mutable_data()[k] = static_cast<T>(0.5 * std::log(-std::expm1(-2 * std::exp(double{nu.data()[k]}))));
+    gamma.mutable_data()[k] =
+        static_cast<T>(0.5 * std::log(-std::expm1(-2 * std::exp(double{nu.data()[k]}))));
   gamma.requires_grad(true);
   const auto normal = [&](const Shape& shape, double variance) {
     return randn<T>(shape, rng, 0, std::sqrt(variance)).requires_grad(true);
@@ -44,8 +45,9 @@ LruCell<T>::LruCell(index_t input, index_t hidden, const LruOptions& options, Ge
   if (input == hidden) d = normal({hidden}, 1);
 }
 
-#define UNROLL_COMPILE_LRU(T)                                                                                  \
-  template void detail::draw_eigenvalues(Variable<T>&, Variable<T>&, index_t, const LruOptions&, Generator&); \
+#define UNROLL_COMPILE_LRU(T)                                                                    \
+  template void detail::draw_eigenvalues(Variable<T>&, Variable<T>&, index_t, const LruOptions&, \
+                                         Generator&);                                            \
   template LruCell<T>::LruCell(index_t, index_t, const LruOptions&, Generator&);
 UNROLL_COMPILE_LRU(float)
 UNROLL_COMPILE_LRU(double)

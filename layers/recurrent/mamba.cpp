@@ -17,7 +17,8 @@ MambaCell<T>::MambaCell(index_t input, index_t hidden, const MambaOptions& o, Ge
   linear_delta = Linear<T>(rank, channels, {}, rng);
   for (index_t k = 0; k < channels; ++k) {
     const double step = std::exp(rng.uniform(std::log(0.001), std::log(0.1)));
-    linear_delta.bias.mutable_data()[k] = static_cast<T>(std::log(std::expm1(step)));  // softplus of it is the step
+    linear_delta.bias.mutable_data()[k] =
+        static_cast<T>(std::log(std::expm1(step)));  // softplus of it is the step
   }
   log_a = Variable<T>::uninitialised({channels, o.states});
   for (index_t k = 0; k < log_a.size(); ++k)

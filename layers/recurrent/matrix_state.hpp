@@ -53,7 +53,8 @@ namespace detail {
 inline index_t head_count(const char* cell, index_t hidden, const MatrixStateOptions& o) {
   const index_t heads = o.heads > 0 ? o.heads : hidden >= 128 && hidden % 64 == 0 ? hidden / 64 : 1;
   if (o.heads < 0 || hidden % heads != 0)
-    raise<ShapeError>("{}: need a hidden size that is a multiple of the heads; got hidden {}, heads {}", cell, hidden, o.heads);
+    raise<ShapeError>("{}: need a hidden size that is a multiple of the heads; got hidden {}, heads {}", cell,
+                      hidden, o.heads);
   return heads;
 }
 

@@ -15,9 +15,11 @@ namespace unroll {
 
 /// What a residual block is made of beside its mixer.
 struct ResidualOptions {
-  double expansion = 1;      ///< the mixer's hidden size, as a multiple of H; beyond 1 its output is projected back
-  index_t feed_forward = 0;  ///< F, the width between the projections; 0: 8/3 H, rounded up to a multiple of 16
-  double dropout = 0;        ///< on what each part adds, while training
+  double expansion =
+      1;  ///< the mixer's hidden size, as a multiple of H; beyond 1 its output is projected back
+  index_t feed_forward =
+      0;               ///< F, the width between the projections; 0: 8/3 H, rounded up to a multiple of 16
+  double dropout = 0;  ///< on what each part adds, while training
 };
 
 /// The state of a block: its output, and the state of its mixer.
@@ -31,7 +33,8 @@ struct BlockState {
   template <class V>
   void visit(V&& v) {
     v("h", h);
-    detail::visit_state(mixer, [&](const char* name, auto& member) { v(("mixer_" + std::string(name)).c_str(), member); });
+    detail::visit_state(
+        mixer, [&](const char* name, auto& member) { v(("mixer_" + std::string(name)).c_str(), member); });
   }
 };
 
@@ -60,7 +63,8 @@ struct ResidualCell {
   ResidualCell(index_t input, index_t hidden, const ResidualOptions& options = {},
                Generator& rng = default_generator())
       : ResidualCell(
-            input, hidden, [&](index_t in, index_t out) { return Mixer(in, out, true, rng); }, options, rng) {}
+            input, hidden, [&](index_t in, index_t out) { return Mixer(in, out, true, rng); }, options, rng) {
+  }
   ResidualCell(index_t input, index_t hidden, bool, Generator& rng = default_generator())
       : ResidualCell(input, hidden, ResidualOptions{}, rng) {}
   /// With the mixer that make(H, expansion · H) gives.
@@ -70,9 +74,12 @@ struct ResidualCell {
       : norm_mixer(hidden, {.eps = 1e-6}), norm_feed_forward(hidden, {.eps = 1e-6}) {
     detail::check_sizes({{"input", input}, {"hidden", hidden}});
     if (!(options.expansion > 0 && options.feed_forward >= 0 && options.dropout >= 0 && options.dropout < 1))
-      raise<UsageError>("residual: need expansion > 0, feed_forward ≥ 0 and 0 ≤ dropout < 1; got {}, {} and {}",
-                        options.expansion, options.feed_forward, options.dropout);
-    const auto draw = [&](index_t out, index_t in) { return Linear<T>(in, out, {.bias = false}, rng).weight; };
+      raise<UsageError>(
+          "residual: need expansion > 0, feed_forward ≥ 0 and 0 ≤ dropout < 1; got {}, {} and {}",
+          options.expansion, options.feed_forward, options.dropout);
+    const auto draw = [&](index_t out, index_t in) {
+      return Linear<T>(in, out, {.bias = false}, rng).weight;
+    };
     if (input != hidden) weight_in = draw(hidden, input);
     mixer = make(hidden, std::max<index_t>(1, std::llround(options.expansion * static_cast<double>(hidden))));
     const index_t width = output_of(detail::initial_state_of(mixer, 1)).shape().back(0);

@@ -21,7 +21,8 @@ struct RetNetCell {
 
   RetNetCell() = default;
   /// Errors: ShapeError for a size below 1, or where the heads do not divide H.
-  RetNetCell(index_t input, index_t hidden, const MatrixStateOptions& options, Generator& rng = default_generator()) {
+  RetNetCell(index_t input, index_t hidden, const MatrixStateOptions& options,
+             Generator& rng = default_generator()) {
     detail::check_sizes({{"input", input}, {"hidden", hidden}});
     heads_ = detail::head_count("ret_net", hidden, options);
     weight_in = detail::draw<T>({4 * hidden, input}, input, rng);
@@ -41,9 +42,12 @@ struct RetNetCell {
     auto [q, k, v, z] = chunk<4>(Variable<T>(linear(x, weight_in)));
     const Variable<T> gamma = 1.0 - exp((arange<T>(static_cast<T>(heads_)) + 5.0) * -0.6931471805599453);
     const Variable<T> decay = Variable<T>({x.shape()[0], x.shape()[1], heads_}, T{0}) + log(gamma);
-    auto [y, s] = linear_attention(detail::by_heads(q, heads_), detail::by_heads(k, heads_), detail::by_heads(v, heads_),
-                                   {.decay = detail::decay_with_resets(decay, o.resets), .state = state.s,
-                                    .rule = LinearAttentionRule::gated, .lengths = o.lengths});
+    auto [y, s] = linear_attention(detail::by_heads(q, heads_), detail::by_heads(k, heads_),
+                                   detail::by_heads(v, heads_),
+                                   {.decay = detail::decay_with_resets(decay, o.resets),
+                                    .state = state.s,
+                                    .rule = LinearAttentionRule::gated,
+                                    .lengths = o.lengths});
     const Variable<T> normed = detail::without_heads(norm(y));
     return {linear(Variable<T>(normed * silu(z)), weight_out), {state.h, std::move(s)}};
   }

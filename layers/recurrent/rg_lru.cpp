@@ -10,8 +10,10 @@ template <class T>
 RgLruCell<T>::RgLruCell(index_t input, index_t hidden, const RgLruOptions& o, Generator& rng) {
   detail::check_sizes({{"input", input}, {"hidden", hidden}, {"heads", o.heads}});
   if (input != hidden || hidden % o.heads != 0)
-    raise<ShapeError>("rg_lru: need an input of the hidden size, a multiple of the heads; got input {}, hidden {}, heads {}",
-                      input, hidden, o.heads);
+    raise<ShapeError>(
+        "rg_lru: need an input of the hidden size, a multiple of the heads; got input {}, hidden {}, heads "
+        "{}",
+        input, hidden, o.heads);
   if (!(o.r_min > 0 && o.r_min < o.r_max && o.r_max < 1))
     raise<UsageError>("rg_lru: need 0 < r_min < r_max < 1; got {} and {}", o.r_min, o.r_max);
   const index_t block = hidden / o.heads;

@@ -2,6 +2,7 @@
 /// \file The real-gated linear recurrent unit of Griffin: its cell, and the layer `RgLru unit(H, H);`.
 
 #include "unroll/autograd/functions.hpp"
+#include "unroll/autograd/linear_recurrence.hpp"
 #include "unroll/autograd/views.hpp"
 #include "unroll/detail/layers/recurrent/library_layer.hpp"
 #include "unroll/detail/layers/recurrent/sequence_starts.hpp"
@@ -25,9 +26,9 @@ struct RgLruState {
 
 /// How an RgLruCell is made.
 struct RgLruOptions {
-  index_t heads = 1;    ///< blocks of the gates' weights
-  double r_min = 0.9;   ///< the least decay at which units begin
-  double r_max = 0.999; ///< the largest
+  index_t heads = 1;     ///< blocks of the gates' weights
+  double r_min = 0.9;    ///< the least decay at which units begin
+  double r_max = 0.999;  ///< the largest
 };
 
 /// The real-gated linear recurrent unit: an elementwise decay that the input chooses.
@@ -62,7 +63,8 @@ struct RgLruCell {
     auto [x_i, x_r] = chunk<2>(Variable<T>(linear(x, weight_gates, bias_gates)));
     const Variable<T> rate = softplus(lambda) * -8.0;
     const Variable<T> log_a = rate * sigmoid(x_r);
-    const Variable<T> root = where(detail::first_steps(x.shape(), state.started, o), T{1}, root_one_minus_exp(log_a, 1e-6));
+    const Variable<T> root =
+        where(detail::first_steps(x.shape(), state.started, o), T{1}, root_one_minus_exp(log_a, 1e-6));
     const Variable<T> b = root * sigmoid(x_i) * x, a = exp(log_a);
     auto [h, last] = linear_recurrence(a, b, state.h, o);
     return {h, {std::move(last), detail::after_steps(x.shape(), state.started, o)}};

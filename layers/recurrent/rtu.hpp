@@ -27,7 +27,8 @@ struct RtuCell {
   RtuCell(index_t input, index_t hidden, const LruOptions& options, Generator& rng = default_generator()) {
     detail::check_sizes({{"input", input}, {"hidden", hidden}});
     if (options.state_size != 0 && options.state_size != hidden)
-      raise<UsageError>("rtu: its state has the hidden size {}; got state_size {}", hidden, options.state_size);
+      raise<UsageError>("rtu: its state has the hidden size {}; got state_size {}", hidden,
+                        options.state_size);
     detail::draw_eigenvalues(nu, theta, hidden, options, rng);
     const double deviation = std::sqrt(0.5 / static_cast<double>(input));
     weight = randn<T>({2 * hidden, input}, rng, 0, deviation).requires_grad(true);

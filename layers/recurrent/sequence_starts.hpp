@@ -1,7 +1,7 @@
 #pragma once  // internal
 /// \file Which steps are the first of a sequence, for cells that do something else there.
 
-#include "unroll/autograd/linear_recurrence.hpp"
+#include "unroll/autograd/recurrence_options.hpp"
 
 namespace unroll::detail {
 

@@ -28,8 +28,8 @@ void compare_runs(const ComparedRuns<T>& runs, double tolerance) {
       const bool same = x == y || (std::isnan(x) && std::isnan(y)) ||
                         std::abs(x - y) <= tolerance * std::max(1.0, std::abs(y));
       if (!same)
-        raise<UsageError>("check_parallel: {}: element {} of the {} is {} at once, {} step by step", runs.label, i,
-                          runs.names[k], x, y);
+        raise<UsageError>("check_parallel: {}: element {} of the {} is {} at once, {} step by step",
+                          runs.label, i, runs.names[k], x, y);
     }
   }
 }

@@ -69,8 +69,9 @@ std::vector<Variable<T>> scan_results(const Cell& cell, const Variable<T>& x, co
 template <class Cell>
 void check_parallel(const Cell& cell, const CheckParallelOptions& options = {}) {
   using T = CellNumber<Cell>;
-  static_assert(detail::runs_sequences<Cell, T, CellState<Cell>>,
-                "check_parallel takes a cell with coefficients(xs), see linear_cell.hpp, or sequence(), see cell.hpp");
+  static_assert(
+      detail::runs_sequences<Cell, T, CellState<Cell>>,
+      "check_parallel takes a cell with coefficients(xs), see linear_cell.hpp, or sequence(), see cell.hpp");
   Shape input = options.input;
   if constexpr (requires { cell.input_size(); })
     if (input.rank() == 0) input = Shape{cell.input_size()};

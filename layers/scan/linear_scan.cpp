@@ -40,7 +40,8 @@ Variable<T> begin_mask(const SequencePlan& plan, const ScanOptions& options, int
   return mask;
 }
 template <class T>
-void add_fresh(MemberParts<T>& b, const MemberParts<T>& a, const MemberParts<T>& fresh, const Variable<T>& mask) {
+void add_fresh(MemberParts<T>& b, const MemberParts<T>& a, const MemberParts<T>& fresh,
+               const Variable<T>& mask) {
   if (b.size() == 1) {
     b[0] = where(mask, a[0] * fresh[0] + b[0], b[0]);
     return;
@@ -51,8 +52,8 @@ void add_fresh(MemberParts<T>& b, const MemberParts<T>& a, const MemberParts<T>&
 }
 
 template <class T>
-RecurrenceResult<MemberParts<T>> run_parts(const MemberParts<T>& a, const MemberParts<T>& b, const MemberParts<T>& h0,
-                                 const RecurrenceOptions& options) {
+RecurrenceResult<MemberParts<T>> run_parts(const MemberParts<T>& a, const MemberParts<T>& b,
+                                           const MemberParts<T>& h0, const RecurrenceOptions& options) {
   if (b.size() == 1) {
     auto r = linear_recurrence(a[0], b[0], h0[0], options);
     return {{std::move(r.output)}, {std::move(r.state)}};
@@ -102,7 +103,8 @@ bool all_zero(const std::vector<Variable<T>>& members) {
 template <class T>
 AnyScanned<T> scan_sequence(const AnyCell<T>& cell, const SequencePlan& plan, const ScanOptions& options,
                             const Variable<T>& xs, std::vector<Variable<T>> state) {
-  const RecurrenceOptions how{.reverse = options.reverse, .lengths = options.lengths, .resets = options.resets};
+  const RecurrenceOptions how{
+      .reverse = options.reverse, .lengths = options.lengths, .resets = options.resets};
   AnyScanned<T> scanned = cell.sequence(cell.projects() ? cell.project(xs) : xs, state, how);
   scanned.output = without_ends(plan, scanned.output, options.lengths);
   scanned.state[cell.output] = at_last_steps(plan, scanned.output, state[cell.output], options.lengths);
@@ -125,7 +127,8 @@ AnyScanned<T> scan_linear(const AnyCell<T>& cell, const SequencePlan& plan, cons
     const MemberParts<T> begin(fresh.begin() + static_cast<std::ptrdiff_t>(first), fresh.end());
     if (!all_zero(begin)) add_fresh(b, a, begin, begin_mask<T>(plan, options, b[0].rank()));
   }
-  const RecurrenceOptions how{.reverse = options.reverse, .lengths = options.lengths, .resets = options.resets};
+  const RecurrenceOptions how{
+      .reverse = options.reverse, .lengths = options.lengths, .resets = options.resets};
   auto [hs, last] = run_parts(a, b, h0, how);
   AnyScanned<T> scanned;
   if (k.output) {

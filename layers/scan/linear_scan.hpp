@@ -2,7 +2,8 @@
 /// \file scan of cells that do all steps of a sequence at once: a linear cell's coefficients and one op for the
 /// recurrence, or what a cell does in a way of its own.
 
-#include "unroll/detail/layers/scan/loop.hpp"
+#include "unroll/detail/layers/cells/any_cell.hpp"
+#include "unroll/detail/layers/scan/rows.hpp"
 
 namespace unroll::detail {
 

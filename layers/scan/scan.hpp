@@ -79,8 +79,8 @@ Scanned<T, S> scan_from(const Cell& cell, const Variable<T>& xs, S state, const 
 /// What scan must be given; a class, so that each mistake is reported once.
 template <class Cell, class T, class S>
 struct CheckScan {
-  static constexpr bool steps =
-      HasStep<Cell, T, S> || runs_sequences<Cell, T, S> || std::invocable<const Cell&, const Variable<T>&, const S&>;
+  static constexpr bool steps = HasStep<Cell, T, S> || runs_sequences<Cell, T, S> ||
+                                std::invocable<const Cell&, const Variable<T>&, const S&>;
   static_assert(
       steps,
       "scan takes an object with `State step(const Variable<T>& x, const State& state) const`, which "
