@@ -222,6 +222,25 @@ TEST_CASE("linear_recurrence: the same bits for any number of threads, in float 
   check(1.0);
 }
 
+TEST_CASE("linear_recurrence: gradients larger than the caches are those of small ones, bit for bit") {
+  const auto check = [](auto type, index_t cols) {
+    using T = decltype(type);
+    const index_t steps = (index_t{1} << 25) / cols / static_cast<index_t>(sizeof(T)) + 3;
+    const auto a = random_parameter<T>({steps, cols}, 1), b = random_parameter<T>({steps, cols}, 2),
+               h0 = random_parameter<T>({cols}, 3);
+    linear_recurrence(a, b, h0).output.backward(a.detach());
+    const index_t few = 16;
+    const auto part = [&](const Variable<T>& x) { return slice(x.detach(), -1, 0, few).copy().requires_grad(true); };
+    const auto a2 = part(a), b2 = part(b), h2 = part(h0);
+    linear_recurrence(a2, b2, h2).output.backward(a2.detach());
+    for (const auto& [whole, own] : {std::pair{a, a2}, {b, b2}, {h0, h2}})
+      CHECK(list(slice(Variable<T>(whole.grad()), -1, 0, few).copy()) == gradient_list(own));
+  };
+  check(1.0f, 1024);
+  check(1.0f, 1031);
+  check(1.0, 512);
+}
+
 TEST_CASE("linear_recurrence: no step, no element, one step") {
   const V h0 = random_parameter({3, 4}, 1);
   const auto none = linear_recurrence(V({0, 3, 4}, 0.0), V({0, 3, 4}, 0.0), h0);

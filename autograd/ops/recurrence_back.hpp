@@ -5,6 +5,9 @@
 
 namespace unroll::detail {
 
+/// A gradient of so many bytes is in no cache when it is read.
+inline constexpr index_t huge_bytes = index_t{1} << 25;
+
 /// Where the gradient of an operand goes. One that steps or rows share is summed in chains, and these in double.
 template <class T, int N>
 class OperandSink {
@@ -13,7 +16,7 @@ class OperandSink {
   /// For the columns [c, c + n) of `to`; `add`: to what stands there.
   OperandSink(const RecurrenceGrid& grid, const SequenceArrays<T, N>& to, Parts<bool, N> add, index_t c,
               index_t n)
-      : to_(to), add_(add), c_(c), n_(n), shared_(false), by_row_(false) {
+      : to_(to), add_(add), c_(c), n_(n), shared_(false), by_row_(false), huge_(grid.steps * grid.rows * grid.cols * static_cast<index_t>(sizeof(T)) >= huge_bytes) {
     for (const auto& array : to)
       shared_ =
           shared_ || (array && ((array.step == 0 && grid.steps > 1) || (array.row == 0 && grid.rows > 1)));
@@ -32,6 +35,7 @@ class OperandSink {
     for (std::size_t p = 0; p < to_.size(); ++p) {
       if (!to_[p]) continue;
       sink.add[p] = shared_ || add_[p];
+      sink.stream[p] = huge_ && !sink.add[p] && can_stream(to_[p].at(t, r, c_), n_);
       sink.to[p] = shared_ ? chain_[p].data() + (by_row_ ? 0 : r * n_) : to_[p].at(t, r, c_);
     }
     return sink;
@@ -74,7 +78,7 @@ class OperandSink {
   SequenceArrays<T, N> to_{};
   Parts<bool, N> add_{};
   index_t c_ = 0, n_ = 0, rows_ = 0, added_ = 0;
-  bool shared_ = false, by_row_ = false;
+  bool shared_ = false, by_row_ = false, huge_ = false;
   Parts<PoolVector<T>, N> chain_;
   Parts<PoolVector<double>, N> sums_;
 };
@@ -99,6 +103,7 @@ struct RecurrenceBack {
       to_a.end_step(), to_b.end_step();
     }
     to_a.finish(), to_b.finish();
+    finish_streams();
   }
 
  private:

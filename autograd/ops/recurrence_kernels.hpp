@@ -2,6 +2,7 @@
 /// \file The loops of linear_recurrence: h_t = a_t h_{t−1} + b_t and the way back, over a block of columns.
 
 #include <array>
+#include <cstdint>
 #include <vector>
 
 #include "unroll/detail/autograd/base/long_sums.hpp"
@@ -87,17 +88,51 @@ void step_forward(Parts<const T*, N> a, Parts<const T*, N> before, Parts<const T
       });
 }
 
+/// Writes past the caches: for arrays that are larger than these, which need not be read before they are written then.
+/// Aligned as a batch is; finish_streams() before another thread reads.
+template <class T>
+UNROLL_INLINE void stream_block(T* p, Batch<T> x) {
+#if defined(__AVX512F__)
+  if constexpr (sizeof(T) == 4)
+    _mm512_stream_ps(p, x);
+  else
+    _mm512_stream_pd(p, x);
+#elif defined(__AVX2__)
+  if constexpr (sizeof(T) == 4)
+    _mm256_stream_ps(p, x);
+  else
+    _mm256_stream_pd(p, x);
+#else
+  x.store_unaligned(p);
+#endif
+}
+UNROLL_INLINE void finish_streams() {
+#ifdef __SSE2__
+  _mm_sfence();
+#endif
+}
+template <class T>
+UNROLL_INLINE bool can_stream(const T* p, index_t n) {
+  return reinterpret_cast<std::uintptr_t>(p) % sizeof(Batch<T>) == 0 && n % static_cast<index_t>(Batch<T>::size) == 0;
+}
+
 /// Where a gradient goes: null if nobody wants it.
 template <class T, int N>
 struct StepSink {
   Parts<T*, N> to{};
   Parts<bool, N> add{};
+  Parts<bool, N> stream{};
 };
 template <class T, int N>
 UNROLL_INLINE void write_parts(const StepSink<T, N>& sink, const Parts<Batch<T>, N>& x, index_t j,
                                index_t n) {
-  for (std::size_t k = 0; k < x.size(); ++k)
-    if (sink.to[k]) write_block(sink.to[k] + j, x[k], n, sink.add[k]);
+  for (std::size_t k = 0; k < x.size(); ++k) {
+    if (!sink.to[k]) continue;
+    if (sink.stream[k])
+      stream_block(sink.to[k] + j, x[k]);
+    else
+      write_block(sink.to[k] + j, x[k], n, sink.add[k]);
+  }
 }
 
 /// g = dh + carry; db = g; da = g times before's conjugate; carry = g times a's.
