@@ -13,16 +13,16 @@
 
 namespace unroll::tests {
 
-struct GoldenArray {
+struct ReferenceArray {
   Shape shape;
   std::vector<double> values;
 };
 
 /// One case: inputs, outputs, the weights w of the loss Σ output · w, and the gradients of that loss.
-class GoldenCase {
+class ReferenceCase {
  public:
-  using Arrays = std::map<std::string, GoldenArray>;
-  GoldenCase(Arrays inputs, Arrays outputs, Arrays weights, Arrays gradients)
+  using Arrays = std::map<std::string, ReferenceArray>;
+  ReferenceCase(Arrays inputs, Arrays outputs, Arrays weights, Arrays gradients)
       : outputs_(std::move(outputs)), weights_(std::move(weights)), gradients_(std::move(gradients)) {
     for (const auto& [name, array] : inputs) inputs_[name] = tests::values(array.shape, array.values);
   }

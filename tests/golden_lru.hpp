@@ -5,7 +5,7 @@
 
 namespace unroll::tests {
 
-inline GoldenCase golden_lru() {
+inline ReferenceCase golden_lru() {
   return {
       {{"x",
         {{2, 9, 4}, {-1.2612591445422452,  1.4888421008879589,   -0.1494730398924859,  -0.16486459210158966,

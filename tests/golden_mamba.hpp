@@ -5,7 +5,7 @@
 
 namespace unroll::tests {
 
-inline GoldenCase golden_mamba_groups() {
+inline ReferenceCase golden_mamba_groups() {
   return {
       {{"u",
         {{2, 4, 5},
@@ -203,7 +203,7 @@ inline GoldenCase golden_mamba_groups() {
         {{4}, {0.064569608732156, 0.06384844021162228, -0.5984075132980713, -0.9400443942630512}}}}};
 }
 
-inline GoldenCase golden_mamba_carried() {
+inline ReferenceCase golden_mamba_carried() {
   return {
       {{"u",
         {{2, 4, 7}, {-1.4506732746158952,   -0.7928198973588054, 1.1261923181928586,  -0.3232427815217141,

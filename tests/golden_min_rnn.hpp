@@ -5,7 +5,7 @@
 
 namespace unroll::tests {
 
-inline GoldenCase golden_min_gru() {
+inline ReferenceCase golden_min_gru() {
   return {
       {{"x",
         {{2, 9, 4}, {0.23164545886387405, -2.2095838237998704, 0.5578339816172587,   1.2930232933767372,
@@ -147,7 +147,7 @@ inline GoldenCase golden_min_gru() {
           -0.17416925790852025, -0.027302342887801055, 0.11427161770313746, -0.6987557233107099}}}}};
 }
 
-inline GoldenCase golden_min_lstm() {
+inline ReferenceCase golden_min_lstm() {
   return {
       {{"x",
         {{2, 9, 4}, {0.6464551697272174,   -0.7087674087867637,  0.37989025247727465,   -0.28470937653708595,

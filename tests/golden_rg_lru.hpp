@@ -5,7 +5,7 @@
 
 namespace unroll::tests {
 
-inline GoldenCase golden_rg_lru_resets() {
+inline ReferenceCase golden_rg_lru_resets() {
   return {
       {{"x",
         {{2, 9, 4},
@@ -128,7 +128,7 @@ inline GoldenCase golden_rg_lru_resets() {
           -0.9165167366429113, -0.5426460799478076, 2.4398556497510184, -1.3806411229562106}}}}};
 }
 
-inline GoldenCase golden_rg_lru_clip() {
+inline ReferenceCase golden_rg_lru_clip() {
   return {
       {{"x",
         {{2, 7, 4},

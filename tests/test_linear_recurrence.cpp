@@ -195,6 +195,20 @@ TEST_CASE("linear_recurrence: parts of wider arrays are read and their gradients
         list(linear_recurrence(a.detach() * 1.0, b.detach() * 1.0, h0).output));
   gradcheck(f, in, {.full = true});
   gradcheck([&](const std::vector<V>& x) { return f(x) + sum(x[0]) * f(x); }, in);
+  // Operands that are one array, or parts of one another.
+  const V square = random_parameter({4, 4}, 5);
+  gradcheck([](const std::vector<V>& x) { return linear_recurrence(x[0], x[0], select(x[0], 0, 1)).output; },
+            {square}, {.full = true});
+  gradcheck(
+      [](const std::vector<V>& x) {
+        return linear_recurrence(slice(x[0], 0, 1), slice(x[0], 0, 0, 3), select(x[0], 0, 0)).output;
+      },
+      {square}, {.full = true});
+  gradcheck(
+      [](const std::vector<V>& x) {
+        return linear_recurrence(reshape(x[0], {4, 4}), x[0], select(x[0], 1, 2)).output;
+      },
+      {square}, {.full = true});
 }
 
 TEST_CASE("linear_recurrence: the same bits for any number of threads, in float and double") {
@@ -230,7 +244,9 @@ TEST_CASE("linear_recurrence: gradients larger than the caches are those of smal
                h0 = random_parameter<T>({cols}, 3);
     linear_recurrence(a, b, h0).output.backward(a.detach());
     const index_t few = 16;
-    const auto part = [&](const Variable<T>& x) { return slice(x.detach(), -1, 0, few).copy().requires_grad(true); };
+    const auto part = [&](const Variable<T>& x) {
+      return slice(x.detach(), -1, 0, few).copy().requires_grad(true);
+    };
     const auto a2 = part(a), b2 = part(b), h2 = part(h0);
     linear_recurrence(a2, b2, h2).output.backward(a2.detach());
     for (const auto& [whole, own] : {std::pair{a, a2}, {b, b2}, {h0, h2}})

@@ -32,13 +32,13 @@ std::complex<double> eigenvalue(const V& nu, const V& theta, std::size_t k) {
 }  // namespace
 
 TEST_CASE("lru: equals the reference code's outputs and gradients") {
-  const GoldenCase golden = golden_lru();
+  const ReferenceCase golden = golden_lru();
   LruCell<double> cell(4, 4, LruOptions{.state_size = 5});
   cell.nu = golden["nu_log"], cell.theta = golden["theta_log"], cell.gamma = golden["gamma_log"];
   cell.weight_b = concat({golden["B_re"], golden["B_im"]});
   cell.weight_c_re = golden["C_re"], cell.weight_c_im = golden["C_im"], cell.d = golden["D"];
   const auto [y, state] = scan(cell, permute(golden["x"], {1, 0, 2}));
-  GoldenCase(golden).expect({{"y", permute(y, {1, 0, 2})}, {"h_re", state.c.re}, {"h_im", state.c.im}});
+  ReferenceCase(golden).expect({{"y", permute(y, {1, 0, 2})}, {"h_re", state.c.re}, {"h_im", state.c.im}});
 }
 
 TEST_CASE("lru: two steps equal the hand computation") {

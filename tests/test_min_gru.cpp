@@ -23,7 +23,7 @@ double candidate(double v) { return v >= 0 ? v + 0.5 : sigma(v); }
 
 /// The reference's layer: no bias, a projection of the hidden states to the input's width.
 template <class Layer>
-void equals_reference(GoldenCase golden, index_t gates) {
+void equals_reference(ReferenceCase golden, index_t gates) {
   const V& w = golden["W"];
   Layer layer(w.shape()[1], w.shape()[0] / gates, {.bias = false, .batch_first = true});
   layer.cell(0).weight = w;

@@ -24,7 +24,7 @@ Indices resets_of(const std::vector<std::vector<int>>& positions) {
   return {Shape{time, batch}, resets};
 }
 
-void equals_reference(const GoldenCase& golden, const Indices& resets, double started, double tolerance) {
+void equals_reference(const ReferenceCase& golden, const Indices& resets, double started, double tolerance) {
   const index_t width = golden["Lambda"].size(), heads = golden["W_i"].shape()[0];
   RgLruCell<double> cell(width, width, RgLruOptions{.heads = heads});
   cell.lambda = golden["Lambda"];
@@ -35,7 +35,7 @@ void equals_reference(const GoldenCase& golden, const Indices& resets, double st
   const V h0 = golden.has("h0") ? golden["h0"] : V({batch, width}, 0.0);
   const auto [y, state] = scan(cell, permute(golden["x"], {1, 0, 2}),
                                RgLruState<double>{h0, V({batch, 1}, started)}, {.resets = resets});
-  GoldenCase(golden).expect({{"y", permute(y, {1, 0, 2})}, {"h", state.h}}, tolerance);
+  ReferenceCase(golden).expect({{"y", permute(y, {1, 0, 2})}, {"h", state.h}}, tolerance);
 }
 
 template <class Cell>

@@ -60,7 +60,7 @@ std::pair<std::vector<double>, std::vector<double>> plain_selective(const std::v
 const Indices no_indices, ragged = {3, 0, 5},
                           begins(Shape{5, 3}, {1, 0, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 1, 0});
 
-void equals_mamba(const GoldenCase& golden, bool whole) {
+void equals_mamba(const ReferenceCase& golden, bool whole) {
   const auto time_first = [&](const char* name) {  // (B, …, T) → (T, B, …)
     const V& x = golden[name];
     return x.rank() == 3 ? permute(x, {2, 0, 1}) : permute(x, {3, 0, 1, 2});
@@ -74,7 +74,7 @@ void equals_mamba(const GoldenCase& golden, bool whole) {
     const V z = time_first("z");
     y = (y + golden["D"] * u) * (z * sigmoid(z));
   }
-  GoldenCase(golden).expect({{"y", permute(y, {1, 2, 0})}, {"state", state}});
+  ReferenceCase(golden).expect({{"y", permute(y, {1, 2, 0})}, {"state", state}});
 }
 
 }  // namespace

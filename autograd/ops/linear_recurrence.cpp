@@ -135,20 +135,20 @@ void for_columns(const RecurrenceGrid& grid, index_t element, F&& f) {
 
 // --- the op ---
 
-/// A gradient that may have to be computed apart and then written.
+/// Where the loop writes a gradient: where it belongs, or apart, if there is something to be added to, which may be what
+/// the loop itself computes of another operand that is the same array.
 template <class T>
 struct GradientPlace {
   Tensor<T>* input = nullptr;
   SequenceArray<T> array;
-  bool add = false;
   PoolVector<T> apart = {};
 
   GradientPlace() = default;
   GradientPlace(Tensor<T>& x, const Recurrence& r) {
     const GradSlot<T> slot = open_grad(x);
     const auto direct = sequence_array<T>(slot.data, slot.run, slot.pitch, x.shape, r);
-    if (direct) {
-      array = *direct, add = slot.add;
+    if (direct && !slot.add) {
+      array = *direct;
       return;
     }
     input = &x, place = slot;
@@ -188,8 +188,8 @@ class RecurrenceNode final : public Node<T> {
                               dense_arrays<const T, N>(initial, grid), dense_arrays<const T, N>(h_, grid),
                               dense_arrays<const T, N>(dh, grid)};
     for (std::size_t p = 0; p < N; ++p) {
-      back.da[p] = places[p].array, back.add_a[p] = places[p].add;
-      back.db[p] = places[N + p].array, back.add_b[p] = places[N + p].add;
+      back.da[p] = places[p].array;
+      back.db[p] = places[N + p].array;
       if (!this->wants(2 * N + p)) continue;
       dh0[p].assign(static_cast<std::size_t>(grid.rows * grid.cols), T{0});
       back.dh0[p] = {dh0[p].data(), 0, grid.cols};
@@ -387,7 +387,9 @@ RecurrenceResult<Operand<T, N>> run_recurrence(Operand<T, N> a, Operand<T, N> b,
   check_sequences(op_name, shape, options);
   RecurrenceResult<Operand<T, N>> result;
   if (shape.size() == 0) {
-    for (auto& h : result.output) h = Variable<T>(shape, T{0});
+    // Nothing but the shape, and that it takes part in gradients.
+    for (std::size_t p = 0; p < N; ++p)
+      result.output[p] = recorded::add(recorded::add(recorded::mul(a[p], b[p]), b[p]), h0[p]);
     result.state = h0;
     return result;
   }

@@ -13,10 +13,14 @@ template <class T, int N>
 class OperandSink {
  public:
   OperandSink() = default;
-  /// For the columns [c, c + n) of `to`; `add`: to what stands there.
-  OperandSink(const RecurrenceGrid& grid, const SequenceArrays<T, N>& to, Parts<bool, N> add, index_t c,
-              index_t n)
-      : to_(to), add_(add), c_(c), n_(n), shared_(false), by_row_(false), huge_(grid.steps * grid.rows * grid.cols * static_cast<index_t>(sizeof(T)) >= huge_bytes) {
+  /// For the columns [c, c + n) of `to`, which is written.
+  OperandSink(const RecurrenceGrid& grid, const SequenceArrays<T, N>& to, index_t c, index_t n)
+      : to_(to),
+        c_(c),
+        n_(n),
+        shared_(false),
+        by_row_(false),
+        huge_(grid.steps * grid.rows * grid.cols * static_cast<index_t>(sizeof(T)) >= huge_bytes) {
     for (const auto& array : to)
       shared_ =
           shared_ || (array && ((array.step == 0 && grid.steps > 1) || (array.row == 0 && grid.rows > 1)));
@@ -34,7 +38,7 @@ class OperandSink {
     StepSink<T, N> sink;
     for (std::size_t p = 0; p < to_.size(); ++p) {
       if (!to_[p]) continue;
-      sink.add[p] = shared_ || add_[p];
+      sink.add[p] = shared_;
       sink.stream[p] = huge_ && !sink.add[p] && can_stream(to_[p].at(t, r, c_), n_);
       sink.to[p] = shared_ ? chain_[p].data() + (by_row_ ? 0 : r * n_) : to_[p].at(t, r, c_);
     }
@@ -58,7 +62,7 @@ class OperandSink {
       for (index_t r = 0; to_[p] && r < rows_; ++r) {
         T* const to = to_[p].at(0, r, c_);
         const double* const from = sums_[p].data() + r * n_;
-        for (index_t j = 0; j < n_; ++j) to[j] = static_cast<T>(from[j] + (add_[p] ? to[j] : T{0}));
+        for (index_t j = 0; j < n_; ++j) to[j] = static_cast<T>(from[j]);
       }
     }
   }
@@ -76,7 +80,6 @@ class OperandSink {
   }
 
   SequenceArrays<T, N> to_{};
-  Parts<bool, N> add_{};
   index_t c_ = 0, n_ = 0, rows_ = 0, added_ = 0;
   bool shared_ = false, by_row_ = false, huge_ = false;
   Parts<PoolVector<T>, N> chain_;
@@ -89,10 +92,9 @@ struct RecurrenceBack {
   const RecurrenceGrid& grid;
   SequenceArrays<const T, N> a, h0, h, dh;  ///< dh may be null
   SequenceArrays<T, N> da{}, db{}, dh0{};   ///< null where nobody wants it; dh0 begins as zeros
-  Parts<bool, N> add_a{}, add_b{};
 
   void run(index_t c, index_t n) const {
-    OperandSink<T, N> to_a(grid, da, add_a, c, n), to_b(grid, db, add_b, c, n);
+    OperandSink<T, N> to_a(grid, da, c, n), to_b(grid, db, c, n);
     Parts<PoolVector<T>, N> carry;
     for (auto& part : carry) part.assign(static_cast<std::size_t>(grid.rows * n), T{0});
     for (index_t k = grid.steps; k-- > 0;) {

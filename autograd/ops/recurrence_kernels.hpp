@@ -113,7 +113,8 @@ UNROLL_INLINE void finish_streams() {
 }
 template <class T>
 UNROLL_INLINE bool can_stream(const T* p, index_t n) {
-  return reinterpret_cast<std::uintptr_t>(p) % sizeof(Batch<T>) == 0 && n % static_cast<index_t>(Batch<T>::size) == 0;
+  return reinterpret_cast<std::uintptr_t>(p) % sizeof(Batch<T>) == 0 &&
+         n % static_cast<index_t>(Batch<T>::size) == 0;
 }
 
 /// Where a gradient goes: null if nobody wants it.
