@@ -22,7 +22,7 @@ template <class T = float>
 class CausalConv1d {
  public:
   using value_type = T;
-  using Options = CausalConv1dOptions<T>;
+  using Options = CausalConv1dOptions<T>;  ///< of one call
   Variable<T> weight, bias;
 
   CausalConv1d() = default;

@@ -37,7 +37,7 @@ struct CoRnnCell {
   using State = CoRnnState<T>;
   static constexpr bool row_wise = true;
   Variable<T> weight_ih, weight_hh, weight_zh, bias;
-  CoRnnOptions options;
+  CoRnnOptions options;  ///< what it was made with
 
   CoRnnCell() = default;
   CoRnnCell(index_t input, index_t hidden, bool with_bias = true, Generator& rng = default_generator(),

@@ -58,6 +58,7 @@ struct SlstmCell {
 
   index_t input_size() const { return weight_ih.shape()[1]; }
   index_t hidden_size() const { return weight_ih.shape()[0] / 4; }
+  /// The number of blocks of weight_hh.
   index_t heads() const { return weight_hh.shape()[1]; }
   State initial_state(index_t batch) const {
     const Variable<T> zeros({batch, hidden_size()}, T{0});
