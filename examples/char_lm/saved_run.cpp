@@ -54,7 +54,7 @@ CarriedState load_carried(const io::TensorFile& from) {
   CarriedState state;
   for (const auto& [name, tensor] : from) {
     if (!name.starts_with(prefix)) continue;
-    if (tensor.shape.size() != 3)
+    if (tensor.shape.size() < 3 || tensor.shape.size() > static_cast<std::size_t>(Shape::max_rank))
       raise<DataError>("{}: {} is no state of a layer: it has {} axes", from.source(), printable(name),
                        tensor.shape.size());
     auto variable = Variable<float>::uninitialised(Shape(tensor.shape.begin(), tensor.shape.end()));

@@ -50,7 +50,7 @@ CellKinds residual_cells() {
           {"residual-griffin", block_kind<GriffinCell<float>>(5)},
           {"residual-mamba", block_kind<MambaCell<float>>(6.125, 112)},
           {"residual-gated-delta", block_kind<GatedDeltaCell<float>>(5)},
-          {"residual-slstm", {make_residual_slstm, 0, 4 + 8}},
+          {"residual-slstm", {make_residual_slstm, 0, 5 + 8}},
           {"residual-lru", block_kind<LruCell<float>>(4)},
           {"residual-lstm", block_kind<LstmCell<float>>(8)},
           {"residual-gru", block_kind<GruCell<float>>(6)}};
