@@ -243,6 +243,7 @@ class NormalisationNode final : public Node<T> {
 
   /// Where the squares of a row might overflow or vanish, powers of two by which rows are multiplied first.
   Variable<T> unit_of_rows(const Shape& x) const {
+    if (x.size() == 0) return {};  // its rows have no moments
     Variable<T> units(x.with(x.rank() - 1, 1), T{1});
     bool needed = false;
     for (index_t k = 0; k < units.size(); ++k) {

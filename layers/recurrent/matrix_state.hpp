@@ -1,6 +1,8 @@
 #pragma once
 /// \file What cells with a matrix per head as state share.
 
+#include <limits>
+
 #include "unroll/autograd/functions.hpp"
 #include "unroll/autograd/l2_normalise.hpp"
 #include "unroll/autograd/linear_attention.hpp"

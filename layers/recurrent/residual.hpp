@@ -1,6 +1,8 @@
 #pragma once
 /// \file Residual blocks around any cell, and stacks of them: `ResidualStack<MinGruCell<float>> net(I, H, {.blocks = 3});`.
 
+#include <algorithm>
+#include <cmath>
 #include <string>
 
 #include "unroll/autograd/functions.hpp"

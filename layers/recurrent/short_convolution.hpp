@@ -2,6 +2,7 @@
 /// \file The short causal convolution before a recurrence, with a state whose rows are those of the batch.
 
 #include "unroll/autograd/permute.hpp"
+#include "unroll/autograd/recurrence_options.hpp"
 #include "unroll/layers/causal_conv1d_layer.hpp"
 #include "unroll/layers/scanned.hpp"
 

@@ -80,7 +80,7 @@ void check_parallel(const Cell& cell, const CheckParallelOptions& options = {}) 
   if constexpr (Module<Cell>)
     for (const auto& p : parameters(cell)) parameters_of.push_back(p.variable);
   const detail::StepByStep<Cell> steps{cell};
-  const auto check = [&](const char* label, index_t time, index_t batch, const ScanOptions& how) {
+  const auto compare_ways = [&](const char* label, index_t time, index_t batch, const ScanOptions& how) {
     Generator rng(options.seed);
     const auto x = randn<T>(input.inserted(0, batch).inserted(0, time), rng).requires_grad(true);
     const auto state = map_state(initial_state(cell, batch), [&](const Variable<T>& v) {
@@ -103,17 +103,17 @@ void check_parallel(const Cell& cell, const CheckParallelOptions& options = {}) 
     detail::compare_runs(runs, tolerance);
   };
   const Indices lengths = {3, 0, 5}, resets(Shape{5, 3}, {0, 1, 0, 1, 0, 0, 0, 0, 1, 0, 1, 0, 0, 0, 1});
-  check("one step of one sequence", 1, 1, {});
-  check("one sequence", 7, 1, {});
-  check("several sequences", 5, 3, {});
-  check("in reverse", 5, 3, {.reverse = true});
-  check("with lengths", 5, 3, {.lengths = lengths});
-  check("with lengths, in reverse", 5, 3, {.reverse = true, .lengths = lengths});
-  check("with resets", 5, 3, {.resets = resets});
-  check("with resets, in reverse", 5, 3, {.reverse = true, .resets = resets});
-  check("with lengths and resets", 5, 3, {.lengths = lengths, .resets = resets});
-  check("recomputed", 5, 3, {.segment = 2});
-  check("a long sequence", 100, 2, {});
+  compare_ways("one step of one sequence", 1, 1, {});
+  compare_ways("one sequence", 7, 1, {});
+  compare_ways("several sequences", 5, 3, {});
+  compare_ways("in reverse", 5, 3, {.reverse = true});
+  compare_ways("with lengths", 5, 3, {.lengths = lengths});
+  compare_ways("with lengths, in reverse", 5, 3, {.reverse = true, .lengths = lengths});
+  compare_ways("with resets", 5, 3, {.resets = resets});
+  compare_ways("with resets, in reverse", 5, 3, {.reverse = true, .resets = resets});
+  compare_ways("with lengths and resets", 5, 3, {.lengths = lengths, .resets = resets});
+  compare_ways("recomputed", 5, 3, {.segment = 2});
+  compare_ways("a long sequence", 100, 2, {});
 }
 
 }  // namespace unroll
