@@ -4,12 +4,14 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <string>
 
 #include "common/command_line.hpp"
 #include "common/recurrent.hpp"
 #include "unroll/autograd/functions.hpp"
+#include "unroll/autograd/gather.hpp"
 #include "unroll/autograd/join.hpp"
 #include "unroll/autograd/losses.hpp"
 #include "unroll/autograd/views.hpp"
@@ -29,24 +31,33 @@ struct Options {
   std::string task = "copy";
   std::vector<std::string> cells{"gru", "mingru"};
   index_t length = 32, symbols = 4, hidden = 0, layers = 1, batch = 32, vocabulary = 8192;
-  int steps = 600, seeds = 2;
+  int steps = 600, seeds = 2, eval_every = 0;
   double rate = 3e-3, weight_decay = 0.01, clip = 1;
   bool one_cycle = true;
 };
 
-/// One batch: inputs (T, B), and what is to be said after each of them, ignored where it is −1; or, by several heads, after
-/// the last of them.
+/// One batch: inputs (T, B), the steps after which something is to be said, as numbers t B + b, and what: (steps,); or, by
+/// several heads after the last step, (heads, B).
 struct Batch {
-  Indices inputs, targets;
+  Indices inputs, asked, targets;
 };
 
+/// Inputs, and answers, −1 where nothing is asked.
 class Filler {
  public:
   Filler(index_t steps, index_t batch, std::int64_t blank)
       : shape_{steps, batch}, in_(static_cast<std::size_t>(steps * batch), blank), out_(in_.size(), -1) {}
   std::int64_t& in(index_t t, index_t b) { return in_[static_cast<std::size_t>(t * shape_[1] + b)]; }
   std::int64_t& out(index_t t, index_t b) { return out_[static_cast<std::size_t>(t * shape_[1] + b)]; }
-  Batch done() { return {{shape_, std::move(in_)}, {shape_, std::move(out_)}}; }
+  Batch done() const {
+    std::vector<std::int64_t> asked, targets;
+    for (std::size_t i = 0; i < out_.size(); ++i)
+      if (out_[i] >= 0) asked.push_back(static_cast<std::int64_t>(i)), targets.push_back(out_[i]);
+    const Shape count{static_cast<index_t>(asked.size())};
+    return {{shape_, in_}, {count, asked}, {count, targets}};
+  }
+  /// The answers of all heads: each "step" is one.
+  Indices answers() const { return {shape_, out_}; }
 
  private:
   Shape shape_;
@@ -67,7 +78,7 @@ Batch selective_copy(index_t length, const Options& o, index_t batch, Generator&
       filler.in(places[static_cast<std::size_t>(k)], b) = answers.out(k, b) =
           static_cast<std::int64_t>(rng.below(8));
   }
-  return {filler.done().inputs, answers.done().targets};
+  return {filler.done().inputs, {}, answers.answers()};
 }
 
 /// Whether the ones so far are odd in number, after the last of `length` bits.
@@ -139,10 +150,13 @@ struct Model {
     if (heads > 0) middle = Linear<float>(width, 64, {}, rng);
     readout = Linear<float>(heads > 0 ? 64 : width, std::max<index_t>(1, heads) * task.outputs, {}, rng);
   }
-  /// Shapes: inputs (T, B) → (T, B, V), or (heads, B, V).
-  V operator()(const Indices& inputs) const {
-    const auto run = net(embedding(inputs));
-    if (heads == 0) return readout(norm(run.output));
+  /// Shapes: → (steps asked, V), or (heads, B, V).
+  V operator()(const Batch& batch) const {
+    const auto run = net(embedding(batch.inputs));
+    if (heads == 0) {
+      const Shape& s = run.output.shape();
+      return readout(norm(gather(reshape(run.output, {s[0] * s[1], s[2]}), batch.asked)));
+    }
     const V y = readout(V(gelu(middle(norm(net.last(run))))));
     return stack(chunk(y, heads), 0);
   }
@@ -159,18 +173,23 @@ double exact_match(const Model& model, const Task& task, index_t length, const O
   index_t right = 0, count = 0;
   for (int round = 0; round < 8; ++round) {
     const Batch batch = task.draw(length, o, 64, rng);
-    const V logits = model(batch.inputs);
-    for (index_t b = 0; b < 64; ++b, ++count) {
-      bool all = true;
-      for (index_t t = 0; t < batch.targets.shape()[0]; ++t) {
-        const std::int64_t target = batch.targets[t * 64 + b];
-        const float* const row = logits.data() + (t * 64 + b) * task.outputs;
-        all = all && (target < 0 || std::max_element(row, row + task.outputs) - row == target);
-      }
-      right += all;
+    const V logits = model(batch);
+    std::array<bool, 64> all;
+    all.fill(true);
+    for (index_t i = 0; i < batch.targets.size(); ++i) {
+      const float* const row = logits.data() + i * task.outputs;
+      const index_t sequence = (task.heads > 0 ? i : batch.asked[i]) % 64;
+      if (std::max_element(row, row + task.outputs) - row != batch.targets[i])
+        all[static_cast<std::size_t>(sequence)] = false;
     }
+    right += std::count(all.begin(), all.end(), true), count += 64;
   }
   return static_cast<double>(right) / static_cast<double>(count);
+}
+
+bool all_right(const Model& model, const Task& task, const Options& o) {
+  return std::all_of(task.test_lengths.rbegin(), task.test_lengths.rend(),
+                     [&](index_t length) { return exact_match(model, task, length, o) == 1; });
 }
 
 /// The size with which the model has some 60,000 parameters, as the published table of selective copy has them.
@@ -193,17 +212,19 @@ void run(const Task& task, const std::string& cell, int seed, const Options& o) 
                                               : Schedule([](std::uint64_t) { return 1.0; }));
   const auto start = std::chrono::steady_clock::now();
   double loss = 0;
-  for (int step = 0; step < o.steps; ++step) {
+  int step = 0;
+  while (step < o.steps) {
+    if (o.eval_every > 0 && step > 0 && step % o.eval_every == 0 && all_right(model, task, o)) break;
     const auto pick = data.below(task.train_lengths.size());
     const Batch batch = task.draw(task.train_lengths[pick], o, o.batch, data);
-    const V error = cross_entropy(model(batch.inputs), batch.targets, {.ignore_index = -1});
-    loss = step < 20 ? error.item() : 0.95 * loss + 0.05 * error.item();
+    const V error = cross_entropy(model(batch), batch.targets);
+    loss = step++ < 20 ? error.item() : 0.95 * loss + 0.05 * error.item();
     error.backward();
     clip_grad_norm(parameters(model), o.clip);
     adam.step(), adam.zero_grad(), schedule.step();
   }
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  fmt::print("| {} | {} | {} | {} | {:.4f} |", cell, hidden, count_parameters(model), seed, loss);
+  fmt::print("| {} | {} | {} | {} | {} | {:.4f} |", cell, hidden, count_parameters(model), seed, step, loss);
   for (index_t length : task.test_lengths) fmt::print(" {:.3f} |", exact_match(model, task, length, o));
   fmt::print(" {:.0f} |\n", seconds);
   std::fflush(stdout);
@@ -223,6 +244,8 @@ int main(int argc, char** argv) {
   line.add("vocabulary", o.vocabulary, "keys and values of recall", program::at_least(16));
   line.add("batch", o.batch, "sequences per step", program::at_least(1));
   line.add("steps", o.steps, "training steps", program::at_least(1));
+  line.add("eval-every", o.eval_every,
+           "stop at a multiple of so many steps if all answers are right; 0: never", program::at_least(0));
   line.add("seeds", o.seeds, "runs of each cell", program::at_least(1));
   line.add("rate", o.rate, "learning rate of AdamW");
   line.add("weight-decay", o.weight_decay, "weight decay of AdamW");
@@ -232,10 +255,11 @@ int main(int argc, char** argv) {
 
   const Task task = task_of(o);
   fmt::print(
-      "{}, length {}, {} symbols, {} steps of {} sequences\n\n| cell | hidden | parameters | seed | loss |",
+      "{}, length {}, {} symbols, {} steps of {} sequences\n\n| cell | hidden | parameters | seed | steps | "
+      "loss |",
       o.task, o.length, o.symbols, o.steps, o.batch);
   for (index_t length : task.test_lengths) fmt::print(" exact at {} |", length);
-  fmt::print(" seconds |\n|---|---|---|---|---|");
+  fmt::print(" seconds |\n|---|---|---|---|---|---|");
   for (std::size_t k = 0; k < task.test_lengths.size(); ++k) fmt::print("---|");
   fmt::print("---|\n");
   for (const std::string& cell : o.cells)

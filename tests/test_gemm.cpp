@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <limits>
 #include <thread>
 #include <vector>
@@ -51,6 +52,40 @@ TEST_CASE_TEMPLATE("gemm: one row, one column and larger sizes equal a plain tri
     for (Trans ta : both) {
       for (Trans tb : both) check_gemm<T>(ta, tb, s[0], s[1], s[2], 3, T(1), T(1));
     }
+  }
+}
+
+TEST_CASE_TEMPLATE("gemm: small products, which no library does, equal a plain triple loop", T, float,
+                   double) {
+  const index_t rows[] = {1, 4, 11, 12, 13, 32, 33, 64, 256, 257}, cols[] = {1, 2, 15, 16, 17, 32, 47, 48},
+                inner[] = {1, 2, 8, 31, 64, 256};
+  for (index_t m : rows) {
+    for (index_t n : cols) {
+      for (index_t k : inner) {
+        if (m * n * k > 60'000) continue;
+        for (Trans ta : both) {
+          for (Trans tb : both) {
+            check_gemm<T>(ta, tb, m, n, k, 0, T(1), T(1));
+            check_gemm<T>(ta, tb, m, n, k, 3, T(1), T(0));
+          }
+        }
+      }
+    }
+  }
+  CHECK(blas::backend::small_is_best<T>(Trans::no, Trans::no, 1, 64, 64));
+  CHECK(blas::backend::small_is_best<T>(Trans::no, Trans::yes, 1, 64, 64));
+  CHECK(blas::backend::small_is_best<T>(Trans::yes, Trans::no, 64, 64, 1));
+  CHECK_FALSE(blas::backend::small_is_best<T>(Trans::no, Trans::no, 64, 16, 16));  // see same_bits_rows
+}
+
+TEST_CASE_TEMPLATE("gemm: a small product passes infinity on to its own row alone", T, float, double) {
+  const T inf = std::numeric_limits<T>::infinity();
+  for (Trans tb : both) {
+    Stored<T> a(Trans::no, 3, 20, 0), b(tb, 20, 21, 0), c(Trans::no, 3, 21, 0);
+    a.data[20 + 7] = inf;
+    blas::gemm(Trans::no, tb, 3, 21, 20, T(1), a.data.data(), a.ld, b.data.data(), b.ld, T(0), c.data.data(),
+               c.ld);
+    for (std::size_t i = 0; i < c.data.size(); ++i) CHECK(std::isfinite(c.data[i]) == (i / 21 != 1));
   }
 }
 

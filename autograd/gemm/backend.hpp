@@ -21,6 +21,15 @@ template <class T>
 void blocked_gemm(Trans ta, Trans tb, index_t m, index_t n, index_t k, const T* a, index_t lda, const T* b,
                   index_t ldb, bool add, T* c, index_t ldc, int threads);
 
+/// Whether small_gemm is: few rows, short sums, and a B that stays in the cache.
+template <class T>
+bool small_is_best(Trans ta, Trans tb, index_t m, index_t n, index_t k);
+
+/// The same product where the operands lie, on one thread; for sizes that small_is_best names.
+template <class T>
+void small_gemm(Trans ta, Trans tb, index_t m, index_t n, index_t k, const T* a, index_t lda, const T* b,
+                index_t ldb, bool add, T* c, index_t ldc);
+
 /// C = alpha op(A) op(B) + beta C through the CBLAS that was linked; one thread. Sizes are positive.
 template <class T>
 void cblas_gemm(Trans ta, Trans tb, index_t m, index_t n, index_t k, T alpha, const T* a, index_t lda,

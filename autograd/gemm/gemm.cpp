@@ -68,6 +68,8 @@ void multiply(Trans ta, Trans tb, index_t m, index_t n, index_t k, T alpha, cons
   const double work = static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(k);
   const int threads = work < serial_limit ? 1 : thread_count;
   const bool plain = alpha == T(1) && (beta == T(0) || beta == T(1));
+  if (plain && work < serial_limit && backend::small_is_best<T>(ta, tb, m, n, k))
+    return backend::small_gemm(ta, tb, m, n, k, a, lda, b, ldb, beta == T(1), c, ldc);
   if (plain && backend::blocked_is_best<T>(ta, m, n))
     return backend::blocked_gemm(ta, tb, m, n, k, a, lda, b, ldb, beta == T(1), c, ldc, threads);
 #ifdef UNROLL_HAVE_DNNL
