@@ -71,15 +71,17 @@ TEST_CASE("shape: negative extents, ranks above 5 and sizes that overflow are re
                        ShapeError);
   CHECK_THROWS_AS((Shape{std::numeric_limits<index_t>::max()}), ShapeError);
   CHECK_THROWS_AS((Shape{big, big, big, big}), ShapeError);  // the product wraps around to 0
-  CHECK(Shape{big, 0}.size() == 0);
 }
 
 TEST_CASE("shape: without elements, the other axes must not have too many together") {
-  const index_t big = index_t{1} << 40;
+  const index_t big = index_t{1} << 30;
+  CHECK(Shape{big, 0, 2}.size() == 0);
+  CHECK_THROWS_WITH_AS((Shape{big, 0, 3}), "shape: (1073741824, 0, 3) has no elements, but too many rows",
+                       ShapeError);
   for (const auto& refused : {std::array{index_t{0}, big, big}, {big, 0, big}, {big, big, 0}})
     CHECK_THROWS_AS(Shape(refused.begin(), refused.end()), ShapeError);
-  const Shape shape{0, big, 3};
-  CHECK(shape.product(1, 3) == 3 * big);
+  const Shape shape{0, big, 2};
+  CHECK(shape.product(1, 3) == 2 * big);
   CHECK_THROWS_AS(shape.with(2, big), ShapeError);
   CHECK_THROWS_AS(broadcast("op", {0, big, 1}, {0, 1, big}), ShapeError);
 }

@@ -67,7 +67,7 @@ TEST_CASE("sort, topk: each element gets the gradient of its place") {
 }
 
 TEST_CASE("sort, topk: arrays without elements, and k out of range") {
-  constexpr index_t huge = index_t{1} << 55;
+  constexpr index_t huge = index_t{1} << 30;
   for (int axis : {0, 1})
     CHECK(sort(Variable<double>({huge, 0}, 0.0), axis).values.shape() == Shape{huge, 0});
   const auto x = random_parameter({2, 3}, 1);

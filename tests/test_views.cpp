@@ -284,14 +284,13 @@ TEST_CASE("views: views of views of constants can be read and computed with") {
 }
 
 TEST_CASE("views: an array without elements is cut into some parts, and not into any number") {
-  const V x(Shape{0, index_t{1} << 58}, 0);
+  const V x(Shape{0, index_t{1} << 30}, 0);
   CHECK(chunk(x, 3, 0).size() == 3);
-  CHECK_THROWS_WITH_AS(
-      chunk(x, std::numeric_limits<index_t>::max(), 0),
-      "chunk: (0, 288230376151711744) has no elements and is cut into at most 1048576 parts; got "
-      "9223372036854775807",
-      ShapeError);
-  CHECK_THROWS_AS(chunk(x, index_t{1} << 58), ShapeError);
+  CHECK_THROWS_WITH_AS(chunk(x, std::numeric_limits<index_t>::max(), 0),
+                       "chunk: (0, 1073741824) has no elements and is cut into at most 1048576 parts; got "
+                       "9223372036854775807",
+                       ShapeError);
+  CHECK_THROWS_AS(chunk(x, index_t{1} << 30), ShapeError);
   CHECK_THROWS_AS(unbind(x, 1), ShapeError);
 }
 

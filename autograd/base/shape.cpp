@@ -7,8 +7,9 @@
 namespace unroll {
 namespace {
 
-// Elements of 16 bytes must still be addressable.
-constexpr index_t largest_size = std::numeric_limits<index_t>::max() / 16;
+// Elements of 16 bytes must still be addressable. Loops over the axes of an array without elements must end.
+constexpr index_t largest_size = std::numeric_limits<index_t>::max() / 16,
+                  most_without_elements = index_t{1} << 31;
 
 void check_axis(const char* function, const Shape& shape, int axis, int last) {
   if (axis < 0 || axis > last)
@@ -33,7 +34,9 @@ void Shape::finish() {
     overflows |= __builtin_mul_overflow(size, extent + (extent == 0), &size);
   }
   if (negative) raise<ShapeError>("shape: extents must not be negative; got {}", str());
-  if (overflows || size > largest_size) raise<ShapeError>("shape: {} has too many elements", str());
+  if (overflows || size > (empty ? most_without_elements : largest_size))
+    raise<ShapeError>("shape: {} has {}", str(),
+                      empty ? "no elements, but too many rows" : "too many elements");
   size_ = empty ? 0 : size;
 }
 

@@ -16,7 +16,7 @@ namespace unroll {
 using index_t = std::ptrdiff_t;
 
 /// The extents of a row-major array, rank 0 (a scalar) to 5.
-/// Errors: a negative extent, a rank above 5 or a size that overflows throws ShapeError.
+/// Errors: a negative extent, a rank above 5, a size that overflows, and more than 2^31 rows without elements throw ShapeError.
 class Shape {
  public:
   static constexpr int max_rank = 5;  ///< the largest rank

@@ -125,6 +125,7 @@ void flush_product(DeferredProduct<T>& product, DeferredBuffers<T>& buffers) {
   const DeferredUse<T>* end = product.uses.data() + product.uses.size();
   if (!product.uses.front().x) {  // a bias
     const index_t outputs = p.shape.size();
+    if (outputs == 0) return;
     index_t rows = 0;
     for (const DeferredUse<T>* u = product.uses.data(); u != end; add = true) {
       const T* dy = u->dy;
@@ -135,6 +136,7 @@ void flush_product(DeferredProduct<T>& product, DeferredBuffers<T>& buffers) {
   }
   const WeightBlocks blocks(p.shape);
   const index_t outputs = blocks.row_outputs(), inputs = blocks.row_inputs();
+  if (outputs == 0 || inputs == 0) return;
   auto &dy = *buffers.dy, &x = *buffers.x;
   for (const DeferredUse<T>* u = product.uses.data(); u != end; add = true) {
     const auto uses = next_product(u, end, outputs);
@@ -149,6 +151,7 @@ template <class T>
 void multiply_weight_gradient(const WeightBlocks& blocks, const T* dy, index_t rows, const T* x,
                               index_t x_stride, bool add, T* dw) {
   const index_t outputs = blocks.row_outputs();
+  if (outputs == 0 || blocks.inputs == 0) return;  // there may be any number of rows or blocks
   const RowsInUse<T> used(dy, outputs, x, rows, blocks.row_inputs(), x_stride);
   for (index_t k = 0; k < blocks.count; ++k) {
     blas::gemm<T>(blas::Trans::yes, blas::Trans::no, blocks.outputs, blocks.inputs, rows, T{1},

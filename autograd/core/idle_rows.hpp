@@ -73,6 +73,7 @@ struct ProductRows {
 template <class T, class Finite, class Multiply>
 void multiply_rows_in_use(const T* dy, index_t rows, index_t dy_cols, const ProductRows<T>& dx,
                           Finite&& is_finite, Multiply&& multiply) {
+  if (rows == 0 || dx.cols == 0) return;  // there may be any number of the other
   const PoolVector<index_t> idle = idle_rows(dy, rows, dy_cols, dy_cols);
   if (idle.empty() || is_finite()) return multiply(dx.add ? T{1} : T{0}, dx.data, dx.ld);
   PoolVector<T> product(static_cast<std::size_t>(rows * dx.cols));

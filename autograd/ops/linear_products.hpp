@@ -132,6 +132,7 @@ void product_back_by_heads(const T* dy, index_t rows, Tensor<T>& w, T beta, T* d
 // y = x Wᵀ + beta y.
 template <class T>
 void product(const T* x, const MatrixLayout<T>& rows, Tensor<T>& w, T beta, T* y, Way way) {
+  if (rows.count == 0 || WeightBlocks(w.shape).row_outputs() == 0) return;
   if (w.shape.rank() > 2) return product_by_heads(x, rows, w, beta, y, way);
   const index_t outputs = w.shape[0];
   if (way == Way::packed) {
