@@ -8,7 +8,7 @@ namespace unroll {
 
 /// The sizes of a GatedDeltaCell.
 struct GatedDeltaOptions {
-  index_t heads = 0;     ///< 0: one for each 64 units, or one
+  index_t heads = 0;     ///< 0: as MatrixStateOptions has it
   index_t taps = 4;      ///< K, of the convolution
   bool negative = true;  ///< β up to 2, so that the state can change its sign; else up to 1
   bool gated = true;     ///< with a decay; without it the cell is DeltaNet's

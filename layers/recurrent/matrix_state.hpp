@@ -45,7 +45,7 @@ struct ConvolvedMatrixState {
 
 /// The sizes of a cell with a matrix per head.
 struct MatrixStateOptions {
-  index_t heads = 0;  ///< 0: one for each 64 units, or one
+  index_t heads = 0;  ///< 0: one for each 64 units from 256 on, else four where they divide H ≥ 16, or one
 };
 
 namespace detail {
@@ -53,7 +53,8 @@ namespace detail {
 /// How many heads H units have.
 /// Errors: ShapeError unless H is a multiple of it, naming `cell`.
 inline index_t head_count(const char* cell, index_t hidden, const MatrixStateOptions& o) {
-  const index_t heads = o.heads > 0 ? o.heads : hidden >= 128 && hidden % 64 == 0 ? hidden / 64 : 1;
+  const bool wide = hidden >= 256 && hidden % 64 == 0, some = hidden >= 16 && hidden % 4 == 0;
+  const index_t heads = o.heads > 0 ? o.heads : wide ? hidden / 64 : some ? 4 : 1;
   if (o.heads < 0 || hidden % heads != 0)
     raise<ShapeError>("{}: need a hidden size that is a multiple of the heads; got hidden {}, heads {}", cell,
                       hidden, o.heads);
