@@ -7,6 +7,7 @@
 #include "unroll/layers/lru.hpp"
 #include "unroll/layers/lstm.hpp"
 #include "unroll/layers/mamba.hpp"
+#include "unroll/layers/mamba2.hpp"
 #include "unroll/layers/min_gru.hpp"
 #include "unroll/layers/min_lstm.hpp"
 #include "unroll/layers/residual.hpp"
@@ -49,6 +50,7 @@ CellKinds residual_cells() {
           {"residual-minlstm", block_kind<MinLstmCell<float>>(3)},
           {"residual-griffin", block_kind<GriffinCell<float>>(5)},
           {"residual-mamba", block_kind<MambaCell<float>>(6.125, 112)},
+          {"residual-mamba2", block_kind<Mamba2Cell<float>>(6, 128 + 12)},
           {"residual-gated-delta", block_kind<GatedDeltaCell<float>>(5)},
           {"residual-slstm", {make_residual_slstm, 0, 5 + 8}},
           {"residual-lru", block_kind<LruCell<float>>(4)},

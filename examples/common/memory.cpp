@@ -14,8 +14,9 @@ double count_weights(const std::string& cell, const CellOptions& o) {
   const CellKind& kind = cell_kind(cell);
   const double directions = o.bidirectional ? 2 : 1, hidden = static_cast<double>(o.hidden);
   const double inputs = static_cast<double>(o.input) + (o.layers - 1) * directions * kind.outputs * hidden;
-  return directions * hidden *
-         (kind.input_weights * inputs + o.layers * (kind.recurrent_weights * hidden + kind.unit_weights));
+  const double of_unit =
+      kind.input_weights * inputs + o.layers * (kind.recurrent_weights * hidden + kind.unit_weights);
+  return directions * (hidden * of_unit + kind.input_rows * inputs);
 }
 
 void check_memory(double weights, const std::string& optimizer, std::string_view sizes) {

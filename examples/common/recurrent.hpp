@@ -24,6 +24,7 @@ struct CellKind {
   double outputs = 1;       ///< for each element of the hidden state
   double unit_weights = 0;  ///< that each element of the hidden state has whatever the sizes are
   bool forgets = true;      ///< the state stays bounded in long sequences: it may be carried through a text
+  double input_rows = 0;    ///< weights for each element of the layer's input, whatever the hidden size is
 };
 using CellKinds = std::map<std::string, CellKind>;
 
@@ -33,6 +34,7 @@ CellKinds gru_cells();
 CellKinds recent_cells();
 CellKinds linear_cells();
 CellKinds mixer_cells();
+CellKinds matrix_cells();
 CellKinds residual_cells();
 
 /// All of the above.

@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "unroll/detail/layers/recurrent/decay_init.hpp"
 #include "unroll/layers/gate_weights.hpp"
 
 namespace unroll {
@@ -15,11 +16,7 @@ MambaCell<T>::MambaCell(index_t input, index_t hidden, const MambaOptions& o, Ge
   convolution = CausalConv1d<T>(channels, o.taps, {}, rng);
   weight_select = detail::draw<T>({rank + 2 * o.states, channels}, channels, rng);
   linear_delta = Linear<T>(rank, channels, {}, rng);
-  for (index_t k = 0; k < channels; ++k) {
-    const double step = std::exp(rng.uniform(std::log(0.001), std::log(0.1)));
-    linear_delta.bias.mutable_data()[k] =
-        static_cast<T>(std::log(std::expm1(step)));  // softplus of it is the step
-  }
+  linear_delta.bias = detail::draw_step_biases<T>(channels, rng);
   log_a = Variable<T>::uninitialised({channels, o.states});
   for (index_t k = 0; k < log_a.size(); ++k)
     log_a.mutable_data()[k] = static_cast<T>(std::log(static_cast<double>(k % o.states + 1)));

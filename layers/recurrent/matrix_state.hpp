@@ -6,6 +6,7 @@
 #include "unroll/autograd/functions.hpp"
 #include "unroll/autograd/l2_normalise.hpp"
 #include "unroll/autograd/linear_attention.hpp"
+#include "unroll/autograd/rearrange.hpp"
 #include "unroll/autograd/views.hpp"
 #include "unroll/detail/layers/recurrent/library_layer.hpp"
 #include "unroll/detail/layers/recurrent/short_convolution.hpp"
@@ -28,7 +29,7 @@ struct MatrixState {
   }
 };
 /// The same where a short convolution stands before it.
-/// Shapes: convolution (B, K − 1, 3H).
+/// Shapes: convolution (B, K − 1, C) for C numbers that are convolved.
 template <class T>
 struct ConvolvedMatrixState {
   Variable<T> h;            ///< the output
@@ -72,6 +73,15 @@ template <class T>
 Variable<T> without_heads(const Variable<T>& x) {
   const Shape& s = x.shape();
   return reshape(x, Shape{s[0], s[1], s[2] * s[3]});
+}
+
+/// (T, B, heads, d) → (T, B, times · heads, d): each head `times` times in a row.
+template <class T>
+Variable<T> repeat_heads(const Variable<T>& x, index_t times) {
+  if (times == 1) return x;
+  const Shape& s = x.shape();
+  const Variable<T> apart = reshape(x, Shape{s[0], s[1], s[2], 1, s[3]});
+  return reshape(tile(apart, {1, 1, 1, times, 1}), Shape{s[0], s[1], s[2] * times, s[3]});
 }
 
 /// `decay` (T, B, …), where a sequence begins −∞, which clears the state.
