@@ -244,6 +244,84 @@ inline const std::map<std::string, Step>& steps() {
          for (std::size_t j = 0; j < hidden; ++j)
            s[0][j] = std::tanh(alpha[j] * a[j] * q[j] + b1[j] * q[j] + b2[j] * a[j] + b[j]);
        }},
+      {"mgu2",
+       [](const Plain& p, const Vec& x, std::vector<Vec>& s) {
+         const Vec f = mapped(p.u("u0", s[0]), sigma);
+         s[0] = mixed(f, mapped(plus(p.x(x, 0), p.u("u1", product(f, s[0]))), tanh_of), s[0]);
+       }},
+      {"mgu3",
+       [](const Plain& p, const Vec& x, std::vector<Vec>& s) {
+         const Vec f = mapped(p.v("v0"), sigma);
+         s[0] = mixed(f, mapped(plus(p.x(x, 0), p.u("u0", product(f, s[0]))), tanh_of), s[0]);
+       }},
+      {"miru1",
+       [](const Plain& p, const Vec& x, std::vector<Vec>& s) {
+         const Vec r = mapped(plus(p.x(x, 0), p.u("u0", s[0])), sigma);
+         const Vec n = mapped(plus(p.x(x, 1), p.u("u1", product(r, s[0]))), tanh_of);
+         for (std::size_t j = 0; j < hidden; ++j) s[0][j] = (s[0][j] + n[j]) / 2;
+       }},
+      {"ugrnn",
+       [](const Plain& p, const Vec& x, std::vector<Vec>& s) {
+         const Vec g = mapped(plus(p.x(x, 0), p.u("u0", s[0], 0)), sigma);
+         s[0] = mixed(g, s[0], mapped(plus(p.x(x, 1), p.u("u0", s[0], 1)), tanh_of));
+       }},
+      {"lightru",
+       [](const Plain& p, const Vec& x, std::vector<Vec>& s) {
+         const Vec f = mapped(plus(p.x(x, 0), p.u("u0", s[0])), sigma);
+         s[0] = mixed(f, mapped(p.x(x, 1), tanh_of), s[0]);
+       }},
+      {"dsgu",
+       [](const Plain& p, const Vec& x, std::vector<Vec>& s) {
+         const Vec g = mapped(p.u("u0", product(p.x(x, 0), s[0])), tanh_of);
+         const Vec n = mapped(p.u("u2", product(g, s[0])), sigma), z = plus(p.x(x, 1), p.u("u1", s[0]));
+         for (std::size_t j = 0; j < hidden; ++j) {
+           const double rate = std::min(std::max(0.2 * z[j] + 0.5, 0.0), 1.0);
+           s[0][j] = (1 - rate) * s[0][j] + rate * n[j];
+         }
+       }},
+      {"mut2",
+       [](const Plain& p, const Vec& x, std::vector<Vec>& s) {
+         const Vec z = mapped(plus(p.x(x, 0), p.u("u0", s[0], 0)), sigma);
+         const Vec r = mapped(plus(p.x(x, 1), p.u("u0", s[0], 1)), sigma);
+         s[0] = mixed(z, mapped(plus(p.x(x, 2), p.u("u1", product(r, s[0]))), tanh_of), s[0]);
+       }},
+      {"first-lstm",
+       [](const Plain& p, const Vec& x, std::vector<Vec>& s) {
+         const auto gate = [&](index_t k) { return plus(p.x(x, k), p.u("u0", s[0], k)); };
+         s[1] = plus(s[1], product(mapped(gate(0), sigma), mapped(gate(1), tanh_of)));
+         s[0] = product(mapped(gate(2), sigma), mapped(s[1], tanh_of));
+       }},
+      {"cifg-lstm",
+       [](const Plain& p, const Vec& x, std::vector<Vec>& s) {
+         const auto gate = [&](index_t k) { return plus(p.x(x, k), p.u("u0", s[0], k)); };
+         s[1] = mixed(mapped(gate(0), sigma), s[1], mapped(gate(1), tanh_of));
+         s[0] = product(mapped(gate(2), sigma), mapped(s[1], tanh_of));
+       }},
+      {"leaky",
+       [](const Plain& p, const Vec& x, std::vector<Vec>& s) {
+         const Vec n = mapped(plus(p.x(x, 0), p.u("u0", s[0])), tanh_of);
+         for (std::size_t j = 0; j < hidden; ++j) s[0][j] = 0.5 * s[0][j] + 0.5 * n[j];
+       }},
+      {"antisymmetric-gated",
+       [](const Plain& p, const Vec& x, std::vector<Vec>& s) {
+         const Vec u = p.v("u0"), z = p.x(x, 0), n = p.x(x, 1), h = s[0];
+         for (std::size_t j = 0; j < hidden; ++j) {
+           double sum = -0.01 * h[j];
+           for (std::size_t k = 0; k < hidden; ++k) sum += (u[j * 4 + k] - u[k * 4 + j]) * h[k];
+           s[0][j] = h[j] + 0.5 * sigma(z[j] + sum) * std::tanh(n[j] + sum);
+         }
+       }},
+      {"fastrnn",
+       [](const Plain& p, const Vec& x, std::vector<Vec>& s) {
+         const Vec n = mapped(plus(p.x(x, 0), p.u("u0", s[0])), tanh_of);
+         const double alpha = sigma(p.v("a")[0]), beta = sigma(p.v("c")[0]);
+         for (std::size_t j = 0; j < hidden; ++j) s[0][j] = alpha * n[j] + beta * s[0][j];
+       }},
+      {"multiplicative-rnn",
+       [](const Plain& p, const Vec& x, std::vector<Vec>& s) {
+         const Vec m = product(p.x(x, 0), p.u("u0", s[0]));
+         s[0] = mapped(plus(p.x(x, 1), p.u("u1", m)), tanh_of);
+       }},
   };
   return all;
 }

@@ -146,7 +146,7 @@ void print_row(const Options& o, const std::vector<std::string>& columns) {
   const std::vector<int> widths = {22, 34, 12, 12, 8};
   for (std::size_t k = 0; k < columns.size(); ++k)
     o.markdown ? fmt::print("| {} ", columns[k]) : fmt::print("{:<{}}", columns[k], widths[k]);
-  fmt::print(o.markdown ? "|\n" : "\n");
+  fmt::print("{}\n", o.markdown ? "|" : "");
   std::fflush(stdout);
 }
 
