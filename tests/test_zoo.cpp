@@ -54,17 +54,19 @@ TEST_CASE("zoo: two steps of every cell equal its paper's equations on plain num
   const auto& steps = zoo_plain::steps();
   CHECK(steps.size() == zoo::table<double>().size());
   for (const auto& row : zoo::table<double>()) {
-    CAPTURE(row.name);
-    REQUIRE(steps.contains(row.name));
+    const std::string name = row.name;
+    CAPTURE(name);
+    REQUIRE(steps.contains(name));
     for (const bool bias : {true, false})
-      equals_plain_step(zoo_layer(row, 3, zoo_plain::hidden, {.bias = bias}), steps.at(row.name));
+      equals_plain_step(zoo_layer(row, 3, zoo_plain::hidden, {.bias = bias}), steps.at(name));
   }
 }
 
 TEST_CASE("zoo: gradients of every cell pass the check, both ways, ragged, with resets and recomputed") {
   const Indices resets(Shape{3, 2}, {0, 0, 1, 0, 0, 1});
   for (const auto& row : zoo::table<double>()) {
-    CAPTURE(row.name);
+    const std::string name = row.name;
+    CAPTURE(name);
     const auto layer = zoo_layer(row, 2, 3, {.bidirectional = true});
     std::vector<V> inputs = {random_parameter({3, 2, 2}, 14)};
     const auto start = random_state(layer.initial_state(2), 24);
@@ -86,7 +88,8 @@ TEST_CASE("zoo: gradients of every cell pass the check, both ways, ragged, with 
 
 TEST_CASE("zoo: second-order gradients of every cell pass the check") {
   for (const auto& row : zoo::table<double>()) {
-    CAPTURE(row.name);
+    const std::string name = row.name;
+    CAPTURE(name);
     const auto layer = zoo_layer(row, 2, 2);
     std::vector<V> inputs = leaves(layer);
     inputs.push_back(random_parameter({2, 2, 2}, 13));
@@ -100,7 +103,8 @@ TEST_CASE("zoo: second-order gradients of every cell pass the check") {
 TEST_CASE("zoo: no row of a batch depends on another, and layers name what does not fit") {
   const NoGrad off;
   for (const auto& row : zoo::table<double>()) {
-    CAPTURE(row.name);
+    const std::string name = row.name;
+    CAPTURE(name);
     const auto layer = zoo_layer(row, 3, 4);
     const V x = random_parameter({3, 2, 3}, 15);
     const V both = layer(x).output, second = layer(slice(x, 1, 1)).output;

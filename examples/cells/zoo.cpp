@@ -194,7 +194,7 @@ int main(int argc, char** argv) {
     program::CommandLine line("Trains every cell on a text, one layer each, and prints how they compare.");
     line.add("text", o.text, "a text file to learn from");
     line.add("bytes", o.bytes, "of the text; 0: all of it", program::count_from(0));
-    line.add("hidden", o.hidden, "hidden size, and size of the embedding", program::size_from(1));
+    line.add("hidden", o.hidden, "hidden size, and size of the embedding", program::size_from(2));
     line.add("batch", o.batch, "streams side by side", program::size_from(1));
     line.add("seq-length", o.steps, "characters in a window", program::size_from(1));
     line.add("epochs", o.epochs, "times through the text", program::at_least(0));
