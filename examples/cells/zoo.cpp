@@ -161,6 +161,7 @@ std::vector<Kind> chosen(const Options& o) {
 }
 
 int run(const Options& o) {
+  if (!o.list && o.text.empty()) raise<UsageError>("--text: name a file to learn from");
   const std::vector<Kind> cells = chosen(o);
   std::vector<std::string> titles = {"cell", "source"};
   if (!o.list) titles.insert(titles.end(), {"parameters", "time / LSTM", "loss"});
@@ -170,7 +171,6 @@ int run(const Options& o) {
     for (const Kind& kind : cells) print_row(o, {kind.name, kind.source});
     return 0;
   }
-  if (o.text.empty()) raise<UsageError>("--text: name a file to learn from");
   const Text text = read_text(o);
   const auto all = kinds();
   const auto lstm_kind = std::ranges::find(all, std::string("lstm"), &Kind::name);
