@@ -36,6 +36,7 @@ CellKinds linear_cells();
 CellKinds mixer_cells();
 CellKinds matrix_cells();
 CellKinds residual_cells();
+CellKinds rwkv_cells();
 
 /// All of the above.
 const CellKinds& cell_kinds();

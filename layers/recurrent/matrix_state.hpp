@@ -84,15 +84,20 @@ Variable<T> repeat_heads(const Variable<T>& x, index_t times) {
   return reshape(tile(apart, {1, 1, 1, times, 1}), Shape{s[0], s[1], s[2] * times, s[3]});
 }
 
-/// `decay` (T, B, …), where a sequence begins −∞, which clears the state.
+/// x (T, B, …), where a sequence begins `value`.
 template <class T>
-Variable<T> decay_with_resets(const Variable<T>& decay, const Indices& resets) {
-  if (resets.size() == 0) return decay;
-  Shape shape = decay.shape();
+Variable<T> with_value_at_resets(const Variable<T>& x, const Indices& resets, T value) {
+  if (resets.size() == 0) return x;
+  Shape shape = x.shape();
   for (int axis = 2; axis < shape.rank(); ++axis) shape = shape.with(axis, 1);
   Variable<T> mask(shape, T{0});
   for (index_t i = 0; i < resets.size(); ++i) mask.mutable_data()[i] = resets[i] != 0 ? T{1} : T{0};
-  return where(mask, -std::numeric_limits<T>::infinity(), decay);
+  return where(mask, value, x);
+}
+/// `decay` (T, B, …), where a sequence begins −∞, which clears the state.
+template <class T>
+Variable<T> decay_with_resets(const Variable<T>& decay, const Indices& resets) {
+  return with_value_at_resets(decay, resets, -std::numeric_limits<T>::infinity());
 }
 
 /// Zeros for cells of `heads` matrices (d, d).

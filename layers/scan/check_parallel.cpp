@@ -13,12 +13,17 @@ double value_at(const Variable<T>& x, index_t i) {
   return x ? static_cast<double>(x.data()[i]) : 0;
 }
 
+template <class T>
+Variable<T> in_one_piece(const Variable<T>& x) {
+  return x ? dense(x.detach()) : x;
+}
+
 }  // namespace
 
 template <class T>
 void compare_runs(const ComparedRuns<T>& runs, double tolerance) {
   for (std::size_t k = 0; k < runs.names.size(); ++k) {
-    const Variable<T>&a = runs.at_once[k], &b = runs.by_steps[k];
+    const Variable<T> a = in_one_piece(runs.at_once[k]), b = in_one_piece(runs.by_steps[k]);
     if (a && b && !(a.shape() == b.shape()))
       raise<UsageError>("check_parallel: {}: {} is {} at once, {} step by step", runs.label, runs.names[k],
                         a.shape().str(), b.shape().str());
