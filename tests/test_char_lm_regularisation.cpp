@@ -58,6 +58,12 @@ TEST_CASE("char_lm: what AWD-LSTM adds changes training, is saved, and goes on a
   CHECK(seen.size() == all.size());
 }
 
+TEST_CASE("char_lm: help names what AWD-LSTM adds") {
+  const Outcome help = run(TemporaryFolder(), {"train", "--help"});
+  for (const auto* name : {"--weight-drop", "--embedding-dropout", "--tie", "--ar", "--tar", "--ema"})
+    CHECK_MESSAGE(contains(help.out, name), name);
+}
+
 TEST_CASE("char_lm: --tie makes one matrix of embedding and output, counted and saved once") {
   const TemporaryFolder folder;
   write(folder / "text", story(200));
