@@ -107,13 +107,13 @@ TEST_CASE("char_lm: --ema evaluates, keeps and samples the mean of the weights")
   CHECK(logged_best(folder, "plain") != logged_best(folder, "mean"));
 }
 
-TEST_CASE("char_lm: --weight-drop names a cell that has no matrix on its state") {
+TEST_CASE("char_lm: --weight-drop names a cell that has no weight_hh") {
   const TemporaryFolder folder;
   write(folder / "text", story(200));
   const auto refused = run(folder, short_run(folder, "no", {"--cell", "mingru", "--weight-drop", "0.5"}));
   CHECK(refused.status == 2);
   CHECK_MESSAGE(contains(refused.err,
-                         "--weight-drop: the cell 'mingru' has no matrix on its state: weight_drop: no "
+                         "--weight-drop: the cell 'mingru' has no weight_hh: weight_drop: no "
                          "parameter is called weight_hh; there are "),
                 refused.err);
 }

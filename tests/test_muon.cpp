@@ -109,6 +109,35 @@ TEST_CASE(
   follows_the_formulas({9, 2}, {.adjust_lr = MuonScale::match_rms_adamw}, 0.6);
 }
 
+TEST_CASE("muon: six steps equal those of PyTorch's formulas, computed apart from this library") {
+  struct Golden {
+    Shape shape;
+    MuonOptions options;
+    std::vector<double> start, after_6;
+  };
+  const std::vector<Golden> goldens = {{{2, 3},
+                                        {.lr = 0.1},
+                                        {0.5, -1.0, 2.0, 0.1, 0.3, -0.7},
+                                        {0.018399718753861913, -0.9588832369365866, 1.7839955403885974,
+                                         0.25489076295080293, -0.2572482487961574, -0.5410035078313394}},
+                                       {{3, 2},
+                                        {.lr = 0.1, .nesterov = false},
+                                        {0.5, -1.0, 2.0, 0.1, 0.3, -0.7},
+                                        {0.09659169813718371, -1.1907176692990527, 1.7596036132004254,
+                                         0.4223773395806886, -0.11207291341777344, -0.5046553149581143}},
+                                       {{3, 2},
+                                        {.lr = 0.1, .momentum = 0.9, .adjust_lr = MuonScale::match_rms_adamw},
+                                        {0.5, -1.0, 2.0, 0.1, 0.3, -0.7},
+                                        {0.3599768549838695, -1.0212100107956774, 1.8471592063352014,
+                                         0.1768088116413463, 0.18200206087810983, -0.5946922847894787}}};
+  for (const Golden& golden : goldens) {
+    const auto p = values<double>(golden.shape, golden.start);
+    Muon<double> muon(std::vector{p}, golden.options);
+    for (int t = 1; t <= 6; ++t) set_matrix_grad(p, muon_slopes(p, t)), muon.step();
+    for (std::size_t i = 0; i < 6; ++i) CHECK(std::abs(list(p)[i] - golden.after_6[i]) < 1e-12);
+  }
+}
+
 TEST_CASE("muon: the iteration brings singular values near 1, whatever the size of the matrix's elements") {
   const auto d = random_parameter({4, 7}, 3).detach();
   for (const double size : {1.0, 1e-150, 1e150}) {

@@ -14,7 +14,7 @@ WeightDrop<AnyRecurrent<float>> with_weight_drop(const std::string& cell, const 
   try {
     return WeightDrop<AnyRecurrent<float>>(layer, {.p = p}, rng);
   } catch (const UsageError& error) {
-    raise<UsageError>("--weight-drop: the cell '{}' has no matrix on its state: {}", cell, error.what());
+    raise<UsageError>("--weight-drop: the cell '{}' has no weight_hh: {}", cell, error.what());
   }
 }
 
