@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "arrays.hpp"
+#include "unroll/autograd/functions.hpp"
 #include "unroll/autograd/gradcheck.hpp"
 
 using namespace unroll;

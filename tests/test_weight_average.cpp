@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "arrays.hpp"
+#include "unroll/autograd/functions.hpp"
 #include "unroll/train/state_dict.hpp"
 
 using namespace unroll;

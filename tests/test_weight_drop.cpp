@@ -6,6 +6,8 @@
 
 #include "cell_checks.hpp"
 #include "unroll/autograd/dropout.hpp"
+#include "unroll/autograd/reduce.hpp"
+#include "unroll/autograd/views.hpp"
 #include "unroll/layers/any_recurrent.hpp"
 #include "unroll/layers/gru.hpp"
 #include "unroll/layers/lstm.hpp"
