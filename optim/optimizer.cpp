@@ -45,8 +45,10 @@ void Optimizer<T>::step() {
     Variable<T>& p = parameters_[k];
     if (!p.requires_grad() || !p.has_grad()) continue;
     Slot& slot = slots_[k];
-    Update u{slot.group, learning_rates_[slot.group], p.size(), p.tensor()->data, p.tensor()->grad, {},
-             ++slot.step};
+    Update u{slot.group,       learning_rates_[slot.group],
+             p.size(),         p.tensor()->data,
+             p.tensor()->grad, {},
+             ++slot.step,      p.shape()};
     const ArrayNames names = array_names(slot.group);
     for (std::size_t a = 0; a < max_arrays; ++a) {
       if (!names[a]) continue;

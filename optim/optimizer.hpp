@@ -86,6 +86,7 @@ class Optimizer {
     const T* grad;                     ///< of the weights
     std::array<T*, max_arrays> array;  ///< each of n, zeros at first
     std::uint64_t step;                ///< from 1
+    Shape shape;                       ///< of the weights
   };
 
   /// Updates one parameter.
@@ -115,7 +116,8 @@ class Optimizer {
   std::vector<double> base_rates_;      // of the groups, without a Scheduler's factor
 };
 
-/// A rule with options of type Options, which has `lr` and `check_options()`.
+/// A rule with options of type Options, which has `lr` and `check_options()`, and `check_parameter(shape, name)` where
+/// the rule does not take every parameter.
 template <class T, class Options>
 class OptimizerRule : public Optimizer<T> {
  public:
@@ -139,6 +141,9 @@ class OptimizerRule : public Optimizer<T> {
   /// Errors: as the constructor.
   void add_group(std::vector<Variable<T>> parameters, const Options& options = {}) {
     options.check_options();
+    if constexpr (requires { options.check_parameter(Shape{}, std::string{}); })
+      for (const Variable<T>& p : parameters)
+        if (p) options.check_parameter(p.shape(), detail::describe(p));
     options_.reserve(options_.size() + 1);
     this->add_parameters(Options::rule, std::move(parameters), options.lr);
     options_.push_back(options);

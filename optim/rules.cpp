@@ -15,14 +15,27 @@ const std::vector<std::string>& optimizer_names() {
   return names;
 }
 
+namespace {
+
+// With all parameters in one group; of a rule that does not take every parameter, in two.
+template <class Rule, class T, class Options>
+std::unique_ptr<Optimizer<T>> made(std::vector<Variable<T>> parameters, const Options& options) {
+  if constexpr (std::same_as<Options, MuonOptions>)
+    return std::make_unique<Rule>(muon_with_adamw(parameters, options));
+  else
+    return std::make_unique<Rule>(std::move(parameters), options);
+}
+
+}  // namespace
+
 template <class T>
 std::unique_ptr<Optimizer<T>> detail::optimizer_named(std::string_view rule,
                                                       std::vector<Variable<T>> parameters, double lr) {
-#define UNROLL_MAKE(Rule)                                             \
-  if (rule == Rule##Options::rule) {                                  \
-    Rule##Options options;                                            \
-    options.lr = lr;                                                  \
-    return std::make_unique<Rule<T>>(std::move(parameters), options); \
+#define UNROLL_MAKE(Rule)                                 \
+  if (rule == Rule##Options::rule) {                      \
+    Rule##Options options;                                \
+    options.lr = lr;                                      \
+    return made<Rule<T>>(std::move(parameters), options); \
   }
   UNROLL_OPTIMIZERS(UNROLL_MAKE)
 #undef UNROLL_MAKE

@@ -10,12 +10,14 @@
 #include "unroll/optim/adagrad.hpp"
 #include "unroll/optim/adam.hpp"
 #include "unroll/optim/adamw.hpp"
+#include "unroll/optim/lion.hpp"
+#include "unroll/optim/muon.hpp"
 #include "unroll/optim/rmsprop.hpp"
 #include "unroll/optim/sgd.hpp"
 
 /// All update rules, in the order of their names. Programs, tests, documents and goldens read this list; to add
 /// one, see docs/contributing.md.
-#define UNROLL_OPTIMIZERS(X) X(Adadelta) X(Adagrad) X(Adam) X(AdamW) X(RmsProp) X(Sgd)
+#define UNROLL_OPTIMIZERS(X) X(Adadelta) X(Adagrad) X(Adam) X(AdamW) X(Lion) X(Muon) X(RmsProp) X(Sgd)
 
 namespace unroll {
 
@@ -28,7 +30,8 @@ std::unique_ptr<Optimizer<T>> optimizer_named(std::string_view rule, std::vector
                                               double lr);
 }  // namespace detail
 
-/// What:   an optimiser by the name of its rule, with the rule's defaults for all options but lr.
+/// What:   an optimiser by the name of its rule, with the rule's defaults for all options but lr. By "muon" only
+///         matrices are updated by Muon, and the others by AdamW; see muon_with_adamw().
 /// Errors: UsageError for a rule that does not exist, naming those that do; otherwise as the constructors.
 template <ParameterList R>
 auto make_optimizer(std::string_view rule, const R& parameters, double lr) {

@@ -42,6 +42,19 @@ inline Formula adamw(const AdamWOptions& o) {
   return adam(o.lr, o.beta1, o.beta2, o.eps, 0, o.weight_decay, o.amsgrad);
 }
 
+inline Formula lion(const LionOptions& o) {
+  return [o, m = 0.0](double theta, double g, double) mutable {
+    const double c = o.beta1 * m + (1 - o.beta1) * g;
+    m = o.beta2 * m + (1 - o.beta2) * g;
+    return theta - o.lr * o.weight_decay * theta - o.lr * (c > 0 ? 1 : c < 0 ? -1 : 0);
+  };
+}
+
+/// Of its groups without matrices; matrices are the matter of test_muon.cpp.
+inline Formula muon(const MuonOptions& o) {
+  return adam(o.lr, o.beta1, o.beta2, o.adamw_eps, 0, o.weight_decay, false);
+}
+
 inline Formula rmsprop(const RmsPropOptions& o) {
   return [o, v = 0.0, a = 0.0, b = 0.0](double theta, double g, double) mutable {
     g += o.weight_decay * theta;
@@ -105,6 +118,11 @@ inline const std::vector<RuleCase>& cases() {
       case_of<AdamW<double>>("adamw", adamw, {.lr = 0.05}),
       case_of<AdamW<double>>("adamw, amsgrad", adamw,
                              {.lr = 0.05, .beta1 = 0.8, .beta2 = 0.9, .weight_decay = 0.2, .amsgrad = true}),
+      case_of<Lion<double>>("lion", lion, {.lr = 0.02}, false),
+      case_of<Lion<double>>("lion, weight decay", lion,
+                            {.lr = 0.02, .beta1 = 0.8, .beta2 = 0.95, .weight_decay = wd}, false),
+      case_of<Muon<double>>("muon, adamw", muon, {.lr = 0.05, .adamw = true, .beta1 = 0.8, .adamw_eps = 1e-3},
+                            false),
       case_of<RmsProp<double>>("rmsprop", rmsprop, {}),
       case_of<RmsProp<double>>("rmsprop, weight decay", rmsprop,
                                {.lr = 0.02, .alpha = 0.9, .eps = 1e-3, .weight_decay = wd}),

@@ -248,6 +248,7 @@ TEST_CASE("optim: options stand in PyTorch's order") {
   Sgd<double>(all, {.lr = 1, .momentum = 0, .dampening = 0, .weight_decay = 0, .nesterov = false});
   Adam<double>(all, {.lr = 1, .beta1 = 0, .beta2 = 0, .eps = 1, .weight_decay = 0, .amsgrad = false});
   AdamW<double>(all, {.lr = 1, .beta1 = 0, .beta2 = 0, .eps = 1, .weight_decay = 0, .amsgrad = false});
+  Lion<double>(all, {.lr = 1, .beta1 = 0, .beta2 = 0, .weight_decay = 0});
   RmsProp<double>(all, {.lr = 1, .alpha = 0, .eps = 1, .weight_decay = 0, .momentum = 0, .centered = false});
   Adagrad<double>(all, {.lr = 1, .lr_decay = 0, .weight_decay = 0, .initial_accumulator_value = 0, .eps = 1});
   Adadelta<double>(all, {.lr = 1, .rho = 0, .eps = 1, .weight_decay = 0});
@@ -263,6 +264,9 @@ TEST_CASE("optim: options out of range are refused") {
   CHECK_THROWS_AS(Adam<double>(p, {.beta2 = nan}), UsageError);
   CHECK_THROWS_AS(AdamW<double>(p, {.eps = -1e-8}), UsageError);
   CHECK_THROWS_AS(AdamW<double>(p, {.weight_decay = inf}), UsageError);
+  CHECK_THROWS_AS(Lion<double>(p, {.beta1 = 1}), UsageError);
+  CHECK_THROWS_AS(Lion<double>(p, {.beta2 = -1}), UsageError);
+  CHECK_THROWS_AS(Lion<double>(p, {.weight_decay = -1}), UsageError);
   CHECK_THROWS_AS(Sgd<double>(p, {.momentum = -0.5}), UsageError);
   CHECK_THROWS_AS(Sgd<double>(p, {.dampening = nan}), UsageError);
   CHECK_THROWS_AS(Sgd<double>(p, {.nesterov = true}), UsageError);
@@ -298,6 +302,25 @@ TEST_CASE("optim: a weight whose gradient is 0 stays where epsilon is 0, or too 
     with([&](const auto& p) { return Adagrad<float>(p, {.eps = eps}); });
     if (eps > 0) with([&](const auto& p) { return Adadelta<float>(p, {.eps = eps}); });
   }
+}
+
+TEST_CASE("optim: 60 steps of lion equal those computed apart from this library") {
+  const std::vector<double> after_60 = {-0.00023614190064500523, 0.06661548713582682, 0.6417664465629914,
+                                        0.07560537610270515};
+  const auto p = row(start);
+  Lion<double> lion(std::vector{p}, {.lr = 0.02, .weight_decay = 0.1});
+  for (int t = 1; t <= 60; ++t) one_step(lion, t);
+  for (std::size_t i = 0; i < start.size(); ++i) CHECK(near(list(p)[i], after_60[i]));
+}
+
+TEST_CASE("optim: lion leaves a weight without momentum and gradient where it is, and lets NaN through") {
+  const auto p = row({1, 2, 3});
+  Lion<double> lion(std::vector{p}, {.lr = 0.5});
+  set_grad(p, {0, 1e-300, std::nan("")});
+  lion.step();
+  CHECK(list(p)[0] == 1);
+  CHECK(list(p)[1] == 1.5);
+  CHECK(std::isnan(list(p)[2]));
 }
 
 TEST_CASE("optim: a state of another optimiser is refused and changes nothing") {

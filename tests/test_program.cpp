@@ -21,13 +21,14 @@ namespace {
 
 struct Options : RunOptions {
   std::int64_t hidden = 4;
-  bool fast = false;
+  bool fast = false, added = false;
   std::string text;
 
   template <class Self, class Visit>
   static void visit_fixed(Self& o, Visit&& visit) {
     visit("hidden", o.hidden, "", size_from(1));
     visit("fast", o.fast, "", Allowed{});
+    visit("added", o.added, "", later({}));
     visit_learning(o, visit);
   }
   template <class Self, class Visit>
@@ -78,6 +79,18 @@ TEST_CASE("program: options become JSON and come back, every one of them") {
   auto lacking = json;
   lacking.erase("seed");
   CHECK_THROWS_WITH_AS(from_json(list_of(again), lacking, "f"), "f: there is no seed", DataError);
+}
+
+TEST_CASE("program: an option that came later is read where it is, and has its default in older runs") {
+  Options options, again, older;
+  options.hidden = 7, options.added = true;
+  auto json = to_json(list_of(options));
+  from_json(list_of(again), json, "f");
+  CHECK(again.added);
+  json.erase("added");
+  from_json(list_of(older), json, "f");
+  CHECK(older.hidden == 7);
+  CHECK(!older.added);
 }
 
 TEST_CASE("program: a continued run keeps its options but for those that may change") {

@@ -336,6 +336,59 @@ void load_state(ReduceOnPlateau<T>& plateau, const TensorFile& from, const std::
   }
 }
 
+template <class T>
+void save_state(const WeightAverage<T>& average, TensorFile& to, const std::string& prefix) {
+  const WeightAverageState<T> state = average.state();
+  for (std::size_t k = 0; k < state.arrays.size(); ++k)
+    save_array(state.arrays[k], to, path(prefix, std::to_string(k)));
+  save_integers({state.updates}, true, to, path(prefix, "updates"));
+}
+
+template <class T>
+void load_state(WeightAverage<T>& average, const TensorFile& from, const std::string& prefix) {
+  WeightAverageState<T> state;
+  state.updates = integer(from, path(prefix, "updates"));
+  for (std::size_t k = 0; from.find(path(prefix, std::to_string(k))); ++k) {
+    const std::string name = path(prefix, std::to_string(k));
+    const StoredTensor& stored = from.at(name);
+    if (stored.shape.size() > static_cast<std::size_t>(Shape::max_rank))
+      raise<DataError>("{}: {} has the shape {}", from.source(), io::shown_name(name),
+                       shape_text(stored.shape));
+    auto array = Variable<T>::uninitialised(Shape(stored.shape.begin(), stored.shape.end()));
+    assign(array, from.get<T>(name));
+    state.arrays.push_back(std::move(array));
+  }
+  try {
+    average.load_state(state);
+  } catch (const UsageError& e) {
+    raise<DataError>("{}: {}", from.source(), e.what());
+  }
+}
+
+void save_state(const NonMonotonicTrigger& trigger, TensorFile& to, const std::string& prefix) {
+  const auto& [losses, triggered] = trigger.state();
+  to.add<double>(path(prefix, "losses"), {static_cast<std::int64_t>(losses.size())}, losses);
+  save_integers({triggered ? 1U : 0U}, true, to, path(prefix, "triggered"));
+}
+
+void load_state(NonMonotonicTrigger& trigger, const TensorFile& from, const std::string& prefix) {
+  try {
+    trigger.load_state(
+        {from.get<double>(path(prefix, "losses")), integer(from, path(prefix, "triggered")) != 0});
+  } catch (const UsageError& e) {
+    raise<DataError>("{}: {}", from.source(), e.what());
+  }
+}
+
+void save_state(const StepGuard& guard, TensorFile& to, const std::string& prefix) {
+  save_integers({guard.state().skipped}, true, to, path(prefix, "skipped"));
+  save_integers({guard.state().in_a_row}, true, to, path(prefix, "in_a_row"));
+}
+
+void load_state(StepGuard& guard, const TensorFile& from, const std::string& prefix) {
+  guard.load_state({integer(from, path(prefix, "skipped")), integer(from, path(prefix, "in_a_row"))});
+}
+
 void save_state(const Generator& generator, TensorFile& to, const std::string& name) {
   const auto [seed, position] = generator.state();
   save_integers({seed, position}, false, to, name);
@@ -350,7 +403,7 @@ void load_state(Generator& generator, const TensorFile& from, const std::string&
   template void save_state(const X&, TensorFile&, const std::string&); \
   template void load_state(X&, const TensorFile&, const std::string&);
 UNROLL_FOR_EACH(UNROLL_STATE_OF, Optimizer<float>, Optimizer<double>, Scheduler<float>, Scheduler<double>,
-                ReduceOnPlateau<float>, ReduceOnPlateau<double>)
+                ReduceOnPlateau<float>, ReduceOnPlateau<double>, WeightAverage<float>, WeightAverage<double>)
 #undef UNROLL_STATE_OF
 
 }  // namespace unroll

@@ -8,6 +8,8 @@
 #include "unroll/layers/module.hpp"
 #include "unroll/optim/optimizer.hpp"
 #include "unroll/optim/schedule.hpp"
+#include "unroll/optim/step_guard.hpp"
+#include "unroll/optim/weight_average.hpp"
 
 namespace unroll {
 
@@ -74,6 +76,26 @@ void save_state(const ReduceOnPlateau<T>& plateau, io::TensorFile& to, const std
 template <class T>
 void load_state(ReduceOnPlateau<T>& plateau, const io::TensorFile& from,
                 const std::string& prefix = "plateau");
+
+/// Adds the averages, "PREFIX.0" and so on in the order of the parameters, and "PREFIX.updates", how many they hold.
+/// Errors: UsageError while they are in use.
+template <class T>
+void save_state(const WeightAverage<T>& average, io::TensorFile& to, const std::string& prefix = "average");
+/// Errors: DataError that begins with the file's name; nothing is changed then.
+template <class T>
+void load_state(WeightAverage<T>& average, const io::TensorFile& from, const std::string& prefix = "average");
+
+/// Adds "PREFIX.losses" and "PREFIX.triggered".
+void save_state(const NonMonotonicTrigger& trigger, io::TensorFile& to,
+                const std::string& prefix = "trigger");
+/// Errors: DataError that begins with the file's name; nothing is changed then.
+void load_state(NonMonotonicTrigger& trigger, const io::TensorFile& from,
+                const std::string& prefix = "trigger");
+
+/// Adds "PREFIX.skipped" and "PREFIX.in_a_row".
+void save_state(const StepGuard& guard, io::TensorFile& to, const std::string& prefix = "guard");
+/// Errors: DataError that begins with the file's name; nothing is changed then.
+void load_state(StepGuard& guard, const io::TensorFile& from, const std::string& prefix = "guard");
 
 /// Adds a generator's place in its stream: "NAME", its seed and position.
 void save_state(const Generator& generator, io::TensorFile& to, const std::string& name = "generator");

@@ -6,7 +6,8 @@
 namespace unroll::char_lm {
 
 double least_memory(const ModelOptions& model, const std::string& optimizer, std::int64_t symbols) {
-  const double numbers = 2 + optimizer_numbers(optimizer);  // the weight and its gradient
+  // The weight, its gradient and its mean.
+  const double numbers = 2 + optimizer_numbers(optimizer) + (model.averaged ? 1 : 0);
   const double gates = cell_kind(model.cell).input_weights * static_cast<double>(model.recurrent.hidden);
   const double activations = model.recurrent.layers * gates + static_cast<double>(model.vocabulary);
   return sizeof(float) * (numbers * count_weights(model) + static_cast<double>(symbols) * activations);

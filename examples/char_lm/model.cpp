@@ -1,20 +1,58 @@
 #include "char_lm/model.hpp"
 
+#include <cmath>
+
 #include "common/memory.hpp"
+#include "unroll/layers/activation_penalties.hpp"
+#include "unroll/layers/init.hpp"
 
 namespace unroll::char_lm {
+namespace {
+
+WeightDrop<AnyRecurrent<float>> with_weight_drop(const std::string& cell, const AnyRecurrent<float>& layer,
+                                                 double p, Generator& rng) {
+  try {
+    return WeightDrop<AnyRecurrent<float>>(layer, {.p = p}, rng);
+  } catch (const UsageError& error) {
+    raise<UsageError>("--weight-drop: the cell '{}' has no weight_hh: {}", cell, error.what());
+  }
+}
+
+}  // namespace
 
 LanguageModel::LanguageModel(const ModelOptions& options, Generator& rng)
     : cell_(options.cell),
       embedding_(options.vocabulary, options.recurrent.input, {}, rng),
-      recurrent_(cell_kind(options.cell).make(options.recurrent, rng)),
+      recurrent_(cell_kind(options.cell).make(options.recurrent, rng), {.p = 0}, RandomKey{}),
       dropout_(options.recurrent.dropout, rng),
-      output_(output_size(recurrent_), options.vocabulary, {}, rng) {}
+      output_(output_size(recurrent_.layer()), options.vocabulary, {}, rng),
+      ar_(options.ar),
+      tar_(options.tar) {
+  drop_and_tie(options, rng);
+}
+
+void LanguageModel::drop_and_tie(const ModelOptions& options, Generator& rng) {
+  if (options.embedding_dropout > 0)
+    embedding_dropout_ = EmbeddingDropout<float>(options.embedding_dropout, rng);
+  if (options.weight_drop > 0)
+    recurrent_ = with_weight_drop(cell_, recurrent_.layer(), options.weight_drop, rng);
+  if (!options.tie) return;
+  if (!(embedding_.weight.shape() == output_.weight.shape()))
+    raise<UsageError>("--tie: needs an --embedding of {}, the size of the recurrent layer's output; got {}",
+                      output_.weight.shape()[1], embedding_.weight.shape()[1]);
+  // As an embedding is drawn, logits would be far too large.
+  init::normal(embedding_.weight, 0, 1 / std::sqrt(static_cast<double>(options.recurrent.input)), rng);
+  output_.weight = embedding_.weight;
+}
+
+Variable<float> LanguageModel::hidden(const Indices& symbols, CarriedState& state) const {
+  auto [y, after] = recurrent_(embedding_dropout_(embedding_, symbols), state);
+  state = detach_state(after);
+  return y;
+}
 
 Variable<float> LanguageModel::operator()(const Indices& symbols, CarriedState& state) const {
-  const auto [y, after] = recurrent_(embedding_(symbols), state);
-  state = detach_state(after);
-  return output_(dropout_(y));
+  return output_(dropout_(hidden(symbols, state)));
 }
 
 CarriedState LanguageModel::carried(const CarriedState& state) const {
@@ -23,12 +61,17 @@ CarriedState LanguageModel::carried(const CarriedState& state) const {
 
 Variable<float> LanguageModel::loss(const Window& window, CarriedState& state) const {
   const Shape shape{window.steps, window.batch};
-  return cross_entropy((*this)(Indices(shape, window.inputs), state), Indices(shape, window.targets));
+  const Variable<float> y = hidden(Indices(shape, window.inputs), state), dropped = dropout_(y);
+  Variable<float> loss = cross_entropy(output_(dropped), Indices(shape, window.targets));
+  if (!recurrent_.training()) return loss;
+  if (ar_ > 0) loss = loss + activation_regularisation(dropped, ar_);
+  if (tar_ > 0) loss = loss + temporal_activation_regularisation(y, tar_);
+  return loss;
 }
 
 double count_weights(const ModelOptions& options) {
   const CellOptions& o = options.recurrent;
-  const double output = cell_kind(options.cell).outputs * static_cast<double>(o.hidden);
+  const double output = options.tie ? 0 : cell_kind(options.cell).outputs * static_cast<double>(o.hidden);
   return static_cast<double>(options.vocabulary) * (static_cast<double>(o.input) + output) +
          program::count_weights(options.cell, o);
 }

@@ -5,8 +5,9 @@
 #include "unroll/autograd/losses.hpp"
 #include "unroll/data/streams.hpp"
 #include "unroll/layers/dropout.hpp"
-#include "unroll/layers/embedding.hpp"
+#include "unroll/layers/embedding_dropout.hpp"
 #include "unroll/layers/linear_layer.hpp"
+#include "unroll/layers/weight_drop.hpp"
 
 namespace unroll::char_lm {
 
@@ -19,11 +20,16 @@ struct ModelOptions {
   std::string cell;
   index_t vocabulary;
   CellOptions recurrent;  ///< whose input is the embedding
+  double weight_drop = 0, embedding_dropout = 0;
+  double ar = 0, tar = 0;  ///< in the loss of training
+  bool tie = false;        ///< the embedding is the output's matrix
+  bool averaged = false;   ///< means of the weights are kept beside it
 };
 
 class LanguageModel {
  public:
-  /// Errors: UsageError for a cell that does not exist, naming those that do.
+  /// Errors: UsageError for a cell that does not exist, naming those that do; for weights to drop that the cell does not have;
+  ///         for matrices to tie that differ in size.
   LanguageModel(const ModelOptions& options, Generator& rng);
 
   /// The logits of the symbol that follows each of `symbols`. Reads `state` and replaces it by the state
@@ -35,23 +41,33 @@ class LanguageModel {
   /// state would grow with the text.
   CarriedState carried(const CarriedState& state) const;
 
-  /// The mean loss over a window, in nats.
+  /// The mean loss over a window, in nats; in training mode with what the options add to it.
   Variable<float> loss(const Window& window, CarriedState& state) const;
 
   template <class V>
   void visit(V&& v) {
     v("embedding", embedding_);
-    v(cell_, recurrent_);
+    if (embedding_dropout_.p() > 0) v("embedding_dropout", embedding_dropout_);
+    if (recurrent_.options().p > 0)
+      v(cell_, recurrent_);
+    else
+      v(cell_, recurrent_.layer());
     v("dropout", dropout_);
     v("output", output_);
   }
 
  private:
+  /// The output of the recurrent layer; `state` as for the logits.
+  Variable<float> hidden(const Indices& symbols, CarriedState& state) const;
+  void drop_and_tie(const ModelOptions& options, Generator& rng);
+
   std::string cell_;
   Embedding<float> embedding_;
-  AnyRecurrent<float> recurrent_;
+  EmbeddingDropout<float> embedding_dropout_;
+  WeightDrop<AnyRecurrent<float>> recurrent_;
   Dropout<float> dropout_;
   Linear<float> output_;
+  double ar_, tar_;
 };
 
 /// The number of parameters of such a model, biases and the like left out, without making it.

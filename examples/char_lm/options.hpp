@@ -14,8 +14,9 @@ struct TrainOptions : program::RunOptions {
   std::string text, level = "char", cell = "lstm";
   std::int64_t min_count = 0, embedding = 0, hidden = 128, seq_length = 50, batch = 50;
   double dropout = 0, valid_fraction = 0.05, recurrent_dropout = 0, zoneout = 0, zoneout_memory = 0;
+  double weight_drop = 0, embedding_dropout = 0, ar = 0, tar = 0, ema = 0;
   int layers = 2;
-  bool variational = false;
+  bool variational = false, tie = false;
 
   template <class Self, class Visit>
   static void visit_fixed(Self& o, Visit&& visit) {
@@ -38,6 +39,19 @@ struct TrainOptions : program::RunOptions {
     visit("zoneout", o.zoneout, "share of the state h that keeps its value from the previous step", share());
     visit("zoneout-memory", o.zoneout_memory, "the same for the rest of the state, such as the c of an LSTM",
           share());
+    visit("weight-drop", o.weight_drop,
+          "share of the weights on the state to drop, the same ones in a whole window", later(share()));
+    visit("embedding-dropout", o.embedding_dropout,
+          "share of the symbols whose embedding is dropped in a whole window", later(share()));
+    visit("tie", o.tie, "one matrix for the embedding and the output; needs equal sizes", later({}));
+    visit("ar", o.ar, "weight of the mean square of the last layer's output in the loss of training",
+          later(at_least(0)));
+    visit("tar", o.tar, "the same for the change of that output from step to step", later(at_least(0)));
+    visit("ema", o.ema,
+          "evaluate and keep a mean of the weights that forgets by this factor at each step, such as 0.999; "
+          "0: the "
+          "last weights",
+          later({.low = 0, .high = 1 - 1e-9}));
     visit("seq-length", o.seq_length, "steps that gradients flow back", size_from(1));
     visit("batch", o.batch, "streams to read in parallel", size_from(1));
     visit("valid-fraction", o.valid_fraction, "share of the text, at its end, for validation", share());

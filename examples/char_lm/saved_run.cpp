@@ -11,8 +11,11 @@ namespace unroll::char_lm {
 SavedRun load_run(const std::string& file) { return program::load_run<TrainOptions, Reading>(file); }
 
 ModelOptions model_options(const TrainOptions& options, const Vocabulary& vocabulary) {
-  const auto embedding =
-      options.embedding > 0 ? options.embedding : std::min(vocabulary.size(), options.hidden);
+  auto embedding = options.embedding > 0 ? options.embedding : std::min(vocabulary.size(), options.hidden);
+  if (options.tie && options.embedding == 0) {
+    const auto outputs = cell_kind(options.cell).outputs * static_cast<double>(options.hidden);
+    embedding = std::max<index_t>(1, static_cast<index_t>(outputs));
+  }
   return {.cell = options.cell,
           .vocabulary = vocabulary.size(),
           .recurrent = {.input = embedding,
@@ -22,7 +25,13 @@ ModelOptions model_options(const TrainOptions& options, const Vocabulary& vocabu
                         .recurrent_dropout = options.recurrent_dropout,
                         .zoneout = options.zoneout,
                         .zoneout_memory = options.zoneout_memory,
-                        .variational = options.variational}};
+                        .variational = options.variational},
+          .weight_drop = options.weight_drop,
+          .embedding_dropout = options.embedding_dropout,
+          .ar = options.ar,
+          .tar = options.tar,
+          .tie = options.tie,
+          .averaged = options.ema > 0};
 }
 
 double least_weights(const TrainOptions& options, const Reading& reading) {
@@ -37,8 +46,20 @@ LanguageModel new_model(const TrainOptions& options, const Vocabulary& vocabular
 LanguageModel trained_model(const SavedRun& run) {
   LanguageModel model = new_model(run.options, run.reading.vocabulary);
   load_state(model, run.tensors, {.prefix = "model"});
+  if (auto average = average_of(run.options, model)) {
+    load_state(*average, run.tensors);
+    for (std::size_t k = 0; k < average->averages().size(); ++k) {
+      Variable<float> p = average->parameters()[k];
+      std::copy_n(average->averages()[k].data(), p.size(), p.mutable_data());
+    }
+  }
   eval(model);
   return model;
+}
+
+std::optional<WeightAverage<float>> average_of(const TrainOptions& options, const LanguageModel& model) {
+  if (options.ema == 0) return {};
+  return WeightAverage<float>(parameters(model), {.decay = options.ema});
 }
 
 void save_carried(const CarriedState& state, io::TensorFile& to) {

@@ -5,10 +5,11 @@
 #include "char_lm/model.hpp"
 #include "char_lm/options.hpp"
 #include "common/saved_run.hpp"
+#include "unroll/optim/weight_average.hpp"
 
 namespace unroll::char_lm {
 
-/// Its tensors begin with "model.", "optimizer." and "state.".
+/// Its tensors begin with "model.", "optimizer.", "state." and, with --ema, "average.".
 using SavedRun = program::SavedRunOf<TrainOptions, Reading>;
 
 /// Errors: DataError naming the file.
@@ -20,8 +21,11 @@ ModelOptions model_options(const TrainOptions& options, const Vocabulary& vocabu
 double least_weights(const TrainOptions& options, const Reading& reading);
 /// A model of a run's sizes with parameters drawn from its seed.
 LanguageModel new_model(const TrainOptions& options, const Vocabulary& vocabulary);
-/// The model as it was saved, in evaluation mode.
+/// The model as it was saved, with the means of its weights if there are any, in evaluation mode.
 LanguageModel trained_model(const SavedRun& run);
+
+/// The means of the weights, from now on; none without --ema.
+std::optional<WeightAverage<float>> average_of(const TrainOptions& options, const LanguageModel& model);
 
 /// The carried state among a run's tensors.
 void save_carried(const CarriedState& state, io::TensorFile& to);

@@ -58,7 +58,8 @@ Trainer::Trainer(const TrainOptions& options, const Corpus& corpus, Reading read
           options, reading, corpus.checksum, new_model(options, reading.vocabulary), earlier),
       text_name_(corpus.name),
       symbols_(std::ssize(corpus.symbols.ids)),
-      train_(streams_of(corpus, options, false)) {
+      train_(streams_of(corpus, options, false)),
+      average_(average_of(options, model_)) {
   if (options.valid_fraction > 0) {
     valid_ = streams_of(corpus, options, true);
     const std::span ids(corpus.symbols.ids);
@@ -67,6 +68,7 @@ Trainer::Trainer(const TrainOptions& options, const Corpus& corpus, Reading read
   }
   if (!earlier) return;
   state_ = load_carried(earlier->tensors);
+  if (average_) load_state(*average_, earlier->tensors);
   best_loss_ = earlier->loop.best;
 }
 
@@ -95,12 +97,25 @@ StepResult Trainer::train_step(std::int64_t epoch, std::int64_t index) {
   const LanguageModel before = model_;  // shares the parameters; its masks are those of this step
   CarriedState start = state_;
   const Window window = train_.window(index);
-  return learner_.update(model_.loss(window, state_), std::ssize(window.targets), epoch,
-                         [&] { return before.loss(window, start); });
+  const StepResult result = learner_.update(model_.loss(window, state_), std::ssize(window.targets), epoch,
+                                            [&] { return before.loss(window, start); });
+  if (average_) average_->update();
+  return result;
+}
+
+void Trainer::save_more(io::TensorFile& to) const {
+  save_carried(state_, to);
+  if (average_) save_state(*average_, to);
+}
+
+std::optional<WeightAverage<float>::Use> Trainer::use_average() {
+  if (!average_) return {};
+  return average_->use();
 }
 
 std::optional<Evaluation> Trainer::evaluate() {
   if (!valid_) return {};
+  const auto in_use = use_average();
   const double loss = mean_loss(model_, *valid_);
   learner_.check_valid(loss, [&] { mean_loss(model_, *valid_); });
   best_loss_ = std::min(loss, best_loss_.value_or(loss));
@@ -132,6 +147,7 @@ std::string Trainer::example() {
   const std::int64_t length = reading_.level == Level::character ? 200 : 40;
   LanguageModel reader = model_;
   eval(reader);
+  const auto in_use = use_average();
   Generator rng(options_.seed);  // the same for every example, so that they can be compared
   SymbolWriter text_of(reading_.level);
   std::string text = "  | ";

@@ -25,7 +25,9 @@ class Trainer final : public program::ModelTrainer<TrainOptions, Reading, Langua
   nlohmann::ordered_json configuration() const override;
 
  private:
-  void save_more(io::TensorFile& to) const override { save_carried(state_, to); }
+  void save_more(io::TensorFile& to) const override;
+  /// The model has the means of the weights as long as this lives.
+  std::optional<WeightAverage<float>::Use> use_average();
 
   std::string text_name_;
   std::int64_t symbols_;
@@ -34,6 +36,7 @@ class Trainer final : public program::ModelTrainer<TrainOptions, Reading, Langua
   double frequency_loss_ = 0;  ///< of the validation part
   std::optional<double> best_loss_;
   CarriedState state_;
+  std::optional<WeightAverage<float>> average_;  ///< of the weights, with --ema
 };
 
 }  // namespace unroll::char_lm

@@ -13,6 +13,14 @@ const std::string& optimizer_help() {
   return help;
 }
 
+namespace {
+/// Whether a matrix lies between embedding and output, as Muon wants it.
+bool is_inner(const Variable<float>& matrix) {
+  const std::string& name = matrix.name();
+  return name.find("embedding") == std::string::npos && !name.starts_with("output.");
+}
+}  // namespace
+
 bool is_optimizer(const std::string& name) { return std::ranges::count(optimizer_names(), name) > 0; }
 
 std::unique_ptr<Optimizer<float>> make_optimizer(const std::string& name, double lr,
@@ -20,11 +28,13 @@ std::unique_ptr<Optimizer<float>> make_optimizer(const std::string& name, double
   if (!is_optimizer(name))
     raise<UsageError>("--optimizer: there is no '{}'; there are {}", name,
                       fmt::join(optimizer_names(), ", "));
-  return unroll::make_optimizer(name, parameters, lr);
+  if (name != MuonOptions::rule) return unroll::make_optimizer(name, parameters, lr);
+  MuonOptions options{.lr = lr, .weight_decay = 0.01, .adjust_lr = MuonScale::match_rms_adamw};
+  return std::make_unique<Muon<float>>(muon_with_adamw(parameters, options, is_inner));
 }
 
 int optimizer_numbers(const std::string& name) {
-  return make_optimizer(name, 1, {Variable<float>({1}, 0.F)})->numbers_per_weight();
+  return make_optimizer(name, 1, {Variable<float>({1, 1}, 0.F)})->numbers_per_weight();
 }
 
 }  // namespace unroll::program

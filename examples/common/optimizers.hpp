@@ -14,6 +14,8 @@ const std::string& optimizer_help();
 /// Whether there is a rule of that name.
 bool is_optimizer(const std::string& name);
 
+/// By "muon" it is Muon, with steps as large as AdamW's, for the matrices between embedding and output, and AdamW for the
+/// rest.
 /// Errors: UsageError for a name that does not exist, naming those that do.
 std::unique_ptr<Optimizer<float>> make_optimizer(const std::string& name, double lr,
                                                  const std::vector<Variable<float>>& parameters);

@@ -22,7 +22,8 @@ struct Allowed {
   double low = std::numeric_limits<double>::lowest(), high = std::numeric_limits<double>::max();
   std::vector<std::string> words = {};
   bool named = false, required = false;
-  bool path = false;  ///< of a file that a run reads: saved so that the run finds it from any folder
+  bool later = false;  ///< runs that were saved before there was this option have its default
+  bool path = false;   ///< of a file that a run reads: saved so that the run finds it from any folder
   const char* excludes = nullptr;
   bool (*known)(const std::string&) = nullptr;
 };
@@ -31,6 +32,11 @@ inline Allowed at_least(double low) { return {.low = low}; }
 inline Allowed size_from(double low) { return {.low = low, .high = 1e9}; }
 /// For numbers that only set a limit.
 inline Allowed count_from(double low) { return {.low = low, .high = 1e15}; }
+/// For an option that saved runs may not have.
+inline Allowed later(Allowed allowed) {
+  allowed.later = true;
+  return allowed;
+}
 /// For shares such as that of dropout.
 inline Allowed share() { return {.low = 0, .high = 0.99}; }
 

@@ -68,7 +68,8 @@ json to_json(const OptionList& list) {
 void from_json(const OptionList& list, const json& source, const std::string& name) {
   const JsonValue options(source, name);
   for (const Option& option : list)
-    option.value.visit([&](auto& value) { read(options.at(option.name), option.allowed, value); });
+    if (!option.allowed.later || options.contains(option.name))
+      option.value.visit([&](auto& value) { read(options.at(option.name), option.allowed, value); });
 }
 
 void internal::go_on_with(const OptionList& earlier, const OptionList& now, const Given& given) {

@@ -71,7 +71,7 @@ std::string names_of(const Table& table) {
 /// In the list's order.
 nlohmann::ordered_json to_json(const OptionList& list);
 /// Reads what to_json wrote, with the ranges of the command line.
-/// Errors: DataError that begins with `source` where a value is missing, of another kind or out of range.
+/// Errors: DataError that begins with `source` where a value that runs have always had is missing, or one is of another kind or out of range.
 void from_json(const OptionList& list, const nlohmann::ordered_json& json, const std::string& source);
 
 namespace internal {
