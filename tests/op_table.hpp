@@ -21,7 +21,7 @@
   X(ctc_loss) X(custom) X(prod) X(var) X(cumsum) X(cumprod) X(sort) X(topk) X(tril) X(triu)        \
   X(flip) X(roll) X(pad) X(tile) X(unsqueeze) X(squeeze) X(split) X(outer) X(einsum)               \
   X(solve_triangular) X(linear_attention) X(linear_recurrence) X(selective_scan)            \
-  X(causal_conv1d)
+  X(causal_conv1d) X(max_plus_recurrence)
 // clang-format on
 
 namespace unroll::tests {

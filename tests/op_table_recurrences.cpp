@@ -1,5 +1,6 @@
 #include "op_table_rows.hpp"
 #include "unroll/autograd/linear_recurrence.hpp"
+#include "unroll/autograd/max_plus_recurrence.hpp"
 #include "unroll/autograd/selective_scan.hpp"
 #include "unroll/autograd/views.hpp"
 
@@ -16,6 +17,15 @@ Plain plain_recurrence_of(const Ps& xs) {
     h[i] = a[i % a.shape.size()] * before + b[i];
   }
   return h;
+}
+
+// m_t = max(a_t + m_{t−1}, b_t), all of one shape.
+Plain plain_max_plus_of(const Ps& xs) {
+  Plain m(xs[0].shape);
+  const index_t unit = xs[2].shape.size();
+  for (index_t i = 0; i < m.shape.size(); ++i)
+    m[i] = std::max(xs[0][i] + (i < unit ? xs[2][i] : m[i - unit]), xs[1][i]);
+  return m;
 }
 
 // u, δ (T, B, D), A (D, N), B and C (T, B, N).
@@ -103,6 +113,39 @@ Row row_of(Tag<ArrayOp::selective_scan>) {
                                     V(Shape{3, 2, 2}, 1), V(Shape{3, 2, 2}, 1));
                    },
                    "selective_scan: need u and delta (T, B, D)"}};
+  return row;
+}
+
+Row row_of(Tag<ArrayOp::max_plus_recurrence>) {
+  Row row{"max_plus_recurrence", {}, {}, -1, {}};
+  const auto f = [](const auto& xs) { return max_plus_recurrence(xs[0], xs[1], xs[2]).output; };
+  for (const Shape& shape : {Shape{3, 4}, {1}, {0, 4}, {5, 2, 3}, {4, 1, 2, 2, 2}})
+    row.cases.push_back(
+        make_case(shape.str(), f, plain_max_plus_of, {in(shape, 1), in(shape, 2), in(shape.without(0), 3)}));
+  row.cases.push_back(make_case(
+      "views with gaps",
+      [](const auto& xs) {
+        const auto parts = chunk<2>(xs[0]);
+        return max_plus_recurrence(parts[0], parts[1], xs[1]).output;
+      },
+      [](const Ps& xs) {
+        return plain_max_plus_of({interpret({Do::chunk, {0}, {1, 2}}, {xs[0]})[0], right_half(xs[0]), xs[1]});
+      },
+      {in({3, 8}), in({4}, 2)}));
+  row.cases.push_back(make_case(
+      "the same twice", [](const auto& xs) { return max_plus_recurrence(xs[0], xs[0], xs[1]).output; },
+      [](const Ps& xs) {
+        return plain_max_plus_of({xs[0], xs[0], xs[1]});
+      },
+      {in({3, 4}), in({4}, 2)}));
+  row.mistakes = {{[] {
+                     max_plus_recurrence(V(Shape{3, 4}, 1), V(Shape{3, 4}, 1), V(Shape{3}, 1));
+                   },
+                   "max_plus_recurrence: need a and b (T, …) and m0 (…)"},
+                  {[] {
+                     max_plus_recurrence(V(Shape{3, 4}, 1), V(), V(Shape{4}, 1));
+                   },
+                   "max_plus_recurrence: argument 2 is an empty Variable"}};
   return row;
 }
 

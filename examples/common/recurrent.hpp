@@ -37,6 +37,7 @@ CellKinds mixer_cells();
 CellKinds matrix_cells();
 CellKinds residual_cells();
 CellKinds rwkv_cells();
+CellKinds xlstm_cells();
 
 /// All of the above.
 const CellKinds& cell_kinds();

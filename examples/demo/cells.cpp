@@ -12,5 +12,6 @@ CellKinds linear_cells() { return {}; }
 CellKinds mixer_cells() { return {}; }
 CellKinds residual_cells() { return {}; }
 CellKinds rwkv_cells() { return {}; }
+CellKinds xlstm_cells() { return {}; }
 
 }  // namespace unroll::program
