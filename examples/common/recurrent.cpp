@@ -9,7 +9,7 @@ const CellKinds& cell_kinds() {
   static const CellKinds all = [] {
     CellKinds kinds;
     for (auto part : {simple_cells(), lstm_cells(), gru_cells(), recent_cells(), linear_cells(),
-                      mixer_cells(), residual_cells()})
+                      mixer_cells(), residual_cells(), timed_cells()})
       kinds.merge(part);
     return kinds;
   }();

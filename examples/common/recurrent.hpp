@@ -34,6 +34,7 @@ CellKinds recent_cells();
 CellKinds linear_cells();
 CellKinds mixer_cells();
 CellKinds residual_cells();
+CellKinds timed_cells();
 
 /// All of the above.
 const CellKinds& cell_kinds();

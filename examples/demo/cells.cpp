@@ -11,5 +11,6 @@ CellKinds gru_cells() { return {}; }
 CellKinds linear_cells() { return {}; }
 CellKinds mixer_cells() { return {}; }
 CellKinds residual_cells() { return {}; }
+CellKinds timed_cells() { return {}; }
 
 }  // namespace unroll::program
