@@ -121,10 +121,18 @@ S step_on(const Cell& cell, const std::tuple<X...>& parts, const S& state) {
       parts);
 }
 
+template <class Cell>
+struct GateNamesOf {};
+template <class Cell>
+requires requires { std::string_view(Cell::gate_names); }
+struct GateNamesOf<Cell> {
+  static constexpr const char* gate_names = Cell::gate_names;
+};
+
 /// A cell of several inputs as one of a single input, which has them one after another along its last axis. It refers to
 /// the cell; a copy of it has a copy.
 template <class Cell, class T, class S, std::size_t count>
-class PackedCell {
+class PackedCell : public GateNamesOf<Cell> {
  public:
   using State = S;
   using value_type = T;
@@ -146,9 +154,13 @@ class PackedCell {
   ~PackedCell() = default;
 
   Variable<T> project(const Variable<T>& xs) const requires projects {
-    return packed_inputs<T>(
-        input_list<T>(projected_inputs<S>(*cell_, input_tuple<count>(split(xs, given_, -1)))));
+    return packed_inputs<T>(input_list<T>(parts_of(xs)));
   }
+  /// What step_on() is given, of whole arrays.
+  Inputs<T, parts> parts_of(const Variable<T>& xs) const {
+    return projected_inputs<S>(*cell_, input_tuple<count>(split(xs, given_, -1)));
+  }
+  S step_on_parts(const Inputs<T, parts>& now, const S& state) const { return step_on(*cell_, now, state); }
   S step(const Variable<T>& x, const S& state) const {
     return step_on(*cell_, input_tuple<parts>(split(x, split_, -1)), state);
   }

@@ -30,6 +30,39 @@ struct PlainRun {
   static constexpr const char* obstacle() { return nullptr; }
 };
 
+/// The same for a cell of several inputs, a PackedCell: what project makes of each is cut by itself, so that its rows stay in
+/// one piece.
+template <class Cell, class T, class S>
+class PartsRun {
+ public:
+  static constexpr bool projects = false;
+  PartsRun(const Cell& cell, S begin, const Variable<T>& xs, const SequencePlan& plan)
+      : state(std::move(begin)), cell_(cell), plan_(plan) {
+    parts_ =
+        std::apply([](const auto&... x) { return Parts{LazyUnbind<T>(dense(x))...}; }, cell.parts_of(xs));
+  }
+
+  Variable<T> project(const Variable<T>& xs) const { return xs; }
+  void prepare(index_t) {}
+  void step(index_t k, const Variable<T>&) {
+    const index_t at = plan_.begin(k, k + 1);
+    state = cell_.step_on_parts(
+        std::apply([at](auto&... part) { return Inputs<T, Cell::parts>(part(at, true)...); }, parts_), state);
+  }
+  const Variable<T>& output() const { return output_of(state); }
+  std::vector<Variable<T>> members() const { return members_of(state); }
+  void replace(const std::vector<Variable<T>>& members) { state = with_members(std::move(state), members); }
+  static constexpr const char* obstacle() { return "the cell takes several inputs, of several rows"; }
+
+  S state;
+
+ private:
+  using Parts = std::array<LazyUnbind<T>, Cell::parts>;
+  const Cell& cell_;
+  const SequencePlan& plan_;
+  Parts parts_;
+};
+
 /// Builds with assertions check once for each type of cell whether it is row-wise, as it says.
 template <class Cell, class T, class S>
 void assert_row_wise([[maybe_unused]] const Cell& cell, [[maybe_unused]] const Variable<T>& xs,
@@ -57,6 +90,13 @@ Scanned<T, S> scan_from(const Cell& cell, const Variable<T>& xs, S state, const 
     if (const int count = shard_count(plan, options, observed); count > 1 && whole && is_row_wise(cell)) {
       if (auto run = scan_shards(*any_cell<T>(cell, state), count, options, xs, members_of(state)))
         return {std::move(run->output), with_members(std::move(state), run->state)};
+    }
+  }
+  if constexpr (requires { cell.parts_of(xs); }) {
+    if (is_plain(plan, options) && !observed && plan.batch > 1) {
+      PartsRun<Cell, T, S> run(cell, std::move(state), xs, plan);
+      Variable<T> output = time_loop(run, dense(xs.detach()), plan, 0, plan.steps, observed);
+      return {std::move(output), std::move(run.state)};
     }
   }
   if (!runs_sequences<Cell, T, S> && is_plain(plan, options)) {
