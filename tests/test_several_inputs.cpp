@@ -209,6 +209,8 @@ TEST_CASE(
   const auto alone = run(large_cell, large);
   set_num_threads(2);
   const auto shared = run(large_cell, large);
+  CHECK_THROWS_AS(grad(sum(square(scan(large_cell, large).output)), large_cell.rate, {.create_graph = true}),
+                  UsageError);  // as of any scan that is divided
   set_num_threads(1);
   for (std::size_t k = 0; k < alone.size(); ++k)
     CHECK(distance(shared[k], alone[k]) < 1e-11);  // other order of sums

@@ -209,7 +209,8 @@ Scanned<T, CellState<Cell>> scan(const Cell& cell, const Variable<T>& xs, const 
 /// Errors: ShapeError for an input whose axes but the last are not those of xs, for a dt with more than one number for
 ///         each row, and a mask of another shape than xs; UsageError for a dt that is negative or not finite, within lengths;
 ///         as above.
-/// Cost:   the inputs, and what project makes of them, are joined into one array, one copy of each.
+/// Cost:   the inputs are joined into one array, and so is what project makes of them, but in a loop over several rows without
+///         lengths, resets, noise and recomputation.
 template <class Cell, class T, class... X, class S>
 Scanned<T, S> scan(const Cell& cell, const std::tuple<Variable<T>, X...>& inputs, S state,
                    const ScanOptions& options = {}) {
