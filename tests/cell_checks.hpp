@@ -9,7 +9,9 @@
 
 #include "arrays.hpp"
 #include "unroll/autograd/gradcheck.hpp"
+#include "unroll/autograd/join.hpp"
 #include "unroll/layers/recurrent.hpp"
+#include "unroll/layers/stream.hpp"
 
 namespace unroll::tests {
 
@@ -171,6 +173,71 @@ void second_order_passes(const Cell& cell, const S& start) {
 template <class Cell>
 void second_order_passes(const Cell& cell) {
   second_order_passes(cell, random_state(cell.initial_state(2), 23));
+}
+
+/// Two steps of a cell of several inputs (T = 2, B, …) equal `plain`: a function of a sample's inputs, a vector for each,
+/// and of its state, which it changes.
+template <class Cell, class Plain, class S, class... X>
+void several_equal_plain(const Cell& cell, const Plain& plain, const S& start,
+                         const std::tuple<X...>& inputs) {
+  const auto [y, last] = scan(cell, inputs, start);
+  for (index_t b = 0; b < y.shape()[1]; ++b) {
+    std::vector<Vec> state;
+    for (const V& v : members(start)) state.push_back(list(select(v, 0, b)));
+    for (index_t t = 0; t < y.shape()[0]; ++t) {
+      std::vector<Vec> now;
+      for (const V& v : detail::input_list<double>(inputs))
+        now.push_back(list(select(select(v, 0, t), 0, b)));
+      plain(now, state);
+      CHECK(distance(list(select(select(y, 0, t), 0, b)), state[0]) < 1e-13);
+    }
+    const std::vector<V> end = members(last);
+    for (std::size_t m = 0; m < end.size(); ++m)
+      CHECK(distance(list(select(end[m], 0, b)), state[m]) < 1e-13);
+  }
+}
+
+/// As gradients_pass and second_order_passes, for a cell of several inputs (3, 2, …), with respect to all
+/// that requires gradients.
+template <class Cell, class S, class... X>
+void several_gradients_pass(const Cell& cell, const S& start, const std::tuple<X...>& inputs) {
+  std::vector<V> all = leaves(cell), others = detail::input_list<double>(inputs);
+  for (const V& v : members(start)) others.push_back(v);
+  for (const V& v : others)
+    if (v.requires_grad()) all.push_back(v);
+  for (const ScanOptions& options : ways_to_run()) {
+    gradcheck(
+        [&](const auto&) {
+          const auto [y, last] = scan(cell, inputs, start, options);
+          std::vector<V> results = members(last);
+          results.push_back(y);
+          return results;
+        },
+        all, {.full = true});
+  }
+  gradgradcheck([&](const auto&) { return scan(cell, inputs, start, {.lengths = {1, 3}}).output; }, all);
+}
+
+/// A layer of cells of several inputs: steps of a stream are those of the layer, and a sequence in two
+/// parts is the whole.
+template <class Layer, class... X>
+void several_streams_pass(const Layer& layer, const std::tuple<X...>& inputs) {
+  const NoGrad off;
+  const auto [y, last] = layer(inputs);
+  const index_t steps = y.shape()[0], batch = y.shape()[1];
+  auto one = stream(layer, batch);
+  for (index_t t = 0; t < steps; ++t) {
+    const V h = std::apply([&](const auto&... x) { return one.step(select(x, 0, t)...); }, inputs);
+    CHECK(distance(list(h), list(select(y, 0, t))) < 1e-13);
+  }
+  const auto part = [&](index_t from, index_t to) {
+    return std::apply([&](const auto&... x) { return std::tuple{slice(x, 0, from, to)...}; }, inputs);
+  };
+  const auto first = layer(part(0, 2));
+  const auto second = layer(part(2, steps), first.state);
+  CHECK(distance(list(concat({first.output, second.output}, 0)), list(y)) < 1e-13);
+  const auto end = members(second.state), whole = members(last);
+  for (std::size_t m = 0; m < end.size(); ++m) CHECK(distance(list(end[m]), list(whole[m])) < 1e-13);
 }
 
 /// All gradients of a layer of several cells, element by element, in every way to run, from states that are

@@ -8,8 +8,9 @@ namespace unroll::program {
 const CellKinds& cell_kinds() {
   static const CellKinds all = [] {
     CellKinds kinds;
-    for (auto part : {simple_cells(), lstm_cells(), gru_cells(), recent_cells(), linear_cells(),
-                      mixer_cells(), matrix_cells(), residual_cells(), rwkv_cells(), xlstm_cells()})
+    for (auto part :
+         {simple_cells(), lstm_cells(), gru_cells(), recent_cells(), linear_cells(), mixer_cells(),
+          matrix_cells(), residual_cells(), rwkv_cells(), timed_cells(), xlstm_cells()})
       kinds.merge(part);
     return kinds;
   }();

@@ -38,6 +38,7 @@ CellKinds matrix_cells();
 CellKinds residual_cells();
 CellKinds rwkv_cells();
 CellKinds xlstm_cells();
+CellKinds timed_cells();
 
 /// All of the above.
 const CellKinds& cell_kinds();

@@ -13,5 +13,6 @@ CellKinds mixer_cells() { return {}; }
 CellKinds residual_cells() { return {}; }
 CellKinds rwkv_cells() { return {}; }
 CellKinds xlstm_cells() { return {}; }
+CellKinds timed_cells() { return {}; }
 
 }  // namespace unroll::program

@@ -30,6 +30,8 @@
 ///                                       sequence() cannot run in reverse: scan then takes one step at a time
 ///   `static constexpr const char* gate_names = "i f g o"`
 ///                                       the names of what chunk() makes of the gates, for measurements
+///
+/// Cells whose steps take more than x, such as the time since the step before: see several_inputs.hpp.
 
 #include "unroll/autograd/recurrence_options.hpp"
 #include "unroll/layers/module.hpp"

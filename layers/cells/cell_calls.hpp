@@ -4,6 +4,7 @@
 #include <atomic>
 
 #include "unroll/autograd/views.hpp"
+#include "unroll/detail/layers/cells/cell_inputs.hpp"
 #include "unroll/detail/layers/cells/projection_check.hpp"
 #include "unroll/layers/cell.hpp"
 #include "unroll/layers/linear_cell.hpp"
@@ -24,6 +25,7 @@ struct CheckCell {
   static constexpr bool begins = HasInitialState<Cell> || HasHiddenSize<Cell>;
   static constexpr bool steps =
       HasStep<Cell> || HasCoefficients<Cell, CellNumber<Cell>> || HasSequence<Cell> ||
+      HasSeveralInputs<Cell> ||
       std::invocable<const Cell&, const Variable<CellNumber<Cell>>&, const CellState<Cell>&>;
   static_assert(
       visits,
@@ -34,6 +36,11 @@ struct CheckCell {
       "a cell needs `State step(const Variable<T>& x, const State& state) const`; State is what the "
       "cell names so, or else Variable<float>");
   static_assert(begins, "the cell of a layer needs hidden_size() or initial_state(batch)");
+  static constexpr bool tells_states =
+      !HasSeveralInputs<Cell> || !std::is_same_v<CellState<Cell>, Variable<CellNumber<Cell>>>;
+  static_assert(tells_states,
+                "the state of a layer's cell that takes several inputs is a struct, such as HiddenState<T>: "
+                "net(x, dt) could else mean a state");
 };
 
 template <class Cell>
@@ -93,7 +100,14 @@ S step_of_sequence(const Cell& cell, const Variable<T>& x, const S& state) {
   return next;
 }
 
-/// One step on an input that has been projected.
+/// One step on several inputs, as the cell takes them: the projection, if it has one, and the step.
+template <class Cell, class S, class... X>
+S whole_step(const Cell& cell, const std::tuple<X...>& inputs, const S& state) {
+  return step_on(cell, projected_inputs<S>(cell, inputs), state);
+}
+
+/// One step on an input that has been projected. Of a cell that takes several, the others are what it says where x alone is
+/// given; nothing is projected before.
 template <class Cell, class T, class S>
 S step_of(const Cell& cell, const Variable<T>& x, const S& state) {
   if constexpr (HasStep<Cell, T, S>) {
@@ -102,6 +116,8 @@ S step_of(const Cell& cell, const Variable<T>& x, const S& state) {
     return step_of_linear(cell, x, state);
   } else if constexpr (HasSequence<Cell, T, S>) {
     return step_of_sequence(cell, x, state);
+  } else if constexpr (HasSeveralInputs<Cell>) {
+    return whole_step(cell, completed_inputs(cell, x), state);
   } else {
     return cell(x, state);
   }
@@ -130,6 +146,16 @@ template <class Cell, class T, class S>
 S whole_step(const Cell& cell, const Variable<T>& x, const S& state) {
   check_projection(cell, x, true);
   return step_of(cell, projected(cell, x), state);
+}
+
+/// The inputs of one step, checked.
+/// Errors: as matched_inputs and check_durations.
+template <class Cell, class T, class... X>
+Inputs<T, sizeof...(X) + 1> step_inputs_of(const char* op, const Variable<T>& x, const X&... others) {
+  constexpr std::string_view names = input_names_of<Cell>();
+  const auto inputs = matched_inputs<T>(op, names, {x, Variable<T>(others)...});
+  check_durations<T>(op, names, inputs);
+  return input_tuple<sizeof...(X) + 1>(inputs);
 }
 
 template <RowWise Cell>

@@ -84,13 +84,11 @@ class Rtrl {
   }
 
   /// s_t = step(x_t, s_{t−1}). Returns h_t, a leaf: what is computed from it ends there.
-  Variable<T> step(const Variable<T>& x) {
-    if (NoGrad::active()) raise<UsageError>("rtrl: nothing is recorded inside NoGrad; step outside it");
-    S next = detail::whole_step(cell_, x, state_);
-    detail::check_members("rtrl", detail::present_members(state_), next);
-    influence_.advance(detail::members_of(state_), detail::members_of(next));
-    state_ = detail::leaf_state(next);
-    return output_of(state_);
+  Variable<T> step(const Variable<T>& x) { return advance(x); }
+  /// The same for a cell of several inputs: `rtrl.step(x, dt)`.
+  template <std::convertible_to<Variable<T>>... X>
+  requires(sizeof...(X) > 0) Variable<T> step(const Variable<T>& x, const X&... others) {
+    return advance(detail::step_inputs_of<Cell>("rtrl", x, others...));
   }
 
   /// Adds d loss / dθ to the gradients of the cell's parameters, by J, and of all others that the loss is
@@ -106,6 +104,16 @@ class Rtrl {
   index_t parameter_count() const { return influence_.parameter_count(); }
 
  private:
+  template <class In>
+  Variable<T> advance(const In& inputs) {
+    if (NoGrad::active()) raise<UsageError>("rtrl: nothing is recorded inside NoGrad; step outside it");
+    S next = detail::whole_step(cell_, inputs, state_);
+    detail::check_members("rtrl", detail::present_members(state_), next);
+    influence_.advance(detail::members_of(state_), detail::members_of(next));
+    state_ = detail::leaf_state(next);
+    return output_of(state_);
+  }
+
   static std::vector<Variable<T>> variables(const Cell& cell) {
     std::vector<Variable<T>> all;
     for (const auto& p : parameters(cell)) all.push_back(p.variable);

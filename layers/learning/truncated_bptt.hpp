@@ -108,13 +108,11 @@ class TruncatedBptt {
   }
 
   /// One step. Returns h_t as a leaf.
-  Variable<T> step(const Variable<T>& x) {
-    check_steps(1);
-    return advance(1, [&](const S& from) {
-      S next = detail::whole_step(cell_, x, from);
-      Variable<T> h = output_of(next);
-      return Scanned<T, S>{std::move(h), std::move(next)};
-    });
+  Variable<T> step(const Variable<T>& x) { return one_step(x); }
+  /// The same for a cell of several inputs: `bptt.step(x, dt)`.
+  template <std::convertible_to<Variable<T>>... X>
+  requires(sizeof...(X) > 0) Variable<T> step(const Variable<T>& x, const X&... others) {
+    return one_step(detail::step_inputs_of<Cell>("truncated_bptt", x, others...));
   }
 
   /// The steps of xs (n, …), n ≤ until_due(), by scan. Returns h_t of all of them, (n, B, H).
@@ -123,14 +121,18 @@ class TruncatedBptt {
     const index_t steps = xs.rank() > 0 ? xs.shape()[0] : 0;
     check_steps(steps);
     detail::check_projection(cell_, xs);
-    std::vector<Variable<T>> outputs;
-    for (index_t t = 0; t < steps;) {
-      const index_t count = std::min(steps - t, window_.until_cut());
-      const Variable<T> part = count == steps ? xs : slice(xs, 0, t, t + count);
-      outputs.push_back(advance(count, [&](const S& from) { return scan(cell_, part, from); }));
-      t += count;
-    }
-    return outputs.size() == 1 ? outputs[0] : concat(outputs, 0);
+    return run_parts(
+        steps, [&](index_t from, index_t to) { return to - from == steps ? xs : slice(xs, 0, from, to); });
+  }
+  /// The same for a cell of several inputs: `bptt.run(xs, dts)`.
+  template <std::convertible_to<Variable<T>>... X>
+  requires(sizeof...(X) > 0) Variable<T> run(const Variable<T>& xs, const X&... others) {
+    const auto inputs = detail::step_inputs_of<Cell>("truncated_bptt", xs, others...);
+    const index_t steps = xs.rank() > 0 ? xs.shape()[0] : 0;
+    check_steps(steps);
+    return run_parts(steps, [&](index_t from, index_t to) {
+      return std::apply([&](const auto&... x) { return std::tuple{slice(x, 0, from, to)...}; }, inputs);
+    });
   }
 
   /// Takes the loss of the steps made since the last call; where a pass is due, runs it and returns true: all
@@ -171,6 +173,28 @@ class TruncatedBptt {
       raise<UsageError>("truncated_bptt: need 1 to {} steps, until the next pass; got {}", until_due(),
                         steps);
     }
+  }
+
+  template <class In>
+  Variable<T> one_step(const In& inputs) {
+    check_steps(1);
+    return advance(1, [&](const S& from) {
+      S next = detail::whole_step(cell_, inputs, from);
+      Variable<T> h = output_of(next);
+      return Scanned<T, S>{std::move(h), std::move(next)};
+    });
+  }
+  // inputs(from, to): what scan is given for these steps.
+  template <class F>
+  Variable<T> run_parts(index_t steps, F&& inputs) {
+    std::vector<Variable<T>> outputs;
+    for (index_t t = 0; t < steps;) {
+      const index_t count = std::min(steps - t, window_.until_cut());
+      const auto part = inputs(t, t + count);
+      outputs.push_back(advance(count, [&](const S& from) { return scan(cell_, part, from); }));
+      t += count;
+    }
+    return outputs.size() == 1 ? outputs[0] : concat(outputs, 0);
   }
 
   // f(state) makes `steps` steps, with no cut among them.

@@ -30,6 +30,8 @@ class Recurrent : public detail::RecurrentLayers<CellNumber<Cell>>,
   using value_type = CellNumber<Cell>;
   using T = value_type;
   using State = CellState<Cell>;
+  /// The number of inputs that the cells take; more than x for those of several_inputs.hpp.
+  static constexpr std::size_t inputs = input_count<Cell>;
 
   Recurrent() = default;
   /// For cells made from (input, hidden, bias, rng).
@@ -63,6 +65,43 @@ class Recurrent : public detail::RecurrentLayers<CellNumber<Cell>>,
   template <std::same_as<SequenceOptions> Options = SequenceOptions>
   Scanned<T, State> operator()(const Variable<T>& x, const Options& sequences) const {
     return (*this)(x, State{}, sequences);
+  }
+
+  /// For cells of several inputs, see several_inputs.hpp: all of them, as a tuple; those beside x are like x, time or batch
+  /// first. A bidirectional layer turns dt round for the second cell, as scan does.
+  /// Errors: as scan.
+  template <class... X>
+  requires(inputs > 1 && sizeof...(X) == inputs) Scanned<T, State>
+  operator()(const std::tuple<X...>& given, const State& state = {},
+             const SequenceOptions& sequences = {}) const {
+    return run_several(detail::input_list<T>(given), state, sequences);
+  }
+  /// `net(x, dt)` of a cell with two inputs.
+  template <std::convertible_to<Variable<T>> X>
+  requires(inputs == 2) Scanned<T, State>
+  operator()(const Variable<T>& x, const X& dt, const State& state = {},
+             const SequenceOptions& sequences = {}) const {
+    return run_several({x, Variable<T>(dt)}, state, sequences);
+  }
+  /// The same from initial_state(B).
+  template <std::convertible_to<Variable<T>> X, std::same_as<SequenceOptions> Options = SequenceOptions>
+  requires(inputs == 2) Scanned<T, State>
+  operator()(const Variable<T>& x, const X& dt, const Options& sequences) const {
+    return run_several({x, Variable<T>(dt)}, {}, sequences);
+  }
+  /// `net(x, dt, mask)` of a cell with three inputs.
+  template <std::convertible_to<Variable<T>> X, std::convertible_to<Variable<T>> Y>
+  requires(inputs == 3) Scanned<T, State>
+  operator()(const Variable<T>& x, const X& dt, const Y& mask, const State& state = {},
+             const SequenceOptions& sequences = {}) const {
+    return run_several({x, Variable<T>(dt), Variable<T>(mask)}, state, sequences);
+  }
+  /// The same from initial_state(B).
+  template <std::convertible_to<Variable<T>> X, std::convertible_to<Variable<T>> Y,
+            std::same_as<SequenceOptions> Options = SequenceOptions>
+  requires(inputs == 3) Scanned<T, State>
+  operator()(const Variable<T>& x, const X& dt, const Y& mask, const Options& sequences) const {
+    return run_several({x, Variable<T>(dt), Variable<T>(mask)}, {}, sequences);
   }
 
   /// What a sequence begins with: zeros, or what was learned.
@@ -107,6 +146,8 @@ class Recurrent : public detail::RecurrentLayers<CellNumber<Cell>>,
   }
 
   State begin(index_t batch) const { return detail::initial_state_of(cells_.front(), batch); }
+  Scanned<T, State> run_several(std::vector<Variable<T>> given, const State& state,
+                                const SequenceOptions& sequences) const;
 
   std::vector<Cell> cells_;
 };
@@ -115,7 +156,9 @@ template <class Cell>
 class Recurrent<Cell>::Cells final : public detail::AnyCells<T> {
  public:
   using Members = std::vector<Variable<T>>;
-  explicit Cells(const std::vector<Cell>& cells) : cells_(cells) {}
+  /// `inputs`: of a cell that takes several, with time first; empty where x alone is given. `width` cells are a layer.
+  explicit Cells(const std::vector<Cell>& cells, Members inputs = {}, int width = 1)
+      : cells_(cells), inputs_(std::move(inputs)), width_(static_cast<std::size_t>(width)) {}
 
   std::size_t count() const override { return cells_.size(); }
   std::vector<NamedParameter<T>> initial_state(index_t batch) const override {
@@ -127,7 +170,16 @@ class Recurrent<Cell>::Cells final : public detail::AnyCells<T> {
                              const ScanOptions& options, Members fresh) const override;
 
  private:
+  // What cell k is given, where x is its layer's input.
+  auto inputs_of(std::size_t k, const Variable<T>& x) const {
+    if (inputs_.empty()) return detail::completed_inputs(cells_[k], x);
+    const auto given = detail::input_tuple<inputs>(inputs_);
+    return k < width_ ? given : detail::inputs_of_layer_above(cells_[k], x, given);
+  }
+
   const std::vector<Cell>& cells_;
+  Members inputs_;
+  std::size_t width_;
 };
 
 // Out of the class, or every file would compile them again for the library's own cells, to inline them.
@@ -136,6 +188,16 @@ template <class Cell>
 auto Recurrent<Cell>::operator()(const Variable<T>& x, const State& state,
                                  const SequenceOptions& sequences) const -> Scanned<T, State> {
   auto run = this->run(Cells(cells_), x, detail::named_members(state), sequences);
+  return {std::move(run.output), detail::with_members(begin(1), run.state)};
+}
+
+template <class Cell>
+auto Recurrent<Cell>::run_several(std::vector<Variable<T>> given, const State& state,
+                                  const SequenceOptions& sequences) const -> Scanned<T, State> {
+  const Variable<T> x = given.front();
+  given = this->layer_inputs(detail::input_names_of<Cell>(), std::move(given));
+  auto run = this->run(Cells(cells_, std::move(given), this->directions()), x, detail::named_members(state),
+                       sequences);
   return {std::move(run.output), detail::with_members(begin(1), run.state)};
 }
 
@@ -149,7 +211,14 @@ template <class Cell>
 auto Recurrent<Cell>::Cells::scan(std::size_t k, const Variable<T>& x, const Members& state,
                                   const ScanOptions& options, Members fresh) const -> detail::AnyScanned<T> {
   const State begin = detail::with_members(detail::initial_state_of(cells_[k], 1), state);
-  auto run = detail::scan_from(cells_[k], x, begin, options, std::move(fresh));
+  auto run = [&] {
+    if constexpr (inputs > 1) {
+      return detail::scan_several<T>("recurrent", cells_[k], inputs_of(k, x), begin, options,
+                                     std::move(fresh));
+    } else {
+      return detail::scan_from(cells_[k], x, begin, options, std::move(fresh));
+    }
+  }();
   return {std::move(run.output), detail::members_of(std::move(run.state))};
 }
 

@@ -9,6 +9,7 @@
 #include "unroll/autograd/join.hpp"
 #include "unroll/autograd/name_scope.hpp"
 #include "unroll/detail/layers/base/checks.hpp"
+#include "unroll/detail/layers/cells/cell_inputs.hpp"
 
 namespace unroll::detail {
 namespace {
@@ -85,6 +86,15 @@ AnyScanned<T> RecurrentLayers<T>::run(const AnyCells<T>& cells, const Variable<T
   for (int k = 0; k < options_.num_layers; ++k) y = layer(cells, k, y, start, time_first, last);
   if (training_ && noisy()) ++dropout_key_.step;
   return {swap ? permute(y, {1, 0, 2}) : y, joined(last)};
+}
+
+template <class T>
+std::vector<Variable<T>> RecurrentLayers<T>::layer_inputs(std::string_view names, Members inputs) const {
+  check_shape(inputs.front());
+  inputs = matched_inputs<T>("recurrent", names, std::move(inputs));
+  if (options_.batch_first)
+    for (Variable<T>& input : inputs) input = permute(input, {1, 0, 2});
+  return inputs;
 }
 
 template <class T>
@@ -193,6 +203,11 @@ std::vector<NamedParameter<T>> RecurrentLayers<T>::zeros(const AnyCells<T>& cell
 template <class T>
 void RecurrentLayers<T>::check_input(const AnyCells<T>& cells, const Variable<T>& x) const {
   check_cells(cells.count());
+  check_shape(x);
+}
+
+template <class T>
+void RecurrentLayers<T>::check_shape(const Variable<T>& x) const {
   if (!x) fail_empty("recurrent", 0);
   if (x.rank() == 3 && x.shape()[2] == input_) return;
   raise<ShapeError>("recurrent: need x ({}, {}); got {}", options_.batch_first ? "B, T" : "T, B", input_,

@@ -66,6 +66,9 @@ class RecurrentLayers {
   /// `given`: the members of the state to begin with, all empty for initial_state().
   AnyScanned<T> run(const AnyCells<T>& cells, const Variable<T>& x, const NamedMembers& given,
                     const SequenceOptions& sequences) const;
+  /// The inputs of cells that take several, matched to x and with time first.
+  /// Errors: as matched_inputs; as run() for x.
+  Members layer_inputs(std::string_view names, Members inputs) const;
   Members initial_state(const AnyCells<T>& cells, index_t batch) const;
   /// The top layer's part of h (D·L, B, H), directions merged.
   Variable<T> top(const Variable<T>& h) const;
@@ -95,6 +98,7 @@ class RecurrentLayers {
   Variable<T> merged(const Variable<T>& forward, const Variable<T>& backward) const;
   NamedMembers zeros(const AnyCells<T>& cells, index_t batch) const;
   void check_input(const AnyCells<T>& cells, const Variable<T>& x) const;
+  void check_shape(const Variable<T>& x) const;
   void check_state(const AnyCells<T>& cells, const NamedMembers& given, index_t batch) const;
 
   RecurrentOptions options_;

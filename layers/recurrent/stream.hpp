@@ -12,6 +12,9 @@ concept RecurrentNet = requires(const Net& net) {
   net.cell(0);
   net.directions();
 };
+/// One whose cells take several inputs.
+template <class Net>
+concept SeveralInputsNet = RecurrentNet<Net> &&(Net::inputs > 1);
 /// Whether it is one; a class, so that the mistake is reported once.
 template <class Net>
 struct CheckStream {
@@ -24,15 +27,35 @@ struct CheckStream {
 
 namespace detail {
 
-/// One time step of a stack in evaluation mode. `states` has those of the layers, and gets the next ones.
-template <class Net, class T>
-Variable<T> stream_step(const Net& net, const Variable<T>& x, std::vector<typename Net::State>& states) {
+template <class T>
+const Variable<T>& first_input(const Variable<T>& x) {
+  return x;
+}
+template <class... X>
+const auto& first_input(const std::tuple<X...>& inputs) {
+  return std::get<0>(inputs);
+}
+/// What layer k of a stack is given: y, the output of the one below, or that and the other inputs.
+template <class Cell, class T>
+const Variable<T>& layer_input(const Cell&, int, const Variable<T>& y, const Variable<T>&) {
+  return y;
+}
+template <class Cell, class T, class... X>
+std::tuple<X...> layer_input(const Cell& cell, int k, const Variable<T>& y, const std::tuple<X...>& inputs) {
+  return k == 0 ? inputs : inputs_of_layer_above(cell, y, inputs);
+}
+
+/// One time step of a stack in evaluation mode. `inputs` are x, or a tuple of all inputs; `states` has those of the layers, and
+/// gets the next ones.
+template <class Net, class In>
+auto stream_step(const Net& net, const In& inputs, std::vector<typename Net::State>& states) {
+  using T = typename Net::value_type;
   const RecurrentOptions& o = net.options();
   const StateNoise noise{.zoneout = o.zoneout, .zoneout_memory = o.zoneout_memory, .training = false};
-  Variable<T> y = x;
+  Variable<T> y = first_input(inputs);
   for (int k = 0; k < net.num_layers(); ++k) {
     auto& s = states[static_cast<std::size_t>(k)];
-    const auto next = whole_step(net.cell(k), y, s);
+    const auto next = whole_step(net.cell(k), layer_input(net.cell(k), k, y, inputs), s);
     s = noise.zones() ? zone_out_state(noise, {}, 0, s, next) : next;
     const Variable<T>& h = output_of(s);
     y = o.residual && h.shape() == y.shape() ? Variable<T>(h + y) : h;
@@ -93,16 +116,31 @@ class Stream {
   /// One time step. Returns the output.
   Variable<T> step(const Variable<T>& x) {
     const NoGrad off;
-    if (!x) detail::fail_empty("stream", 0);
-    if (!(x.shape() == Shape{batch_, net_.input_size()}))
-      raise<ShapeError>("stream: need x ({}, {}); got {}", batch_, net_.input_size(), x.shape().str());
+    check_input(x);
     return detail::stream_step(net_, x, states_);
+  }
+  /// One step of a net whose cells take several inputs: `s.step(x, dt)`. Returns the output.
+  /// Shapes: x (B, I), dt (B,) or (B, 1), mask (B, I).
+  /// Errors: as scan.
+  template <std::convertible_to<Variable<T>>... X>
+  requires(sizeof...(X) > 0 && sizeof...(X) + 1 == Net::inputs) Variable<T> step(const Variable<T>& x,
+                                                                                 const X&... others) {
+    const NoGrad off;
+    check_input(x);
+    return detail::stream_step(
+        net_, detail::step_inputs_of<std::decay_t<decltype(net_.cell(0))>>("stream", x, others...), states_);
   }
 
   /// The states of all layers, each (B, H).
   const std::vector<State>& states() const { return states_; }
 
  private:
+  void check_input(const Variable<T>& x) const {
+    if (!x) detail::fail_empty("stream", 0);
+    if (!(x.shape() == Shape{batch_, net_.input_size()}))
+      raise<ShapeError>("stream: need x ({}, {}); got {}", batch_, net_.input_size(), x.shape().str());
+  }
+
   Net net_;
   index_t batch_;
   std::vector<State> states_;

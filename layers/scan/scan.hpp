@@ -30,6 +30,39 @@ struct PlainRun {
   static constexpr const char* obstacle() { return nullptr; }
 };
 
+/// The same for a cell of several inputs, a PackedCell: what project makes of each is cut by itself, so that its rows stay in
+/// one piece.
+template <class Cell, class T, class S>
+class PartsRun {
+ public:
+  static constexpr bool projects = false;
+  PartsRun(const Cell& cell, S begin, const Variable<T>& xs, const SequencePlan& plan)
+      : state(std::move(begin)), cell_(cell), plan_(plan) {
+    parts_ =
+        std::apply([](const auto&... x) { return Parts{LazyUnbind<T>(dense(x))...}; }, cell.parts_of(xs));
+  }
+
+  Variable<T> project(const Variable<T>& xs) const { return xs; }
+  void prepare(index_t) {}
+  void step(index_t k, const Variable<T>&) {
+    const index_t at = plan_.begin(k, k + 1);
+    state = cell_.step_on_parts(
+        std::apply([at](auto&... part) { return Inputs<T, Cell::parts>(part(at, true)...); }, parts_), state);
+  }
+  const Variable<T>& output() const { return output_of(state); }
+  std::vector<Variable<T>> members() const { return members_of(state); }
+  void replace(const std::vector<Variable<T>>& members) { state = with_members(std::move(state), members); }
+  static constexpr const char* obstacle() { return "the cell takes several inputs, of several rows"; }
+
+  S state;
+
+ private:
+  using Parts = std::array<LazyUnbind<T>, Cell::parts>;
+  const Cell& cell_;
+  const SequencePlan& plan_;
+  Parts parts_;
+};
+
 /// Builds with assertions check once for each type of cell whether it is row-wise, as it says.
 template <class Cell, class T, class S>
 void assert_row_wise([[maybe_unused]] const Cell& cell, [[maybe_unused]] const Variable<T>& xs,
@@ -59,6 +92,13 @@ Scanned<T, S> scan_from(const Cell& cell, const Variable<T>& xs, S state, const 
         return {std::move(run->output), with_members(std::move(state), run->state)};
     }
   }
+  if constexpr (requires { cell.parts_of(xs); }) {
+    if (is_plain(plan, options) && !observed && plan.batch > 1) {
+      PartsRun<Cell, T, S> run(cell, std::move(state), xs, plan);
+      Variable<T> output = time_loop(run, dense(xs.detach()), plan, 0, plan.steps, observed);
+      return {std::move(output), std::move(run.state)};
+    }
+  }
   if (!runs_sequences<Cell, T, S> && is_plain(plan, options)) {
     PlainRun<Cell, T, S> run{cell, std::move(state)};
     Variable<T> output = time_loop(run, dense(xs), plan, 0, plan.steps, observed);
@@ -76,10 +116,34 @@ Scanned<T, S> scan_from(const Cell& cell, const Variable<T>& xs, S state, const 
   return {std::move(run.output), with_members(std::move(state), run.state)};
 }
 
+/// scan of a cell of several inputs: as one array, which it cuts at each step. An input called dt is turned round in reverse.
+template <class T, class Cell, class S, class... X>
+Scanned<T, S> scan_several(const char* op, const Cell& cell, const std::tuple<X...>& given, S state,
+                           const ScanOptions& options, std::vector<Variable<T>> fresh = {}) {
+  constexpr std::string_view names = input_names_of<Cell>();
+  std::vector<Variable<T>> inputs = matched_inputs<T>(op, names, input_list<T>(given));
+  check_durations<T>(op, names, inputs, options.lengths);
+  if (options.reverse) reverse_durations<T>(names, inputs, options.lengths, options.resets);
+  std::vector<index_t> sizes;
+  for (const Variable<T>& input : inputs) sizes.push_back(input.shape().back(0));
+  const PackedCell<Cell, T, S, sizeof...(X)> packed(cell, std::move(sizes));
+  return scan_from(packed, packed_inputs<T>(inputs), std::move(state), options, std::move(fresh));
+}
+
+/// What scan must be given with several inputs; a class, so that each mistake is reported once.
+template <class Cell, class S, class Tuple>
+struct CheckSeveral {
+  static constexpr bool steps =
+      CallsOn<Cell, S, Tuple>::projects || CallsOn<Cell, S, Tuple>::steps || CallsOn<Cell, S, Tuple>::calls;
+  static_assert(steps,
+                "with a tuple of inputs scan takes an object with `State step(x, dt, state) const`, one "
+                "argument for each input, or a function of these");
+};
+
 /// What scan must be given; a class, so that each mistake is reported once.
 template <class Cell, class T, class S>
 struct CheckScan {
-  static constexpr bool steps = HasStep<Cell, T, S> || runs_sequences<Cell, T, S> ||
+  static constexpr bool steps = HasStep<Cell, T, S> || runs_sequences<Cell, T, S> || HasSeveralInputs<Cell> ||
                                 std::invocable<const Cell&, const Variable<T>&, const S&>;
   static_assert(
       steps,
@@ -116,7 +180,13 @@ Scanned<T, S> scan(const Cell& cell, const Variable<T>& xs, S state, const ScanO
       detail::refuse_mixed<Variable<T>, Output>();
     } else if constexpr (detail::CheckScan<Cell, T, S>::steps) {
       detail::check_begins(state);
-      return detail::scan_from<Cell, T, S>(cell, xs, std::move(state), options);
+      if constexpr (HasSeveralInputs<Cell>) {
+        if (!xs) detail::fail_empty("scan", 1);
+        return detail::scan_several<T>("scan", cell, detail::completed_inputs(cell, xs), std::move(state),
+                                       options);
+      } else {
+        return detail::scan_from<Cell, T, S>(cell, xs, std::move(state), options);
+      }
     }
   }
   return {{}, std::move(state)};
@@ -130,6 +200,40 @@ Scanned<T, CellState<Cell>> scan(const Cell& cell, const Variable<T>& xs, const 
   if (xs.rank() < 2)
     raise<ShapeError>("scan: need xs (T, B, …) to begin from the initial state; got {}", xs.shape().str());
   return scan(cell, xs, initial_state(cell, xs.shape()[1]), options);
+}
+
+/// The same for cells of several inputs, see several_inputs.hpp: `scan(cell, std::tuple{xs, dts, mask}, state)`.
+/// Shapes: xs (T, B, I), the others (T, B, K) or, for K = 1, (T, B).
+/// In reverse, each step of a sequence is given the dt of the step behind it, and the last one, where the scan begins,
+/// that of the first.
+/// Errors: ShapeError for an input whose axes but the last are not those of xs, for a dt with more than one number for
+///         each row, and a mask of another shape than xs; UsageError for a dt that is negative or not finite, within lengths;
+///         as above.
+/// Cost:   the inputs are joined into one array, and so is what project makes of them, but in a loop over several rows without
+///         lengths, resets, noise and recomputation.
+template <class Cell, class T, class... X, class S>
+Scanned<T, S> scan(const Cell& cell, const std::tuple<Variable<T>, X...>& inputs, S state,
+                   const ScanOptions& options = {}) {
+  if constexpr (detail::CheckVisit<S>::passed && detail::CheckOutput<S>::passed) {
+    using All = Inputs<T, sizeof...(X) + 1>;
+    if constexpr (detail::CheckSeveral<Cell, S, All>::steps) {
+      detail::check_begins(state);
+      return detail::scan_several<T>("scan", cell, All(inputs), std::move(state), options);
+    }
+  }
+  return {{}, std::move(state)};
+}
+
+/// The same from the cell's initial state.
+/// Shapes: xs (T, B, …).
+template <class Cell, class T, class... X>
+Scanned<T, CellState<Cell>> scan(const Cell& cell, const std::tuple<Variable<T>, X...>& inputs,
+                                 const ScanOptions& options = {}) {
+  const Variable<T>& xs = std::get<0>(inputs);
+  if (!xs) detail::fail_empty("scan", 1);
+  if (xs.rank() < 2)
+    raise<ShapeError>("scan: need xs (T, B, …) to begin from the initial state; got {}", xs.shape().str());
+  return scan(cell, inputs, initial_state(cell, xs.shape()[1]), options);
 }
 
 }  // namespace unroll
