@@ -16,7 +16,9 @@
 #include "unroll/autograd/triangular.hpp"
 #include "unroll/autograd/variance.hpp"
 
-namespace unroll::fuzz {
+using namespace unroll;
+using namespace unroll::fuzz;
+
 namespace {
 
 template <class T>
@@ -147,6 +149,5 @@ class ArrayMachine : public Machine<T> {
 };
 
 }  // namespace
-}  // namespace unroll::fuzz
 
-UNROLL_FUZZ_TARGET(array_ops) { unroll::fuzz::run_either<unroll::fuzz::ArrayMachine>(input); }
+UNROLL_FUZZ_TARGET(array_ops) { run_either<ArrayMachine>(input); }

@@ -6,7 +6,9 @@
 #include "unroll/autograd/linear_recurrence.hpp"
 #include "unroll/autograd/selective_scan.hpp"
 
-namespace unroll::fuzz {
+using namespace unroll;
+using namespace unroll::fuzz;
+
 namespace {
 
 template <class T>
@@ -146,6 +148,5 @@ class RecurrenceMachine : public Machine<T> {
 };
 
 }  // namespace
-}  // namespace unroll::fuzz
 
-UNROLL_FUZZ_TARGET(recurrence_ops) { unroll::fuzz::run_either<unroll::fuzz::RecurrenceMachine>(input); }
+UNROLL_FUZZ_TARGET(recurrence_ops) { run_either<RecurrenceMachine>(input); }
