@@ -82,7 +82,7 @@ TEST_CASE("kda: a stack streams as it trains, begins as its code does, and names
   for (const double v : list(V(exp(cell.log_rate)))) CHECK((v >= 1 && v < 16));
   for (const double v : list(V(softplus(cell.linear_decay.bias))))
     CHECK((v >= 0.001 - 1e-9 && v <= 0.1 + 1e-9));
-  CHECK(KdaCell<double>(3, 128).value_heads() == 2);
+  CHECK(KdaCell<double>(3, 256).value_heads() == 4);
   CHECK(message_of<ShapeError>([] { kda_cell({.heads = 3}); }) ==
         "kda: need a hidden size that is a multiple of the heads; got hidden 4, heads 3");
   CHECK(message_of<ShapeError>([] { kda_cell({.heads = 2, .value_heads = 3}); }) ==

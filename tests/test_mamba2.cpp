@@ -79,7 +79,7 @@ TEST_CASE("mamba2: a stack streams as it trains, begins as its code does, and na
   for (const double v : list(V(exp(cell.log_a)))) CHECK((v >= 1 && v < 16));
   for (const double v : list(V(softplus(cell.bias_delta)))) CHECK((v >= 0.001 - 1e-9 && v <= 0.1 + 1e-9));
   for (const double v : list(cell.skip)) CHECK(v == 1);
-  CHECK(Mamba2Cell<double>(3, 96).heads() == 3);
+  CHECK(Mamba2Cell<double>(3, 96).heads() == 4);
   const auto message = [](const Mamba2Options& o) { return message_of<ShapeError>([&] { mamba2_cell(o); }); };
   const std::string needs =
       "mamba2: need heads that divide the 8 channels and groups that divide the heads; got heads ";

@@ -10,7 +10,7 @@ namespace unroll::program {
 CellKinds matrix_cells() {
   return {{"mamba2", {make_recurrent<Mamba2<float>>, 4, 2, 1, 12, true, 2 * 64}},
           {"hgrn2", {make_recurrent<Hgrn2<float>>, 3, 1}},
-          {"kda", {make_recurrent<Kda<float>>, 3, 1, 1, 2 * 64 + 12, true, 2 * 64}}};
+          {"kda", {make_recurrent<Kda<float>>, 3, 1, 1, 2 * 16 + 12, true, 2 * 16}}};
 }
 
 }  // namespace unroll::program

@@ -12,7 +12,7 @@ struct KdaOptions {
   index_t heads = 0;  ///< of queries and keys; 0: one for each 64 units, or one
   index_t value_heads =
       0;                  ///< a multiple of the heads: as many in a row share queries and keys; 0: the heads
-  index_t rank = 0;       ///< R, of the weights of decay and gate; 0: d, but at most 64
+  index_t rank = 0;       ///< R, of the weights of decay and gate; 0: 16 (the authors' code has d)
   index_t taps = 4;       ///< K, of the convolution
   bool negative = false;  ///< β up to 2, so that the state can change its sign; else up to 1
 };

@@ -15,7 +15,7 @@ KdaCell<T>::KdaCell(index_t input, index_t hidden, const KdaOptions& o, Generato
   if (value_heads < 1 || value_heads % heads_ != 0)
     raise<ShapeError>("kda: need value heads that are a multiple of the {} heads; got {}", heads_,
                       value_heads);
-  const index_t rank = o.rank != 0 ? o.rank : std::min<index_t>(d, 64), values = value_heads * d;
+  const index_t rank = o.rank != 0 ? o.rank : 16, values = value_heads * d;
   detail::check_sizes({{"rank", rank}});
   weight_in = detail::draw<T>({2 * hidden + values, input}, input, rng);
   convolution = CausalConv1d<T>(2 * hidden + values, o.taps, {.bias = false}, rng);

@@ -11,7 +11,7 @@ namespace unroll {
 struct Mamba2Options {
   index_t states = 64;  ///< N, the rows of a head's matrix
   index_t expand = 2;   ///< D = expand · H channels
-  index_t heads = 0;    ///< of P = D / heads channels; 0: one for each 64 channels, or one
+  index_t heads = 0;    ///< of P = D / heads channels; 0: as MatrixStateOptions has it for D
   index_t groups = 1;   ///< heads / groups heads in a row share B and C, and their channels a norm
   index_t taps = 4;     ///< K, of the convolution
 };

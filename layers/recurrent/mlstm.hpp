@@ -25,7 +25,7 @@ struct MlstmState {
 
 /// The sizes of an MlstmCell.
 struct MlstmOptions {
-  index_t heads = 0;  ///< 0: one for each 64 units, or one
+  index_t heads = 0;  ///< 0: as MatrixStateOptions has it
   bool bias = true;   ///< with b_in and b_g
 };
 

@@ -156,9 +156,10 @@ template <class Cell>
 class Recurrent<Cell>::Cells final : public detail::AnyCells<T> {
  public:
   using Members = std::vector<Variable<T>>;
-  /// `inputs`: of a cell that takes several, with time first; empty where x alone is given. `width` cells are a layer.
-  explicit Cells(const std::vector<Cell>& cells, Members inputs = {}, int width = 1)
-      : cells_(cells), inputs_(std::move(inputs)), width_(static_cast<std::size_t>(width)) {}
+  /// `several`: the inputs of a cell that takes more than one, with time first; empty where x alone is given. `width` cells
+  /// are a layer.
+  explicit Cells(const std::vector<Cell>& cells, Members several = {}, int width = 1)
+      : cells_(cells), inputs_(std::move(several)), width_(static_cast<std::size_t>(width)) {}
 
   std::size_t count() const override { return cells_.size(); }
   std::vector<NamedParameter<T>> initial_state(index_t batch) const override {
