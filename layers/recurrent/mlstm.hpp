@@ -86,7 +86,7 @@ template <class T = float>
 class Mlstm : public Recurrent<MlstmCell<T>> {
  public:
   Mlstm() = default;
-  /// With a head for each 64 units, or one, where `heads` is 0.
+  /// With as many heads as MatrixStateOptions has by default where `heads` is 0.
   Mlstm(index_t input, index_t hidden, index_t heads = 0, const RecurrentOptions& options = {},
         Generator& rng = default_generator())
       : Recurrent<MlstmCell<T>>(
