@@ -87,6 +87,21 @@ TEST_CASE("residual: a stack of blocks carries one state, streams, and runs as a
   CHECK(list(any(x, run.state).output) == list(net(x, whole.state).output));
 }
 
+TEST_CASE("residual: the last block of a stack normalises its output") {
+  Generator rng(2);
+  ResidualStack<MinGruCell<double>> net(3, 4, {.num_layers = 2}, {.feed_forward = 5}, rng);
+  scatter(net, 7);
+  const V x = random_parameter({5, 2, 3}, 6).detach();
+  const auto normalised = list(net(x).output);
+  const V gamma = net.cell(1).norm_output.weight;
+  CHECK_FALSE(net.cell(0).norm_output.weight);
+  for (std::size_t row = 0; row < 10; ++row) {
+    double square = 0;
+    for (std::size_t j = 0; j < 4; ++j) square += std::pow(normalised[row * 4 + j] / gamma.data()[j], 2) / 4;
+    CHECK(square == doctest::Approx(1).epsilon(1e-4));
+  }
+}
+
 TEST_CASE("residual: dropout acts in training alone, on what the parts add") {
   Generator rng(2);
   ResidualCell<MinGruCell<double>> cell(4, 4, {.dropout = 0.5}, rng);

@@ -1,6 +1,7 @@
 #include <numeric>
 
 #include "common/make_recurrent.hpp"
+#include "unroll/layers/convolved.hpp"
 #include "unroll/layers/gated_delta.hpp"
 #include "unroll/layers/griffin.hpp"
 #include "unroll/layers/gru.hpp"
@@ -39,7 +40,9 @@ AnyRecurrent<float> make_residual_slstm(const CellOptions& o, Generator& rng) {
   const auto mixer = [&](index_t in, index_t out) {
     return SlstmCell<float>(in, out, std::gcd(out, index_t{4}), true, rng);
   };
-  const auto block = [&](index_t in) { return Block(in, o.hidden, mixer, {.dropout = o.dropout}, rng); };
+  auto block = [&, made = index_t{0}](index_t in) mutable {
+    return Block(in, o.hidden, mixer, {.dropout = o.dropout, .norm_output = ++made == o.layers}, rng);
+  };
   return Recurrent<Block>(o.input, block, options, rng);
 }
 
@@ -48,6 +51,8 @@ AnyRecurrent<float> make_residual_slstm(const CellOptions& o, Generator& rng) {
 CellKinds residual_cells() {
   return {{"residual-mingru", block_kind<MinGruCell<float>>(2)},
           {"residual-minlstm", block_kind<MinLstmCell<float>>(3)},
+          {"residual-conv-mingru", block_kind<ConvolvedCell<MinGruCell<float>>>(2, 5)},
+          {"residual-conv-minlstm", block_kind<ConvolvedCell<MinLstmCell<float>>>(3, 5)},
           {"residual-griffin", block_kind<GriffinCell<float>>(5)},
           {"residual-mamba", block_kind<MambaCell<float>>(6.125, 112)},
           {"residual-mamba2", block_kind<Mamba2Cell<float>>(6, 128 + 12)},

@@ -22,6 +22,7 @@ struct ResidualOptions {
   index_t feed_forward =
       0;               ///< F, the width between the projections; 0: 8/3 H, rounded up to a multiple of 16
   double dropout = 0;  ///< on what each part adds, while training
+  bool norm_output = false;  ///< normalise the output as well: the last block of a stack does
 };
 
 /// The state of a block: its output, and the state of its mixer.
@@ -42,7 +43,7 @@ struct BlockState {
 
 /// A block of a deep recurrent network; a cell, whose whole sequences are run in one go where the mixer's are.
 /// What:   u = x + W_o mixer(norm₁(x));  h' = u + W_d (silu(W_g n) ⊙ W_u n), n = norm₂(u); the
-///         norms by the root of the mean square.
+///         norms by the root of the mean square. With norm_output h' = norm₃ of that, as before a readout.
 /// Shapes: x and h (B, H); the mixer, any cell, H → expansion · H; W_o (H, expansion · H), left out where the mixer's output
 ///         has width H; W_g and W_u (F, H), one matrix weight_up (2F, H); W_d (H, F). Where x has another width it is first
 ///         projected by weight_in (H, I).
@@ -54,7 +55,7 @@ struct ResidualCell {
   using State = BlockState<CellState<Mixer>>;
 
   Variable<T> weight_in;
-  RMSNorm<T> norm_mixer, norm_feed_forward;
+  RMSNorm<T> norm_mixer, norm_feed_forward, norm_output;
   Mixer mixer;
   Variable<T> weight_out, weight_up, weight_down;
   Dropout<T> dropout;
@@ -90,6 +91,7 @@ struct ResidualCell {
     weight_up = draw(2 * f, hidden);
     weight_down = draw(hidden, f);
     dropout = Dropout<T>(options.dropout, rng);
+    if (options.norm_output) norm_output = RMSNorm<T>(hidden, {.eps = 1e-6});
   }
 
   index_t input_size() const { return weight_in ? weight_in.shape()[1] : hidden_size(); }
@@ -110,7 +112,7 @@ struct ResidualCell {
     if (weight_out) mixed = linear(mixed, weight_out);
     const Variable<T> u = x + dropout(mixed);
     const Variable<T> y = u + dropout(feed_forward(norm_feed_forward(u)));
-    return {y, {state.h, std::move(last)}};
+    return {norm_output.weight ? norm_output(y) : y, {state.h, std::move(last)}};
   }
 
   template <class V>
@@ -122,6 +124,7 @@ struct ResidualCell {
     v("norm_feed_forward", norm_feed_forward);
     v("weight_up", weight_up);
     v("weight_down", weight_down);
+    v("norm_output", norm_output);
     v("dropout", dropout);
   }
 
@@ -132,7 +135,8 @@ struct ResidualCell {
   }
 };
 
-/// Residual blocks one on another; see Recurrent. The state of all is one value, as any stack's.
+/// Residual blocks one on another; see Recurrent. The state of all is one value, as any stack's. The last block
+/// normalises its output, for a sum of many parts is no input for a readout.
 template <class Mixer>
 class ResidualStack : public Recurrent<ResidualCell<Mixer>> {
  public:
@@ -141,7 +145,13 @@ class ResidualStack : public Recurrent<ResidualCell<Mixer>> {
   ResidualStack(index_t input, index_t hidden, const RecurrentOptions& options = {},
                 const ResidualOptions& block = {}, Generator& rng = default_generator())
       : Recurrent<ResidualCell<Mixer>>(
-            input, [&](index_t in) { return ResidualCell<Mixer>(in, hidden, block, rng); }, options, rng) {}
+            input,
+            [&, made = index_t{0}](index_t in) mutable {
+              ResidualOptions own = block;
+              own.norm_output = ++made == options.num_layers;
+              return ResidualCell<Mixer>(in, hidden, own, rng);
+            },
+            options, rng) {}
 };
 
 }  // namespace unroll
