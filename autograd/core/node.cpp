@@ -63,6 +63,10 @@ std::vector<Variable<T>> Node<T>::record_backward(const std::vector<Variable<T>>
 }
 
 template <class T>
+std::vector<Variable<T>> Node<T>::as_ops(const std::vector<Variable<T>>&) const {
+  return {};
+}
+template <class T>
 std::vector<Variable<T>> Node<T>::again(const std::vector<Variable<T>>&) const {
   raise<UsageError>("{}: cannot be recorded again on other inputs", name());
 }

@@ -187,6 +187,8 @@ class Node {
 
   /// Where the output is rows of input 0, each with its gradient: which ones.
   virtual const Indices* lookup() const { return nullptr; }
+  /// The same by simpler ops, recorded, which plan() tells of; empty where there are none. Of ops over time, for one step.
+  virtual std::vector<Variable<T>> as_ops(const std::vector<Variable<T>>& inputs) const;
 
   std::size_t input_count() const { return input_count_; }
   Tensor<T>& input(std::size_t k) const { return *inputs_[k]; }

@@ -1,6 +1,8 @@
 #pragma once  // internal
 /// \file The node behind causal_conv1d(), and the products of a full convolution. Internal to causal_conv1d.cpp.
 
+#include "unroll/autograd/functions.hpp"
+#include "unroll/autograd/linear.hpp"
 #include "unroll/autograd/gather.hpp"
 #include "unroll/autograd/join.hpp"
 #include "unroll/autograd/matmul.hpp"
@@ -110,6 +112,7 @@ class CausalConvNode final : public Node<T> {
 
   std::vector<Variable<T>> record_backward(const std::vector<Variable<T>>& dy) override;
   std::string name() const override { return "causal_conv1d"; }
+  std::vector<Variable<T>> as_ops(const std::vector<Variable<T>>& in) const override;
 
  private:
   bool wants_state() const { return state_ && this->wants(state_); }
@@ -252,6 +255,24 @@ std::vector<Variable<T>> CausalConvNode<T>::record_backward(const std::vector<Va
   if (bias_) result[bias_] = sum(where(mask(s_.taps - 1), d, nothing), {0, 1});
   if (state_) result[state_] = slice(history, 0, 0, s_.before());
   return result;
+}
+
+template <class T>
+std::vector<Variable<T>> CausalConvNode<T>::as_ops(const std::vector<Variable<T>>& in) const {
+  const bool plain = std::all_of(sight_.taps.begin(), sight_.taps.end(), [&](index_t n) { return n == s_.taps; });
+  if (s_.time != 1 || !plain) return {};
+  const Variable<T>&x = in[0], &w = in[1];
+  const Variable<T> before = state_ ? in[state_] : Variable<T>({s_.before(), s_.batch, s_.inputs}, T{0});
+  Variable<T> y;
+  for (index_t j = 0; j < s_.taps; ++j) {
+    const Variable<T> xj = j < s_.before() ? Variable<T>(slice(before, 0, j, j + 1)) : x;
+    const Variable<T> wj = select(w, w.rank() - 1, j);
+    const Variable<T> product = s_.depthwise ? Variable<T>(xj * wj) : Variable<T>(linear(xj, wj));
+    y = y ? Variable<T>(y + product) : product;
+  }
+  if (bias_) y = y + in[bias_];
+  if (s_.before() == 0) return {y, before};
+  return {y, s_.before() == 1 ? x : concat<T>({slice(before, 0, 1, s_.before()), x})};
 }
 
 }  // namespace unroll::detail

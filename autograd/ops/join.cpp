@@ -50,13 +50,15 @@ class ConcatNode final : public Node<T> {
 
   bool plan(StepPlanner<T>& to) const override {
     const Shape& shape = this->output()->shape;
-    std::vector<index_t> runs;
-    for (std::size_t k = 0; k < this->input_count(); ++k)
-      runs.push_back(this->input(k).shape.product(axis_, shape.rank()));
-    to.other(*this, [runs, outer = shape.product(0, axis_)](const T* const* in, T* out) {
-      for (index_t r = 0; r < outer; ++r)
-        for (std::size_t k = 0; k < runs.size(); ++k) out = std::copy_n(in[k] + r * runs[k], runs[k], out);
-    });
+    const index_t outer = shape.product(0, axis_), row = shape.product(axis_, shape.rank());
+    std::vector<StepMove> moves;
+    index_t at = 0;
+    for (std::size_t k = 0; k < this->input_count(); ++k) {
+      const index_t run = this->input(k).shape.product(axis_, shape.rank());
+      moves.push_back({k, 0, at, {{outer, run, row}, {run, 1, 1}}});
+      at += run;
+    }
+    to.moves(*this, std::move(moves));
     return true;
   }
 

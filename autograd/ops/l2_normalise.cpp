@@ -1,5 +1,6 @@
 #include "unroll/autograd/l2_normalise.hpp"
 
+#include "unroll/autograd/functions.hpp"
 #include "unroll/autograd/norm.hpp"
 #include "unroll/detail/autograd/base/instantiate.hpp"
 #include "unroll/detail/autograd/core/gradient.hpp"
@@ -85,6 +86,11 @@ class L2NormaliseNode final : public Node<T> {
   }
 
   std::string name() const override { return "l2_normalise"; }
+  std::vector<Variable<T>> as_ops(const std::vector<Variable<T>>& in) const override {
+    const Variable<T> squares = sum(Variable<T>(square(in[0])), -1, {.keepdims = true});
+    const T tiny = std::numeric_limits<T>::min();  // no row of zeros is divided by 0
+    return {Variable<T>(in[0] / maximum(sqrt(squares), std::max(eps_, tiny)))};
+  }
 
  private:
   T eps_;

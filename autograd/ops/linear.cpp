@@ -1,5 +1,6 @@
 #include "unroll/autograd/linear.hpp"
 
+#include "unroll/autograd/join.hpp"
 #include "unroll/autograd/anomaly_mode.hpp"
 #include "unroll/detail/autograd/base/instantiate.hpp"
 #include "unroll/detail/autograd/core/tape.hpp"
@@ -199,6 +200,29 @@ void LinearSum<T>::compute() const {
   result_ = detail::sum_up<T>(addend_, terms, shape_);
   for (Term& term : terms) term = {};
   addend_ = {};
+}
+
+// A weight by heads as one product for each block.
+template <class T>
+std::vector<Variable<T>> detail::AffineNode<T>::as_ops(const std::vector<Variable<T>>& inputs) const {
+  std::vector<Variable<T>> sums;
+  if (has_addend_) sums.push_back(inputs[0]);
+  for (const Use& u : uses_) {
+    const Variable<T>&x = inputs[u.x], &w = inputs[u.w];
+    if (w.rank() < 3) return {};
+    const WeightBlocks blocks(w.shape());
+    const Variable<T> all = reshape(w, {blocks.count, blocks.outputs, blocks.inputs});
+    std::vector<Variable<T>> parts;
+    for (index_t k = 0; k < blocks.count; ++k) {
+      const index_t first = k % blocks.heads * blocks.inputs;
+      parts.push_back(linear(slice(x, -1, first, first + blocks.inputs), select(all, 0, k)));
+    }
+    sums.push_back(concat(parts, -1));
+    if (u.b) sums.push_back(inputs[u.b]);
+  }
+  Variable<T> y = sums[0];
+  for (std::size_t k = 1; k < sums.size(); ++k) y = apply_compiled(ScalarOp::add, {y, sums[k]});
+  return {y};
 }
 
 template <class T>

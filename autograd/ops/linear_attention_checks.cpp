@@ -77,7 +77,7 @@ void check_attention_lengths(const Indices& lengths, const Shape& q) {
 
 template <class T>
 void check_decay(const Variable<T>& decay) {
-  const T* const x = decay.data();
+  const T* const x = decay.tensor()->data;
   for (index_t i = 0; i < decay.size(); ++i) {
     if (x[i] > T{0})
       raise<UsageError>(

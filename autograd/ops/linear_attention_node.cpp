@@ -187,6 +187,12 @@ class LinearAttentionNode final : public Node<T> {
     return dx;
   }
   std::string name() const override { return "linear_attention"; }
+  std::vector<Variable<T>> as_ops(const std::vector<Variable<T>>&) const override {
+    const ByRole<T> in = inputs();
+    const Problem<T> p = problem_of(in, options_);
+    if (p.steps != 1 || p.lengths) return {};
+    return recorded_step(p.rule, p.scale, in);
+  }
 
  private:
   std::size_t place(Role role) const {

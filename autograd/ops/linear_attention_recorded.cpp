@@ -1,6 +1,8 @@
 #include "unroll/detail/autograd/ops/linear_attention_recorded.hpp"
 
+#include "unroll/autograd/functions.hpp"
 #include "unroll/autograd/join.hpp"
+#include "unroll/autograd/matmul.hpp"
 #include "unroll/autograd/reduce.hpp"
 #include "unroll/autograd/views.hpp"
 #include "unroll/detail/autograd/base/instantiate.hpp"
@@ -181,6 +183,41 @@ ByRole<T> recorded_slopes(LinearAttentionRule rule, double scale, const Indices&
   return RecordedSteps<T>(rule, scale, lengths, inputs).slopes(output_slope, state_slope);
 }
 
+template <class T>
+std::vector<Variable<T>> recorded_step(LinearAttentionRule rule, T scale, const ByRole<T>& in) {
+  using V = Variable<T>;
+  const Shape &q = in[q_role].shape(), &v = in[v_role].shape();
+  const index_t batch = q[1], heads = q[2], key_size = q[3], value_size = v[3];
+  const auto column = [&](Role role) { return reshape(in[role], {batch, heads, -1, 1}); };
+  const auto row = [&](Role role) { return reshape(in[role], {batch, heads, 1, -1}); };
+  const Shape matrix{batch, heads, key_size, value_size};
+  const V before = in[state_role] ? in[state_role] : V(matrix, T{0});
+  const V decayed = in[decay_role] ? V(exp(column(decay_role)) * before) : before;
+  V written = row(v_role);
+  if (rule == LinearAttentionRule::delta || rule == LinearAttentionRule::gated_delta)
+    written = column(beta_role) * (written - matmul(row(k_role), decayed));
+  V state;
+  if (in[a_role]) {
+    const V erased = matmul(row(b_role), before);
+    state = decayed + column(k_role) * written + column(a_role) * erased;
+  } else {
+    state = decayed + column(k_role) * written;
+  }
+  V y;
+  if (in[bonus_role]) {
+    const V with = sum(V(reshape(in[bonus_role], {heads, 1, key_size}) * row(q_role) * row(k_role)), -1,
+                       {.keepdims = true});
+    y = scale * (matmul(row(q_role), before) + with * row(v_role));
+  } else {
+    y = scale * matmul(row(q_role), state);
+  }
+  return {reshape(y, v), state};
+}
+
 UNROLL_COMPILE_FUNCTIONS(recorded_slopes)
+#define UNROLL_COMPILE_STEP(T) \
+  template std::vector<Variable<T>> recorded_step(LinearAttentionRule, T, const ByRole<T>&);
+UNROLL_COMPILE_STEP(float)
+UNROLL_COMPILE_STEP(double)
 
 }  // namespace unroll::detail::attention

@@ -18,4 +18,8 @@ ByRole<T> recorded_slopes(LinearAttentionRule rule, double scale, const Indices&
                           const ByRole<T>& inputs, const Variable<T>& output_slope,
                           const Variable<T>& state_slope);
 
+/// What:   output and state of a call of one step, by products and elementwise ops.
+template <class T>
+std::vector<Variable<T>> recorded_step(LinearAttentionRule rule, T scale, const ByRole<T>& inputs);
+
 }  // namespace unroll::detail::attention

@@ -122,7 +122,8 @@ class AffineNode : public Node<T> {
     return way_ == Way::packed;
   }
 
-  std::vector<Variable<T>> again(const std::vector<Variable<T>>& inputs) const override;  // linear.cpp
+  std::vector<Variable<T>> again(const std::vector<Variable<T>>& inputs) const override;   // linear.cpp
+  std::vector<Variable<T>> as_ops(const std::vector<Variable<T>>& inputs) const override;  // linear.cpp
 
   bool recomputable() const override { return !has_addend_ && uses_.size() == 1; }
 

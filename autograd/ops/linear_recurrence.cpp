@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "unroll/autograd/functions.hpp"
 #include "unroll/autograd/join.hpp"
 #include "unroll/autograd/reduce.hpp"
 #include "unroll/autograd/threads.hpp"
@@ -205,6 +206,16 @@ class RecurrenceNode final : public Node<T> {
   }
   std::vector<Variable<T>> record_backward(const std::vector<Variable<T>>& dy) override;
   std::string name() const override { return op_name; }
+  std::vector<Variable<T>> as_ops(const std::vector<Variable<T>>& in) const override {
+    if (r_.shape[0] != 1 || !r_.grid.starts.empty()) return {};
+    const auto before = [&](std::size_t p) { return Variable<T>(reshape(in[2 * N + p], r_.shape)); };
+    if constexpr (N == 1) {
+      return {Variable<T>(in[0] * before(0) + in[1])};
+    } else {
+      const Variable<T> re = before(0), im = before(1);
+      return {Variable<T>(in[0] * re - in[1] * im + in[2]), Variable<T>(in[0] * im + in[1] * re + in[3])};
+    }
+  }
 
  private:
   // Not those of the node: somebody may hold one part of the result and not the other.

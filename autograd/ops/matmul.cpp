@@ -7,6 +7,7 @@
 #include "unroll/autograd/views.hpp"
 #include "unroll/detail/autograd/core/gradient.hpp"
 #include "unroll/detail/autograd/core/idle_rows.hpp"
+#include "unroll/detail/autograd/core/step_planner.hpp"
 #include "unroll/detail/autograd/core/tape.hpp"
 #include "unroll/detail/autograd/gemm/gemm.hpp"
 #include "unroll/detail/autograd/ops/hide_idle_rows.hpp"
@@ -98,6 +99,13 @@ class MatmulNode final : public Node<T> {
     return dx;
   }
   std::string name() const override { return "matmul"; }
+  bool plan(StepPlanner<T>& to) const override {
+    const Pairs p(this->input(0).shape, this->input(1).shape);
+    StepProducts products{p.m, p.k, p.n, {}};
+    p.each([&](index_t a, index_t b, index_t y) { products.offsets.push_back({a, b, y}); });
+    to.products(*this, std::move(products));
+    return true;
+  }
 };
 
 }  // namespace

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "unroll/autograd/functions.hpp"
 #include "unroll/autograd/reduce.hpp"
 #include "unroll/detail/autograd/base/instantiate.hpp"
 #include "unroll/detail/autograd/core/gradient.hpp"
@@ -102,6 +103,10 @@ class MaxPlusNode final : public Node<T> {
     return {mul(old, g), mul(fresh, g), sum(mul(first, g), {0})};
   }
   std::string name() const override { return "max_plus_recurrence"; }
+  std::vector<Variable<T>> as_ops(const std::vector<Variable<T>>& in) const override {
+    if (grid_.steps != 1 || !grid_.starts.empty()) return {};
+    return {Variable<T>(maximum(in[0] + reshape(in[2], this->output()->shape), in[1]))};
+  }
 
  private:
   /// Of one element: the slopes in a + m' and in b.

@@ -197,12 +197,14 @@ class NormalisationNode final : public Node<T> {
 
   bool plan(StepPlanner<T>& to) const override {
     const Groups groups(this->input(0).shape, form_);
-    to.other(*this, [groups, form = form_, gamma = gamma_, beta = beta_](const T* const* in, T* out) {
-      groups.each(form, [&](index_t, index_t from, index_t column) {
-        row_norm(in[0] + from, gamma ? in[gamma] + column : nullptr, beta ? in[beta] + column : nullptr,
-                 groups.width, form, out + from);
-      });
-    });
+    const StepNorm norm{groups.rows, form_.groups, groups.width, form_.centred, form_.eps, gamma_, beta_};
+    to.normalised(*this, norm,
+                  [groups, form = form_, gamma = gamma_, beta = beta_](const T* const* in, T* out) {
+                    groups.each(form, [&](index_t, index_t from, index_t column) {
+                      row_norm(in[0] + from, gamma ? in[gamma] + column : nullptr,
+                               beta ? in[beta] + column : nullptr, groups.width, form, out + from);
+                    });
+                  });
     return true;
   }
 

@@ -8,6 +8,7 @@
 #include "unroll/autograd/views.hpp"
 #include "unroll/detail/autograd/core/gradient.hpp"
 #include "unroll/detail/autograd/core/runs.hpp"
+#include "unroll/detail/autograd/core/step_planner.hpp"
 #include "unroll/detail/autograd/core/tape.hpp"
 #include "unroll/detail/autograd/ops/op.hpp"
 
@@ -117,6 +118,18 @@ class PermuteNode final : public Node<T> {
     return {permute(dy[0], {inverse_.begin(), inverse_.begin() + dy[0].rank()})};
   }
   std::string name() const override { return "permute"; }
+  bool plan(StepPlanner<T>& to) const override {
+    const Shape &in = this->input(0).shape, &out = this->output()->shape;
+    StepMove move{0};
+    index_t from = in.size();
+    for (int axis = 0; axis < in.rank(); ++axis) {
+      const int place = inverse_[static_cast<std::size_t>(axis)];
+      from /= in[axis];
+      move.axes.push_back({in[axis], from, out.product(place + 1, out.rank())});
+    }
+    to.moves(*this, {std::move(move)});
+    return true;
+  }
 
  private:
   Order inverse_;

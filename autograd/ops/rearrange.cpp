@@ -7,6 +7,7 @@
 #include "unroll/detail/autograd/base/instantiate.hpp"
 #include "unroll/detail/autograd/base/long_sums.hpp"
 #include "unroll/detail/autograd/core/gradient.hpp"
+#include "unroll/detail/autograd/core/step_planner.hpp"
 #include "unroll/detail/autograd/core/tape.hpp"
 #include "unroll/detail/autograd/ops/op.hpp"
 #include "unroll/detail/autograd/ops/reduced_shapes.hpp"
@@ -156,6 +157,10 @@ class TileNode final : public Node<T> {
     return {reshape(sum(copies, 1), this->input(0).shape)};
   }
   std::string name() const override { return "tile"; }
+  bool plan(StepPlanner<T>& to) const override {
+    to.moves(*this, {{0, 0, 0, {{outer_, run_, repeats_ * run_}, {repeats_, 0, run_}, {run_, 1, 1}}}});
+    return true;
+  }
 
  private:
   index_t outer_, repeats_, run_;

@@ -7,6 +7,7 @@
 #include "unroll/detail/autograd/core/gradient.hpp"
 #include "unroll/detail/autograd/core/loop.hpp"
 #include "unroll/detail/autograd/core/runs.hpp"
+#include "unroll/detail/autograd/core/step_planner.hpp"
 #include "unroll/detail/autograd/core/tape.hpp"
 #include "unroll/detail/autograd/ops/op.hpp"
 #include "unroll/detail/autograd/ops/reduced_shapes.hpp"
@@ -50,6 +51,10 @@ class SumNode final : public Node<T> {
   }
 
   std::string name() const override { return "sum"; }
+  bool plan(StepPlanner<T>& to) const override {
+    to.sums(*this, kept_);
+    return true;
+  }
 
  private:
   Shape kept_;

@@ -110,6 +110,7 @@ class SelectiveScanNode final : public Node<T> {
     return pass.record_backward(roots, seeds, outside);
   }
   std::string name() const override { return selective_name; }
+  std::vector<Variable<T>> as_ops(const std::vector<Variable<T>>& in) const override;
 
  private:
   SelectiveInputs<T> inputs(const T* a) const {
@@ -135,26 +136,27 @@ class SelectiveScanNode final : public Node<T> {
     if (this->wants(k)) write_gradient(this->input(k), gradient.data(), size, size);
   }
 
-  std::vector<Variable<T>> as_ops(const std::vector<Variable<T>>& in) const {
-    const SelectiveGrid& g = grid_;
-    const Shape channels{g.steps, g.batch, g.groups, g.group_channels(), 1},
-        states{g.steps, g.batch, g.groups, 1, g.states},
-        all{g.steps, g.batch, g.groups, g.group_channels(), g.states};
-    const auto of_channels = [&](std::size_t k) { return reshape(in[k], channels); };
-    const auto of_states = [&](std::size_t k) { return reshape(in[k], states); };
-    const Variable<T> decay = exp(of_channels(in_delta) * reshape(in[in_a], all.with(0, 1).with(1, 1)));
-    const Variable<T> added = of_channels(in_delta) * of_channels(in_u) * of_states(in_b);
-    const Shape state = all.without(0), result{g.batch, g.channels, g.states};
-    const Variable<T> h0 = in.size() > in_state ? reshape(in[in_state], state) : Variable<T>(state, T{0});
-    const auto h = linear_recurrence(decay, added, h0, rows_);
-    const Variable<T> y = sum(h.output * of_states(in_c), {4});
-    return {reshape(y, {g.steps, g.batch, g.channels}), reshape(h.state, result)};
-  }
-
   SelectiveGrid grid_;
   PoolVector<T> kept_;
   RecurrenceOptions rows_;
 };
+
+template <class T>
+std::vector<Variable<T>> SelectiveScanNode<T>::as_ops(const std::vector<Variable<T>>& in) const {
+  const SelectiveGrid& g = grid_;
+  const Shape channels{g.steps, g.batch, g.groups, g.group_channels(), 1},
+      states{g.steps, g.batch, g.groups, 1, g.states},
+      all{g.steps, g.batch, g.groups, g.group_channels(), g.states};
+  const auto of_channels = [&](std::size_t k) { return reshape(in[k], channels); };
+  const auto of_states = [&](std::size_t k) { return reshape(in[k], states); };
+  const Variable<T> decay = exp(of_channels(in_delta) * reshape(in[in_a], all.with(0, 1).with(1, 1)));
+  const Variable<T> added = of_channels(in_delta) * of_channels(in_u) * of_states(in_b);
+  const Shape state = all.without(0), result{g.batch, g.channels, g.states};
+  const Variable<T> h0 = in.size() > in_state ? reshape(in[in_state], state) : Variable<T>(state, T{0});
+  const auto h = linear_recurrence(decay, added, h0, rows_);
+  const Variable<T> y = sum(h.output * of_states(in_c), {4});
+  return {reshape(y, {g.steps, g.batch, g.channels}), reshape(h.state, result)};
+}
 
 template <class T>
 SelectiveGrid selective_grid(const Variable<T>& u, const Variable<T>& delta, const Variable<T>& a,
@@ -201,10 +203,11 @@ SelectiveScanResult<T> selective_scan(const Variable<T>& u, const Variable<T>& d
   for (const Variable<T>& v : in) tensors.push_back(v.tensor());
   const bool recorded = begin_op<T>(selective_name, tensors);
   Variable<T> y(Tape<T>::local().allocate_output(u.shape())), last = Variable<T>::uninitialised(state_shape);
-  const PoolVector<T> transposed_a = transposed(in[in_a].data(), grid.channels, grid.states);
-  const SelectiveInputs<T> data{in[in_u].data(),     in[in_delta].data(),
-                                in[in_b].data(),     in[in_c].data(),
-                                transposed_a.data(), options.state ? in[in_state].data() : nullptr};
+  const PoolVector<T> transposed_a = transposed(in[in_a].tensor()->data, grid.channels, grid.states);
+  const SelectiveInputs<T> data{
+      in[in_u].tensor()->data, in[in_delta].tensor()->data,
+      in[in_b].tensor()->data, in[in_c].tensor()->data,
+      transposed_a.data(),     options.state ? in[in_state].tensor()->data : nullptr};
   PoolVector<T> kept;
   if (recorded) kept.resize(static_cast<std::size_t>(kept_size<T>(grid) * grid.batch * grid.pieces()));
   for_pieces(grid, [&](index_t row, index_t piece, index_t number) {

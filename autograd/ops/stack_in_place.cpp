@@ -6,6 +6,7 @@
 
 #include "unroll/autograd/views.hpp"
 #include "unroll/detail/autograd/base/traffic_counts.hpp"
+#include "unroll/detail/autograd/core/step_planner.hpp"
 #include "unroll/detail/autograd/core/tape.hpp"
 
 namespace unroll::detail {
@@ -50,6 +51,13 @@ class StackNode final : public Node<T> {
   }
 
   std::string name() const override { return name_; }
+  bool plan(StepPlanner<T>& to) const override {
+    std::vector<StepMove> moves;
+    for (std::size_t k = 0; k < this->input_count(); ++k)
+      moves.push_back({k, 0, places_[k] * unit_, {{this->input(k).shape.size(), 1, 1}}});
+    to.moves(*this, std::move(moves));
+    return true;
+  }
 
  private:
   const char* name_;

@@ -64,6 +64,8 @@ class StepProgram {
     std::vector<Place> in, out;
   };
   const std::vector<Kernel>& kernels() const { return kernels_; }
+  /// Whether a step's bits are those of the recorded ops: not where it does an op by simpler ones.
+  bool exact() const { return exact_; }
   /// A line for each kernel.
   std::string str() const;
 
@@ -80,6 +82,7 @@ class StepProgram {
   std::vector<Carried> carried_;
   Place input_, output_;
   index_t input_size_ = 0, output_size_ = 0, memory_ = 0;
+  bool exact_ = true;
   Numbers<T> constants_;
 };
 

@@ -70,7 +70,23 @@ void StepRecorder<T>::take_down(const Node<T>& node) {
   bool constant = true;
   for (std::size_t k = 0; k < node.input_count(); ++k) constant = constant && is_constant(node.input(k));
   if (constant) return;  // its values are known
-  if (!node.plan(*this)) refuse(fmt::format("{} cannot be run without the tape yet", node.name()));
+  if (!node.plan(*this)) take_down_ops_of(node);
+}
+
+// An op that has no kernel, by those that it can be made of.
+template <class T>
+void StepRecorder<T>::take_down_ops_of(const Node<T>& node) {
+  std::vector<Variable<T>> inputs;
+  for (std::size_t k = 0; k < node.input_count(); ++k) inputs.emplace_back(TensorRef<T>(&node.input(k)));
+  const std::size_t known = Tape<T>::local().live_nodes().size();
+  const std::vector<Variable<T>> results = node.as_ops(inputs);
+  if (results.empty()) refuse(fmt::format("{} cannot be run without the tape yet", node.name()));
+  const auto nodes = Tape<T>::local().live_nodes();
+  for (std::size_t k = known; k < nodes.size(); ++k) take_down(*nodes[k]);
+  for (std::size_t k = 0; k < node.output_count(); ++k)
+    if (node.output(k)) places_[node.output(k)] = place_of(*results[k].tensor());
+  kept_.insert(kept_.end(), results.begin(), results.end());
+  program_.exact_ = false;
 }
 
 // What the next step reads. Members may change places with each other: those are moved by way of memory of their own.
@@ -147,20 +163,42 @@ auto StepRecorder<T>::spread(const Tensor<T>& t) -> Place {
   return to;
 }
 
+// t as an array of a shape that it broadcasts to.
+template <class T>
+auto StepRecorder<T>::repeated(const Tensor<T>& t, const Shape& shape) -> Place {
+  StepMove move = broadcast_move(0, t.shape, shape);
+  const Place from = place_of(t);
+  if (!from.constant) return moved(from, std::move(move), shape.size());
+  std::vector<T> all(static_cast<std::size_t>(shape.size()));
+  const T* const values = numbers_.data() + from.at;
+  move.each([&](index_t in, index_t out) { all[static_cast<std::size_t>(out)] = values[in]; });
+  return new_constant(all.data(), shape.size());
+}
+
+template <class T>
+auto StepRecorder<T>::moved(const Place& from, StepMove move, index_t size) -> Place {
+  const Place to{false, program_.memory_};
+  program_.memory_ += with_room<T>(size);
+  Kernel& kernel = add_kernel(Kind::other, size, {from}, {to});
+  kernel.run = [move = std::move(move)](const T* const* in, T* out) {
+    move.each([&](index_t at, index_t there) { out[there] = in[0][at]; });
+  };
+  kernel.name = "move";
+  return to;
+}
+
 template <class T>
 void StepRecorder<T>::fused(const Node<T>& node, const FusedCode<T>& code, const T* numbers) {
-  index_t size = 0;
+  Shape shape;
   for (std::size_t m = 0; m < node.output_count(); ++m)
-    if (node.output(m)) size = node.output(m)->shape.size();
+    if (node.output(m)) shape = node.output(m)->shape;
+  const index_t size = shape.size();
   std::vector<Place> in, out;
   std::vector<index_t> masks;
   for (std::size_t k = 0; k < node.input_count(); ++k) {
     const Tensor<T>& t = node.input(k);
-    if (t.shape.size() != size && t.shape.size() != 1)
-      refuse(fmt::format("{} broadcasts {} to {} elements, which cannot be run without the tape yet",
-                         node.name(), t.shape.str(), size));
-    masks.push_back(t.shape.size() == size ? -1 : 0);
-    in.push_back(masks.back() ? place_of(t) : spread(t));
+    masks.push_back(t.shape.size() == 1 && size != 1 ? 0 : -1);
+    in.push_back(masks.back() == 0 ? spread(t) : t.shape.size() == size ? place_of(t) : repeated(t, shape));
   }
   for (std::size_t m = 0; m < node.output_count(); ++m) {
     if (node.output(m)) {
@@ -229,16 +267,20 @@ void StepRecorder<T>::affine(const Node<T>& node, const Tensor<T>* addend,
 
 template <class T>
 void StepRecorder<T>::parts(const Node<T>& node) {
+  const auto& view = static_cast<const ViewNode<T>&>(node);
   const Tensor<T>& whole = node.input(0);
   const Place place = place_of(whole);
   for (std::size_t k = 0; k < node.output_count(); ++k) {
     const Tensor<T>* part = node.output(k);
     if (!part) continue;
-    if (!part->dense() || !whole.dense())
-      refuse(
-          fmt::format("{} gives a slice that is not in one piece, which cannot be run without the tape yet",
-                      node.name()));
-    places_[part] = {false, place.at + (part->data - whole.data)};
+    const index_t size = part->shape.size();
+    const GradSlot<T> region = view.region(k, {whole.data, whole.shape.size(), whole.shape.size(), false});
+    const index_t first = region.data - whole.data;
+    if (region.run == size || region.run == region.pitch)
+      places_[part] = {false, place.at + first};
+    else
+      places_[part] = moved(
+          place, {0, first, 0, {{size / region.run, region.pitch, region.run}, {region.run, 1, 1}}}, size);
   }
 }
 
@@ -250,6 +292,18 @@ void StepRecorder<T>::other(const Node<T>& node, typename StepPlanner<T>::Run ru
   Kernel& kernel = add_kernel(Kind::other, node.output()->shape.size(), std::move(in), {y});
   kernel.run = std::move(run);
   kernel.name = node.name();
+}
+
+// One chain of additions, where the op itself may have several.
+template <class T>
+void StepRecorder<T>::sums(const Node<T>& node, const Shape& kept) {
+  StepPlanner<T>::sums(node, kept);
+  program_.exact_ = false;
+}
+template <class T>
+void StepRecorder<T>::products(const Node<T>& node, StepProducts products) {
+  StepPlanner<T>::products(node, std::move(products));
+  program_.exact_ = false;
 }
 
 UNROLL_COMPILE_TYPES(class StepRecorder)

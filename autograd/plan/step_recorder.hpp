@@ -36,15 +36,20 @@ class StepRecorder final : public StepPlanner<T> {
               std::span<const typename StepPlanner<T>::Term> terms) override;
   void parts(const Node<T>& node) override;
   void other(const Node<T>& node, typename StepPlanner<T>::Run run) override;
+  void sums(const Node<T>& node, const Shape& kept) override;
+  void products(const Node<T>& node, StepProducts products) override;
 
  private:
   using Kind = typename Kernel::Kind;
   void take_down(const Node<T>& node);
+  void take_down_ops_of(const Node<T>& node);
   void carry(const std::vector<Variable<T>>& after);
   Kernel& add_kernel(Kind kind, index_t size, std::vector<Place> in, std::vector<Place> out);
   bool is_constant(const Tensor<T>& t) const { return !places_.contains(&t); }
   Place place_of(const Tensor<T>& t);
   Place spread(const Tensor<T>& t);
+  Place repeated(const Tensor<T>& t, const Shape& shape);
+  Place moved(const Place& from, StepMove move, index_t size);
   Place new_value(const Tensor<T>& t);
   Place new_constant(const T* from, index_t size, index_t copies = 1);
   Place add(const Place& a, const Place& b, index_t size);
@@ -54,7 +59,8 @@ class StepRecorder final : public StepPlanner<T> {
   StepProgram<T>& program_;
   std::unordered_map<const Tensor<T>*, Place> places_, constants_;
   std::unordered_map<const Tensor<T>*, std::shared_ptr<const blas::RowProduct<T>>> weights_;
-  std::vector<T> numbers_;  // the constants so far
+  std::vector<T> numbers_;         // the constants so far
+  std::vector<Variable<T>> kept_;  // the results of simpler ops
 };
 
 }  // namespace unroll::detail

@@ -10,7 +10,7 @@ namespace unroll {
 
 /// What:   runs a stack and what follows it step by step in evaluation mode, from a record of one step:
 ///         `auto s = real_time_stream(gru, readout); s.step(x, y);`. The results are those of Stream for one
-///         sequence, bit for bit.
+///         sequence, bit for bit; but to rounding for cells with heads, convolutions or states that are linear in themselves.
 /// Shapes: x (I), y (O), where O is what the last function gives, H without one. Of cells that take several inputs, all of
 ///         them one after another: x, dt and mask (I + 1 + I).
 /// Cost:   step() and reset() allocate nothing, lock nothing and do not call the system, from the first call on.
@@ -64,43 +64,16 @@ class RealTimeStream {
         states.push_back(detail::with_members(state, {at, end}));
         at = end;
       }
-      Variable<T> y = step_of_all(net, x, states);
+      Variable<T> y = detail::stream_step(net, detail::stream_inputs<T>(net, x), states);
       ((y = then(y)), ...);
       detail::StepValues<T> values{std::move(y), {}};
       for (const auto& state : states)
         for (const Variable<T>& v : detail::members_of(state)) values.state.push_back(v);
       return values;
     };
-    return detail::record_step<T>("real_time_stream", step, Shape{1, size_of_all(net)}, initial);
-  }
-
-  template <class Net>
-  static index_t size_of_all(const Net& net) {
-    index_t sum = 0;
-    for (const index_t size : sizes_of(net)) sum += size;
-    return sum;
-  }
-  // Of each input, as default_inputs() makes them.
-  template <class Net>
-  static std::vector<index_t> sizes_of(const Net& net) {
-    if constexpr (detail::SeveralInputsNet<Net>) {
-      std::vector<index_t> sizes;
-      const Variable<T> x({1, net.input_size()}, T{0});
-      for (const auto& input : detail::input_list<T>(detail::completed_inputs(net.cell(0), x)))
-        sizes.push_back(input.shape().back(0));
-      return sizes;
-    } else {
-      return {net.input_size()};
-    }
-  }
-  template <class Net>
-  static Variable<T> step_of_all(const Net& net, const Variable<T>& x,
-                                 std::vector<typename Net::State>& states) {
-    if constexpr (detail::SeveralInputsNet<Net>) {
-      return detail::stream_step(net, detail::input_tuple<Net::inputs>(split(x, sizes_of(net), -1)), states);
-    } else {
-      return detail::stream_step(net, x, states);
-    }
+    index_t inputs = 0;
+    for (const index_t size : detail::stream_input_sizes<T>(net)) inputs += size;
+    return detail::record_step<T>("real_time_stream", step, Shape{1, inputs}, initial);
   }
 
   detail::StepRun<T> run_;

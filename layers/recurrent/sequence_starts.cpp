@@ -3,6 +3,8 @@
 #include <algorithm>
 
 #include "unroll/autograd/functions.hpp"
+#include "unroll/autograd/join.hpp"
+#include "unroll/autograd/views.hpp"
 #include "unroll/detail/autograd/base/instantiate.hpp"
 
 namespace unroll::detail {
@@ -10,12 +12,15 @@ namespace unroll::detail {
 template <class T>
 Variable<T> first_steps(const Shape& x, const Variable<T>& started, const RecurrenceOptions& o) {
   const index_t time = x[0], batch = x[1];
-  Variable<T> mask({time, batch, 1}, T{0});
-  T* const m = mask.mutable_data();
-  for (index_t r = 0; time > 0 && r < batch; ++r) m[r] = started.data()[r] == T{0} ? T{1} : T{0};
+  const Variable<T> first = reshape(Variable<T>(equal(started, T{0})), {1, batch, 1});
+  Variable<T> mask = time == 1   ? first
+                     : time == 0 ? Variable<T>({0, batch, 1}, T{0})
+                                 : concat<T>({first, Variable<T>({time - 1, batch, 1}, T{0})});
+  if (o.resets.size() == 0) return mask;
+  Variable<T> resets({time, batch, 1}, T{0});
   for (index_t i = 0; i < o.resets.size(); ++i)
-    if (o.resets[i] != 0) m[i] = T{1};
-  return mask;
+    if (o.resets[i] != 0) resets.mutable_data()[i] = T{1};
+  return where(resets, T{1}, mask);
 }
 
 template <class T>

@@ -46,9 +46,9 @@ std::tuple<X...> layer_input(const Cell& cell, int k, const Variable<T>& y, cons
 }
 
 /// One time step of a stack in evaluation mode. `inputs` are x, or a tuple of all inputs; `states` has those of the layers, and
-/// gets the next ones.
-template <class Net, class In>
-auto stream_step(const Net& net, const In& inputs, std::vector<typename Net::State>& states) {
+/// gets the next ones. Calls end_layer(k, y) after each layer.
+template <class Net, class In, class F>
+auto stream_step(const Net& net, const In& inputs, std::vector<typename Net::State>& states, F&& end_layer) {
   using T = typename Net::value_type;
   const RecurrentOptions& o = net.options();
   const StateNoise noise{.zoneout = o.zoneout, .zoneout_memory = o.zoneout_memory, .training = false};
@@ -59,8 +59,35 @@ auto stream_step(const Net& net, const In& inputs, std::vector<typename Net::Sta
     s = noise.zones() ? zone_out_state(noise, {}, 0, s, next) : next;
     const Variable<T>& h = output_of(s);
     y = o.residual && h.shape() == y.shape() ? Variable<T>(h + y) : h;
+    end_layer(k, y);
   }
   return y;
+}
+template <class Net, class In>
+auto stream_step(const Net& net, const In& inputs, std::vector<typename Net::State>& states) {
+  return stream_step(net, inputs, states, [](int, const auto&) {});
+}
+
+/// The sizes of what a step takes, of one sequence: that of x, and of each other input.
+template <class T, class Net>
+std::vector<index_t> stream_input_sizes(const Net& net) {
+  if constexpr (SeveralInputsNet<Net>) {
+    std::vector<index_t> sizes;
+    const Variable<T> x({1, net.input_size()}, T{0});
+    for (const auto& input : input_list<T>(completed_inputs(net.cell(0), x)))
+      sizes.push_back(input.shape().back(0));
+    return sizes;
+  } else {
+    return {net.input_size()};
+  }
+}
+/// All inputs of a step from one array that has them one after another.
+template <class T, class Net>
+auto stream_inputs(const Net& net, const Variable<T>& all) {
+  if constexpr (SeveralInputsNet<Net>)
+    return input_tuple<Net::inputs>(split(all, stream_input_sizes<T>(net), -1));
+  else
+    return all;
 }
 
 /// The states (L, B, H) of a stack, layer by layer, in memory of their own.
