@@ -25,11 +25,14 @@ struct Model {
   Linear<> next{32, 1, {}, rng};
   Variable<float> operator()(const Variable<float>& x) const { return next(gru(x).output); }
   template <class V>
-  void visit(V&& v) { v("gru", gru), v("next", next); }
+  void visit(V&& v) {
+    v("gru", gru), v("next", next);
+  }
 };
 
 /// Waves of random frequency and phase, (T, B, 1), and the values that follow each: a function of `number` alone.
-std::pair<Variable<float>, Variable<float>> waves(std::uint64_t number, index_t length = 40, index_t batch = 32) {
+std::pair<Variable<float>, Variable<float>> waves(std::uint64_t number, index_t length = 40,
+                                                  index_t batch = 32) {
   Generator rng(number);
   xt::xtensor<float, 3> x = xt::zeros<float>({length, batch, index_t{1}}), y = x;
   for (index_t b = 0; b < batch; ++b) {
@@ -71,8 +74,11 @@ int main(int argc, char** argv) try {
   const StopSignals signals;
   Progress progress(stdout);
   Waves task;
-  const auto result = train_model(task, {.out = argc > 1 ? argv[1] : "waves", .epochs = 20, .patience = 4,
-                                         .resume = argc > 2 && std::string_view(argv[2]) == "--resume"},
+  const auto result = train_model(task,
+                                  {.out = argc > 1 ? argv[1] : "waves",
+                                   .epochs = 20,
+                                   .patience = 4,
+                                   .resume = argc > 2 && std::string_view(argv[2]) == "--resume"},
                                   progress, [&] { return signals.received() != 0; });
   fmt::print("{}\nthe model is {}\n", end_text(result.end, result.state), result.model);
   return result.end == LoopEnd::stopped ? 128 + signals.received() : 0;

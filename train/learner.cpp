@@ -67,11 +67,13 @@ void LearningOptions::check_options() const {
   check_share("ema", ema, 1 - 1e-9);
   check_share("plateau_factor", plateau_factor, 1 - 1e-9);
   if (warmup < -1 || average_after < 0 || plateau_patience < 0)
-    raise<UsageError>("learning options: a count is negative: warmup {}, average_after {}, plateau_patience {}",
-                      warmup, average_after, plateau_patience);
+    raise<UsageError>(
+        "learning options: a count is negative: warmup {}, average_after {}, plateau_patience {}", warmup,
+        average_after, plateau_patience);
   if (ema > 0 && average_after > 0)
-    raise<UsageError>("learning options: ema {} and average_after {} are two averages of the weights; take one", ema,
-                      average_after);
+    raise<UsageError>(
+        "learning options: ema {} and average_after {} are two averages of the weights; take one", ema,
+        average_after);
   if (schedule == "one-cycle" && warmup > 0)
     raise<UsageError>("learning options: one-cycle rises by itself; leave warmup out (got {})", warmup);
 }
@@ -85,15 +87,16 @@ Schedule learning_rate_schedule(const LearningOptions& options, const LearningPl
   });
   if (options.schedule == "cosine") all = all * cosine(steps);
   if (options.schedule == "one-cycle") all = all * one_cycle(steps);
-  const auto warmup = options.warmup >= 0              ? static_cast<std::uint64_t>(options.warmup)
+  const auto warmup = options.warmup >= 0            ? static_cast<std::uint64_t>(options.warmup)
                       : options.schedule == "cosine" ? 1 + steps / 50
-                                                      : 0;
+                                                     : 0;
   return warmup > 0 ? linear_warmup(warmup) * all : all;
 }
 
 template <class T>
 Learner<T>::Learner(const LearningOptions& options, std::vector<Variable<T>> parameters)
-    : Learner(options, make_optimizer(checked(options).optimizer, parameters, options.lr, options.weight_decay)) {}
+    : Learner(options,
+              make_optimizer(checked(options).optimizer, parameters, options.lr, options.weight_decay)) {}
 
 template <class T>
 Learner<T>::Learner(const LearningOptions& options, std::unique_ptr<Optimizer<T>> optimizer)

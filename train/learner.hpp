@@ -16,20 +16,24 @@ namespace unroll {
 
 /// How a model learns.
 struct LearningOptions {
-  std::string optimizer = "adam";    ///< a rule by its name, see optimizer_names()
-  double lr = 2e-3;                  ///< the learning rate that the schedule multiplies
+  std::string optimizer = "adam";           ///< a rule by its name, see optimizer_names()
+  double lr = 2e-3;                         ///< the learning rate that the schedule multiplies
   std::optional<double> weight_decay = {};  ///< none: the rule's own
-  double clip = 5;                   ///< largest norm of the gradient of all parameters; 0: no limit
-  std::string schedule = "constant";  ///< constant, cosine, one-cycle or plateau, see LearningRate
-  std::int64_t warmup = -1;  ///< updates in which the rate rises to its height; −1: 1 in 50 with cosine, else none
+  double clip = 5;                          ///< largest norm of the gradient of all parameters; 0: no limit
+  std::string schedule = "constant";        ///< constant, cosine, one-cycle or plateau, see LearningRate
+  std::int64_t warmup =
+      -1;  ///< updates in which the rate rises to its height; −1: 1 in 50 with cosine, else none
   double lr_decay = 1;                ///< factor on the rate after each epoch
   std::int64_t plateau_patience = 2;  ///< with plateau: evaluations without improvement that are let pass
   double plateau_factor = 0.5;        ///< with plateau: on the rate, after the next one
-  double ema = 0;  ///< evaluate and keep a mean of the weights that forgets by this factor at each update; 0: none
-  std::int64_t average_after = 0;  ///< NT-ASGD: evaluate and keep the mean of all weights from when the loss is above
-                                   ///< the least of all but the last so many evaluations; 0: never
-  double skip_above = 0;  ///< leave an update out whose gradient has a larger norm, or is not finite, and give up after
-                          ///< ten in a row; 0: a gradient that is not finite is an error at once
+  double ema =
+      0;  ///< evaluate and keep a mean of the weights that forgets by this factor at each update; 0: none
+  std::int64_t average_after =
+      0;  ///< NT-ASGD: evaluate and keep the mean of all weights from when the loss is above
+          ///< the least of all but the last so many evaluations; 0: never
+  double skip_above =
+      0;  ///< leave an update out whose gradient has a larger norm, or is not finite, and give up after
+          ///< ten in a row; 0: a gradient that is not finite is an error at once
 
   /// Errors: UsageError naming the option that is out of range, or two that exclude each other.
   void check_options() const;

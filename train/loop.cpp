@@ -79,7 +79,8 @@ TrainingLoop::TrainingLoop(LoopPlan plan, LoopState state, TrainingTask& task, P
       plan_.patience < 0 || !(plan_.time_limit >= 0) || !(plan_.save_seconds >= 0))
     raise<UsageError>(
         "training loop: need at least one step, one epoch and one step between log lines, and no negative "
-        "count or time; got {} steps in {} epochs, log {}, evaluation {}, patience {}, time limit {}, checkpoints "
+        "count or time; got {} steps in {} epochs, log {}, evaluation {}, patience {}, time limit {}, "
+        "checkpoints "
         "every {} s",
         plan_.steps_per_epoch, plan_.epochs, plan_.log_every, plan_.evaluate_every, plan_.patience,
         plan_.time_limit, plan_.save_seconds);
@@ -237,7 +238,8 @@ void TrainingLoop::evaluate() {
     line += best ? "  new best" : fmt::format("  stalled {} (best {:.4f})", state_.stalled, *state_.best);
     entry.add({{"best", best}, {"stalled", state_.stalled}});
   }
-  entry.add({{"learning_rate", learning_rate_}, {"seconds", state_.seconds}, {"evaluation_seconds", m.seconds}});
+  entry.add(
+      {{"learning_rate", learning_rate_}, {"seconds", state_.seconds}, {"evaluation_seconds", m.seconds}});
   if (!m.remark.empty()) entry.add("note", m.remark);
   if (!m.example.empty()) entry.add("example", m.example);
   for (const auto& text : {line, m.remark, m.example})

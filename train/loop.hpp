@@ -47,22 +47,22 @@ struct StepSeconds {
 
 /// What a line of the log tells of the updates since the line before.
 struct StepsSinceLog {
-  WeightedMean loss;           ///< by symbols
-  WeightedMean gradient_norm;  ///< of the updates that were made
-  double largest_norm = 0;     ///< of them
-  std::int64_t clipped = 0;    ///< updates whose gradient was clipped
-  std::int64_t skipped = 0;    ///< updates left out for a bad gradient
+  WeightedMean loss = {};           ///< by symbols
+  WeightedMean gradient_norm = {};  ///< of the updates that were made
+  double largest_norm = 0;          ///< of them
+  std::int64_t clipped = 0;         ///< updates whose gradient was clipped
+  std::int64_t skipped = 0;         ///< updates left out for a bad gradient
 };
 
 /// Where a run stands, all of it: the loop continued from a saved state is the loop not interrupted.
 struct LoopState {
-  std::int64_t step = 0;       ///< updates done
-  double seconds = 0;          ///< spent in updates
-  std::optional<double> best;  ///< lowest validation loss so far, or largest figure of LoopPlan::best_by
-  std::int64_t best_step = 0;  ///< when the best was met
-  std::int64_t stalled = 0;    ///< evaluations since the best one
-  StepsSinceLog since_log;     ///< updates since the last line of the log
-  WeightedMean since_evaluation;  ///< training losses
+  std::int64_t step = 0;            ///< updates done
+  double seconds = 0;               ///< spent in updates
+  std::optional<double> best = {};  ///< lowest validation loss so far, or largest figure of LoopPlan::best_by
+  std::int64_t best_step = 0;       ///< when the best was met
+  std::int64_t stalled = 0;         ///< evaluations since the best one
+  StepsSinceLog since_log = {};     ///< updates since the last line of the log
+  WeightedMean since_evaluation = {};  ///< training losses
 
   /// For a checkpoint; from_json reads it, and states of earlier versions, too.
   nlohmann::ordered_json to_json() const;
@@ -72,9 +72,9 @@ struct LoopState {
 
 /// What an update has measured.
 struct StepResult {
-  double loss;           ///< mean per symbol
-  double gradient_norm;  ///< before clipping
-  std::int64_t symbols;  ///< that the loss is a mean of
+  double loss;               ///< mean per symbol
+  double gradient_norm;      ///< before clipping
+  std::int64_t symbols;      ///< that the loss is a mean of
   double learning_rate = 0;  ///< that the update was made with
   bool clipped = false;      ///< the gradient was above the limit
   bool skipped = false;      ///< the update was left out, because its gradient is bad

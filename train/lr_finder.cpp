@@ -13,7 +13,8 @@ LrFinder::LrFinder(const LrFinderOptions& options) : options_(options) {
   if (!(options.lowest > 0 && options.highest > options.lowest && std::isfinite(options.highest)) ||
       options.steps < 2 || !(options.smoothing >= 0 && options.smoothing < 1) || !(options.divergence > 1))
     raise<UsageError>(
-        "learning rate finder: need 0 < lowest < highest, at least 2 steps, a smoothing in [0, 1) and a divergence "
+        "learning rate finder: need 0 < lowest < highest, at least 2 steps, a smoothing in [0, 1) and a "
+        "divergence "
         "above 1; got {} to {} in {} steps, {}, {}",
         options.lowest, options.highest, options.steps, options.smoothing, options.divergence);
 }
@@ -29,7 +30,8 @@ bool LrFinder::observe(double loss) {
   weight_ = options_.smoothing * weight_ + 1;
   points_.push_back({rate(), loss, sum_ / weight_});
   const double smooth = points_.back().smooth, least = lowest().smooth;
-  const bool diverged = smooth > points_.front().loss && smooth > least + (options_.divergence - 1) * std::abs(least);
+  const bool diverged =
+      smooth > points_.front().loss && smooth > least + (options_.divergence - 1) * std::abs(least);
   return !diverged && std::ssize(points_) < options_.steps;
 }
 
@@ -66,12 +68,17 @@ std::string to_bars(const std::vector<LrPoint>& points, int lines, int width) {
   std::string text;
   if (points.empty() || lines < 1 || width < 1) return text;
   const auto [low, high] = std::ranges::minmax(points, {}, &LrPoint::smooth);
-  const double range = high.smooth > low.smooth ? high.smooth - low.smooth : 1;
+  const double begin = points.front().smooth, fall = begin - low.smooth;
+  // What is far above the beginning would make the rest look flat.
+  const double top = fall > 0 ? std::min(high.smooth, begin + fall / 4) : high.smooth;
+  const double range = top > low.smooth ? top - low.smooth : 1;
   const auto count = std::min<std::size_t>(static_cast<std::size_t>(lines), points.size());
   for (std::size_t k = 0; k < count; ++k) {
     const LrPoint& p = points[count == 1 ? 0 : k * (points.size() - 1) / (count - 1)];
-    const auto length = std::lround((p.smooth - low.smooth) / range * width);
-    text += fmt::format("  {:8.2g}  {:8.4f}  {}\n", p.rate, p.smooth, std::string(static_cast<std::size_t>(length), '#'));
+    const double part = std::min(1.0, (p.smooth - low.smooth) / range);
+    text += fmt::format("  {:8.2g}  {:8.4f}  {}{}\n", p.rate, p.smooth,
+                        std::string(static_cast<std::size_t>(std::lround(part * width)), '#'),
+                        p.smooth > top ? ">" : "");
   }
   return text;
 }

@@ -14,7 +14,8 @@ struct LrFinderOptions {
   double lowest = 1e-6, highest = 10;  ///< the first rate and the last
   std::int64_t steps = 200;            ///< from one to the other, by equal factors
   double smoothing = 0.9;              ///< d: the mean of the losses forgets by this factor
-  double divergence = 4;  ///< it ends where the mean is above the first loss, and so many times above the least
+  double divergence =
+      4;  ///< it ends where the mean is above the first loss, and so many times above the least
 };
 
 /// A rate that was tried.
@@ -58,7 +59,8 @@ template <class Task>
 requires requires(Task& task) { task.learner().probe(1.); }
 LrFinder find_learning_rate(Task& task, const LrFinderOptions& options = {},
                             const std::function<bool()>& stop = {}) {
-  return find_learning_rate(task, [&](double rate) { task.learner().probe(rate); }, options, stop);
+  return find_learning_rate(
+      task, [&](double rate) { task.learner().probe(rate); }, options, stop);
 }
 
 /// A table of the points as CSV: `learning_rate,loss,smoothed_loss`.

@@ -79,7 +79,8 @@ void load_trained(M& model, const std::string& run) {
 ///
 /// Checkpoints hold the model's parameters, buffers, counters and random keys, and all that the Learner keeps; what
 /// else training depends on goes into save_more() and load_more(), unless it is a function of epoch and index.
-template <class M, class LearnerType = Learner<detail::parameter_type<decltype(parameters(std::declval<M&>()))>>,
+template <class M,
+          class LearnerType = Learner<detail::parameter_type<decltype(parameters(std::declval<M&>()))>>,
           std::derived_from<RunTask> Base = RunTask>
 class ModelTask : public Base {
  public:

@@ -42,8 +42,11 @@ std::string checkpoint_of(const RunFolder& folder, const TrainingOptions& option
 }
 
 LogLine config_of(const RunTask& task, const TrainingOptions& o) {
-  LogLine config{{"epochs", o.epochs},     {"eval-every", o.evaluate_every}, {"patience", o.patience},
-                 {"time-limit", o.time_limit}, {"steps_per_epoch", task.steps_per_epoch()}};
+  LogLine config{{"epochs", o.epochs},
+                 {"eval-every", o.evaluate_every},
+                 {"patience", o.patience},
+                 {"time-limit", o.time_limit},
+                 {"steps_per_epoch", task.steps_per_epoch()}};
   config.add(o.config);
   config.add(task.facts());
   return config;
@@ -90,8 +93,8 @@ std::string end_text(LoopEnd end, const LoopState& state, const std::string& fig
   std::string text = fmt::format("{} after {} and {} of training", words[static_cast<std::size_t>(end)],
                                  counted(state.step, "step"), duration_text(state.seconds));
   if (state.best)
-    text += fmt::format("; best {} {:.4f} at step {}", figure.empty() ? "validation loss" : figure, *state.best,
-                        state.best_step);
+    text += fmt::format("; best {} {:.4f} at step {}", figure.empty() ? "validation loss" : figure,
+                        *state.best, state.best_step);
   else if (validated)
     text += "; no validation";
   return text;

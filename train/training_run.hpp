@@ -10,14 +10,15 @@ namespace unroll {
 
 /// Where a run is kept and how long it is.
 struct TrainingOptions {
-  std::string out;                 ///< the folder of checkpoints and log
-  std::int64_t epochs = 10;        ///< passes over the data
+  std::string out;                  ///< the folder of checkpoints and log
+  std::int64_t epochs = 10;         ///< passes over the data
   std::int64_t evaluate_every = 0;  ///< steps; 0: once per epoch
-  std::int64_t log_every = 50;     ///< steps
-  std::int64_t patience = 0;       ///< the run ends after so many evaluations without a new best; 0: it goes on
-  double time_limit = 0;           ///< seconds after which to evaluate, save and end; 0: none
-  double save_seconds = 300;       ///< a checkpoint at least this often
-  bool resume = false;     ///< go on with the run in `out`, to the bit as if never stopped; begin if there is none
+  std::int64_t log_every = 50;      ///< steps
+  std::int64_t patience = 0;  ///< the run ends after so many evaluations without a new best; 0: it goes on
+  double time_limit = 0;      ///< seconds after which to evaluate, save and end; 0: none
+  double save_seconds = 300;  ///< a checkpoint at least this often
+  bool resume =
+      false;  ///< go on with the run in `out`, to the bit as if never stopped; begin if there is none
   bool overwrite = false;  ///< begin anew though `out` holds a run
   LogLine config = {};     ///< what the log's first line holds beside the above, such as options of your own
 };
@@ -50,6 +51,7 @@ LogLine run_facts(const std::string& unit);
 
 /// A sentence on how a run has ended: `complete after 1,200 steps and 0:35 of training; best validation loss 1.2 at step
 /// 1000`. `figure` is what chose the best model, as RunTask::best_by; `validated`: whether anything chose.
-std::string end_text(LoopEnd end, const LoopState& state, const std::string& figure = {}, bool validated = true);
+std::string end_text(LoopEnd end, const LoopState& state, const std::string& figure = {},
+                     bool validated = true);
 
 }  // namespace unroll

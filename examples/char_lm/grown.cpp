@@ -15,7 +15,8 @@ Reading grown(const Reading& reading, const std::string& path, std::int64_t min_
   return result;
 }
 
-TrainOptions with_size_of_embedding(TrainOptions options, const TrainOptions& trained, const Reading& reading) {
+TrainOptions with_size_of_embedding(TrainOptions options, const TrainOptions& trained,
+                                    const Reading& reading) {
   options.embedding = model_options(trained, reading.vocabulary).recurrent.input;
   return options;
 }

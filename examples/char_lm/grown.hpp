@@ -12,6 +12,7 @@ namespace unroll::char_lm {
 Reading grown(const Reading& reading, const std::string& path, std::int64_t min_count);
 
 /// The options of a run that begins with the model of another, with the size of the embedding that this model has.
-TrainOptions with_size_of_embedding(TrainOptions options, const TrainOptions& trained, const Reading& reading);
+TrainOptions with_size_of_embedding(TrainOptions options, const TrainOptions& trained,
+                                    const Reading& reading);
 
 }  // namespace unroll::char_lm

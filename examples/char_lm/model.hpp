@@ -21,10 +21,10 @@ struct ModelOptions {
   index_t vocabulary;
   CellOptions recurrent;  ///< whose input is the embedding
   double weight_drop = 0, embedding_dropout = 0;
-  double ar = 0, tar = 0;  ///< in the loss of training
+  double ar = 0, tar = 0;      ///< in the loss of training
   double label_smoothing = 0;  ///< the same
-  bool tie = false;        ///< the embedding is the output's matrix
-  bool averaged = false;   ///< means of the weights are kept beside it
+  bool tie = false;            ///< the embedding is the output's matrix
+  bool averaged = false;       ///< means of the weights are kept beside it
 };
 
 class LanguageModel {

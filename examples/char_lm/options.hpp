@@ -1,8 +1,8 @@
 #pragma once
 /// \file The options of char_lm, each in one place: command line, log and checkpoint are made from this list.
 
-#include "common/options.hpp"
 #include "common/cell_choice.hpp"
+#include "common/options.hpp"
 
 namespace unroll::char_lm {
 

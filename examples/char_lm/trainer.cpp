@@ -25,8 +25,8 @@ Streams streams_of(const Corpus& corpus, const TrainOptions& options, bool valid
 std::pair<Corpus, Reading> read_text(const TrainOptions& options, const SavedRun* earlier,
                                      const SavedRun* init) {
   if (init) {
-    Reading reading = options.grow_vocabulary ? grown(init->reading, options.text, options.min_count)
-                                              : init->reading;
+    Reading reading =
+        options.grow_vocabulary ? grown(init->reading, options.text, options.min_count) : init->reading;
     Corpus corpus = read_corpus(options.text, reading);
     return {std::move(corpus), std::move(reading)};
   }
@@ -111,9 +111,7 @@ StepResult Trainer::train_step(std::int64_t, std::int64_t index) {
   });
 }
 
-void Trainer::save_more(io::TensorFile& to) const {
-  save_carried(state_, to);
-}
+void Trainer::save_more(io::TensorFile& to) const { save_carried(state_, to); }
 
 std::optional<Evaluation> Trainer::evaluate() {
   if (!valid_) return {};

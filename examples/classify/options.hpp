@@ -2,8 +2,8 @@
 /// \file The options of classify, each in one place: command line, log and checkpoint are made from this
 /// list.
 
-#include "common/options.hpp"
 #include "common/cell_choice.hpp"
+#include "common/options.hpp"
 
 namespace unroll::classify {
 

@@ -140,11 +140,11 @@ std::unique_ptr<Trainer> Trainer::open(const TrainOptions& options, const SavedR
   const auto learn = [&] {
     return learn_reading(corpus.train, corpus.train_which, level_named(options.level), options.min_count);
   };
-  const Reading reading = earlier                            ? earlier->reading
-                          : !init                            ? learn()
-                          : options.grow_vocabulary ? grown(init->reading, corpus.train, corpus.train_which,
-                                                            options.min_count)
-                                                    : init->reading;
+  const Reading reading = earlier ? earlier->reading
+                          : !init ? learn()
+                          : options.grow_vocabulary
+                              ? grown(init->reading, corpus.train, corpus.train_which, options.min_count)
+                              : init->reading;
   auto trainer = std::make_unique<Trainer>(options, corpus, reading, earlier);
   if (init) trainer->begin_with(trained_model(*init));
   print_run(options, corpus, reading, *trainer);

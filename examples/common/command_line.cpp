@@ -196,9 +196,10 @@ std::optional<Given> CommandLine::given(const CLI::App& command) {
 }
 
 void CommandLine::add_config(CLI::App& command) {
-  command.add_option_function<std::vector<std::string>>(
-      "--config", [](const std::vector<std::string>&) {},
-      "file with options, a line `name = value` for each; those on the command line count more")
+  command
+      .add_option_function<std::vector<std::string>>(
+          "--config", [](const std::vector<std::string>&) {},
+          "file with options, a line `name = value` for each; those on the command line count more")
       ->type_name("FILE")
       ->expected(1)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
@@ -211,8 +212,10 @@ std::vector<std::string> config_files(const std::vector<std::string>& words) {
   constexpr std::string_view option = "--config";
   std::vector<std::string> files;
   for (std::size_t k = 0; k < words.size(); ++k) {
-    if (words[k] == option && k + 1 < words.size()) files.push_back(words[++k]);
-    else if (words[k].starts_with(option) && words[k].size() > option.size() && words[k][option.size()] == '=')
+    if (words[k] == option && k + 1 < words.size())
+      files.push_back(words[++k]);
+    else if (words[k].starts_with(option) && words[k].size() > option.size() &&
+             words[k][option.size()] == '=')
       files.push_back(words[k].substr(option.size() + 1));
   }
   return files;
@@ -228,9 +231,10 @@ void append_words(const CLI::App& command, const ConfigEntry& entry, std::vector
       for (const std::string& name : known->get_lnames()) names.push_back(name);
     const auto meant = nearest(entry.name, names);
     raise<DataError>("{}: {} has no option --{}{}", entry.place, command.get_name(), entry.name,
-                     meant ? fmt::format("; did you mean {}?", *meant) : "");
+                     meant ? fmt::format("; did you mean --{}?", *meant) : "");
   }
-  if (option->get_expected_max() == 0) return words.push_back(fmt::format("--{}={}", entry.name, fmt::join(entry.values, ",")));
+  if (option->get_expected_max() == 0)
+    return words.push_back(fmt::format("--{}={}", entry.name, fmt::join(entry.values, ",")));
   words.push_back("--" + entry.name);
   words.insert(words.end(), entry.values.begin(), entry.values.end());
 }
@@ -258,8 +262,11 @@ std::string place_of_mistake(std::string_view message, const std::vector<ConfigE
   for (const auto& entry : entries) {
     const std::string option = "--" + entry.name;
     const bool told = message.starts_with(option + ":") || message.starts_with(option + " ") ||
-                      message.find(" " + option + " ") != message.npos || message.find("for " + option) != message.npos;
-    const auto given = [&](const std::string& word) { return word == option || word.starts_with(option + "="); };
+                      message.find(" " + option + " ") != message.npos ||
+                      message.find("for " + option) != message.npos;
+    const auto given = [&](const std::string& word) {
+      return word == option || word.starts_with(option + "=");
+    };
     if (told && std::ranges::none_of(words, given)) return entry.place + ": ";
   }
   return {};
@@ -272,8 +279,8 @@ int CommandLine::refuse(const std::string& message, const std::string& name) con
   const auto commands = app_->get_subcommands();  // that were called
   const CLI::App& called = commands.empty() ? *app_ : *commands.back();
   const std::string command = commands.empty() ? "" : " " + called.get_name();
-  complain(program, fmt::format("{}\n{}{}{} --help tells what it can do.", message, suggestion(called), program,
-                                command));
+  complain(program, fmt::format("{}\n{}{}{} --help tells what it can do.", message, suggestion(called),
+                                program, command));
   return 2;
 }
 

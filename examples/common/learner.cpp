@@ -19,8 +19,9 @@ const RunOptions& going_together(const RunOptions& o) {
 }  // namespace
 
 ProgramLearner::ProgramLearner(const RunOptions& options, std::vector<Variable<float>> parameters)
-    : Learner<float>(learning_options(going_together(options)),
-                     make_optimizer(options.optimizer, options.lr, parameters, learning_options(options).weight_decay)),
+    : Learner<float>(
+          learning_options(going_together(options)),
+          make_optimizer(options.optimizer, options.lr, parameters, learning_options(options).weight_decay)),
       folder_(options.out) {}
 
 std::string ProgramLearner::remedy() const {

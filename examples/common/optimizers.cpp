@@ -30,7 +30,8 @@ std::unique_ptr<Optimizer<float>> make_optimizer(const std::string& name, double
     raise<UsageError>("--optimizer: there is no '{}'; there are {}", name,
                       fmt::join(optimizer_names(), ", "));
   if (name != MuonOptions::rule) return unroll::make_optimizer(name, parameters, lr, weight_decay);
-  MuonOptions options{.lr = lr, .weight_decay = weight_decay.value_or(0.01), .adjust_lr = MuonScale::match_rms_adamw};
+  MuonOptions options{
+      .lr = lr, .weight_decay = weight_decay.value_or(0.01), .adjust_lr = MuonScale::match_rms_adamw};
   return std::make_unique<Muon<float>>(muon_with_adamw(parameters, options, is_inner));
 }
 

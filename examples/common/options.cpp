@@ -92,8 +92,8 @@ void internal::begin_with(const OptionList& trained, const OptionList& now, cons
     if (!option.allowed.shape) continue;
     const auto& name = option.name;
     if (given.contains(name) && options[name] != has[name])
-      raise<UsageError>("--{} {}: the model of --init has {}; leave the option out", name, options[name].dump(),
-                        printable(has[name].dump()));
+      raise<UsageError>("--{} {}: the model of --init has {}; leave the option out", name,
+                        options[name].dump(), printable(has[name].dump()));
     options[name] = has[name];
   }
   from_json(now, options, "options");

@@ -29,7 +29,8 @@ namespace unroll::program {
 /// What every program that trains can be told.
 struct RunOptions {
   std::string out, init, find_lr, optimizer = "adam", schedule = "constant", keep = "best";
-  std::int64_t epochs = 10, eval_every = 0, patience = 0, warmup = -1, plateau_patience = 2, average_after = 0;
+  std::int64_t epochs = 10, eval_every = 0, patience = 0, warmup = -1, plateau_patience = 2,
+               average_after = 0;
   double lr = 2e-3, lr_decay = 1, clip = 5, time_limit = 0, weight_decay = -1;
   double plateau_factor = 0.5, ema = 0, skip_above = 0;
   std::uint64_t seed = 1;
@@ -47,15 +48,18 @@ struct RunOptions {
           later({.low = -1, .high = 1e6}));
     visit_schedule(o, visit);
     visit("skip-above", o.skip_above,
-          "leave out a step whose gradient has a larger norm than this, or is not finite, and end after ten of them "
+          "leave out a step whose gradient has a larger norm than this, or is not finite, and end after ten "
+          "of them "
           "in a row; 0: leave out none, and end where it is not finite",
           later(at_least(0)));
     visit("ema", o.ema,
-          "evaluate and keep a mean of the weights that forgets by this factor at each step, such as 0.999; 0: the "
+          "evaluate and keep a mean of the weights that forgets by this factor at each step, such as 0.999; "
+          "0: the "
           "last weights",
           later({.low = 0, .high = 1 - 1e-9}));
     visit("average-after", o.average_after,
-          "evaluate and keep the mean of all weights, beginning when the validation loss is above the least of all but "
+          "evaluate and keep the mean of all weights, beginning when the validation loss is above the least "
+          "of all but "
           "the last so many (NT-ASGD); 0: never",
           later(count_from(0)));
     visit("keep", o.keep, "the model to keep: the best by validation, or the last",
@@ -65,7 +69,8 @@ struct RunOptions {
   template <class Self, class Visit>
   static void visit_schedule(Self& o, Visit&& visit) {
     visit("schedule", o.schedule,
-          "the learning rate: constant; cosine: falls to 0 over all epochs; one-cycle: rises for three tenths of all "
+          "the learning rate: constant; cosine: falls to 0 over all epochs; one-cycle: rises for three "
+          "tenths of all "
           "steps, then falls; plateau: falls where the validation loss does not",
           later({.words = {"constant", "cosine", "one-cycle", "plateau"}}));
     visit("warmup", o.warmup,

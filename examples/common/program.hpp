@@ -40,11 +40,13 @@ class Program {
     add("resume", options.resume, "go on with the run in --out, to the bit as if never stopped");
     add("overwrite", options.overwrite, "begin anew, though --out holds a run", {.excludes = "resume"});
     add("init", options.init,
-        "run, or checkpoint, whose weights and vocabulary to begin with; what it does not know counts as unknown",
+        "run, or checkpoint, whose weights and vocabulary to begin with; what it does not know counts as "
+        "unknown",
         {.named = true});
     add("grow-vocabulary", options.grow_vocabulary, "with --init: learn what its vocabulary does not have");
     add("find-lr", options.find_lr,
-        "train nothing: raise the learning rate from step to step, suggest one, and write the losses to this CSV file",
+        "train nothing: raise the learning rate from step to step, suggest one, and write the losses to this "
+        "CSV file",
         {.named = true});
     CommandLine::add_config(app);
     return app;

@@ -133,6 +133,7 @@ int train_there(RunPlace place, const RunOptions& options, ProgramTask& task, co
                 const LoopState* earlier, const StopSignals& signals) {
   const RunFolder& folder = place.folder;
   auto config = to_json(list);
+  if (!options.init.empty()) config["init"] = options.init;
   config["steps_per_epoch"] = task.steps_per_epoch();
   config.update(task.configuration());
   if (earlier) {
@@ -159,6 +160,16 @@ int train_there(RunPlace place, const RunOptions& options, ProgramTask& task, co
   return report_end(end, loop.state(), task, options.out, signals.received());
 }
 
+std::string initial_checkpoint(const RunOptions& options) {
+  try {
+    std::string file = find_checkpoint(options.init);
+    fmt::print("beginning with the model of {}\n", file);
+    return file;
+  } catch (const DataError& error) {
+    raise<DataError>("--init {}", error.what());
+  }
+}
+
 void check_run(const RunOptions& options) {
   if (options.out.empty() && options.find_lr.empty())
     raise<UsageError>("--out is required: name the folder of the run");
@@ -181,7 +192,8 @@ void copy_rows(const std::vector<Variable<float>>& from, const std::vector<Varia
   const auto fits = [&](std::size_t k) {
     const Shape &a = from[k].shape(), &b = to[k].shape();
     bool fine = a.rank() == b.rank() && from[k].name() == to[k].name();
-    for (int axis = 0; fine && axis < a.rank(); ++axis) fine = axis == 0 ? a[axis] <= b[axis] : a[axis] == b[axis];
+    for (int axis = 0; fine && axis < a.rank(); ++axis)
+      fine = axis == 0 ? a[axis] <= b[axis] : a[axis] == b[axis];
     return fine;
   };
   bool fine = from.size() == to.size();
@@ -205,9 +217,10 @@ int find_lr(const RunOptions& options, RunTask& task, const std::function<void(d
   if (const auto rate = finder.suggestion())
     fmt::print("suggestion: --lr {:.1g}\n", *rate);
   else
-    fmt::print("no suggestion: the loss {}\n", lowest.rate == finder.points().back().rate
-                                                   ? "falls until the largest rate"
-                                                   : "falls at no rate; try another optimiser, or a smaller --clip");
+    fmt::print("no suggestion: the loss {}\n",
+               lowest.rate == finder.points().back().rate
+                   ? "falls until the largest rate"
+                   : "falls at no rate; try another optimiser, or a smaller --clip");
   return signals.received() != 0 ? 128 + signals.received() : 0;
 }
 

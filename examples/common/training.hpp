@@ -6,8 +6,8 @@
 #include "common/learner.hpp"
 #include "common/saved_run.hpp"
 #include "unroll/layers/module.hpp"
-#include "unroll/train/run_folder.hpp"
 #include "unroll/train/model_task.hpp"
+#include "unroll/train/run_folder.hpp"
 #include "unroll/train/signals.hpp"
 #include "unroll/train/state_dict.hpp"
 
@@ -109,6 +109,9 @@ int train_there(RunPlace place, const RunOptions& options, ProgramTask& task, co
 /// Tries learning rates on a trainer, and prints what came out. Returns the exit status.
 int find_lr(const RunOptions& options, RunTask& task, const std::function<void(double)>& probe,
             const StopSignals& signals);
+/// The file of the model to begin with, which it prints.
+/// Errors: DataError if there is none.
+std::string initial_checkpoint(const RunOptions& options);
 /// Errors: UsageError for options that do not go together, as --out and --find-lr.
 void check_run(const RunOptions& options);
 /// Errors: UsageError if a run has other epochs than the one that it goes on with, and its learning rate depends on it.
@@ -147,14 +150,15 @@ int run_training(typename T::Options options, const Given& given) {
     options = continued(before, options, given);
     internal::check_same_epochs(options, before);
   } else if (!options.init.empty()) {
-    init = load(find_checkpoint(options.init));
+    init = load(internal::initial_checkpoint(options));
     options = begun_with(init->options, options, given);
   }
   options.threads = use_threads(options.threads);
   const auto trainer =
       earlier ? T::open(options, &*earlier) : internal::open_new<T>(options, init ? &*init : nullptr);
   if (!place)
-    return internal::find_lr(options, *trainer, [&](double rate) { trainer->learner().probe(rate); }, signals);
+    return internal::find_lr(
+        options, *trainer, [&](double rate) { trainer->learner().probe(rate); }, signals);
   return internal::train_there(std::move(*place), options, *trainer, list_of(options),
                                earlier ? &earlier->loop : nullptr, signals);
 }

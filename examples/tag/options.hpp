@@ -1,8 +1,8 @@
 #pragma once
 /// \file The options of tag's training.
 
-#include "common/options.hpp"
 #include "common/cell_choice.hpp"
+#include "common/options.hpp"
 
 namespace unroll::tag {
 

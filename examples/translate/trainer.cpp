@@ -119,11 +119,10 @@ std::unique_ptr<Trainer> Trainer::open(const TrainOptions& options, const SavedR
   if (options.text.empty()) raise<UsageError>("--text: name a file of pairs, SOURCE TAB TARGET");
   const PairFiles files = read_files(options);
   if (earlier) check_same_text(options.text, "--text", checksum_of_pairs(files), earlier->text_checksum);
-  const Reading reading =
-      earlier                   ? earlier->reading
-      : !init                   ? Reading::of(files.train, options.lowercase, options.min_count)
-      : options.grow_vocabulary ? init->reading.grown(files.train, options.min_count)
-                                : init->reading;
+  const Reading reading = earlier ? earlier->reading
+                          : !init ? Reading::of(files.train, options.lowercase, options.min_count)
+                          : options.grow_vocabulary ? init->reading.grown(files.train, options.min_count)
+                                                    : init->reading;
   auto trainer = std::make_unique<Trainer>(options, files, reading, earlier);
   if (init) trainer->begin_with(trained_model(*init));
   print_run(options, files, reading, *trainer, trainer->valid_);
