@@ -434,11 +434,11 @@ TEST_CASE("loop: a line tells rate, norms, the shares of clipped steps and of ti
   } task;
   const TemporaryFolder folder;
   auto log = MetricsLog::create(folder / "log", {});
-  run(task, {.steps_per_epoch = 6, .epochs = 1, .log_every = 3}, {}, log);
+  run(task, {.steps_per_epoch = 5, .epochs = 2, .log_every = 3}, {}, log);
   std::ifstream file(folder / "log");
   std::string line;
-  for (int k = 0; k < 3; ++k) std::getline(file, line);
-  const json second = json::parse(line);  // steps 4 and 5, and 6, which was left out
+  for (int k = 0; k < 4; ++k) std::getline(file, line);  // configuration, step 3, evaluation, step 6
+  const json second = json::parse(line);                 // steps 4 and 5, and 6, which was left out
   CHECK(second["learning_rate"] == 0.5 / 6);
   CHECK(second["gradient_norm"] == (0.1 * 4 + 0.1 * 5) / 2);
   CHECK(second["gradient_norm_max"] == 0.1 * 5);

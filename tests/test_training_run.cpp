@@ -38,7 +38,7 @@ struct LineTask : ModelTask<LineModel> {
     Generator rng(static_cast<std::uint64_t>(epoch * 4 + index));
     auto x = Variable<float>::uninitialised({8, 2});
     rng.fill_normal(std::span(x.mutable_data(), 16), 0, 1);
-    const Variable<float> y = sum(x, 1, true);
+    const Variable<float> y = sum(x, 1, {.keepdims = true});
     seen += 1;
     return learn(8, [&](const LineModel& m) { return mse(m.line(m.dropout(x)), y); });
   }
