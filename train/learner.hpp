@@ -78,6 +78,7 @@ class Learner {
   template <ParameterList R>
   Learner(const LearningOptions& options, const R& parameters)
       : Learner(options, detail::variables_of_type<T>(parameters)) {}
+  /// The moved one must not be used.
   Learner(Learner&&) = default;
   Learner& operator=(Learner&&) = default;  ///< The same
   virtual ~Learner() = default;

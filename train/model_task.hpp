@@ -84,6 +84,7 @@ template <class M,
           std::derived_from<RunTask> Base = RunTask>
 class ModelTask : public Base {
  public:
+  /// The model.
   using Model = M;
   /// The number type of its parameters.
   using value_type = typename LearnerType::value_type;
