@@ -71,14 +71,12 @@ struct Waves : ModelTask<Model> {
 }  // namespace
 
 int main(int argc, char** argv) try {
+  const bool resume = argc == 3 && std::string_view(argv[2]) == "--resume";
+  if (argc != 2 && !resume) throw UsageError("name the folder of the run, and --resume to go on with it");
   const StopSignals signals;
   Progress progress(stdout);
   Waves task;
-  const auto result = train_model(task,
-                                  {.out = argc > 1 ? argv[1] : "waves",
-                                   .epochs = 20,
-                                   .patience = 4,
-                                   .resume = argc > 2 && std::string_view(argv[2]) == "--resume"},
+  const auto result = train_model(task, {.out = argv[1], .epochs = 20, .patience = 4, .resume = resume},
                                   progress, [&] { return signals.received() != 0; });
   fmt::print("{}\nthe model is {}\n", end_text(result.end, result.state), result.model);
   return result.end == LoopEnd::stopped ? 128 + signals.received() : 0;
