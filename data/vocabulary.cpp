@@ -51,6 +51,18 @@ Vocabulary::Vocabulary(const SymbolCounts& symbols, SpecialSymbols special, std:
   for (auto& symbol : kept) append(std::move(symbol));
 }
 
+Vocabulary Vocabulary::extended(const SymbolCounts& symbols, std::int64_t min_count) const {
+  if (min_count < 1)
+    raise<UsageError>("vocabulary: need min_count >= 1; got {}: 1 keeps every symbol", min_count);
+  std::vector<std::string> added;
+  for (const auto& [symbol, count] : symbols.counts())
+    if (count >= min_count && !find(symbol)) added.push_back(symbol);
+  std::sort(added.begin(), added.end());
+  Vocabulary result = *this;
+  for (auto& symbol : added) result.append(std::move(symbol));
+  return result;
+}
+
 void Vocabulary::append(std::string symbol) { number(ids_, std::move(symbol)); }
 void Vocabulary::append_special(std::string symbol) { number(special_ids_, std::move(symbol)); }
 

@@ -53,6 +53,11 @@ class Vocabulary {
   /// Errors: UsageError if a symbol is cut off although no unknown symbol is named, or min_count < 1.
   explicit Vocabulary(const SymbolCounts& symbols, SpecialSymbols special = {}, std::int64_t min_count = 1);
 
+  /// This vocabulary, and behind its symbols, which keep their numbers, those that it does not have and that occur at
+  /// least `min_count` times, in the order of their bytes.
+  /// Errors: UsageError if min_count < 1.
+  Vocabulary extended(const SymbolCounts& symbols, std::int64_t min_count = 1) const;
+
   /// The number of symbols, special ones too.
   std::int64_t size() const { return static_cast<std::int64_t>(symbols_.size()); }
   /// The number of a text's symbol, never that of a special one; nothing if it is not in the vocabulary.

@@ -30,12 +30,14 @@ std::unique_ptr<Optimizer<T>> made(std::vector<Variable<T>> parameters, const Op
 
 template <class T>
 std::unique_ptr<Optimizer<T>> detail::optimizer_named(std::string_view rule,
-                                                      std::vector<Variable<T>> parameters, double lr) {
-#define UNROLL_MAKE(Rule)                                 \
-  if (rule == Rule##Options::rule) {                      \
-    Rule##Options options;                                \
-    options.lr = lr;                                      \
-    return made<Rule<T>>(std::move(parameters), options); \
+                                                      std::vector<Variable<T>> parameters, double lr,
+                                                      std::optional<double> weight_decay) {
+#define UNROLL_MAKE(Rule)                                   \
+  if (rule == Rule##Options::rule) {                        \
+    Rule##Options options;                                  \
+    options.lr = lr;                                        \
+    if (weight_decay) options.weight_decay = *weight_decay; \
+    return made<Rule<T>>(std::move(parameters), options);   \
   }
   UNROLL_OPTIMIZERS(UNROLL_MAKE)
 #undef UNROLL_MAKE

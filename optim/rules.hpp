@@ -2,6 +2,7 @@
 /// \file The list of all update rules, and optimisers chosen by name at run time.
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -27,20 +28,22 @@ const std::vector<std::string>& optimizer_names();
 namespace detail {
 template <class T>
 std::unique_ptr<Optimizer<T>> optimizer_named(std::string_view rule, std::vector<Variable<T>> parameters,
-                                              double lr);
+                                              double lr, std::optional<double> weight_decay);
 }  // namespace detail
 
-/// What:   an optimiser by the name of its rule, with the rule's defaults for all options but lr. By "muon" only
-///         matrices are updated by Muon, and the others by AdamW; see muon_with_adamw().
+/// What:   an optimiser by the name of its rule, with the rule's defaults for all options but lr and, where it is given,
+///         weight_decay. By "muon" only matrices are updated by Muon, and the others by AdamW; see muon_with_adamw().
 /// Errors: UsageError for a rule that does not exist, naming those that do; otherwise as the constructors.
 template <ParameterList R>
-auto make_optimizer(std::string_view rule, const R& parameters, double lr) {
-  return detail::optimizer_named(rule, variables(parameters), lr);
+auto make_optimizer(std::string_view rule, const R& parameters, double lr,
+                    std::optional<double> weight_decay = {}) {
+  return detail::optimizer_named(rule, variables(parameters), lr, weight_decay);
 }
 
 /// Refuses a module.
 template <detail::NotAList M>
-std::unique_ptr<Optimizer<float>> make_optimizer(std::string_view, const M&, double) {
+std::unique_ptr<Optimizer<float>> make_optimizer(std::string_view, const M&, double,
+                                                 std::optional<double> = {}) {
   return detail::refuse_module<M>(), nullptr;
 }
 

@@ -75,7 +75,7 @@ std::vector<json> timeless(const std::filesystem::path& run) {
   for (auto& line : lines) {
     const json all = line;
     for (const auto& [name, value] : all.items())
-      if (name == "seconds" || name.ends_with("_per_second")) line.erase(name);
+      if (name.ends_with("seconds") || name.ends_with("_per_second") || name == "run") line.erase(name);
     if (line.contains("config")) line["config"].erase("epochs");
   }
   return lines;

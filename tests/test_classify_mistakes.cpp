@@ -140,7 +140,7 @@ TEST_CASE("classify: options that do not go together are refused") {
 TEST_CASE("classify: resuming with other examples, or with another split, is refused") {
   const TemporaryFolder folder;
   REQUIRE(train_on(folder, good).status == 0);
-  const Arguments resume = {"train", "--out", folder / "run", "--resume", "--epochs", "2"};
+  const Arguments resume = {"train", "--out", folder / "run", "--resume"};
   CHECK(contains(run("classify", folder, with(resume, {"--split-seed", "7"})).err,
                  "--split-seed 7: the run to be continued has 1"));
   write(folder / "data", "a\tone\nb\ttwo\n");

@@ -74,8 +74,9 @@ std::vector<json> timeless(const std::string& path) {
   std::ifstream file(path);
   for (std::string line; std::getline(file, line);) {
     lines.push_back(json::parse(line));
-    lines.back().erase("seconds");
-    lines.back().erase("chars_per_second");
+    const json all = lines.back();
+    for (const auto& [name, value] : all.items())
+      if (name.ends_with("seconds") || name.ends_with("_per_second")) lines.back().erase(name);
   }
   return lines;
 }
@@ -91,6 +92,15 @@ TEST_CASE("metrics log: the first line is the configuration") {
   log.write({{"step", 1}, {"loss", 0.1}});
   log.sync();
   CHECK(content(path) == "{\"config\":{\"lr\":0.002,\"cell\":\"lstm\"}}\n{\"step\":1,\"loss\":0.1}\n");
+}
+
+TEST_CASE("metrics log: where and how the run began stands beside the configuration") {
+  const TemporaryFolder folder;
+  const auto path = folder / "log";
+  MetricsLog::create(path, {}, {{"program", "x"}});
+  CHECK(content(path) == "{\"config\":{},\"run\":{\"program\":\"x\"}}\n");
+  MetricsLog::resume(path, {}, 0, {{"program", "y"}});
+  CHECK(content(path) == "{\"config\":{},\"run\":{\"program\":\"x\"}}\n");
 }
 
 TEST_CASE("metrics log: resuming cuts off what was written after the checkpoint, whole or in part") {
@@ -180,7 +190,7 @@ TEST_CASE("metrics log: a signal that interrupts a system call ends nothing") {
   CHECK(interrupted.count() == 4);  // log and folder opened, both synced
   MetricsLog::resume(folder / "log", {}, 1);
   CHECK(interrupted.count() == 7);  // opened to write, opened to read, cut
-  CHECK(content(folder / "log") == "{\"config\":null}\n");
+  CHECK(content(folder / "log") == "{\"config\":{}}\n");
 }
 
 TEST_CASE("metrics log: the name of a new log is synced, so that a checkpoint does not outlive it") {
@@ -402,6 +412,95 @@ TEST_CASE("loop: stopped anywhere and continued, it is the loop not interrupted"
     CHECK(second.last.to_json() == seconds.to_json());
     CHECK(timeless(path) == timeless(folder / "whole"));
   }
+}
+
+TEST_CASE("loop: an epoch is the share of the data that was read, in both kinds of lines") {
+  const TemporaryFolder folder;
+  auto log = MetricsLog::create(folder / "log", {});
+  CountingTask task;
+  run(task, plan, {}, log);
+  for (const auto& line : timeless(folder / "log"))
+    if (line.contains("step")) CHECK(line["epoch"] == line["step"].get<double>() / 5);
+}
+
+TEST_CASE("loop: a line tells rate, norms, the shares of clipped steps and of time since the line before") {
+  struct Measured : CountingTask {
+    StepResult train_step(std::int64_t epoch, std::int64_t index) override {
+      StepResult result = CountingTask::train_step(epoch, index);
+      result.learning_rate = 0.5 / double(step), result.clipped = step % 2 == 0, result.skipped = step == 6;
+      result.seconds = {.forward = 1, .backward = 2, .update = 3};
+      return result;
+    }
+  } task;
+  const TemporaryFolder folder;
+  auto log = MetricsLog::create(folder / "log", {});
+  run(task, {.steps_per_epoch = 5, .epochs = 2, .log_every = 3}, {}, log);
+  std::ifstream file(folder / "log");
+  std::string line;
+  for (int k = 0; k < 4; ++k) std::getline(file, line);  // configuration, step 3, evaluation, step 6
+  const json second = json::parse(line);                 // steps 4 and 5, and 6, which was left out
+  CHECK(second["learning_rate"] == 0.5 / 6);
+  CHECK(second["gradient_norm"] == (0.1 * 4 + 0.1 * 5) / 2);
+  CHECK(second["gradient_norm_max"] == 0.1 * 5);
+  CHECK(second["clipped"] == 0.5);
+  CHECK(second["skipped"] == 1);
+  CHECK(second["forward_seconds"] == 3.0);
+  CHECK(second["backward_seconds"] == 6.0);
+  CHECK(second["update_seconds"] == 9.0);
+  CHECK(second["data_seconds"] == 0.0);  // the task took less than it says
+}
+
+TEST_CASE(
+    "loop: the run ends after as many evaluations without a new best as patience says, and not before") {
+  const TemporaryFolder folder;
+  auto log = MetricsLog::create(folder / "log", {});
+  CountingTask task;
+  task.validation = [](std::int64_t k) { return k == 2 ? 1.0 : 2.0; };
+  LoopPlan patient{.steps_per_epoch = 5, .epochs = 3, .evaluate_every = 1, .patience = 3};
+  CHECK(run(task, patient, {}, log) == LoopEnd::out_of_patience);
+  CHECK(task.last.step == 5);
+  CHECK(task.saved_best == std::vector<std::int64_t>{1, 2});
+  CHECK(run(task, patient, task.last, log) == LoopEnd::out_of_patience);  // going on changes nothing
+  CHECK(task.last.step == 5);
+  patient.patience = 5;
+  CHECK(run(task, patient, task.last, log) == LoopEnd::out_of_patience);
+  CHECK(task.last.step == 7);
+  patient.keep_last = true;
+  CHECK_THROWS_WITH_AS(run(task, patient, {}, log),
+                       doctest::Contains("patience 5: validation does not choose the model to keep"),
+                       UsageError);
+}
+
+TEST_CASE("loop: averages are in use while it evaluates and shows, and not while it saves") {
+  struct Averaging : CountingTask {
+    bool in_use = false;
+    std::vector<bool> evaluated, shown, observed, in_saves;
+    std::shared_ptr<void> averaged() override {
+      in_use = true;
+      return {nullptr, [this](void*) { in_use = false; }};
+    }
+    std::optional<Evaluation> evaluate() override { return evaluated.push_back(in_use), Evaluation{1}; }
+    std::string example() override { return shown.push_back(in_use), "a sample"; }
+    std::string remark(const Evaluation&) override { return "a warning"; }
+    void observe(const Evaluation&) override { observed.push_back(in_use); }
+    void save(const LoopState&, bool) override { in_saves.push_back(in_use); }
+  } task;
+  const TemporaryFolder folder;
+  auto log = MetricsLog::create(folder / "log", {});
+  run(task, {.steps_per_epoch = 5}, {}, log);
+  CHECK(task.evaluated == std::vector{true});
+  CHECK(task.shown == std::vector{true});
+  CHECK(task.observed == std::vector{false});
+  CHECK(task.in_saves == std::vector{false});
+  const auto line = timeless(folder / "log").back();
+  CHECK(line["example"] == "a sample");
+  CHECK(line["note"] == "a warning");
+}
+
+TEST_CASE("loop: a state that was saved before lines told of norms goes on without them") {
+  json state = LoopState{.step = 3}.to_json();
+  state.erase("norms_since_log");
+  CHECK(LoopState::from_json(state, "m").step == 3);
 }
 
 TEST_CASE("loop: when its time is up it evaluates, saves and ends") {

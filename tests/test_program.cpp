@@ -134,12 +134,13 @@ TEST_CASE("program: the learning rate falls by lr-decay after every epoch, whate
   const Variable<float> w = Variable<float>({1}, 1.F).requires_grad(true);
   RunOptions options;
   options.optimizer = "sgd", options.lr = 0.5, options.lr_decay = 0.5, options.clip = 0;
-  Learner learner(options, {w});
+  ProgramLearner learner(options, {w});
   // The gradient of sum(w) is 1, so that an update is the learning rate; all are powers of two.
   const auto step = [&](std::int64_t epoch) {
     const float before = w.item();
     const auto loss = [&] { return sum(w); };
-    learner.update(loss(), 1, epoch, loss);
+    learner.begin({.steps_per_epoch = 7, .epochs = 3, .step = 7 * epoch});
+    learner.update(loss(), 1, loss);
     return before - w.item();
   };
   CHECK(step(0) == 0.5F);
@@ -151,10 +152,10 @@ TEST_CASE("program: a loss that is not finite names the op, and nothing is updat
   const Variable<float> w = Variable<float>({1}, 0.F).requires_grad(true);
   RunOptions options;
   options.out = "nowhere";
-  Learner learner(options, {w});
+  ProgramLearner learner(options, {w});
   const auto loss = [&] { return sum(log(w)); };
   try {
-    learner.update(loss(), 1, 0, loss);
+    learner.update(loss(), 1, loss);
     FAIL("no error");
   } catch (const Error& error) {
     const std::string what = error.what();

@@ -266,3 +266,19 @@ TEST_CASE("vocabulary: a text in the place of a list of symbols is refused") {
   CHECK_THROWS_WITH_AS(Vocabulary::from_json(nlohmann::ordered_json::parse(R"({"symbols":"abc"})"), "m"),
                        "m: no vocabulary: need an array of symbols", DataError);
 }
+
+TEST_CASE("vocabulary: an extended one keeps its numbers and adds what is new in the order of bytes") {
+  SymbolCounts first, second;
+  for (const char* symbol : {"b", "d"}) first.add(symbol);
+  for (const char* symbol : {"c", "a", "a", "b", "z"}) second.add(symbol);
+  const Vocabulary before(first, {.unknown = "?"}), after = before.extended(second);
+  CHECK(after.size() == 6);
+  for (std::int64_t k = 0; k < before.size(); ++k) CHECK(after.symbol(k) == before.symbol(k));
+  CHECK(after.find("a") == 3);
+  CHECK(after.find("c") == 4);
+  CHECK(after.find("z") == 5);
+  CHECK(after.unknown() == 0);
+  CHECK(before.extended(second, 2).size() == 4);
+  CHECK(Vocabulary::from_json(after.to_json(), "v").find("z") == 5);
+  CHECK_THROWS_AS(before.extended(second, 0), UsageError);
+}

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
@@ -25,6 +26,7 @@ struct LoopPlan {
   std::string unit = "char";         ///< what a step is counted in
   std::string best_by = "";  ///< the figure that decides which model is best, the larger; empty: the loss
   bool keep_last = false;    ///< the latest model counts as the best: validation measures and does not choose
+  std::int64_t patience = 0;  ///< the run ends after so many evaluations without a new best; 0: it goes on
 };
 
 /// A mean of losses weighted by the number of symbols each stands for.
@@ -36,16 +38,33 @@ struct WeightedMean {
   double value() const { return weight > 0 ? sum / weight : 0; }
 };
 
+/// Where the time of updates goes, in seconds.
+struct StepSeconds {
+  double forward = 0;   ///< computing the loss
+  double backward = 0;  ///< its gradient, and clipping
+  double update = 0;    ///< the optimiser and averages of the weights
+};
+
+/// What a line of the log tells of the updates since the line before.
+struct StepsSinceLog {
+  WeightedMean loss = {};           ///< by symbols
+  WeightedMean gradient_norm = {};  ///< of the updates that were made
+  double largest_norm = 0;          ///< of them
+  std::int64_t clipped = 0;         ///< updates whose gradient was clipped
+  std::int64_t skipped = 0;         ///< updates left out for a bad gradient
+};
+
 /// Where a run stands, all of it: the loop continued from a saved state is the loop not interrupted.
 struct LoopState {
-  std::int64_t step = 0;       ///< updates done
-  double seconds = 0;          ///< spent in updates
-  std::optional<double> best;  ///< lowest validation loss so far, or largest figure of LoopPlan::best_by
-  std::int64_t best_step = 0;  ///< when the best was met
-  std::int64_t stalled = 0;    ///< evaluations since the best one
-  WeightedMean since_log, since_evaluation;  ///< training losses
+  std::int64_t step = 0;            ///< updates done
+  double seconds = 0;               ///< spent in updates
+  std::optional<double> best = {};  ///< lowest validation loss so far, or largest figure of LoopPlan::best_by
+  std::int64_t best_step = 0;       ///< when the best was met
+  std::int64_t stalled = 0;         ///< evaluations since the best one
+  StepsSinceLog since_log = {};     ///< updates since the last line of the log
+  WeightedMean since_evaluation = {};  ///< training losses
 
-  /// For a checkpoint; from_json reads it.
+  /// For a checkpoint; from_json reads it, and states of earlier versions, too.
   nlohmann::ordered_json to_json() const;
   /// Errors: DataError beginning with `name` if the value is not what to_json wrote.
   static LoopState from_json(const nlohmann::ordered_json& json, std::string_view name);
@@ -53,9 +72,13 @@ struct LoopState {
 
 /// What an update has measured.
 struct StepResult {
-  double loss;           ///< mean per symbol
-  double gradient_norm;  ///< before clipping
-  std::int64_t symbols;  ///< that the loss is a mean of
+  double loss;               ///< mean per symbol
+  double gradient_norm;      ///< before clipping
+  std::int64_t symbols;      ///< that the loss is a mean of
+  double learning_rate = 0;  ///< that the update was made with
+  bool clipped = false;      ///< the gradient was above the limit
+  bool skipped = false;      ///< the update was left out, because its gradient is bad
+  StepSeconds seconds = {};  ///< what else the step takes counts as getting the data
 };
 
 /// What validation has measured.
@@ -73,6 +96,12 @@ class TrainingTask {
   virtual StepResult train_step(std::int64_t epoch, std::int64_t index) = 0;
   /// Nothing if there is nothing to validate with. Changes nothing that training depends on.
   virtual std::optional<Evaluation> evaluate() = 0;
+  /// Something that lives while evaluate(), remark() and example() are called, such as WeightAverage::Use, by which
+  /// the model has averaged weights; null: nothing.
+  virtual std::shared_ptr<void> averaged() { return {}; }
+  /// Is told what validation has measured, once its weights are those of training again: for schedules that depend on
+  /// it.
+  virtual void observe([[maybe_unused]] const Evaluation& valid) {}
   /// A line to show below what validation has measured, such as a warning; empty: none.
   virtual std::string remark([[maybe_unused]] const Evaluation& valid) { return {}; }
   /// Lines to show after an evaluation, such as a short sample.
@@ -82,17 +111,17 @@ class TrainingTask {
 };
 
 /// Why training ended.
-enum class LoopEnd { complete, stopped, out_of_time };
+enum class LoopEnd { complete, stopped, out_of_time, out_of_patience };
 
 /// Runs a task to the end of its plan. At each evaluation it prints losses, figures, and `new best` or
 /// `stalled n`, and saves. The log has a line every `log_every` steps and one for each evaluation.
 /// Lifetime: task, progress and log outlive it.
 class TrainingLoop {
  public:
-  /// Errors: UsageError if the plan has a count or time out of range.
+  /// Errors: UsageError if the plan has a count or time out of range, or patience although validation does not choose.
   TrainingLoop(LoopPlan plan, LoopState state, TrainingTask& task, Progress& progress, MetricsLog& log);
 
-  /// Trains until the plan is done, its time is up, or `stop()`, asked after every step, is true.
+  /// Trains until the plan is done, its time or patience is up, or `stop()`, asked after every step, is true.
   /// What the task throws passes through; the last checkpoint then stands as it was.
   LoopEnd run(const std::function<bool()>& stop);
   /// Where the run stands.
@@ -106,7 +135,18 @@ class TrainingLoop {
   /// Compares an evaluation with the best one so far, and remembers it; returns whether it is the best now.
   bool is_best(const Evaluation& valid);
   std::int64_t total() const { return plan_.epochs * plan_.steps_per_epoch; }
-  void report(const StepResult& result);
+  bool out_of_patience() const { return plan_.patience > 0 && state_.stalled >= plan_.patience; }
+  double epochs_done() const;
+  void take(const StepResult& result, double spent);
+  void show(const StepResult& result);
+  void write_steps();
+  struct Measured {
+    std::optional<Evaluation> valid;
+    bool averaged;
+    double seconds = 0;
+    std::string remark = {}, example = {};
+  };
+  Measured measure();
 
   LoopPlan plan_;
   LoopState state_;
@@ -116,6 +156,8 @@ class TrainingLoop {
   RateMeter rate_;
   std::int64_t first_step_, saved_step_;
   double begin_ = 0, saved_at_ = 0;
+  double learning_rate_ = 0, data_seconds_ = 0;
+  StepSeconds seconds_;
 };
 
 }  // namespace unroll

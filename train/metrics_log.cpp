@@ -89,21 +89,23 @@ MetricsLog::~MetricsLog() {
   if (descriptor_ != -1) ::close(descriptor_);
 }
 
-MetricsLog MetricsLog::create(const std::string& path, const nlohmann::ordered_json& configuration) {
+MetricsLog MetricsLog::create(const std::string& path, const LogLine& configuration, const LogLine& run) {
   MetricsLog log(path, open_log(path, O_WRONLY | O_CREAT | O_TRUNC));
   if (log.descriptor_ == -1) refuse(path);
-  log.write({{"config", configuration}});
+  LogLine first{{"config", configuration}};
+  if (!run.empty()) first.add("run", run);
+  log.write(first);
   io::sync_name(path);  // a checkpoint that outlives a crash finds its log
   return log;
 }
 
-MetricsLog MetricsLog::resume(const std::string& path, const nlohmann::ordered_json& configuration,
-                              std::int64_t step) {
+MetricsLog MetricsLog::resume(const std::string& path, const LogLine& configuration, std::int64_t step,
+                              const LogLine& run) {
   MetricsLog log(path, open_log(path, O_WRONLY | O_APPEND));
-  if (log.descriptor_ == -1 && errno == ENOENT) return create(path, configuration);
+  if (log.descriptor_ == -1 && errno == ENOENT) return create(path, configuration, run);
   if (log.descriptor_ == -1) refuse(path);
   const std::uint64_t length = length_up_to(io::InputFile(path), step);
-  if (length == 0) return create(path, configuration);
+  if (length == 0) return create(path, configuration, run);
   const auto cut = [&] { return ::ftruncate(log.descriptor_, static_cast<off_t>(length)); };
   if (io::uninterrupted(cut) != 0) refuse(path);
   return log;
@@ -123,8 +125,8 @@ nlohmann::ordered_json MetricsLog::configuration(const std::string& path) {
   return result;
 }
 
-void MetricsLog::write(const nlohmann::ordered_json& line) {
-  const std::string text = line.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + '\n';
+void MetricsLog::write(const LogLine& line) {
+  const std::string text = line.json() + '\n';
   if (!io::write_all(descriptor_, std::as_bytes(std::span(text)))) refuse(path_);
 }
 

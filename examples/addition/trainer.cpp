@@ -17,7 +17,8 @@ Model new_model(const TrainOptions& o) {
                 .start = start,
                 .end = end,
                 .embedding = 32,
-                .hidden = o.hidden},
+                .hidden = o.hidden,
+                .dropout = o.dropout},
                rng);
 }
 
@@ -43,7 +44,7 @@ double least_weights(const TrainOptions& options, const Reading&) {
 
 Model trained_model(const SavedRun& run) {
   Model model = new_model(run.options);
-  load_state(model, run.tensors, {.prefix = "model"});
+  load_trained(model, run.tensors);
   eval(model);
   return model;
 }
@@ -76,8 +77,9 @@ Trainer::Trainer(const TrainOptions& options, const SavedRun* earlier)
   tests_ = reading_.tests(options_.tests, rng);
 }
 
-std::unique_ptr<Trainer> Trainer::open(const TrainOptions& o, const SavedRun* earlier) {
+std::unique_ptr<Trainer> Trainer::open(const TrainOptions& o, const SavedRun* earlier, const SavedRun* init) {
   auto trainer = std::make_unique<Trainer>(o, earlier);
+  if (init) trainer->begin_with(trained_model(*init));
   fmt::print("sums        of numbers of up to {}{}, {} a step; one in twenty is held out to test\n",
              counted(o.digits, "digit"), o.reversed ? ", read from the end" : "", grouped(o.batch));
   fmt::print("training    {} of {}, {} with learning rate {:g}, clip {:g}, seed {}, {}\n\n",
@@ -94,7 +96,9 @@ nlohmann::ordered_json Trainer::configuration() const {
 StepResult Trainer::train_step(std::int64_t epoch, std::int64_t index) {
   Generator rng = generator_of(options_, static_cast<std::uint64_t>(1 + epoch * options_.steps + index));
   const SequencePairs batch = reading_.batch(reading_.practice(options_.batch, rng));
-  return learner_.update(model_.loss(batch), symbols_in(batch), epoch, [&] { return model_.loss(batch); });
+  return learn(symbols_in(batch), [&](const Model& model) {
+    return model.loss(batch, {.label_smoothing = options_.label_smoothing});
+  });
 }
 
 std::optional<Evaluation> Trainer::evaluate() {

@@ -16,6 +16,7 @@ struct TrainOptions : RunOptions {
   static constexpr const char* kind = "addition";
 
   std::int64_t digits = 3, hidden = 128, batch = 128, steps = 500, tests = 1000;
+  double dropout = 0, label_smoothing = 0;
   bool reversed = false;
 
   TrainOptions() { epochs = 12, lr = 3e-3, lr_decay = 0.75; }
@@ -25,12 +26,14 @@ struct TrainOptions : RunOptions {
     visit("digits", o.digits, "longest number", Allowed{.low = 1, .high = most_digits});
     visit("reversed", o.reversed, "read the question from its end", Allowed{});
     visit("hidden", o.hidden, "size of the hidden state; even: the encoder's two directions share it",
-          size_from(2));
+          shaping(size_from(2)));
+    visit("dropout", o.dropout, "share of embeddings and outputs to drop in training", later(share()));
+    visit("label-smoothing", o.label_smoothing, "share of the probability to spread over all symbols",
+          later(share()));
     visit("batch", o.batch, "sums in a batch", size_from(1));
     visit("steps", o.steps, "batches in an epoch, each of new sums", size_from(1));
     visit("tests", o.tests, "sums to test with after every epoch, none of which training sees", size_from(1));
     visit_learning(o, visit);
-    visit_lr_decay(o, visit);
   }
   template <class Self, class Visit>
   static void visit_changeable(Self& o, Visit&& visit) {
@@ -55,7 +58,8 @@ double share_right(const std::vector<std::string>& answers, const std::vector<Su
 class Trainer final : public ModelTrainer<TrainOptions, Reading, Model> {
  public:
   Trainer(const TrainOptions& options, const SavedRun* earlier);
-  static std::unique_ptr<Trainer> open(const TrainOptions& options, const SavedRun* earlier);
+  static std::unique_ptr<Trainer> open(const TrainOptions& options, const SavedRun* earlier,
+                                       const SavedRun* init = nullptr);
 
   StepResult train_step(std::int64_t epoch, std::int64_t index) override;
   std::optional<Evaluation> evaluate() override;

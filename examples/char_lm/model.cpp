@@ -27,7 +27,8 @@ LanguageModel::LanguageModel(const ModelOptions& options, Generator& rng)
       dropout_(options.recurrent.dropout, rng),
       output_(output_size(recurrent_.layer()), options.vocabulary, {}, rng),
       ar_(options.ar),
-      tar_(options.tar) {
+      tar_(options.tar),
+      label_smoothing_(options.label_smoothing) {
   drop_and_tie(options, rng);
 }
 
@@ -62,7 +63,9 @@ CarriedState LanguageModel::carried(const CarriedState& state) const {
 Variable<float> LanguageModel::loss(const Window& window, CarriedState& state) const {
   const Shape shape{window.steps, window.batch};
   const Variable<float> y = hidden(Indices(shape, window.inputs), state), dropped = dropout_(y);
-  Variable<float> loss = cross_entropy(output_(dropped), Indices(shape, window.targets));
+  const double smoothing = recurrent_.training() ? label_smoothing_ : 0;
+  Variable<float> loss =
+      cross_entropy(output_(dropped), Indices(shape, window.targets), {.label_smoothing = smoothing});
   if (!recurrent_.training()) return loss;
   if (ar_ > 0) loss = loss + activation_regularisation(dropped, ar_);
   if (tar_ > 0) loss = loss + temporal_activation_regularisation(y, tar_);

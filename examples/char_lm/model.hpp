@@ -21,9 +21,10 @@ struct ModelOptions {
   index_t vocabulary;
   CellOptions recurrent;  ///< whose input is the embedding
   double weight_drop = 0, embedding_dropout = 0;
-  double ar = 0, tar = 0;  ///< in the loss of training
-  bool tie = false;        ///< the embedding is the output's matrix
-  bool averaged = false;   ///< means of the weights are kept beside it
+  double ar = 0, tar = 0;      ///< in the loss of training
+  double label_smoothing = 0;  ///< the same
+  bool tie = false;            ///< the embedding is the output's matrix
+  bool averaged = false;       ///< means of the weights are kept beside it
 };
 
 class LanguageModel {
@@ -67,7 +68,7 @@ class LanguageModel {
   WeightDrop<AnyRecurrent<float>> recurrent_;
   Dropout<float> dropout_;
   Linear<float> output_;
-  double ar_, tar_;
+  double ar_, tar_, label_smoothing_;
 };
 
 /// The number of parameters of such a model, biases and the like left out, without making it.

@@ -1,57 +1,45 @@
 #pragma once
 /// \file The options of char_lm, each in one place: command line, log and checkpoint are made from this list.
 
+#include "common/cell_choice.hpp"
 #include "common/options.hpp"
-#include "common/recurrent.hpp"
 
 namespace unroll::char_lm {
 
 using namespace program;
 
-struct TrainOptions : program::RunOptions {
+struct TrainOptions : program::RunOptions, program::CellChoice {
   static constexpr const char* kind = "char_lm";
 
-  std::string text, level = "char", cell = "lstm";
+  std::string text, level = "char";
   std::int64_t min_count = 0, embedding = 0, hidden = 128, seq_length = 50, batch = 50;
-  double dropout = 0, valid_fraction = 0.05, recurrent_dropout = 0, zoneout = 0, zoneout_memory = 0;
-  double weight_drop = 0, embedding_dropout = 0, ar = 0, tar = 0, ema = 0;
-  int layers = 2;
-  bool variational = false, tie = false;
+  double valid_fraction = 0.05, weight_drop = 0, embedding_dropout = 0, ar = 0, tar = 0, label_smoothing = 0;
+  bool tie = false;
+
+  TrainOptions() { layers = 2; }
 
   template <class Self, class Visit>
   static void visit_fixed(Self& o, Visit&& visit) {
     visit("level", o.level,
           "what a symbol is: char, word, or token: what stands between spaces in a prepared text, and the "
           "end of a line",
-          Allowed{.words = {"char", "word", "token"}});
+          shaping({.words = {"char", "word", "token"}}));
     visit("min-count", o.min_count,
           "symbols that occur less often count as unknown; 0: 2 for words, 1 for others", count_from(0));
-    visit("cell", o.cell, cell_help().c_str(), Allowed{.known = is_cell});
     visit("embedding", o.embedding, "size of the embedding; 0: the size of the vocabulary, at most --hidden",
-          size_from(0));
-    visit("hidden", o.hidden, "size of the hidden state", size_from(1));
-    visit("layers", o.layers, "recurrent layers", Allowed{.low = 1, .high = 1000});
-    visit("dropout", o.dropout, "share of each layer's outputs to drop in training", share());
-    visit("variational", o.variational, "between layers, drop the same elements at every step of a window",
-          Allowed{});
-    visit("recurrent-dropout", o.recurrent_dropout,
-          "share of the state to drop, the same elements at every step", share());
-    visit("zoneout", o.zoneout, "share of the state h that keeps its value from the previous step", share());
-    visit("zoneout-memory", o.zoneout_memory, "the same for the rest of the state, such as the c of an LSTM",
-          share());
+          shaping(size_from(0)));
+    visit("hidden", o.hidden, "size of the hidden state", shaping(size_from(1)));
+    visit_cell(o, visit, "share of each layer's outputs to drop in training");
     visit("weight-drop", o.weight_drop,
           "share of the weights on the state to drop, the same ones in a whole window", later(share()));
     visit("embedding-dropout", o.embedding_dropout,
           "share of the symbols whose embedding is dropped in a whole window", later(share()));
-    visit("tie", o.tie, "one matrix for the embedding and the output; needs equal sizes", later({}));
+    visit("tie", o.tie, "one matrix for the embedding and the output; needs equal sizes", later(shaping()));
     visit("ar", o.ar, "weight of the mean square of the last layer's output in the loss of training",
           later(at_least(0)));
     visit("tar", o.tar, "the same for the change of that output from step to step", later(at_least(0)));
-    visit("ema", o.ema,
-          "evaluate and keep a mean of the weights that forgets by this factor at each step, such as 0.999; "
-          "0: the "
-          "last weights",
-          later({.low = 0, .high = 1 - 1e-9}));
+    visit("label-smoothing", o.label_smoothing, "share of the probability to spread over all symbols",
+          later(share()));
     visit("seq-length", o.seq_length, "steps that gradients flow back", size_from(1));
     visit("batch", o.batch, "streams to read in parallel", size_from(1));
     visit("valid-fraction", o.valid_fraction, "share of the text, at its end, for validation", share());

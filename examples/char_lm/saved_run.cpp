@@ -4,7 +4,7 @@
 
 #include "unroll/autograd/error.hpp"
 #include "unroll/data/utf8.hpp"
-#include "unroll/train/state_dict.hpp"
+#include "unroll/train/model_task.hpp"
 
 namespace unroll::char_lm {
 
@@ -18,20 +18,14 @@ ModelOptions model_options(const TrainOptions& options, const Vocabulary& vocabu
   }
   return {.cell = options.cell,
           .vocabulary = vocabulary.size(),
-          .recurrent = {.input = embedding,
-                        .hidden = options.hidden,
-                        .layers = options.layers,
-                        .dropout = options.dropout,
-                        .recurrent_dropout = options.recurrent_dropout,
-                        .zoneout = options.zoneout,
-                        .zoneout_memory = options.zoneout_memory,
-                        .variational = options.variational},
+          .recurrent = options.of_size(embedding, options.hidden, false),
           .weight_drop = options.weight_drop,
           .embedding_dropout = options.embedding_dropout,
           .ar = options.ar,
           .tar = options.tar,
+          .label_smoothing = options.label_smoothing,
           .tie = options.tie,
-          .averaged = options.ema > 0};
+          .averaged = options.ema > 0 || options.average_after > 0};
 }
 
 double least_weights(const TrainOptions& options, const Reading& reading) {
@@ -45,21 +39,9 @@ LanguageModel new_model(const TrainOptions& options, const Vocabulary& vocabular
 
 LanguageModel trained_model(const SavedRun& run) {
   LanguageModel model = new_model(run.options, run.reading.vocabulary);
-  load_state(model, run.tensors, {.prefix = "model"});
-  if (auto average = average_of(run.options, model)) {
-    load_state(*average, run.tensors);
-    for (std::size_t k = 0; k < average->averages().size(); ++k) {
-      Variable<float> p = average->parameters()[k];
-      std::copy_n(average->averages()[k].data(), p.size(), p.mutable_data());
-    }
-  }
+  load_trained(model, run.tensors);
   eval(model);
   return model;
-}
-
-std::optional<WeightAverage<float>> average_of(const TrainOptions& options, const LanguageModel& model) {
-  if (options.ema == 0) return {};
-  return WeightAverage<float>(parameters(model), {.decay = options.ema});
 }
 
 void save_carried(const CarriedState& state, io::TensorFile& to) {

@@ -5,11 +5,10 @@
 #include "char_lm/model.hpp"
 #include "char_lm/options.hpp"
 #include "common/saved_run.hpp"
-#include "unroll/optim/weight_average.hpp"
 
 namespace unroll::char_lm {
 
-/// Its tensors begin with "model.", "optimizer.", "state." and, with --ema, "average.".
+/// Its tensors begin with "model.", "optimizer.", "state." and, with --ema or --average-after, "average.".
 using SavedRun = program::SavedRunOf<TrainOptions, Reading>;
 
 /// Errors: DataError naming the file.
@@ -23,9 +22,6 @@ double least_weights(const TrainOptions& options, const Reading& reading);
 LanguageModel new_model(const TrainOptions& options, const Vocabulary& vocabulary);
 /// The model as it was saved, with the means of its weights if there are any, in evaluation mode.
 LanguageModel trained_model(const SavedRun& run);
-
-/// The means of the weights, from now on; none without --ema.
-std::optional<WeightAverage<float>> average_of(const TrainOptions& options, const LanguageModel& model);
 
 /// The carried state among a run's tensors.
 void save_carried(const CarriedState& state, io::TensorFile& to);

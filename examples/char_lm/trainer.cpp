@@ -6,6 +6,7 @@
 
 #include "char_lm/frequencies.hpp"
 #include "char_lm/generate.hpp"
+#include "char_lm/grown.hpp"
 #include "char_lm/memory.hpp"
 #include "unroll/layers/summary.hpp"
 
@@ -21,7 +22,14 @@ Streams streams_of(const Corpus& corpus, const TrainOptions& options, bool valid
   return {std::move(part), options.batch, options.seq_length, name};
 }
 
-std::pair<Corpus, Reading> read_text(const TrainOptions& options, const SavedRun* earlier) {
+std::pair<Corpus, Reading> read_text(const TrainOptions& options, const SavedRun* earlier,
+                                     const SavedRun* init) {
+  if (init) {
+    Reading reading =
+        options.grow_vocabulary ? grown(init->reading, options.text, options.min_count) : init->reading;
+    Corpus corpus = read_corpus(options.text, reading);
+    return {std::move(corpus), std::move(reading)};
+  }
   if (!earlier) return read_new_corpus(options.text, level_named(options.level), options.min_count);
   Corpus corpus = read_corpus(options.text, earlier->reading);
   check_same_text(corpus.name, "--text", corpus.checksum, earlier->text_checksum);
@@ -58,8 +66,7 @@ Trainer::Trainer(const TrainOptions& options, const Corpus& corpus, Reading read
           options, reading, corpus.checksum, new_model(options, reading.vocabulary), earlier),
       text_name_(corpus.name),
       symbols_(std::ssize(corpus.symbols.ids)),
-      train_(streams_of(corpus, options, false)),
-      average_(average_of(options, model_)) {
+      train_(streams_of(corpus, options, false)) {
   if (options.valid_fraction > 0) {
     valid_ = streams_of(corpus, options, true);
     const std::span ids(corpus.symbols.ids);
@@ -68,16 +75,18 @@ Trainer::Trainer(const TrainOptions& options, const Corpus& corpus, Reading read
   }
   if (!earlier) return;
   state_ = load_carried(earlier->tensors);
-  if (average_) load_state(*average_, earlier->tensors);
   best_loss_ = earlier->loop.best;
 }
 
-std::unique_ptr<Trainer> Trainer::open(const TrainOptions& options, const SavedRun* earlier) {
-  const auto [corpus, reading] = read_text(options, earlier);
+std::unique_ptr<Trainer> Trainer::open(const TrainOptions& given, const SavedRun* earlier,
+                                       const SavedRun* init) {
+  const TrainOptions options = init ? with_size_of_embedding(given, init->options, init->reading) : given;
+  const auto [corpus, reading] = read_text(options, earlier, init);
   const auto symbols = split_by_position(std::ssize(corpus.symbols.ids), options.valid_fraction).train;
   check_memory(options, model_options(options, reading.vocabulary),
                std::min(symbols, options.batch * options.seq_length));
   auto trainer = std::make_unique<Trainer>(options, corpus, reading, earlier);
+  if (init) trainer->begin_with(trained_model(*init));
   print_run(options, corpus, reading, *trainer);
   return trainer;
 }
@@ -92,30 +101,20 @@ nlohmann::ordered_json Trainer::configuration() const {
           {"steps_per_epoch", train_.windows()}};
 }
 
-StepResult Trainer::train_step(std::int64_t epoch, std::int64_t index) {
+StepResult Trainer::train_step(std::int64_t, std::int64_t index) {
   state_ = index == 0 ? CarriedState{} : model_.carried(state_);
-  const LanguageModel before = model_;  // shares the parameters; its masks are those of this step
-  CarriedState start = state_;
+  const CarriedState start = state_;
   const Window window = train_.window(index);
-  const StepResult result = learner_.update(model_.loss(window, state_), std::ssize(window.targets), epoch,
-                                            [&] { return before.loss(window, start); });
-  if (average_) average_->update();
-  return result;
+  return learn(std::ssize(window.targets), [&](const LanguageModel& model) {
+    state_ = start;
+    return model.loss(window, state_);
+  });
 }
 
-void Trainer::save_more(io::TensorFile& to) const {
-  save_carried(state_, to);
-  if (average_) save_state(*average_, to);
-}
-
-std::optional<WeightAverage<float>::Use> Trainer::use_average() {
-  if (!average_) return {};
-  return average_->use();
-}
+void Trainer::save_more(io::TensorFile& to) const { save_carried(state_, to); }
 
 std::optional<Evaluation> Trainer::evaluate() {
   if (!valid_) return {};
-  const auto in_use = use_average();
   const double loss = mean_loss(model_, *valid_);
   learner_.check_valid(loss, [&] { mean_loss(model_, *valid_); });
   best_loss_ = std::min(loss, best_loss_.value_or(loss));
@@ -147,7 +146,6 @@ std::string Trainer::example() {
   const std::int64_t length = reading_.level == Level::character ? 200 : 40;
   LanguageModel reader = model_;
   eval(reader);
-  const auto in_use = use_average();
   Generator rng(options_.seed);  // the same for every example, so that they can be compared
   SymbolWriter text_of(reading_.level);
   std::string text = "  | ";

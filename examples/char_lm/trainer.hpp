@@ -13,7 +13,8 @@ class Trainer final : public program::ModelTrainer<TrainOptions, Reading, Langua
   /// Errors: DataError if the text is too short; UsageError for a cell or optimiser that does not exist.
   Trainer(const TrainOptions& options, const Corpus& corpus, Reading reading, const SavedRun* earlier);
   /// Reads the text, checks that the machine can hold the model, and prints what there is.
-  static std::unique_ptr<Trainer> open(const TrainOptions& options, const SavedRun* earlier);
+  static std::unique_ptr<Trainer> open(const TrainOptions& options, const SavedRun* earlier,
+                                       const SavedRun* init = nullptr);
 
   StepResult train_step(std::int64_t epoch, std::int64_t index) override;
   std::optional<Evaluation> evaluate() override;
@@ -26,8 +27,6 @@ class Trainer final : public program::ModelTrainer<TrainOptions, Reading, Langua
 
  private:
   void save_more(io::TensorFile& to) const override;
-  /// The model has the means of the weights as long as this lives.
-  std::optional<WeightAverage<float>::Use> use_average();
 
   std::string text_name_;
   std::int64_t symbols_;
@@ -36,7 +35,6 @@ class Trainer final : public program::ModelTrainer<TrainOptions, Reading, Langua
   double frequency_loss_ = 0;  ///< of the validation part
   std::optional<double> best_loss_;
   CarriedState state_;
-  std::optional<WeightAverage<float>> average_;  ///< of the weights, with --ema
 };
 
 }  // namespace unroll::char_lm

@@ -64,6 +64,14 @@ std::string joined(const std::vector<std::string>& names) {
   return text;
 }
 
+SymbolCounts count_tokens(const Source& source, std::span<const std::int64_t> which, Level level) {
+  SymbolCounts counts;
+  for (const auto i : which)
+    for (const auto token : tokens_of(source.texts[static_cast<std::size_t>(i)].text, level))
+      counts.add(token);
+  return counts;
+}
+
 }  // namespace
 
 const std::string& Source::label(std::int64_t i) const {
@@ -131,6 +139,14 @@ Reading Reading::from_json(const io::JsonValue& value) {
   return reading;
 }
 
+Reading grown(const Reading& reading, const Source& source, std::span<const std::int64_t> which,
+              std::int64_t min_count) {
+  Reading result = reading;
+  if (!reading.is_series() && !source.is_series())
+    result.vocabulary = reading.vocabulary.extended(count_tokens(source, which, reading.level), min_count);
+  return result;
+}
+
 Reading learn_reading(const Source& source, std::span<const std::int64_t> which, Level level,
                       std::int64_t min_count) {
   Reading reading{.level = level, .vocabulary = {}, .mean = {}, .scale = {}, .classes = {}};
@@ -144,10 +160,7 @@ Reading learn_reading(const Source& source, std::span<const std::int64_t> which,
     learn_scale(reading, source.series, which);
     return reading;
   }
-  SymbolCounts counts;
-  for (const auto i : which)
-    for (const auto token : tokens_of(source.texts[static_cast<std::size_t>(i)].text, level))
-      counts.add(token);
+  const SymbolCounts counts = count_tokens(source, which, level);
   const SpecialSymbols special{.padding = "", .unknown = "<unk>", .start = "<s>", .end = "</s>"};
   reading.vocabulary = Vocabulary(counts, special, min_count);
   if (reading.vocabulary.size() == 3)

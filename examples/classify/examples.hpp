@@ -52,6 +52,11 @@ struct Reading {
 Reading learn_reading(const Source& source, std::span<const std::int64_t> which, Level level,
                       std::int64_t min_count);
 
+/// A reading whose vocabulary has what occurs in the examples `which`, too, at least `min_count` times; what it has
+/// keeps its number. Of series it is the reading itself.
+Reading grown(const Reading& reading, const Source& source, std::span<const std::int64_t> which,
+              std::int64_t min_count);
+
 /// An example in numbers: tokens, or `length` vectors one after another.
 struct Example {
   std::vector<std::int64_t> tokens;

@@ -8,15 +8,7 @@ namespace unroll::classify {
 namespace {
 
 CellOptions cell_options(const TrainOptions& o, index_t input) {
-  return {.input = input,
-          .hidden = o.hidden,
-          .layers = o.layers,
-          .dropout = o.dropout,
-          .recurrent_dropout = o.recurrent_dropout,
-          .zoneout = 0,
-          .zoneout_memory = 0,
-          .variational = false,
-          .bidirectional = !o.forward};
+  return o.of_size(input, o.hidden, !o.forward);
 }
 
 }  // namespace

@@ -35,12 +35,6 @@ std::vector<std::int64_t> lengths(const std::vector<Example>& examples) {
   return all;
 }
 
-Schedule schedule_of(const TrainOptions& options, std::int64_t steps_per_epoch) {
-  if (options.schedule == "constant") return Schedule([](std::uint64_t) { return 1.0; });
-  const auto steps = static_cast<std::uint64_t>(options.epochs * steps_per_epoch);
-  return linear_warmup(1 + steps / 50) * cosine(steps);
-}
-
 std::string kind_of(const Reading& reading) {
   if (reading.is_series())
     return fmt::format("sequences of vectors of {}", counted(std::ssize(reading.mean), "number"));
@@ -125,7 +119,7 @@ Classifier new_model(const TrainOptions& options, const Reading& reading) {
 
 Classifier trained_model(const SavedRun& run) {
   Classifier model = new_model(run.options, run.reading);
-  load_state(model, run.tensors, {.prefix = "model"});
+  load_trained(model, run.tensors);
   return model;
 }
 
@@ -135,24 +129,24 @@ Trainer::Trainer(const TrainOptions& options, const Corpus& corpus, const Readin
                                                                new_model(options, reading), earlier),
       train_(number(corpus.train, corpus.train_which, reading)),
       valid_(number(corpus.valid, corpus.valid_which, reading)),
-      batches_(lengths(train_), {.batch = options.batch, .seed = options.seed}),
-      schedule_(schedule_of(options, batches_.size())) {}
+      batches_(lengths(train_), {.batch = options.batch, .seed = options.seed}) {}
 
-std::unique_ptr<Trainer> Trainer::open(const TrainOptions& options, const SavedRun* earlier) {
+std::unique_ptr<Trainer> Trainer::open(const TrainOptions& options, const SavedRun* earlier,
+                                       const SavedRun* init) {
   const Corpus corpus = read_corpus(options);
   if (earlier)
     check_same_text(corpus.train.name, "--text, --series and --valid", corpus.checksum,
                     earlier->text_checksum);
-  if (earlier && options.schedule == "cosine" && options.epochs != earlier->options.epochs)
-    raise<UsageError>(
-        "--epochs {}: the run to be continued has {}, over which the learning rate falls to 0 (--schedule "
-        "cosine): "
-        "with another number it would have been another run; leave the option out, or begin another run",
-        options.epochs, earlier->options.epochs);
+  const auto learn = [&] {
+    return learn_reading(corpus.train, corpus.train_which, level_named(options.level), options.min_count);
+  };
   const Reading reading = earlier ? earlier->reading
-                                  : learn_reading(corpus.train, corpus.train_which,
-                                                  level_named(options.level), options.min_count);
+                          : !init ? learn()
+                          : options.grow_vocabulary
+                              ? grown(init->reading, corpus.train, corpus.train_which, options.min_count)
+                              : init->reading;
   auto trainer = std::make_unique<Trainer>(options, corpus, reading, earlier);
+  if (init) trainer->begin_with(trained_model(*init));
   print_run(options, corpus, reading, *trainer);
   return trainer;
 }
@@ -167,13 +161,9 @@ nlohmann::ordered_json Trainer::configuration() const {
 StepResult Trainer::train_step(std::int64_t epoch, std::int64_t index) {
   if (epoch != epoch_) order_ = batches_.epoch(epoch_ = epoch);
   const Batch batch = batch_of(train_, order_[static_cast<std::size_t>(index)]);
-  const auto loss = [&](const Classifier& model) {
+  return learn(batch.labels.size(), [&](const Classifier& model) {
     return cross_entropy(model(batch), batch.labels, {.label_smoothing = options_.label_smoothing});
-  };
-  const Classifier before = model_;  // shares the parameters; its masks are those of this step
-  return learner_.update(
-      loss(model_), batch.labels.size(), epoch, [&] { return loss(before); },
-      schedule_(static_cast<std::uint64_t>(epoch * batches_.size() + index)));
+  });
 }
 
 std::optional<Evaluation> Trainer::evaluate() {

@@ -4,7 +4,6 @@
 #include "classify/scores.hpp"
 #include "common/training.hpp"
 #include "unroll/data/batches.hpp"
-#include "unroll/optim/schedule.hpp"
 
 namespace unroll::classify {
 
@@ -29,12 +28,13 @@ class Trainer final : public program::ModelTrainer<TrainOptions, Reading, Classi
  public:
   Trainer(const TrainOptions& options, const Corpus& corpus, const Reading& reading, const SavedRun* earlier);
   /// Reads the examples, prints what there is and what the baselines get.
-  static std::unique_ptr<Trainer> open(const TrainOptions& options, const SavedRun* earlier);
+  static std::unique_ptr<Trainer> open(const TrainOptions& options, const SavedRun* earlier,
+                                       const SavedRun* init = nullptr);
 
   StepResult train_step(std::int64_t epoch, std::int64_t index) override;
   std::optional<Evaluation> evaluate() override;
   std::string best_by() const override { return keep_last() || valid_.empty() ? "" : "accuracy"; }
-  bool keep_last() const override { return options_.keep == "last" && !valid_.empty(); }
+  bool keep_last() const override { return ModelTrainer::keep_last() && !valid_.empty(); }
   std::string report() override;
   std::int64_t steps_per_epoch() const override { return batches_.size(); }
   std::string unit() const override { return "example"; }
@@ -46,7 +46,6 @@ class Trainer final : public program::ModelTrainer<TrainOptions, Reading, Classi
  private:
   std::vector<Example> train_, valid_;
   BucketedBatches batches_;
-  Schedule schedule_;                             // of the learning rate, by the step of the run
   std::vector<std::vector<std::int64_t>> order_;  // the batches of epoch_
   std::int64_t epoch_ = -1;
 };

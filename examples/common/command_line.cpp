@@ -1,6 +1,7 @@
 #include "common/command_line.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
@@ -9,6 +10,8 @@
 #include <cstdio>
 #include <cstdlib>
 
+#include "common/config_file.hpp"
+#include "unroll/autograd/error.hpp"
 #include "unroll/data/utf8.hpp"
 #include "unroll/train/edit_distance.hpp"
 #include "unroll/version.hpp"
@@ -144,7 +147,14 @@ void complain(std::string_view program, std::string_view what) noexcept {
 
 namespace {
 int first_output_error = 0;
+
+std::vector<std::string>& words_of_call() {
+  static std::vector<std::string> words;
+  return words;
 }
+}  // namespace
+
+const std::vector<std::string>& command_words() noexcept { return words_of_call(); }
 
 void note_lost_output(int error) noexcept {
   if (first_output_error == 0) first_output_error = error;
@@ -185,18 +195,109 @@ std::optional<Given> CommandLine::given(const CLI::App& command) {
   return names;
 }
 
+void CommandLine::add_config(CLI::App& command) {
+  command
+      .add_option_function<std::vector<std::string>>(
+          "--config", [](const std::vector<std::string>&) {},
+          "file with options, a line `name = value` for each; those on the command line count more")
+      ->type_name("FILE")
+      ->expected(1)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+}
+
+namespace {
+
+/// The files that `--config` names.
+std::vector<std::string> config_files(const std::vector<std::string>& words) {
+  constexpr std::string_view option = "--config";
+  std::vector<std::string> files;
+  for (std::size_t k = 0; k < words.size(); ++k) {
+    if (words[k] == option && k + 1 < words.size())
+      files.push_back(words[++k]);
+    else if (words[k].starts_with(option) && words[k].size() > option.size() &&
+             words[k][option.size()] == '=')
+      files.push_back(words[k].substr(option.size() + 1));
+  }
+  return files;
+}
+
+/// An entry as words of the command line.
+/// Errors: DataError for an option that the command does not have.
+void append_words(const CLI::App& command, const ConfigEntry& entry, std::vector<std::string>& words) {
+  const CLI::Option* option = command.get_option_no_throw("--" + entry.name);
+  if (!option || entry.name == "help" || entry.name == "config") {
+    std::vector<std::string> names;
+    for (const CLI::Option* known : command.get_options())
+      for (const std::string& name : known->get_lnames()) names.push_back(name);
+    const auto meant = nearest(entry.name, names);
+    raise<DataError>("{}: {} has no option --{}{}", entry.place, command.get_name(), entry.name,
+                     meant ? fmt::format("; did you mean --{}?", *meant) : "");
+  }
+  if (option->get_expected_max() == 0)
+    return words.push_back(fmt::format("--{}={}", entry.name, fmt::join(entry.values, ",")));
+  words.push_back("--" + entry.name);
+  words.insert(words.end(), entry.values.begin(), entry.values.end());
+}
+
+/// The words of the command line with those of its files, which come first, so that others count more.
+std::vector<std::string> with_config(CLI::App& app, std::vector<std::string> words,
+                                     std::vector<ConfigEntry>& entries) {
+  const CLI::App* command = nullptr;
+  for (const CLI::App* one : app.get_subcommands({}))
+    if (words.size() > 1 && one->get_name() == words[1]) command = one;
+  if (!command || !command->get_option_no_throw("--config")) return words;
+  std::vector<std::string> from_files;
+  for (const auto& file : config_files(words))
+    for (auto& entry : read_config(file)) {
+      append_words(*command, entry, from_files);
+      entries.push_back(std::move(entry));
+    }
+  words.insert(words.begin() + 2, from_files.begin(), from_files.end());
+  return words;
+}
+
+/// Where a message's option stands, if it stands in a file and not on the command line.
+std::string place_of_mistake(std::string_view message, const std::vector<ConfigEntry>& entries,
+                             const std::vector<std::string>& words) {
+  for (const auto& entry : entries) {
+    const std::string option = "--" + entry.name;
+    const bool told = message.starts_with(option + ":") || message.starts_with(option + " ") ||
+                      message.find(" " + option + " ") != message.npos ||
+                      message.find("for " + option) != message.npos;
+    const auto given = [&](const std::string& word) {
+      return word == option || word.starts_with(option + "=");
+    };
+    if (told && std::ranges::none_of(words, given)) return entry.place + ": ";
+  }
+  return {};
+}
+
+}  // namespace
+
+int CommandLine::refuse(const std::string& message, const std::string& name) const {
+  const std::string& program = name.empty() ? app_->get_name() : name;
+  const auto commands = app_->get_subcommands();  // that were called
+  const CLI::App& called = commands.empty() ? *app_ : *commands.back();
+  const std::string command = commands.empty() ? "" : " " + called.get_name();
+  complain(program, fmt::format("{}\n{}{}{} --help tells what it can do.", message, suggestion(called),
+                                program, command));
+  return 2;
+}
+
 std::optional<int> CommandLine::read(int argc, char** argv, const std::string& name) {
+  const std::vector<std::string> words(argv, argv + argc);
+  words_of_call() = words;
+  std::vector<ConfigEntry> entries;
   try {
-    app_->parse(argc, argv);
+    const auto all = with_config(*app_, words, entries);
+    std::vector<const char*> pointers;
+    for (const auto& word : all) pointers.push_back(word.c_str());
+    app_->parse(static_cast<int>(pointers.size()), pointers.data());
+  } catch (const DataError& error) {
+    return refuse(fmt::format("--config: {}", error.what()), name);
   } catch (const CLI::ParseError& error) {
     if (error.get_exit_code() == 0) return app_->exit(error);
-    const std::string& program = name.empty() ? app_->get_name() : name;
-    const auto commands = app_->get_subcommands();  // that were called
-    const CLI::App& called = commands.empty() ? *app_ : *commands.back();
-    const std::string command = commands.empty() ? "" : " " + called.get_name();
-    complain(program, fmt::format("{}\n{}{}{} --help tells what it can do.", error.what(), suggestion(called),
-                                  program, command));
-    return 2;
+    return refuse(place_of_mistake(error.what(), entries, words) + error.what(), name);
   }
   return {};
 }

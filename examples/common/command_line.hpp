@@ -22,6 +22,9 @@ void note_lost_output(int error) noexcept;
 /// What was remembered; 0: nothing.
 int lost_output() noexcept;
 
+/// The words that the program was called with, the first being its name; for its log.
+const std::vector<std::string>& command_words() noexcept;
+
 /// Adds one option; what the lists of options.hpp are visited with, and good for others: `add("length",
 /// options.length, "characters to write", count_from(0))`. A bool is a flag.
 struct AddOption {
@@ -48,6 +51,10 @@ class CommandLine {
 
   /// One of the commands that the program must be given then.
   CLI::App& command(const std::string& name, const std::string& help);
+  /// Adds `--config FILE` to a command: its options from a file, a line `name = value` for each, as they are called on the
+  /// command line; text may be quoted, a flag is true or false, `#` begins a comment, and a line in brackets is passed
+  /// over. What stands on the command line counts more.
+  static void add_config(CLI::App& command);
   /// The options that a command was given; nothing if it was not called.
   static std::optional<Given> given(const CLI::App& command);
 
@@ -57,6 +64,8 @@ class CommandLine {
   std::optional<int> read(int argc, char** argv, const std::string& name = {});
 
  private:
+  int refuse(const std::string& message, const std::string& program) const;
+
   std::unique_ptr<CLI::App> app_;
 };
 

@@ -24,12 +24,14 @@ bool is_inner(const Variable<float>& matrix) {
 bool is_optimizer(const std::string& name) { return std::ranges::count(optimizer_names(), name) > 0; }
 
 std::unique_ptr<Optimizer<float>> make_optimizer(const std::string& name, double lr,
-                                                 const std::vector<Variable<float>>& parameters) {
+                                                 const std::vector<Variable<float>>& parameters,
+                                                 std::optional<double> weight_decay) {
   if (!is_optimizer(name))
     raise<UsageError>("--optimizer: there is no '{}'; there are {}", name,
                       fmt::join(optimizer_names(), ", "));
-  if (name != MuonOptions::rule) return unroll::make_optimizer(name, parameters, lr);
-  MuonOptions options{.lr = lr, .weight_decay = 0.01, .adjust_lr = MuonScale::match_rms_adamw};
+  if (name != MuonOptions::rule) return unroll::make_optimizer(name, parameters, lr, weight_decay);
+  MuonOptions options{
+      .lr = lr, .weight_decay = weight_decay.value_or(0.01), .adjust_lr = MuonScale::match_rms_adamw};
   return std::make_unique<Muon<float>>(muon_with_adamw(parameters, options, is_inner));
 }
 

@@ -23,6 +23,7 @@ struct Allowed {
   std::vector<std::string> words = {};
   bool named = false, required = false;
   bool later = false;  ///< runs that were saved before there was this option have its default
+  bool shape = false;  ///< decides what the model is: one that is trained already has a value that stays
   bool path = false;   ///< of a file that a run reads: saved so that the run finds it from any folder
   const char* excludes = nullptr;
   bool (*known)(const std::string&) = nullptr;
@@ -35,6 +36,11 @@ inline Allowed count_from(double low) { return {.low = low, .high = 1e15}; }
 /// For an option that saved runs may not have.
 inline Allowed later(Allowed allowed) {
   allowed.later = true;
+  return allowed;
+}
+/// For an option that decides what the model is.
+inline Allowed shaping(Allowed allowed = {}) {
+  allowed.shape = true;
   return allowed;
 }
 /// For shares such as that of dropout.

@@ -85,4 +85,33 @@ void internal::go_on_with(const OptionList& earlier, const OptionList& now, cons
   from_json(earlier, options, "options");
 }
 
+void internal::begin_with(const OptionList& trained, const OptionList& now, const Given& given) {
+  const json has = to_json(trained);
+  json options = to_json(now);
+  for (const Option& option : now) {
+    if (!option.allowed.shape) continue;
+    const auto& name = option.name;
+    if (given.contains(name) && options[name] != has[name])
+      raise<UsageError>("--{} {}: the model of --init has {}; leave the option out", name,
+                        options[name].dump(), printable(has[name].dump()));
+    options[name] = has[name];
+  }
+  from_json(now, options, "options");
+}
+
+LearningOptions learning_options(const RunOptions& o) {
+  return {.optimizer = o.optimizer,
+          .lr = o.lr,
+          .weight_decay = o.weight_decay < 0 ? std::nullopt : std::optional(o.weight_decay),
+          .clip = o.clip,
+          .schedule = o.schedule,
+          .warmup = o.warmup,
+          .lr_decay = o.lr_decay,
+          .plateau_patience = o.plateau_patience,
+          .plateau_factor = o.plateau_factor,
+          .ema = o.ema,
+          .average_after = o.average_after,
+          .skip_above = o.skip_above};
+}
+
 }  // namespace unroll::program

@@ -34,12 +34,21 @@ class Program {
   CLI::App& train(const std::string& help, Options& options, std::function<int(const Given&)> action) {
     CLI::App& app = command_with_given("train", help, std::move(action));
     const AddOption add{app};
-    add("out", options.out, "folder for model, checkpoints and metrics.jsonl",
-        {.named = true, .required = true});
+    add("out", options.out, "folder for model, checkpoints and metrics.jsonl", {.named = true});
     options.visit_changeable(options, add);
     options.visit_fixed(options, add);
     add("resume", options.resume, "go on with the run in --out, to the bit as if never stopped");
     add("overwrite", options.overwrite, "begin anew, though --out holds a run", {.excludes = "resume"});
+    add("init", options.init,
+        "run, or checkpoint, whose weights and vocabulary to begin with; what it does not know counts as "
+        "unknown",
+        {.named = true});
+    add("grow-vocabulary", options.grow_vocabulary, "with --init: learn what its vocabulary does not have");
+    add("find-lr", options.find_lr,
+        "train nothing: raise the learning rate from step to step, suggest one, and write the losses to this "
+        "CSV file",
+        {.named = true});
+    CommandLine::add_config(app);
     return app;
   }
   int main(int argc, char** argv);

@@ -6,6 +6,9 @@
 
 #include "common/command_line.hpp"
 #include "unroll/data/utf8.hpp"
+#include "unroll/io/atomic_file.hpp"
+#include "unroll/train/lr_finder.hpp"
+#include "unroll/train/training_run.hpp"
 
 namespace unroll::program {
 namespace {
@@ -70,18 +73,33 @@ RunPlace look_for_place(const RunOptions& options) {
 
 int report_end(LoopEnd end, const LoopState& state, ProgramTask& task, const std::string& folder,
                int signal) {
-  const auto figure = task.best_by().empty() ? "validation loss" : task.best_by();
-  const auto best = state.best
-                        ? fmt::format("; best {} {:.4f} at step {}", figure, *state.best, state.best_step)
-                        : std::string(task.keep_last() ? "" : "; no validation");
-  fmt::print("{} after {} and {} of training{}\nthe model is {}\n",
-             end == LoopEnd::complete  ? "complete"
-             : end == LoopEnd::stopped ? "stopped"
-                                       : "out of time",
-             counted(state.step, "step"), duration_text(state.seconds), best, find_checkpoint(folder));
-  if (end != LoopEnd::complete) fmt::print("train --out {} --resume goes on with it\n", folder);
+  fmt::print("{}\nthe model is {}\n", end_text(end, state, task.best_by(), !task.keep_last()),
+             find_checkpoint(folder));
+  if (end == LoopEnd::stopped || end == LoopEnd::out_of_time)
+    fmt::print("train --out {} --resume goes on with it\n", folder);
   if (end != LoopEnd::stopped) fmt::print("{}", task.report());
   return end == LoopEnd::stopped ? 128 + signal : 0;
+}
+
+/// What the log's first line tells of this call.
+LogLine facts_of_call(const ProgramTask& task) {
+  const auto& words = command_words();
+  LogLine facts;
+  if (!words.empty())
+    facts.add({{"program", std::filesystem::path(words[0]).filename().string()}, {"command", words}});
+  facts.add(run_facts(task.unit()));
+  return facts;
+}
+
+LoopPlan plan_of(const RunOptions& options, const ProgramTask& task) {
+  return {.steps_per_epoch = task.steps_per_epoch(),
+          .epochs = options.epochs,
+          .evaluate_every = options.eval_every,
+          .time_limit = options.time_limit,
+          .unit = task.unit(),
+          .best_by = task.best_by(),
+          .keep_last = task.keep_last(),
+          .patience = options.patience};
 }
 
 }  // namespace
@@ -115,6 +133,8 @@ int train_there(RunPlace place, const RunOptions& options, ProgramTask& task, co
                 const LoopState* earlier, const StopSignals& signals) {
   const RunFolder& folder = place.folder;
   auto config = to_json(list);
+  if (!options.init.empty()) config["init"] = options.init;
+  config["steps_per_epoch"] = task.steps_per_epoch();
   config.update(task.configuration());
   if (earlier) {
     fmt::print("going on after step {}\n", grouped(earlier->step));
@@ -123,24 +143,85 @@ int train_there(RunPlace place, const RunOptions& options, ProgramTask& task, co
     if (options.resume) check_same_run(folder, list, config);
     of_out([&] { folder.clear(); });
   }
+  const LogLine facts = facts_of_call(task);
   auto log = of_out([&] {
-    return earlier ? MetricsLog::resume(folder.log(), config, earlier->step)
-                   : MetricsLog::create(folder.log(), config);
+    return earlier ? MetricsLog::resume(folder.log(), config, earlier->step, facts)
+                   : MetricsLog::create(folder.log(), config, facts);
   });
   Progress progress(stdout);
-  TrainingLoop loop({.steps_per_epoch = task.steps_per_epoch(),
-                     .epochs = options.epochs,
-                     .evaluate_every = options.eval_every,
-                     .time_limit = options.time_limit,
-                     .unit = task.unit(),
-                     .best_by = task.best_by(),
-                     .keep_last = task.keep_last()},
-                    earlier ? *earlier : LoopState{}, task, progress, log);
+  const LoopState state = earlier ? *earlier : LoopState{};
+  task.begin(folder,
+             {.steps_per_epoch = task.steps_per_epoch(), .epochs = options.epochs, .step = state.step});
+  TrainingLoop loop(plan_of(options, task), state, task, progress, log);
   const LoopEnd end = loop.run([&] { return signals.received() != 0; });
   note_lost_output(progress.write_error());
   if (!RunFolder::exists(folder.last()))
     task.save(loop.state(), false);  // where the best model was at the end already
   return report_end(end, loop.state(), task, options.out, signals.received());
+}
+
+std::string initial_checkpoint(const RunOptions& options) {
+  try {
+    std::string file = find_checkpoint(options.init);
+    fmt::print("beginning with the model of {}\n", file);
+    return file;
+  } catch (const DataError& error) {
+    raise<DataError>("--init {}", error.what());
+  }
+}
+
+void check_run(const RunOptions& options) {
+  if (options.out.empty() && options.find_lr.empty())
+    raise<UsageError>("--out is required: name the folder of the run");
+  if (!options.find_lr.empty() && options.resume)
+    raise<UsageError>("--find-lr: tries rates on a new model, and not on the run that --resume goes on with");
+  if (options.grow_vocabulary && options.init.empty())
+    raise<UsageError>("--grow-vocabulary: needs --init, a run whose vocabulary is to grow");
+}
+
+void check_same_epochs(const RunOptions& now, const RunOptions& earlier) {
+  if (now.epochs == earlier.epochs || (now.schedule != "cosine" && now.schedule != "one-cycle")) return;
+  raise<UsageError>(
+      "--epochs {}: the run to be continued has {}, over which the learning rate falls to 0 (--schedule "
+      "{}): "
+      "with another number it would have been another run; leave the option out, or begin another run",
+      now.epochs, earlier.epochs, now.schedule);
+}
+
+void copy_rows(const std::vector<Variable<float>>& from, const std::vector<Variable<float>>& to) {
+  const auto fits = [&](std::size_t k) {
+    const Shape &a = from[k].shape(), &b = to[k].shape();
+    bool fine = a.rank() == b.rank() && from[k].name() == to[k].name();
+    for (int axis = 0; fine && axis < a.rank(); ++axis)
+      fine = axis == 0 ? a[axis] <= b[axis] : a[axis] == b[axis];
+    return fine;
+  };
+  bool fine = from.size() == to.size();
+  for (std::size_t k = 0; fine && k < from.size(); ++k) fine = fits(k);
+  if (!fine) raise<DataError>("--init: its model has other parameters than this run's");
+  for (std::size_t k = 0; k < from.size(); ++k) {
+    Variable<float> target = to[k];
+    std::copy_n(from[k].data(), from[k].size(), target.mutable_data());
+  }
+}
+
+int find_lr(const RunOptions& options, RunTask& task, const std::function<void(double)>& probe,
+            const StopSignals& signals) {
+  const auto finder = find_learning_rate(task, probe, {}, [&] { return signals.received() != 0; });
+  const std::string table = to_csv(finder.points());
+  io::write_file_atomically(options.find_lr, std::as_bytes(std::span(table)));
+  fmt::print("learning rate, and loss (a mean of the last ones)\n{}", to_bars(finder.points()));
+  const LrPoint& lowest = finder.lowest();
+  fmt::print("{} in {}; the loss is least ({:.4f}) at {:.2g}\n", counted(std::ssize(finder.points()), "rate"),
+             options.find_lr, lowest.smooth, lowest.rate);
+  if (const auto rate = finder.suggestion())
+    fmt::print("suggestion: --lr {:.1g}\n", *rate);
+  else
+    fmt::print("no suggestion: the loss {}\n",
+               lowest.rate == finder.points().back().rate
+                   ? "falls until the largest rate"
+                   : "falls at no rate; try another optimiser, or a smaller --clip");
+  return signals.received() != 0 ? 128 + signals.received() : 0;
 }
 
 }  // namespace internal

@@ -6,6 +6,7 @@
 #include "common/learner.hpp"
 #include "common/saved_run.hpp"
 #include "unroll/layers/module.hpp"
+#include "unroll/train/model_task.hpp"
 #include "unroll/train/run_folder.hpp"
 #include "unroll/train/signals.hpp"
 #include "unroll/train/state_dict.hpp"
@@ -13,26 +14,29 @@
 namespace unroll::program {
 
 /// What run_training asks a program's trainer beside what the loop asks.
-class ProgramTask : public TrainingTask {
+class ProgramTask : public RunTask {
  public:
-  virtual std::int64_t steps_per_epoch() const = 0;
   /// What a step is counted in, as `char`.
-  virtual std::string unit() const = 0;
-  /// The figure of evaluate() by which the best model is chosen; empty: the loss.
-  virtual std::string best_by() const { return {}; }
-  /// The latest model is kept as the best: validation measures and does not choose.
-  virtual bool keep_last() const { return false; }
+  std::string unit() const override = 0;
   /// What to print at the end of a run beside how it ended.
   virtual std::string report() { return {}; }
   /// What the log's first line holds beside the options: what was found out about data and model.
   virtual nlohmann::ordered_json configuration() const = 0;
 };
 
+namespace internal {
+/// Copies the values of parameters to those of the same names. One with more rows keeps what it has in those that are
+/// added.
+/// Errors: DataError if they are those of another model.
+void copy_rows(const std::vector<Variable<float>>& from, const std::vector<Variable<float>>& to);
+}  // namespace internal
+
 /// A model in training, with what all programs save. A program derives from it, adds its data and says what
 /// steps and evaluations are; its `static std::unique_ptr<…> open(const Options&, const Saved* earlier)`
-/// reads the data, prints what there is, and makes a trainer: a new run, or one that goes on with `earlier`.
+/// reads the data, prints what there is, and makes a trainer: a new run, or one that goes on with `earlier`. With a third
+/// argument, `const Saved* init`, it has --init: a new run that reads text as `init` does, and begin_with() its model.
 template <class OptionsType, class ReadingType, class Model>
-class ModelTrainer : public ProgramTask {
+class ModelTrainer : public ModelTask<Model, ProgramLearner, ProgramTask> {
  public:
   using Options = OptionsType;
   using Reading = ReadingType;
@@ -41,42 +45,40 @@ class ModelTrainer : public ProgramTask {
   /// Errors: UsageError for an optimiser that does not exist; DataError if `earlier` is of another model.
   ModelTrainer(const Options& options, Reading reading, std::string text_checksum, Model model,
                const Saved* earlier)
-      : options_(options),
+      : ModelTask<Model, ProgramLearner, ProgramTask>(std::move(model), options),
+        options_(options),
         reading_(std::move(reading)),
-        text_checksum_(std::move(text_checksum)),
-        model_(std::move(model)),
-        learner_(options, variables(parameters(model_))) {
-    if (!earlier) return;
-    load_state(model_, earlier->tensors, {.prefix = "model"});
-    load_state(learner_.optimizer(), earlier->tensors, "optimizer");
+        text_checksum_(std::move(text_checksum)) {
+    if (earlier) this->load_tensors(earlier->tensors);
+  }
+
+  /// Begins with the weights of a model that has been trained.
+  void begin_with(const Model& trained) {
+    internal::copy_rows(variables(parameters(trained)), variables(parameters(this->model_)));
   }
 
   void save(const LoopState& state, bool best) override {
     // The last update may have spoilt what the loss before it did not show.
-    learner_.check_parameters(state.step);
+    this->learner_.check_parameters(state.step);
     Saved run{{text_checksum_, state, io::TensorFile("checkpoint")}, options_, reading_};
-    save_state(model_, run.tensors, {.prefix = "model"});
-    save_state(learner_.optimizer(), run.tensors, "optimizer");
-    save_more(run.tensors);
+    this->save_tensors(run.tensors);
     const RunFolder folder(options_.out);
     if (best) save_run(folder.best(), run);
     save_run(folder.last(), run);
   }
 
-  const Model& model() const { return model_; }
+  bool keep_last() const override { return options_.keep == "last"; }
   const Options& options() const { return options_; }
   const Reading& reading() const { return reading_; }
   const std::string& text_checksum() const { return text_checksum_; }
 
  protected:
-  /// Adds tensors that training depends on and that model and optimiser do not hold.
-  virtual void save_more(io::TensorFile&) const {}
+  using ModelTask<Model, ProgramLearner, ProgramTask>::learner_;
+  using ModelTask<Model, ProgramLearner, ProgramTask>::model_;
 
   Options options_;
   Reading reading_;
   std::string text_checksum_;
-  Model model_;
-  Learner learner_;
 };
 
 /// Errors: UsageError if a run that goes on has learned another text; `option` is the one that names it.
@@ -104,6 +106,28 @@ RunPlace find_place(const RunOptions& options);
 int train_there(RunPlace place, const RunOptions& options, ProgramTask& task, const OptionList& list,
                 const LoopState* earlier, const StopSignals& signals);
 
+/// Tries learning rates on a trainer, and prints what came out. Returns the exit status.
+int find_lr(const RunOptions& options, RunTask& task, const std::function<void(double)>& probe,
+            const StopSignals& signals);
+/// The file of the model to begin with, which it prints.
+/// Errors: DataError if there is none.
+std::string initial_checkpoint(const RunOptions& options);
+/// Errors: UsageError for options that do not go together, as --out and --find-lr.
+void check_run(const RunOptions& options);
+/// Errors: UsageError if a run has other epochs than the one that it goes on with, and its learning rate depends on it.
+void check_same_epochs(const RunOptions& now, const RunOptions& earlier);
+
+/// A new trainer; `init` is the run whose model it begins with, or null.
+template <class T>
+std::unique_ptr<T> open_new(const typename T::Options& options, const typename T::Saved* init) {
+  if constexpr (requires { T::open(options, nullptr, init); }) {
+    return T::open(options, nullptr, init);
+  } else {
+    if (init) raise<UsageError>("--init: this program always begins with new weights");
+    return T::open(options, nullptr);
+  }
+}
+
 }  // namespace internal
 
 /// The command `train` of a program whose trainer is T. Returns 0, or 128 + the signal that stopped it.
@@ -111,16 +135,31 @@ int train_there(RunPlace place, const RunOptions& options, ProgramTask& task, co
 ///         training diverges.
 template <class T>
 int run_training(typename T::Options options, const Given& given) {
+  using Saved = typename T::Saved;
+  const auto load = [](const std::string& file) {
+    return load_run<typename T::Options, typename T::Reading>(file);
+  };
+  internal::check_run(options);
   const StopSignals signals;
-  internal::RunPlace place = internal::find_place(options);
-  std::optional<typename T::Saved> earlier;
-  if (place.checkpoint) {
-    earlier = load_run<typename T::Options, typename T::Reading>(*place.checkpoint);
-    options = continued(earlier->options, options, given);
+  std::optional<internal::RunPlace> place;
+  if (options.find_lr.empty()) place = internal::find_place(options);
+  std::optional<Saved> earlier, init;
+  if (place && place->checkpoint) {
+    earlier = load(*place->checkpoint);
+    const auto before = earlier->options;
+    options = continued(before, options, given);
+    internal::check_same_epochs(options, before);
+  } else if (!options.init.empty()) {
+    init = load(internal::initial_checkpoint(options));
+    options = begun_with(init->options, options, given);
   }
   options.threads = use_threads(options.threads);
-  const auto trainer = T::open(options, earlier ? &*earlier : nullptr);
-  return internal::train_there(std::move(place), options, *trainer, list_of(options),
+  const auto trainer =
+      earlier ? T::open(options, &*earlier) : internal::open_new<T>(options, init ? &*init : nullptr);
+  if (!place)
+    return internal::find_lr(
+        options, *trainer, [&](double rate) { trainer->learner().probe(rate); }, signals);
+  return internal::train_there(std::move(*place), options, *trainer, list_of(options),
                                earlier ? &earlier->loop : nullptr, signals);
 }
 

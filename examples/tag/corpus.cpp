@@ -32,23 +32,38 @@ class Types {
   StringMap<std::int64_t> numbers_;
 };
 
+struct Counts {
+  SymbolCounts words, characters, tags;
+};
+Counts count(const std::vector<TaggedSentence>& sentences) {
+  Counts counts;
+  for (const auto& sentence : sentences) {
+    for (const auto& word : sentence.words) {
+      counts.words.add(word);
+      for (const auto character : split_characters(word)) counts.characters.add(character);
+    }
+    for (const auto& tag : sentence.tags) counts.tags.add(tag);
+  }
+  return counts;
+}
+
 }  // namespace
 
 Reading Reading::of(const std::vector<TaggedSentence>& sentences, std::int64_t min_count) {
-  SymbolCounts words, characters, tags;
-  for (const auto& sentence : sentences) {
-    for (const auto& word : sentence.words) {
-      words.add(word);
-      for (const auto character : split_characters(word)) characters.add(character);
-    }
-    for (const auto& tag : sentence.tags) tags.add(tag);
-  }
+  const auto [words, characters, tags] = count(sentences);
   Reading reading{.words = Vocabulary(words, with_unknown, min_count),
                   .characters = Vocabulary(characters, with_unknown, 2),
                   .tags = Vocabulary(tags)};
   if (reading.words.size() == 1)
     raise<UsageError>("--min-count {}: no word occurs so often; take a smaller number", min_count);
   return reading;
+}
+
+Reading Reading::grown(const std::vector<TaggedSentence>& sentences, std::int64_t min_count) const {
+  const Counts counts = count(sentences);
+  return {.words = words.extended(counts.words, min_count),
+          .characters = characters.extended(counts.characters, 2),
+          .tags = tags.extended(counts.tags)};
 }
 
 void Reading::to_json(nlohmann::ordered_json& json) const {

@@ -20,6 +20,8 @@ struct Reading {
   /// known.
   /// Errors: UsageError if no word occurs so often.
   static Reading of(const std::vector<TaggedSentence>& sentences, std::int64_t min_count);
+  /// The same with what occurs in these sentences, too; what it has keeps its number.
+  Reading grown(const std::vector<TaggedSentence>& sentences, std::int64_t min_count) const;
   void to_json(nlohmann::ordered_json& json) const;
   /// Errors: DataError that begins with the value's place.
   static Reading from_json(const io::JsonValue& value);

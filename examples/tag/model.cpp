@@ -9,16 +9,9 @@
 namespace unroll::tag {
 namespace {
 
-CellOptions both_directions(index_t input, index_t hidden, int layers, double dropout) {
-  return {.input = input,
-          .hidden = hidden,
-          .layers = layers,
-          .dropout = dropout,
-          .recurrent_dropout = 0,
-          .zoneout = 0,
-          .zoneout_memory = 0,
-          .variational = false,
-          .bidirectional = true};
+/// The layer that reads a word's characters.
+CellOptions spelling_options(const ModelOptions& o) {
+  return CellChoice{.cell = o.choice.cell}.of_size(o.character_embedding, o.character_hidden, true);
 }
 
 /// Most words are rare: their embeddings change little, and would stay noise at N(0, 1). On the English Web
@@ -32,7 +25,7 @@ Embedding<float> small_embedding(index_t count, index_t size, Generator& rng) {
 }  // namespace
 
 double count_weights(const ModelOptions& o) {
-  const double spelling = 2 * cell_kind(o.cell).outputs * static_cast<double>(o.character_hidden);
+  const double spelling = 2 * cell_kind(o.choice.cell).outputs * static_cast<double>(o.character_hidden);
   double weights = 0, size = 0;
   if (o.words > 0) {
     size += static_cast<double>(o.word_embedding);
@@ -41,14 +34,15 @@ double count_weights(const ModelOptions& o) {
   if (o.characters > 0) {
     size += spelling;
     weights += static_cast<double>(o.characters * o.character_embedding) +
-               count_weights(o.cell, both_directions(o.character_embedding, o.character_hidden, 1, 0));
+               count_weights(o.choice.cell, spelling_options(o));
   }
-  const double read = 2 * cell_kind(o.cell).outputs * static_cast<double>(o.hidden);
+  const double read = 2 * cell_kind(o.choice.cell).outputs * static_cast<double>(o.hidden);
   return weights + read * static_cast<double>(o.tags) +
-         count_weights(o.cell, both_directions(static_cast<index_t>(size), o.hidden, o.layers, 0));
+         count_weights(o.choice.cell, o.choice.of_size(static_cast<index_t>(size), o.hidden, true));
 }
 
-TagModel::TagModel(const ModelOptions& o, Generator& rng) : cell_(o.cell), dropout_(o.dropout, rng) {
+TagModel::TagModel(const ModelOptions& o, Generator& rng)
+    : cell_(o.choice.cell), dropout_(o.choice.dropout, rng), label_smoothing_(o.label_smoothing) {
   index_t size = 0;
   if (o.words > 0) {
     words_ = small_embedding(o.words, o.word_embedding, rng);
@@ -56,10 +50,10 @@ TagModel::TagModel(const ModelOptions& o, Generator& rng) : cell_(o.cell), dropo
   }
   if (o.characters > 0) {
     characters_ = small_embedding(o.characters, o.character_embedding, rng);
-    spelling_ = cell_kind(o.cell).make(both_directions(o.character_embedding, o.character_hidden, 1, 0), rng);
+    spelling_ = cell_kind(o.choice.cell).make(spelling_options(o), rng);
     size += output_size(spelling_);
   }
-  recurrent_ = cell_kind(o.cell).make(both_directions(size, o.hidden, o.layers, o.dropout), rng);
+  recurrent_ = cell_kind(o.choice.cell).make(o.choice.of_size(size, o.hidden, true), rng);
   output_ = Linear<float>(output_size(recurrent_), o.tags, {}, rng);
 }
 
@@ -79,7 +73,9 @@ Variable<float> TagModel::operator()(const Batch& batch) const {
 }
 
 Variable<float> TagModel::loss(const Batch& batch) const {
-  return cross_entropy((*this)(batch), batch.tags, {.ignore_index = unknown_tag});
+  const double smoothing = dropout_.training() ? label_smoothing_ : 0;
+  return cross_entropy((*this)(batch), batch.tags,
+                       {.ignore_index = unknown_tag, .label_smoothing = smoothing});
 }
 
 }  // namespace unroll::tag

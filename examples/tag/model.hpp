@@ -4,7 +4,7 @@
 
 #include <optional>
 
-#include "common/recurrent.hpp"
+#include "common/cell_choice.hpp"
 #include "tag/corpus.hpp"
 #include "unroll/layers/dropout.hpp"
 #include "unroll/layers/embedding.hpp"
@@ -15,14 +15,13 @@ namespace unroll::tag {
 using namespace program;
 
 struct ModelOptions {
-  std::string cell;
+  CellChoice choice;
   index_t words = 0;  ///< known ones; 0: words are known by their spelling only
   index_t word_embedding = 1;
   index_t characters = 0;  ///< known ones; 0: words are not spelled
   index_t character_embedding = 1, character_hidden = 1;
   index_t hidden = 1, tags = 1;
-  int layers = 1;
-  double dropout = 0;
+  double label_smoothing = 0;  ///< in training
 };
 
 /// The number of parameters of such a model, biases and the like left out, without making it.
@@ -57,6 +56,7 @@ class TagModel {
   AnyRecurrent<float> spelling_, recurrent_;
   Dropout<float> dropout_;
   Linear<float> output_;
+  double label_smoothing_;
 };
 
 }  // namespace unroll::tag

@@ -1,43 +1,41 @@
 #pragma once
 /// \file The options of tag's training.
 
+#include "common/cell_choice.hpp"
 #include "common/options.hpp"
-#include "common/recurrent.hpp"
 
 namespace unroll::tag {
 
 using namespace program;
 
-struct TrainOptions : program::RunOptions {
+struct TrainOptions : program::RunOptions, program::CellChoice {
   static constexpr const char* kind = "tag";
 
-  std::string text, valid, features = "both", cell = "lstm";
+  std::string text, valid, features = "both";
   std::int64_t min_count = 1, embedding = 100, hidden = 128, char_embedding = 30, char_hidden = 50;
   std::int64_t batch = 32;
-  double dropout = 0.3, word_dropout = 0.5;
-  int layers = 1;
+  double word_dropout = 0.5, label_smoothing = 0;
 
-  TrainOptions() { epochs = 8, lr_decay = 0.8; }
+  TrainOptions() { epochs = 8, lr_decay = 0.8, dropout = 0.3; }
 
   template <class Self, class Visit>
   static void visit_fixed(Self& o, Visit&& visit) {
     visit("features", o.features,
           "what represents a word: its embedding (words), its spelling (chars) or both",
-          Allowed{.words = {"both", "words", "chars"}});
+          shaping({.words = {"both", "words", "chars"}}));
     visit("min-count", o.min_count, "words that occur less often count as unknown", count_from(1));
-    visit("cell", o.cell, cell_help().c_str(), Allowed{.known = is_cell});
-    visit("embedding", o.embedding, "size of a word's embedding", size_from(1));
-    visit("hidden", o.hidden, "size of the hidden state, in each direction", size_from(1));
-    visit("layers", o.layers, "recurrent layers", Allowed{.low = 1, .high = 1000});
-    visit("char-embedding", o.char_embedding, "size of a character's embedding", size_from(1));
+    visit("embedding", o.embedding, "size of a word's embedding", shaping(size_from(1)));
+    visit("hidden", o.hidden, "size of the hidden state, in each direction", shaping(size_from(1)));
+    visit_cell(o, visit, "share of the layers' inputs and outputs to drop in training");
+    visit("char-embedding", o.char_embedding, "size of a character's embedding", shaping(size_from(1)));
     visit("char-hidden", o.char_hidden, "size of the hidden state over characters, in each direction",
-          size_from(1));
-    visit("dropout", o.dropout, "share of the layers' inputs and outputs to drop in training", share());
+          shaping(size_from(1)));
+    visit("label-smoothing", o.label_smoothing, "share of the probability to spread over all tags",
+          later(share()));
     visit("word-dropout", o.word_dropout, "share of the words seen once to count as unknown in training",
           Allowed{.low = 0, .high = 1});
     visit("batch", o.batch, "sentences per batch", size_from(1));
     visit_learning(o, visit);
-    visit_lr_decay(o, visit);
   }
 
   template <class Self, class Visit>

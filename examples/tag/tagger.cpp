@@ -28,7 +28,7 @@ Texts read_texts(const TrainOptions& options) {
 }
 
 ModelOptions model_options(const TrainOptions& o, const Reading& reading) {
-  return {.cell = o.cell,
+  return {.choice = o,
           .words = o.features == "chars" ? 0 : reading.words.size(),
           .word_embedding = o.embedding,
           .characters = o.features == "words" ? 0 : reading.characters.size(),
@@ -36,8 +36,7 @@ ModelOptions model_options(const TrainOptions& o, const Reading& reading) {
           .character_hidden = o.char_hidden,
           .hidden = o.hidden,
           .tags = reading.tags.size(),
-          .layers = o.layers,
-          .dropout = o.dropout};
+          .label_smoothing = o.label_smoothing};
 }
 
 }  // namespace
@@ -57,7 +56,7 @@ TagModel new_model(const TrainOptions& o, const Reading& reading) {
 
 TagModel trained_model(const SavedRun& run) {
   TagModel model = new_model(run.options, run.reading);
-  load_state(model, run.tensors, {.prefix = "model"});
+  load_trained(model, run.tensors);
   eval(model);
   return model;
 }
@@ -68,11 +67,16 @@ Tagger::Tagger(const TrainOptions& options, const Texts& texts, Reading reading,
       valid_(encode(texts.valid, reading)),
       batches_(train_.lengths(), {.batch = options.batch, .seed = options.seed}) {}
 
-std::unique_ptr<Tagger> Tagger::open(const TrainOptions& options, const SavedRun* earlier) {
+std::unique_ptr<Tagger> Tagger::open(const TrainOptions& options, const SavedRun* earlier,
+                                     const SavedRun* init) {
   const Texts texts = read_texts(options);
   if (earlier) check_same_text(options.text, "--text and --valid", texts.checksum, earlier->text_checksum);
-  auto tagger = std::make_unique<Tagger>(
-      options, texts, earlier ? earlier->reading : Reading::of(texts.train, options.min_count), earlier);
+  const Reading reading = earlier                   ? earlier->reading
+                          : !init                   ? Reading::of(texts.train, options.min_count)
+                          : options.grow_vocabulary ? init->reading.grown(texts.train, options.min_count)
+                                                    : init->reading;
+  auto tagger = std::make_unique<Tagger>(options, texts, reading, earlier);
+  if (init) tagger->begin_with(trained_model(*init));
   tagger->print();
   return tagger;
 }
@@ -114,8 +118,7 @@ StepResult Tagger::train_step(std::int64_t epoch, std::int64_t index) {
                                  {.share = options_.word_dropout,
                                   .unknown = *reading_.words.unknown(),
                                   .key = {.seed = options_.seed, .step = step}});
-  const TagModel before = model_;  // shares the parameters; its masks are those of this step
-  return learner_.update(model_.loss(batch), batch.tokens, epoch, [&] { return before.loss(batch); });
+  return learn(batch.tokens, [&](const TagModel& model) { return model.loss(batch); });
 }
 
 std::optional<Evaluation> Tagger::evaluate() {

@@ -27,7 +27,8 @@ class Tagger final : public ModelTrainer<TrainOptions, Reading, TagModel> {
   Tagger(const TrainOptions& options, const Texts& texts, Reading reading, const SavedRun* earlier);
   /// Reads the texts and prints what there is.
   /// Errors: UsageError if there is no --text, or not that of `earlier`; DataError as read_tagged.
-  static std::unique_ptr<Tagger> open(const TrainOptions& options, const SavedRun* earlier);
+  static std::unique_ptr<Tagger> open(const TrainOptions& options, const SavedRun* earlier,
+                                      const SavedRun* init = nullptr);
 
   StepResult train_step(std::int64_t epoch, std::int64_t index) override;
   std::optional<Evaluation> evaluate() override;

@@ -15,14 +15,32 @@ using json = nlohmann::ordered_json;
 
 std::string joined(const Words& words) { return fmt::format("{}", fmt::join(words, " ")); }
 
-Reading Reading::of(const std::vector<TextPair>& pairs, bool lowercase, std::int64_t min_count) {
-  Reading reading;
-  reading.lowercase = lowercase;
+namespace {
+
+/// The words of the sources, and of the targets.
+std::pair<SymbolCounts, SymbolCounts> count(const std::vector<TextPair>& pairs, const Reading& reading) {
   SymbolCounts source, target;
   for (const TextPair& pair : pairs) {
     for (const auto& word : reading.words(pair.source)) source.add(word);
     for (const auto& word : reading.words(pair.target)) target.add(word);
   }
+  return {std::move(source), std::move(target)};
+}
+
+}  // namespace
+
+Reading Reading::grown(const std::vector<TextPair>& pairs, std::int64_t min_count) const {
+  const auto [in_sources, in_targets] = count(pairs, *this);
+  Reading result = *this;
+  result.source = source.extended(in_sources, min_count);
+  result.target = target.extended(in_targets, min_count);
+  return result;
+}
+
+Reading Reading::of(const std::vector<TextPair>& pairs, bool lowercase, std::int64_t min_count) {
+  Reading reading;
+  reading.lowercase = lowercase;
+  const auto [source, target] = count(pairs, reading);
   const SpecialSymbols special{.padding = "<pad>", .unknown = "<unknown>", .start = "<s>", .end = "</s>"};
   reading.source = Vocabulary(source, special, min_count);
   reading.target = Vocabulary(target, special, min_count);

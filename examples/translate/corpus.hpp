@@ -21,6 +21,8 @@ struct Reading {
   bool lowercase = false;
 
   static Reading of(const std::vector<TextPair>& pairs, bool lowercase, std::int64_t min_count);
+  /// The same with the words that occur in these pairs, too; what it has keeps its number.
+  Reading grown(const std::vector<TextPair>& pairs, std::int64_t min_count) const;
   /// The words of a sentence: what stands between spaces.
   Words words(std::string_view text) const;
 

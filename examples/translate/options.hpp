@@ -29,21 +29,21 @@ struct TrainOptions : program::RunOptions {
 
   template <class Self, class Visit>
   static void visit_fixed(Self& o, Visit&& visit) {
-    visit("lowercase", o.lowercase, "convert capitals to small letters", Allowed{});
+    visit("lowercase", o.lowercase, "convert capitals to small letters", shaping());
     visit("min-count", o.min_count, "words that occur less often count as unknown", size_from(1));
     visit("max-length", o.max_length, "leave out pairs with more words on either side", size_from(1));
-    visit("cell", o.cell, cell_help().c_str(), Allowed{.known = is_cell});
-    visit("decoder", o.decoder, decoder_help().c_str(), Allowed{.known = is_decoder});
+    visit("cell", o.cell, cell_help().c_str(), shaping({.known = is_cell}));
+    visit("decoder", o.decoder, decoder_help().c_str(), shaping({.known = is_decoder}));
     visit(
         "attention", o.attention,
         "how a decoder compares: additive, dot, general or scaled-dot; none: not at all, as --decoder plain",
-        Allowed{.words = {"additive", "dot", "general", "scaled-dot", "none"}});
-    visit("embedding", o.embedding, "size of the embeddings", size_from(1));
+        shaping({.words = {"additive", "dot", "general", "scaled-dot", "none"}}));
+    visit("embedding", o.embedding, "size of the embeddings", shaping(size_from(1)));
     visit("hidden", o.hidden, "size of the hidden state; even: the encoder's two directions share it",
-          size_from(2));
-    visit("layers", o.layers, "recurrent layers of encoder and decoder", Allowed{.low = 1, .high = 100});
+          shaping(size_from(2)));
+    visit("layers", o.layers, "recurrent layers of encoder and decoder", shaping({.low = 1, .high = 100}));
     visit("dropout", o.dropout, "share of embeddings and outputs to drop in training", share());
-    visit("tie", o.tie, "one matrix for the target embedding and the output; needs equal sizes", Allowed{});
+    visit("tie", o.tie, "one matrix for the target embedding and the output; needs equal sizes", shaping());
     visit("label-smoothing", o.label_smoothing, "share of the probability to spread over all words", share());
     visit("sampling", o.sampling,
           "k of scheduled sampling: after n steps the decoder hears its own words with probability 1 − k / "
@@ -53,7 +53,6 @@ struct TrainOptions : program::RunOptions {
     visit("batch", o.batch, "pairs per batch", size_from(1));
     visit("valid-fraction", o.valid_fraction, "share of the pairs for validation, without --valid", share());
     visit_learning(o, visit);
-    visit_lr_decay(o, visit);
   }
 
   template <class Self, class Visit>

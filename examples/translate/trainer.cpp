@@ -74,7 +74,7 @@ Translator new_model(const TrainOptions& options, const Reading& reading) {
 
 Translator trained_model(const SavedRun& run) {
   Translator model = new_model(run.options, run.reading);
-  load_state(model, run.tensors, {.prefix = "model"});
+  load_trained(model, run.tensors);
   eval(model);
   return model;
 }
@@ -114,13 +114,17 @@ Trainer::Trainer(const TrainOptions& options, const PairFiles& files, Reading re
   if (options.sampling > 0) truth_ = inverse_sigmoid_decay(options.sampling);
 }
 
-std::unique_ptr<Trainer> Trainer::open(const TrainOptions& options, const SavedRun* earlier) {
+std::unique_ptr<Trainer> Trainer::open(const TrainOptions& options, const SavedRun* earlier,
+                                       const SavedRun* init) {
   if (options.text.empty()) raise<UsageError>("--text: name a file of pairs, SOURCE TAB TARGET");
   const PairFiles files = read_files(options);
   if (earlier) check_same_text(options.text, "--text", checksum_of_pairs(files), earlier->text_checksum);
-  const Reading reading =
-      earlier ? earlier->reading : Reading::of(files.train, options.lowercase, options.min_count);
+  const Reading reading = earlier ? earlier->reading
+                          : !init ? Reading::of(files.train, options.lowercase, options.min_count)
+                          : options.grow_vocabulary ? init->reading.grown(files.train, options.min_count)
+                                                    : init->reading;
   auto trainer = std::make_unique<Trainer>(options, files, reading, earlier);
+  if (init) trainer->begin_with(trained_model(*init));
   print_run(options, files, reading, *trainer, trainer->valid_);
   return trainer;
 }
@@ -140,9 +144,7 @@ StepResult Trainer::train_step(std::int64_t epoch, std::int64_t index) {
     const auto step = static_cast<std::uint64_t>(epoch * batches_.size() + index);
     options.sampling = {.rate = 1 - (*truth_)(step), .key = {.seed = options_.seed, .step = step}};
   }
-  const Translator before = model_;  // shares the parameters; its masks are those of this step
-  return learner_.update(model_->loss(batch, options), symbols_in(batch), epoch,
-                         [&] { return before->loss(batch, options); });
+  return learn(symbols_in(batch), [&](const Translator& model) { return model->loss(batch, options); });
 }
 
 std::optional<Evaluation> Trainer::evaluate() {

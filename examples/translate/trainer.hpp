@@ -31,7 +31,8 @@ PairFiles read_files(const TrainOptions& options);
 class Trainer final : public ModelTrainer<TrainOptions, Reading, Translator> {
  public:
   Trainer(const TrainOptions& options, const PairFiles& files, Reading reading, const SavedRun* earlier);
-  static std::unique_ptr<Trainer> open(const TrainOptions& options, const SavedRun* earlier);
+  static std::unique_ptr<Trainer> open(const TrainOptions& options, const SavedRun* earlier,
+                                       const SavedRun* init = nullptr);
 
   StepResult train_step(std::int64_t epoch, std::int64_t index) override;
   /// Loss and perplexity of the true words; exact matches and BLEU of what greedy decoding says.

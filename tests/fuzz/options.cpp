@@ -32,7 +32,6 @@ struct Options : program::RunOptions {
     visit("sizes", o.sizes, "", program::size_from(1));
     visit("shares", o.shares, "", program::share());
     visit_learning(o, visit);
-    visit_lr_decay(o, visit);
   }
   template <class Self, class Visit>
   static void visit_changeable(Self& o, Visit&& visit) {
