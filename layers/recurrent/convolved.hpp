@@ -36,7 +36,7 @@ struct ConvolvedCell {
   using value_type = CellNumber<Mixer>;
   using T = value_type;
   using State = ConvolvedState<CellState<Mixer>>;
-  static constexpr bool forward_only = true;
+  static constexpr bool forward_only = true;  ///< the convolution looks back
 
   CausalConv1d<T> convolution;
   Mixer mixer;
