@@ -46,7 +46,6 @@ struct AuthorsArray {
   std::string name;
   AxisPattern pattern;
   std::size_t part = 0;
-  std::vector<std::int64_t> shape = {};  // of what becomes of it
 };
 /// Those of a row whose shapes fit.
 struct AuthorsSum {
@@ -139,8 +138,8 @@ class AuthorsReader {
       };
       list(row.times, sum.times), list(row.pieces, sum.pieces), list(row.added, sum.added);
       if (!all_present(sum)) continue;
-      bool fits = all_match(sum.times, sizes) && all_match(sum.pieces, sizes) && all_match(sum.added, sizes);
-      if (!fits) continue;
+      if (!(all_match(sum.times, sizes) && all_match(sum.pieces, sizes) && all_match(sum.added, sizes)))
+        continue;
       sum.sizes = sizes;
       if (fits_model(sum)) sums_.push_back(std::move(sum));
     }
@@ -163,10 +162,10 @@ class AuthorsReader {
     return all;
   }
 
-  // Also sets the shape of what becomes of each.
-  bool all_match(std::vector<AuthorsArray>& arrays, AxisSizes& sizes) {
+  // Adds the sizes that follow.
+  bool all_match(const std::vector<AuthorsArray>& arrays, AxisSizes& sizes) {
     bool all = true;
-    for (AuthorsArray& array : arrays) {
+    for (const AuthorsArray& array : arrays) {
       const StoredTensor& stored = file_.at(array.name);
       if (array.pattern.matches(stored.shape, sizes)) continue;
       complaints_.shapes.push_back(fmt::format("{} is {}, not {}", io::shown_name(array.name),
@@ -177,7 +176,7 @@ class AuthorsReader {
   }
 
   // Whether the pieces make up an array of the model's shape; nothing larger is ever made.
-  bool fits_model(AuthorsSum& sum) {
+  bool fits_model(const AuthorsSum& sum) {
     const std::vector<std::int64_t>& wanted = model_.at(sum.ours);
     const std::vector<std::int64_t> made = shape_of(sum.pieces, sum.sizes);
     const bool sum_fits = sum.added.empty() || shape_of(sum.added, sum.sizes) == made;
@@ -193,17 +192,17 @@ class AuthorsReader {
   }
 
   // Of all of them, one under the other; empty where there is none.
-  static std::vector<std::int64_t> shape_of(std::vector<AuthorsArray>& arrays, const AxisSizes& sizes) {
+  static std::vector<std::int64_t> shape_of(const std::vector<AuthorsArray>& arrays, const AxisSizes& sizes) {
     std::vector<std::int64_t> whole;
-    for (AuthorsArray& array : arrays) {
-      array.shape = array.pattern.result(sizes).value_or(std::vector<std::int64_t>{});
-      if (array.shape.empty()) return {};
+    for (const AuthorsArray& array : arrays) {
+      const auto shape = array.pattern.result(sizes).value_or(std::vector<std::int64_t>{});
+      if (shape.empty()) return {};
       if (whole.empty()) {
-        whole = array.shape;
+        whole = shape;
         continue;
       }
-      if (!std::equal(whole.begin() + 1, whole.end(), array.shape.begin() + 1, array.shape.end())) return {};
-      whole[0] += array.shape[0];
+      if (!std::equal(whole.begin() + 1, whole.end(), shape.begin() + 1, shape.end())) return {};
+      whole[0] += shape[0];
     }
     return whole;
   }
