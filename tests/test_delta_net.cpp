@@ -10,7 +10,7 @@ namespace {
 DeltaNetCell<double> delta_net_cell(const DeltaNetOptions& options) {
   Generator rng(4);
   DeltaNetCell<double> cell(3, 4, options, rng);
-  scatter(cell, 3);
+  scatter(cell, 5);
   cell.weight_in.update([](auto& w) { w *= 3; });  // short q and k, made 1 long, bend sharply
   return cell;
 }
