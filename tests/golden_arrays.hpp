@@ -9,6 +9,7 @@
 
 #include "arrays.hpp"
 #include "unroll/autograd/functions.hpp"
+#include "unroll/autograd/indices.hpp"
 #include "unroll/autograd/reduce.hpp"
 
 namespace unroll::tests {

@@ -31,6 +31,9 @@ class ReferenceCase {
   /// An input as a parameter.
   const Variable<double>& operator[](const std::string& name) const { return inputs_.at(name); }
 
+  /// The numbers of an output.
+  const std::vector<double>& output(const std::string& name) const { return outputs_.at(name).values; }
+
   /// Checks outputs and gradients; in float64 both sides round a few dozen times.
   void expect(const std::map<std::string, Variable<double>>& computed, double value_tolerance = 1e-13) {
     CHECK(computed.size() == outputs_.size());

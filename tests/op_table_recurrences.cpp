@@ -1,4 +1,7 @@
+#include <complex>
+
 #include "op_table_rows.hpp"
+#include "unroll/autograd/join.hpp"
 #include "unroll/autograd/linear_recurrence.hpp"
 #include "unroll/autograd/max_plus_recurrence.hpp"
 #include "unroll/autograd/selective_scan.hpp"
@@ -28,12 +31,28 @@ Plain plain_max_plus_of(const Ps& xs) {
   return m;
 }
 
-// u, δ (T, B, D), A (D, N), B and C (T, B, N).
+// The same of complex numbers, xs being real and imaginary parts of a, b and h0; the result's real part, then the imaginary.
+Plain plain_complex_recurrence_of(const Ps& xs) {
+  const Shape& s = xs[0].shape;
+  const index_t unit = xs[4].shape.size();
+  Plain h(Shape{2 * s[0], s[1]});
+  for (index_t i = 0; i < s.size(); ++i) {
+    const std::complex<double> before =
+        i < unit ? std::complex(xs[4][i], xs[5][i]) : std::complex(h[i - unit], h[s.size() + i - unit]);
+    const std::complex<double> now =
+        std::complex(xs[0][i], xs[1][i]) * before + std::complex(xs[2][i], xs[3][i]);
+    h[i] = now.real(), h[s.size() + i] = now.imag();
+  }
+  return h;
+}
+
+// u, δ (T, B, D), A (D, N), B and C (T, B, N), and what the state (B, D, N) is at first, or none.
 Plain plain_selective_of(const Ps& xs) {
   const Shape& s = xs[0].shape;
   const index_t batch = s[1], channels = s[2], states = xs[2].shape[1];
   Plain y(s);
   std::vector<double> h(static_cast<std::size_t>(batch * channels * states), 0.0);
+  if (xs.size() > 5) h = xs[5].x;
   for (index_t i = 0; i < s.size(); ++i) {
     const index_t d = i % channels, row = i / channels, b = row % batch;
     for (index_t n = 0; n < states; ++n) {
@@ -76,6 +95,16 @@ Row row_of(Tag<ArrayOp::linear_recurrence>) {
         return plain_recurrence_of({xs[0], xs[0], xs[1]});
       },
       {in({3, 4}), in({4}, 2)}));
+  row.cases.push_back(
+      make_case("complex",
+                []<class T>(const std::vector<Variable<T>>& xs) {
+                  const auto h = linear_recurrence(ComplexPair<T>{xs[0], xs[1]}, ComplexPair<T>{xs[2], xs[3]},
+                                                   ComplexPair<T>{xs[4], xs[5]})
+                                     .output;
+                  return concat<T>({h.re, h.im}, 0);
+                },
+                plain_complex_recurrence_of,
+                {in({3, 4}, 1), in({3, 4}, 2), in({3, 4}, 3), in({3, 4}, 4), in({4}, 5), in({4}, 6)}));
   row.mistakes = {{[] {
                      linear_recurrence(V(Shape{3, 4}, 1), V(Shape{3, 4}, 1), V(Shape{3}, 1));
                    },
@@ -108,6 +137,14 @@ Row row_of(Tag<ArrayOp::selective_scan>) {
         return plain_selective_of({right_half(xs[0]), xs[1], xs[3], left, right_half(xs[2])});
       },
       {in({3, 2, 8}, 1), in({3, 2, 4}, 2, 0, 1), in({3, 2, 4}, 3), in({4, 2}, 4, -2, 0)}));
+  row.cases.push_back(
+      make_case("a state",
+                [](const auto& xs) {
+                  return selective_scan(xs[0], xs[1], xs[2], xs[3], xs[4], {.state = xs[5]}).output;
+                },
+                plain_selective_of,
+                {in({3, 2, 4}, 1), in({3, 2, 4}, 2, 0, 1), in({4, 2}, 3, -2, 0), in({3, 2, 2}, 4),
+                 in({3, 2, 2}, 5), in({2, 4, 2}, 6)}));
   row.mistakes = {{[] {
                      selective_scan(V(Shape{3, 2, 4}, 1), V(Shape{3, 2, 4}, 1), V(Shape{4}, 1),
                                     V(Shape{3, 2, 2}, 1), V(Shape{3, 2, 2}, 1));

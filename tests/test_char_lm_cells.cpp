@@ -39,7 +39,7 @@ TEST_CASE("char_lm: --cell takes every cell, and its help and its refusal name t
   const TemporaryFolder folder;
   const auto help = run(folder, {"train", "--help"});
   const auto refused = run(folder, {"train", "--out", folder / "m", "--cell", "none"});
-  CHECK(cell_kinds().size() == 50);
+  CHECK(cell_kinds().size() == 51);
   for (const auto& kind : cell_kinds()) {
     CHECK_MESSAGE(contains(refused.err, kind.first), kind.first);
     CHECK_MESSAGE(contains(help.out, kind.first), kind.first);

@@ -41,7 +41,7 @@ void read_head(const double* s, const Vec& q, const double* gamma, const double*
     square += o[j] * o[j] / double(d);
   }
   for (std::size_t j = 0; j < d; ++j)
-    to[j] = o[j] / std::sqrt(square + 1e-6) * (gamma ? gamma[j] : 1) * silu_number(z[j]);
+    to[j] = o[j] / std::sqrt(square + 1e-5) * (gamma ? gamma[j] : 1) * silu_number(z[j]);
 }
 
 template <class Cell>

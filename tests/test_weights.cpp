@@ -6,6 +6,7 @@
 #include "temporary_folder.hpp"
 #include "unroll/layers/elman.hpp"
 #include "unroll/layers/embedding.hpp"
+#include "unroll/layers/group_norm.hpp"
 #include "unroll/layers/gru.hpp"
 #include "unroll/layers/gru_reset_before.hpp"
 #include "unroll/layers/jordan.hpp"
@@ -15,6 +16,7 @@
 #include "unroll/layers/lstm.hpp"
 #include "unroll/layers/lstm_peephole.hpp"
 #include "unroll/layers/lstm_projection.hpp"
+#include "unroll/layers/rms_norm.hpp"
 
 using namespace unroll;
 using namespace unroll::tests;
@@ -39,6 +41,19 @@ struct Model {
   template <class V>
   void visit(V&& v) {
     v("embedding", embedding), v("rnn", rnn), v("norm", norm), v("decoder", decoder);
+  }
+};
+
+/// In Python: self.layer, self.group and self.rms: nn.LayerNorm, nn.GroupNorm and nn.RMSNorm.
+struct Norms {
+  using value_type = double;
+  LayerNorm<double> layer{4};
+  GroupNorm<double> group{2, 4};
+  RMSNorm<double> rms{4};
+
+  template <class V>
+  void visit(V&& v) {
+    v("layer", layer), v("group", group), v("rms", rms);
   }
 };
 
@@ -101,6 +116,24 @@ TEST_CASE("weights: float and double models take each other's files") {
   load_weights(c, folder / "b.safetensors");
   CHECK(equal(a, c));
   CHECK(c.decoder.weight.same_as(c.embedding.weight));
+}
+
+TEST_CASE("weights: norms have the names and shapes of the state dict, and come back") {
+  Norms a, b;
+  std::uint64_t seed = 1;
+  for (auto& p : parameters(a))
+    p.variable.update([&](auto& w) { w = random_parameter({4}, seed++).value(); });
+  const TemporaryFolder folder;
+  save_weights(a, folder / "norms.safetensors");
+  const auto file = io::read_safetensors(folder / "norms.safetensors");
+  CHECK(file.names() ==
+        std::vector<std::string>{"group.bias", "group.weight", "layer.bias", "layer.weight", "rms.weight"});
+  for (const auto& [name, tensor] : file) CHECK(tensor.shape == std::vector<std::int64_t>{4});
+  load_weights(b, file);
+  CHECK(equal(a, b));
+  const auto x = random_parameter({3, 4}, 9).detach();
+  CHECK(list(a.group(x)) == list(b.group(x)));
+  CHECK(list(a.rms(x)) == list(b.rms(x)));
 }
 
 TEST_CASE("weights: half precision is widened exactly") {

@@ -14,10 +14,13 @@
 
 #include "unroll/detail/io/text.hpp"
 #include "unroll/detail/train/cell_names.hpp"
+#include "unroll/detail/train/complaints.hpp"
 
 namespace unroll {
 namespace {
 
+using detail::Complaints;
+using io::shape_text;
 using io::StoredTensor;
 using io::TensorFile;
 
@@ -26,12 +29,6 @@ std::string path(const std::string& prefix, const std::string& name) {
 }
 
 std::vector<std::int64_t> extents(const Shape& shape) { return {shape.begin(), shape.end()}; }
-
-std::string shape_text(const std::vector<std::int64_t>& shape) {
-  std::string text;
-  for (const std::int64_t extent : shape) text += fmt::format("{}{}", text.empty() ? "" : ", ", extent);
-  return shape.size() == 1 ? "(" + text + ",)" : "(" + text + ")";
-}
 
 template <class T>
 void save_array(const Variable<T>& array, TensorFile& to, std::string name) {
@@ -45,38 +42,6 @@ void save_integers(const std::vector<std::uint64_t>& values, bool scalar, Tensor
   if (!scalar) shape.push_back(static_cast<std::int64_t>(values.size()));
   to.add<std::uint64_t>(std::move(name), shape, values);
 }
-
-/// What is wrong with a file, collected before anything is changed.
-struct Complaints {
-  StateMismatch names;
-  std::vector<std::string> shapes;
-  std::vector<std::string> cells = {};  ///< said besides: alone they are no mistake
-
-  void differs(const std::string& name, const std::vector<std::int64_t>& in_file,
-               const std::vector<std::int64_t>& wanted) {
-    shapes.push_back(
-        fmt::format("{} is {}, not {}", io::shown_name(name), shape_text(in_file), shape_text(wanted)));
-  }
-  void throw_if_any(const TensorFile& from, bool strict) const {
-    std::vector<std::string> parts;
-    const auto part = [&](const char* what, const std::vector<std::string>& list, const std::string& text) {
-      if (!list.empty()) parts.push_back(fmt::format("{}: {}", what, text));
-    };
-    const auto first_of = [](const std::vector<std::string>& list) {
-      constexpr std::size_t most = 20;
-      const std::span first(list.data(), std::min(most, list.size()));
-      return fmt::format("{}{}", fmt::join(first, ", "), list.size() > most ? ", ..." : "");
-    };
-    if (strict) {
-      part("missing", names.missing, io::shown_names(names.missing));
-      part("unexpected", names.unexpected, io::shown_names(names.unexpected));
-    }
-    part("of another shape", shapes, first_of(shapes));
-    if (parts.empty()) return;
-    part("of another cell", cells, first_of(cells));
-    raise<DataError>("{}: does not fit the model: {}", from.source(), fmt::join(parts, "; "));
-  }
-};
 
 std::vector<std::uint64_t> key_words(const RandomKey& key) {
   return {key.seed, key.step, key.layer, static_cast<std::uint64_t>(key.first)};
@@ -138,7 +103,7 @@ std::vector<std::string> present(const Target<T>& target, const TensorFile& from
     if (stored->shape != target.shape) complaints.differs(name, stored->shape, target.shape);
     names.push_back(name);
   }
-  if (names.empty()) complaints.names.missing.push_back(target.names.front());
+  if (names.empty()) complaints.missing.push_back(target.names.front());
   return names;
 }
 
@@ -195,7 +160,7 @@ void find_unexpected(const detail::Members<T>& members, const TensorFile& from, 
     if (counts || detail::array_of(member)) known.insert(path(prefix, member.name));
   }
   for (const auto& [name, tensor] : from) {
-    if (detail::below(name, prefix) && !known.contains(name)) complaints.names.unexpected.push_back(name);
+    if (detail::below(name, prefix) && !known.contains(name)) complaints.unexpected.push_back(name);
   }
 }
 
@@ -235,7 +200,7 @@ StateMismatch load_members(const Members<T>& members, const TensorFile& from, co
   };
   for_present([&](std::size_t k) { values[k] = read(targets[k], names[k], from); });
   for_present([&](std::size_t k) { assign(targets[k], values[k]); });
-  return complaints.names;
+  return {complaints.missing, complaints.unexpected};
 }
 
 UNROLL_COMPILE_FUNCTIONS(save_members, load_members)

@@ -6,11 +6,13 @@
 ///     Elman with Tanh or Relu, Irnn    nn.RNN
 ///     Lstm, LstmProjection             nn.LSTM, with proj_size
 ///     Gru                              nn.GRU
-///     Linear, Embedding, LayerNorm     nn.Linear, nn.Embedding, nn.LayerNorm
+///     Linear, Embedding                nn.Linear, nn.Embedding
+///     LayerNorm, GroupNorm, RMSNorm    nn.LayerNorm, nn.GroupNorm, nn.RMSNorm
 ///
 /// with any layers and directions, for their cells (ElmanCell: nn.RNNCell …), and for modules of these whose
 /// visit() gives members the names of the attributes in Python. Other layers are stored as well, but PyTorch
-/// has none like them. tools/torch_state_dict.py turns such a file into a .pt file and back.
+/// has none like them; what their authors have published is read by authors_weights.hpp. tools/torch_state_dict.py
+/// turns such a file into a .pt file and back.
 
 #include <filesystem>
 

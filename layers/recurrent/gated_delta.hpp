@@ -11,7 +11,7 @@ struct GatedDeltaOptions {
   index_t heads = 0;     ///< 0: as MatrixStateOptions has it
   index_t taps = 4;      ///< K, of the convolution
   bool negative = true;  ///< β up to 2, so that the state can change its sign; else up to 1
-  bool gated = true;     ///< with a decay; without it the cell is DeltaNet's
+  bool gated = true;     ///< with a decay; see DeltaNetCell for the network without it
 };
 
 /// A matrix per head that forgets, and replaces what it holds under a key.
@@ -22,8 +22,7 @@ struct GatedDeltaOptions {
 /// Shapes: x (B, I), h (B, H), S (B, heads, d, d) with d = H / heads; weight_in (3H, I), weight_gates (2 heads, I): β, g;
 ///         bias_decay and log_rate (heads,), weight_z (H, I), weight_out (H, H).
 /// Init:   exp(A) from U(1, 16); b_g so that softplus(b_g) is between 0.001 and 0.1; the others as linear layers.
-/// Source: Yang, Kautz, Hatamizadeh 2024, "Gated Delta Networks"; β up to 2 after Grazzi et al. 2024. Without the decay it
-///         is DeltaNet, Yang et al. 2024.
+/// Source: Yang, Kautz, Hatamizadeh 2024, "Gated Delta Networks"; β up to 2 after Grazzi et al. 2024.
 template <class T>
 struct GatedDeltaCell {
   using value_type = T;

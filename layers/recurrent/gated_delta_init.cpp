@@ -22,7 +22,7 @@ GatedDeltaCell<T>::GatedDeltaCell(index_t input, index_t hidden, const GatedDelt
     }
     bias_decay.requires_grad(true), log_rate.requires_grad(true);
   }
-  norm = RMSNorm<T>(hidden / heads_, {.eps = 1e-6});
+  norm = RMSNorm<T>(hidden / heads_, {.eps = 1e-5});
   weight_z = draw(hidden, input);
   weight_out = draw(hidden, hidden);
 }

@@ -30,7 +30,7 @@ struct GlaCell {
     weight_in = detail::draw<T>({4 * hidden, input}, input, rng);
     weight_decay = detail::draw<T>({16, input}, input, rng);
     linear_decay = Linear<T>(16, hidden, {}, rng);
-    norm = RMSNorm<T>(hidden / heads_, {.eps = 1e-6});
+    norm = RMSNorm<T>(hidden / heads_, {.eps = 1e-5});
     weight_out = detail::draw<T>({hidden, hidden}, hidden, rng);
   }
   GlaCell(index_t input, index_t hidden, bool = true, Generator& rng = default_generator())

@@ -25,10 +25,10 @@ struct GriffinState {
 };
 
 /// The mixer of Griffin and Hawk; in a ResidualCell it is one of their blocks.
-/// What:   h' = W_o (gelu(W_y x + b_y) ⊙ RgLru(Conv(W_x x + b_x))) + b_o; see RgLruCell. The convolution is depthwise, over 4
+/// What:   h' = W_o (gelu_tanh(W_y x + b_y) ⊙ RgLru(Conv(W_x x + b_x))) + b_o; see RgLruCell. The convolution is depthwise, over 4
 ///         steps.
 /// Shapes: x (B, I), h (B, H), linear_in (2H, I): W_x, W_y; linear_out (H, H).
-/// Source: De et al. 2024, "Griffin", section 2.4.
+/// Source: De et al. 2024, "Griffin", section 2.4; gelu by its tanh formula, as in its code.
 template <class T>
 struct GriffinCell {
   using value_type = T;
@@ -62,7 +62,7 @@ struct GriffinCell {
     auto [u, y] = chunk<2>(linear_in(x));
     auto [v, after] = detail::short_convolution(convolution, u, state.convolution, o);
     auto [h, last] = unit.sequence(v, state.unit, o);
-    return {linear_out(Variable<T>(gelu(y) * h)), {state.h, std::move(after), std::move(last)}};
+    return {linear_out(Variable<T>(gelu_tanh(y) * h)), {state.h, std::move(after), std::move(last)}};
   }
 
   template <class V>

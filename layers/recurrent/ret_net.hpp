@@ -26,7 +26,7 @@ struct RetNetCell {
     detail::check_sizes({{"input", input}, {"hidden", hidden}});
     heads_ = detail::head_count("ret_net", hidden, options);
     weight_in = detail::draw<T>({4 * hidden, input}, input, rng);
-    norm = RMSNorm<T>(hidden / heads_, {.eps = 1e-6, .affine = false});
+    norm = RMSNorm<T>(hidden / heads_, {.eps = 1e-5, .affine = false});
     weight_out = detail::draw<T>({hidden, hidden}, hidden, rng);
   }
   RetNetCell(index_t input, index_t hidden, bool = true, Generator& rng = default_generator())

@@ -54,7 +54,7 @@ SlstmBlock<T>::SlstmBlock(index_t hidden, const XlstmOptions& o, Generator& rng)
   unit.cell.weight_hh = detail::draw<T>({4, heads, d, d}, hidden, rng);
   norm_heads = without_bias(GroupNorm<T>(heads, hidden));
   norm_feed_forward = without_bias(LayerNorm<T>(hidden));
-  const index_t wide = (4 * hidden + 47) / 48 * 16;
+  const index_t wide = o.feed_forward > 0 ? o.feed_forward : (4 * hidden + 47) / 48 * 16;
   weight_ff = detail::draw<T>({2 * wide, hidden}, hidden, rng);
   weight_down = detail::draw<T>({hidden, wide}, wide, rng);
   dropout = Dropout<T>(o.dropout, rng);

@@ -17,6 +17,8 @@ struct XlstmOptions {
   index_t heads = 0;           ///< 0: four, or as many as divide H
   index_t taps = 4;            ///< K, of the convolutions
   double dropout = 0;          ///< on what each part adds, while training
+  index_t feed_forward =
+      0;  ///< F, the width of the sLSTM blocks' feed-forward part; 0: 4/3 H, rounded up to a multiple of 16
 };
 
 /// The state of an MlstmBlock.
@@ -155,8 +157,7 @@ struct SlstmSteps {
 /// What:   n = norm(x);  a = silu(Conv(n));  y = sLSTM(W_i a, W_f a, W_z n, W_o n), see SlstmCell;  u = x + norm_heads(y);
 ///         h' = u + W_d (gelu(W_g r) ⊙ W_u r),  r = norm₂(u).
 /// Shapes: x and h (B, H); weight_if and weight_zo (2, heads, H / heads, H / heads), bias (4H,); W_g and W_u (F, H), one
-///         matrix weight_ff (2F, H), W_d, weight_down, (H, F), with F = 4/3 H, rounded up to a multiple of 16. The norms
-///         have a scale alone.
+///         matrix weight_ff (2F, H), W_d, weight_down, (H, F), with F as XlstmOptions has it. The norms have a scale alone.
 /// Init:   b_f from 3 to 6 over the units of a head, the other biases 0; the others as linear layers.
 /// Source: Beck et al. 2024, xLSTM, figure 10, and its code.
 template <class T>
