@@ -19,7 +19,8 @@ class CellPlaces {
   virtual std::string place_of_cell(std::size_t number) const = 0;
 };
 
-/// What a column holds is decided by its first value. Errors: DataError that begins with the place, by `CellPlaces`.
+/// What a column holds is decided by its first value.
+/// Errors: DataError that begins with the place, by `CellPlaces`, for what is no value of its column.
 class TableBuilder {
  public:
   TableBuilder(std::string file, const TableOptions& options, const CellPlaces& places);

@@ -53,7 +53,7 @@ TEST_CASE("scaling: a value without a logarithm, and a column without values, ar
   CHECK(set.value(0, 0, 0) == 1);
   CHECK(problem([&] {
           apply_scaling(set, std::vector<ColumnScaling>{{ScalingKind::standard, 0, 1e-309}, {}});
-        }) == "f:4: column 'a': -3 is too large to be scaled");
+        }) == "f:2: column 'a': 1 is too large to be scaled");
   CHECK(problem([] { scaling_named("z"); }) ==
         "scaling: need one of none, standard, min-max, log, log1p; got 'z'");
   CHECK(problem([] { fill_rule_named("z"); }) == "fill rule: need 'last' or 'mean'; got 'z'");

@@ -118,7 +118,7 @@ TEST_CASE("windows: what cannot be an input is named") {
   CHECK_THROWS_AS(SeriesWindows(set, {.targets = {0}}, {}, rows, {}), UsageError);
   CHECK_THROWS_AS(windows_of(set, {}, {{0, 99}, {0, 1}}), UsageError);
   const SeriesWindows w = windows_of(set, {.past = 1}, rows);
-  CHECK_THROWS_WITH_AS(w.place(99), "place: there are 9 windows; got number 99", IndexError);
+  CHECK_THROWS_WITH_AS(w.place(99), "place: there are 7 windows; got number 99", IndexError);
   CHECK_THROWS_WITH_AS(w.batch({}), "SeriesWindows: need at least one window", UsageError);
   CHECK_THROWS_WITH_AS(w.at(std::vector<WindowPlace>{{2, 1}}),
                        "SeriesWindows: there are 2 series; got number 2", IndexError);
