@@ -7,43 +7,15 @@
 #include <memory>
 
 #include "unroll/autograd/error.hpp"
+#include "unroll/data/text_stream.hpp"
 #include "unroll/data/utf8.hpp"
+#include "unroll/detail/data/plain_text.hpp"
 
 namespace unroll {
 namespace {
 
-std::string widen(std::string_view raw) {
-  std::string characters;
-  characters.reserve(raw.size() + raw.size() / 4);
-  for (const char c : raw) append_utf8(characters, static_cast<unsigned char>(c));
-  return characters;
-}
-
 bool looks_like_utf16(std::string_view raw) {
   return raw.size() >= 2 && (raw.substr(0, 2) == "\xFF\xFE" || raw.substr(0, 2) == "\xFE\xFF");
-}
-
-/// Replaces what is not UTF-8 by U+FFFD and returns how many bytes that were.
-std::size_t replace_faults(std::string& text) {
-  std::size_t faults = 0;
-  std::string sound;
-  for (std::size_t offset = 0; offset < text.size();) {
-    const CodePoint point = code_point_at(text, offset);
-    faults += !point.fault.empty();
-    append_utf8(sound, point.value);
-    offset += point.length;
-  }
-  text = std::move(sound);
-  return faults;
-}
-
-std::size_t drop_carriage_returns(std::string& text) {
-  std::size_t kept = 0;
-  for (std::size_t i = 0; i < text.size(); ++i)
-    if (!(text[i] == '\r' && i + 1 < text.size() && text[i + 1] == '\n')) text[kept++] = text[i];
-  const std::size_t dropped = text.size() - kept;
-  text.resize(kept);
-  return dropped;
 }
 
 }  // namespace
@@ -56,25 +28,18 @@ Encoding encoding_named(std::string_view name) {
   raise<DataError>("encoding: need 'utf8' or 'bytes'; got '{}'", printable(name));
 }
 
+std::string detail::note_of_bytes(const Utf8Fault& fault, std::string_view begin, std::string_view name) {
+  const auto hint = looks_like_utf16(begin) ? " (it begins like UTF-16: iconv -f UTF-16 -t UTF-8)" : "";
+  return fmt::format("{}; the text is handled as bytes{}", describe(fault, name), hint);
+}
+
 Text decode_text(std::string_view raw, std::string_view name, std::optional<Encoding> encoding) {
-  if (encoding == Encoding::bytes) return {widen(raw), Encoding::bytes, {}};
-  const auto fault = find_utf8_fault(raw);
-  if (fault && !encoding) {
-    const auto hint = looks_like_utf16(raw) ? " (it begins like UTF-16: iconv -f UTF-16 -t UTF-8)" : "";
-    return {widen(raw),
-            Encoding::bytes,
-            {fmt::format("{}; the text is handled as bytes{}", describe(*fault, name), hint)}};
-  }
-  Text text{std::string(raw), Encoding::utf8, {}};
-  if (fault)
-    text.notes.push_back(fmt::format("{}; {} such bytes are taken for U+FFFD", describe(*fault, name),
-                                     replace_faults(text.characters)));
-  if (text.characters.starts_with("\xEF\xBB\xBF")) {
-    text.characters.erase(0, 3);
-    text.notes.push_back(fmt::format("{}: the byte order mark at the beginning is left out", name));
-  }
-  if (const auto dropped = drop_carriage_returns(text.characters))
-    text.notes.push_back(fmt::format("{}: {} line ends CR LF are read as LF", name, dropped));
+  const auto fault = encoding ? std::nullopt : find_utf8_fault(raw);
+  const Encoding used = fault ? Encoding::bytes : encoding.value_or(Encoding::utf8);
+  TextDecoder decoder(used, name);
+  std::string characters = decoder.decode(raw, true);
+  Text text{std::move(characters), used, decoder.notes()};
+  if (fault) text.notes.push_back(detail::note_of_bytes(*fault, raw, name));
   return text;
 }
 

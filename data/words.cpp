@@ -18,6 +18,7 @@ namespace unroll::detail {
 std::size_t word_length(std::string_view) {
   raise<UsageError>("word: this library was built without utf8proc (UNROLL_UTF8PROC=OFF)");
 }
+std::size_t piece_length(std::string_view text) { return word_length(text); }
 #else
 namespace {
 
@@ -101,6 +102,25 @@ std::size_t word_length(std::string_view text) {
   while (end < text.size()) {
     point = code_point_at(text, end);
     if (const Kind kind = kind_of(point.value); kind == Kind::sign || kind == Kind::control) break;
+    end += point.length;
+  }
+  return end;
+}
+
+std::size_t piece_length(std::string_view text) {
+  constexpr int longest = 32;
+  constexpr std::string_view blanks = " \n\t\r\f\v";
+  const std::size_t blank = std::min(text.find_first_not_of(blanks), text.size());
+  if (blank > 1 || (blank == 1 && text[0] != ' '))  // a run of them
+    return blank > longest ? longest : blank - (blank > 1 && blank < text.size() && text[blank - 1] == ' ' ? 1 : 0);
+  std::size_t end = blank;
+  if (end == text.size()) return end;
+  const bool in_word = kind_of(code_point_at(text, end).value) == Kind::letter;
+  for (int count = 0; end < text.size() && count < longest; ++count) {
+    const CodePoint point = code_point_at(text, end);
+    const Kind kind = kind_of(point.value);
+    const bool joins = kind == Kind::mark || (kind == Kind::letter) == in_word;
+    if (!joins || blanks.find(text[end]) != blanks.npos) break;
     end += point.length;
   }
   return end;

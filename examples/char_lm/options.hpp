@@ -11,8 +11,8 @@ using namespace program;
 struct TrainOptions : program::RunOptions {
   static constexpr const char* kind = "char_lm";
 
-  std::string text, level = "char", cell = "lstm";
-  std::int64_t min_count = 0, embedding = 0, hidden = 128, seq_length = 50, batch = 50;
+  std::string text, index, level = "char", normalise = "none", cell = "lstm";
+  std::int64_t vocabulary = 2000, min_count = 0, embedding = 0, hidden = 128, seq_length = 50, batch = 50;
   double dropout = 0, valid_fraction = 0.05, recurrent_dropout = 0, zoneout = 0, zoneout_memory = 0;
   double weight_drop = 0, embedding_dropout = 0, ar = 0, tar = 0, ema = 0;
   int layers = 2;
@@ -21,9 +21,11 @@ struct TrainOptions : program::RunOptions {
   template <class Self, class Visit>
   static void visit_fixed(Self& o, Visit&& visit) {
     visit("level", o.level,
-          "what a symbol is: char, word, or token: what stands between spaces in a prepared text, and the "
-          "end of a line",
-          Allowed{.words = {"char", "word", "token"}});
+          "what a symbol is: char, word, bpe: parts of words that are learned from the text, or token: what stands "
+          "between spaces in a prepared text, and the end of a line",
+          Allowed{.words = {"char", "word", "token", "bpe"}});
+    visit("vocabulary", o.vocabulary, "symbols to learn with --level bpe, at most", later(size_from(1)));
+    visit("normalise", o.normalise, normalise_help, later({.words = {"none", "nfc"}}));
     visit("min-count", o.min_count,
           "symbols that occur less often count as unknown; 0: 2 for words, 1 for others", count_from(0));
     visit("cell", o.cell, cell_help().c_str(), Allowed{.known = is_cell});
@@ -61,6 +63,10 @@ struct TrainOptions : program::RunOptions {
   template <class Self, class Visit>
   static void visit_changeable(Self& o, Visit&& visit) {
     visit("text", o.text, "file to learn; the project's own sources by default", Allowed{.path = true});
+    visit("index", o.index,
+          "file for the text's symbols in numbers, made or used again; by default only a text above 64 MB has one, "
+          "text.ids in --out",
+          later({.path = true}));
     visit_duration(o, visit);
   }
 };

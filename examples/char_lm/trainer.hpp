@@ -21,11 +21,13 @@ class Trainer final : public program::ModelTrainer<TrainOptions, Reading, Langua
   std::string example() override;
   std::string report() override;
   std::int64_t steps_per_epoch() const override { return train_.windows(); }
-  std::string unit() const override { return options_.level; }
+  std::string unit() const override { return unit_of(reading_.level); }
   nlohmann::ordered_json configuration() const override;
 
  private:
   void save_more(io::TensorFile& to) const override;
+  /// The loss of subwords as one that levels can be compared by.
+  double bits_per_char(double loss) const;
   /// The model has the means of the weights as long as this lives.
   std::optional<WeightAverage<float>::Use> use_average();
 
@@ -34,6 +36,7 @@ class Trainer final : public program::ModelTrainer<TrainOptions, Reading, Langua
   Streams train_;
   std::optional<Streams> valid_;
   double frequency_loss_ = 0;  ///< of the validation part
+  double characters_ = 0;      ///< of a subword there, on average; 0 at other levels
   std::optional<double> best_loss_;
   CarriedState state_;
   std::optional<WeightAverage<float>> average_;  ///< of the weights, with --ema
