@@ -22,7 +22,8 @@ std::uint64_t key_of(std::int64_t left, std::int64_t right) {
 /// Joins pairs in the different pieces of a text, each of which knows how often it stands there.
 class PairMerger {
  public:
-  PairMerger(const StringMap<std::int64_t>& pieces, std::vector<std::string> symbols) : symbols_(std::move(symbols)) {
+  PairMerger(const StringMap<std::int64_t>& pieces, std::vector<std::string> symbols)
+      : symbols_(std::move(symbols)) {
     StringMap<std::int32_t> numbers;
     for (const auto& symbol : symbols_) numbers.emplace(symbol, static_cast<std::int32_t>(numbers.size()));
     taken_.insert(symbols_.begin(), symbols_.end());
@@ -37,7 +38,8 @@ class PairMerger {
       const Entry best = queue_.top(behind);
       queue_.pop(behind);
       const auto found = pairs_.find(best.pair);
-      if (found == pairs_.end() || found->second.count != best.count) continue;  // an entry of its own came later
+      if (found == pairs_.end() || found->second.count != best.count)
+        continue;  // an entry of its own came later
       if (best.count < 2) return false;
       std::string joined = symbols_[left(best.pair)] + symbols_[right(best.pair)];
       if (!taken_.insert(joined).second) continue;
@@ -101,7 +103,8 @@ class PairMerger {
   bool comes_later(const Entry& a, const Entry& b) const {
     if (a.count != b.count) return a.count < b.count;
     if (a.pair == b.pair) return false;
-    if (const int order = symbols_[left(a.pair)].compare(symbols_[left(b.pair)]); order != 0) return order > 0;
+    if (const int order = symbols_[left(a.pair)].compare(symbols_[left(b.pair)]); order != 0)
+      return order > 0;
     return symbols_[right(a.pair)] > symbols_[right(b.pair)];
   }
 
@@ -114,7 +117,8 @@ class PairMerger {
       at += length;
     }
     const auto number = static_cast<std::int32_t>(words_.size());
-    for (std::size_t k = 0; k + 1 < word.symbols.size(); ++k) count_pair(word.symbols[k], word.symbols[k + 1], count, number);
+    for (std::size_t k = 0; k + 1 < word.symbols.size(); ++k)
+      count_pair(word.symbols[k], word.symbols[k + 1], count, number);
     words_.push_back(std::move(word));
   }
 
@@ -132,7 +136,8 @@ class PairMerger {
     for (const std::int32_t number : words) {
       Word& word = words_[static_cast<std::size_t>(number)];
       auto& s = word.symbols;
-      if (std::adjacent_find(s.begin(), s.end(), [&](auto x, auto y) { return x == a && y == b; }) == s.end()) continue;
+      if (std::adjacent_find(s.begin(), s.end(), [&](auto x, auto y) { return x == a && y == b; }) == s.end())
+        continue;
       for (std::size_t k = 0; k + 1 < s.size(); ++k) {
         count_pair(s[k], s[k + 1], -word.count, number);
         if (s[k] != unknown && s[k + 1] != unknown) changed.insert(key_of(s[k], s[k + 1]));
@@ -175,13 +180,16 @@ BytePairs::BytePairs(std::vector<Pair> pairs, const Vocabulary& vocabulary, std:
   std::unordered_set<std::int64_t> made;
   for (std::size_t rank = 0; rank < pairs_.size(); ++rank) {
     const auto text = [&](std::int64_t id) -> const std::string& {
-      const bool is_symbol = id >= 0 && id < vocabulary.size() && vocabulary.find(vocabulary.symbol(id)) == id;
+      const bool is_symbol =
+          id >= 0 && id < vocabulary.size() && vocabulary.find(vocabulary.symbol(id)) == id;
       if (!is_symbol) raise<DataError>("{}: pair {}: the number {} is no symbol of a text", name, rank, id);
       return vocabulary.symbol(id);
     };
     const auto [a, b] = pairs_[rank];
     const auto joined = vocabulary.find(text(a) + text(b));
-    if (!joined) raise<DataError>("{}: pair {}: {} and {} make no symbol", name, rank, quote_symbol(text(a)), quote_symbol(text(b)));
+    if (!joined)
+      raise<DataError>("{}: pair {}: {} and {} make no symbol", name, rank, quote_symbol(text(a)),
+                       quote_symbol(text(b)));
     if (!made.insert(*joined).second)
       raise<DataError>("{}: pair {}: {} is made twice", name, rank, quote_symbol(vocabulary.symbol(*joined)));
     joins_.emplace(key_of(a, b), Join{rank, *joined});
@@ -206,7 +214,8 @@ std::vector<BytePairs::Subword> BytePairs::split(std::string_view piece, const V
     std::size_t kept = 0;
     for (std::size_t k = 0; k < parts.size(); ++k) {
       const bool joins = k + 1 < parts.size() && parts[k].id == a && parts[k + 1].id == b;
-      const std::string_view text(parts[k].text.data(), parts[k].text.size() + (joins ? parts[k + 1].text.size() : 0));
+      const std::string_view text(parts[k].text.data(),
+                                  parts[k].text.size() + (joins ? parts[k + 1].text.size() : 0));
       parts[kept++] = {joins ? first.symbol : parts[k].id, text};
       if (joins) ++k;
     }
@@ -260,8 +269,10 @@ BytePairLearner::Learned BytePairLearner::learn(const Options& options) const {
   }
   const Vocabulary characters(counts, options.special, options.min_count);
   if (characters.size() > options.vocabulary)
-    raise<UsageError>("byte pairs: need a vocabulary of at least {}, the characters of the text and special symbols; got {}",
-                      characters.size(), options.vocabulary);
+    raise<UsageError>(
+        "byte pairs: need a vocabulary of at least {}, the characters of the text and special symbols; got "
+        "{}",
+        characters.size(), options.vocabulary);
   std::vector<std::string> symbols;
   for (std::int64_t id = 0; id < characters.size(); ++id)
     if (characters.find(characters.symbol(id)) == id) symbols.push_back(characters.symbol(id));
@@ -273,7 +284,8 @@ BytePairLearner::Learned BytePairLearner::learn(const Options& options) const {
   for (const auto& symbol : merger.symbols()) all.add(symbol);
   Learned learned{Vocabulary(all, options.special), {}};
   std::vector<BytePairs::Pair> pairs;
-  for (const auto& [a, b] : merger.made()) pairs.emplace_back(learned.vocabulary.id(a), learned.vocabulary.id(b));
+  for (const auto& [a, b] : merger.made())
+    pairs.emplace_back(learned.vocabulary.id(a), learned.vocabulary.id(b));
   learned.pairs = BytePairs(std::move(pairs), learned.vocabulary, "byte pairs");
   return learned;
 }

@@ -41,7 +41,8 @@ class BytePairs {
   /// For a checkpoint; from_json reads it.
   nlohmann::ordered_json to_json() const;
   /// Errors: DataError beginning with `name` if the value is not what to_json wrote for this vocabulary.
-  static BytePairs from_json(const nlohmann::ordered_json& json, const Vocabulary& vocabulary, std::string_view name);
+  static BytePairs from_json(const nlohmann::ordered_json& json, const Vocabulary& vocabulary,
+                             std::string_view name);
 
  private:
   struct Join {

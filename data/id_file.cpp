@@ -105,11 +105,13 @@ class FileIds final : public IdSource {
     std::array<std::byte, id_header_bytes> bytes{};
     const auto begin = std::span(bytes).first(std::min<std::uint64_t>(file_.size(), bytes.size()));
     file_.read_at(0, begin);
-    if (!has_id_magic(begin)) raise<DataError>("{}: no file of ids: it does not begin with '{}'", name_, id_magic);
+    if (!has_id_magic(begin))
+      raise<DataError>("{}: no file of ids: it does not begin with '{}'", name_, id_magic);
     if (begin.size() < bytes.size()) raise<DataError>("{}: it ends within its header", name_);
     header_ = IdHeader::of(bytes);
     check_header();
-    if (header_.bytes() != bytes) raise<DataError>("{}: damaged: its header has bytes that mean nothing", name_);
+    if (header_.bytes() != bytes)
+      raise<DataError>("{}: damaged: its header has bytes that mean nothing", name_);
   }
 
   const IdHeader& header() const { return header_; }
@@ -142,7 +144,8 @@ class FileIds final : public IdSource {
     std::string info(header_.info_bytes, '\0');
     file_.read_at(id_header_bytes + end, std::as_writable_bytes(std::span(info)));
     sum.update(std::as_bytes(std::span(info)));
-    if (header_.finish(sum) != header_.checksum) raise<DataError>("{}: damaged: its checksum is another", name_);
+    if (header_.finish(sum) != header_.checksum)
+      raise<DataError>("{}: damaged: its checksum is another", name_);
     return info;
   }
 
@@ -150,15 +153,16 @@ class FileIds final : public IdSource {
   void check_header() const {
     const auto& h = header_;
     if (h.version != id_version)
-      raise<DataError>("{}: a file of ids of version {}; this program reads version {}", name_, h.version, id_version);
+      raise<DataError>("{}: a file of ids of version {}; this program reads version {}", name_, h.version,
+                       id_version);
     if (h.symbols < 1 || h.symbols > static_cast<std::uint64_t>(most_symbols) ||
         h.width != static_cast<std::uint32_t>(id_width(static_cast<std::int64_t>(h.symbols))))
       raise<DataError>("{}: damaged: {} symbols with {} bytes each", name_, h.symbols, h.width);
     const std::uint64_t rest = file_.size() - id_header_bytes;
     const bool fits = h.count <= rest / h.width && h.info_bytes <= rest - h.count * h.width;
     if (!fits)
-      raise<DataError>("{}: cut off: it has {} bytes, fewer than {} ids of {} and {} more", name_, file_.size(), h.count,
-                       h.width, h.info_bytes);
+      raise<DataError>("{}: cut off: it has {} bytes, fewer than {} ids of {} and {} more", name_,
+                       file_.size(), h.count, h.width, h.info_bytes);
     if (const auto need = h.count * h.width + h.info_bytes; need != rest)
       raise<DataError>("{}: it has {} bytes after its end", name_, rest - need);
   }
@@ -166,7 +170,8 @@ class FileIds final : public IdSource {
     std::int64_t largest = 0;
     for (const std::int64_t id : ids) largest = std::max(largest, id);
     if (largest >= static_cast<std::int64_t>(header_.symbols))
-      raise<DataError>("{}: {}: it has the number {} among those of {} symbols", name_, why, largest, header_.symbols);
+      raise<DataError>("{}: {}: it has the number {} among those of {} symbols", name_, why, largest,
+                       header_.symbols);
   }
 
   std::string name_;
@@ -238,8 +243,8 @@ IdFile open_id_file(const std::filesystem::path& path) {
   const auto source = std::make_shared<FileIds>(path);
   std::string info = source->check_content();
   const IdHeader& header = source->header();
-  return {SymbolIds(source, static_cast<std::int64_t>(header.count)), static_cast<std::int64_t>(header.symbols),
-          std::move(info)};
+  return {SymbolIds(source, static_cast<std::int64_t>(header.count)),
+          static_cast<std::int64_t>(header.symbols), std::move(info)};
 }
 
 bool is_id_file(const std::filesystem::path& path) {

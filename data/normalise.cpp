@@ -49,8 +49,8 @@ bool begins_anew(char32_t c) {
 
 void append_nfc(std::string& out, std::string_view text) {
   constexpr auto lead_of_first_mark = static_cast<unsigned char>(0xCC);
-  const bool plain = std::none_of(
-      text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) >= lead_of_first_mark; });
+  const bool plain = std::none_of(text.begin(), text.end(),
+                                  [](char c) { return static_cast<unsigned char>(c) >= lead_of_first_mark; });
   if (plain) {
     out += text;
     return;

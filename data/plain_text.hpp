@@ -4,10 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
-#include <string>
 #include <string_view>
-
-#include "unroll/data/utf8.hpp"
 
 namespace unroll::detail {
 
@@ -24,8 +21,5 @@ inline std::size_t plain_length(std::string_view text, char stop) {
   while (at < text.size() && static_cast<unsigned char>(text[at]) < 0x80 && text[at] != stop) ++at;
   return at;
 }
-
-/// Why a text is handled as bytes.
-std::string note_of_bytes(const Utf8Fault& fault, std::string_view begin, std::string_view name);
 
 }  // namespace unroll::detail

@@ -115,4 +115,12 @@ void SymbolEncoder::add_id(std::string_view symbol, std::optional<std::int64_t> 
   characters_ += static_cast<std::int64_t>(count_characters(symbol));
 }
 
+// Declared in symbols.hpp, beside what it gives.
+Encoded encode_symbols(std::string_view text, Level level, const Vocabulary& vocabulary,
+                       const BytePairs* pairs) {
+  SymbolEncoder encoder(level, vocabulary, pairs);
+  std::vector<std::int64_t> ids = encoder.add(text, true);
+  return {std::move(ids), encoder.characters(), encoder.unknown(), encoder.unknown_symbols()};
+}
+
 }  // namespace unroll

@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "unroll/autograd/error.hpp"
-#include "unroll/data/symbol_stream.hpp"
 #include "unroll/data/utf8.hpp"
 #include "unroll/detail/data/words.hpp"
 
@@ -77,12 +76,6 @@ SymbolCounts count_symbols(std::string_view text, Level level) {
   SymbolCounts counts;
   for_each_symbol(text, level, [&](std::string_view symbol) { counts.add(symbol); });
   return counts;
-}
-
-Encoded encode_symbols(std::string_view text, Level level, const Vocabulary& vocabulary, const BytePairs* pairs) {
-  SymbolEncoder encoder(level, vocabulary, pairs);
-  std::vector<std::int64_t> ids = encoder.add(text, true);
-  return {std::move(ids), encoder.characters(), encoder.unknown(), encoder.unknown_symbols()};
 }
 
 std::string describe_unknown(const Encoded& encoded, Level level) {

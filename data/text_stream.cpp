@@ -1,100 +1,20 @@
 #include "unroll/data/text_stream.hpp"
 
 #include <algorithm>
-#include <cstring>
 #include <filesystem>
 
 #include "unroll/autograd/error.hpp"
-#include "unroll/detail/data/plain_text.hpp"
 #include "unroll/io/atomic_file.hpp"
 
 namespace unroll {
 namespace {
 
 constexpr std::size_t piece_bytes = 1 << 20;
-constexpr char32_t byte_order_mark = 0xFEFF;
 
-/// Whether a fault may be none when the rest of the text has come.
-bool is_cut_off(const CodePoint& point, std::string_view text, std::size_t at) {
-  return text.size() - at < 4 && point.fault == code_point_at("\xC3", 0).fault;
-}
-
-void append_widened(std::string& characters, std::string_view raw) {
-  for (const char c : raw) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (byte < 0x80) {
-      characters += c;
-    } else {
-      characters += static_cast<char>(0xC0 | (byte >> 6));
-      characters += static_cast<char>(0x80 | (byte & 0x3F));
-    }
-  }
-}
+/// Whether a fault at the end of a piece may be none when the rest of the text has come.
+bool may_go_on(const Utf8Fault& fault) { return fault.reason == code_point_at("\xC3", 0).fault; }
 
 }  // namespace
-
-std::string TextDecoder::decode(std::string_view raw, bool last) {
-  std::string characters;
-  characters.reserve(raw.size() + raw.size() / 4);
-  if (encoding_ == Encoding::bytes) {
-    append_widened(characters, raw);
-    return characters;
-  }
-  if (held_.empty()) {
-    decode_utf8(raw, last, characters);
-  } else {
-    std::string text = std::move(held_);
-    held_.clear();
-    decode_utf8(text += raw, last, characters);
-  }
-  return characters;
-}
-
-void TextDecoder::decode_utf8(std::string_view text, bool last, std::string& characters) {
-  std::size_t at = 0;
-  const auto lines_before = [&] {
-    return static_cast<std::size_t>(std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(at), '\n'));
-  };
-  while (at < text.size()) {
-    const std::size_t plain = detail::plain_length(text.substr(at), '\r');
-    characters += text.substr(at, plain);
-    if ((at += plain) == text.size()) break;
-    if (text[at] == '\r') {
-      if (at + 1 == text.size() && !last) break;
-      if (at + 1 < text.size() && text[at + 1] == '\n')
-        ++returns_;
-      else
-        characters += '\r';
-      ++at;
-      continue;
-    }
-    const CodePoint point = code_point_at(text, at);
-    if (!point.fault.empty()) {
-      if (!last && is_cut_off(point, text, at)) break;
-      if (faults_++ == 0)
-        first_fault_ = Utf8Fault{offset_ + at, lines_ + lines_before() + 1, static_cast<unsigned char>(text[at]), point.fault};
-    }
-    if (point.value == byte_order_mark && offset_ + at == 0)
-      mark_ = true;
-    else if (point.fault.empty())
-      characters += text.substr(at, point.length);
-    else
-      append_utf8(characters, point.value);
-    at += point.length;
-  }
-  if (!first_fault_) lines_ += lines_before();
-  offset_ += at;
-  held_ = text.substr(at);
-}
-
-std::vector<std::string> TextDecoder::notes() const {
-  std::vector<std::string> notes;
-  if (first_fault_)
-    notes.push_back(fmt::format("{}; {} such bytes are taken for U+FFFD", describe(*first_fault_, name_), faults_));
-  if (mark_) notes.push_back(fmt::format("{}: the byte order mark at the beginning is left out", name_));
-  if (returns_ > 0) notes.push_back(fmt::format("{}: {} line ends CR LF are read as LF", name_, returns_));
-  return notes;
-}
 
 struct TextSource::File {
   explicit File(const std::string& path) : input(path) {}
@@ -142,12 +62,13 @@ std::optional<Utf8Fault> TextSource::find_fault() const {
     std::string_view text = raw;
     if (!held.empty()) text = joined = held.append(raw);
     auto fault = find_utf8_fault(text);
-    if (fault && (at == size() || !is_cut_off(code_point_at(text, fault->offset), text, fault->offset))) {
+    if (fault && (at == size() || !may_go_on(*fault))) {
       fault->offset += static_cast<std::size_t>(begin), fault->line += lines;
       return fault;
     }
     const std::size_t sound = fault ? fault->offset : text.size();
-    lines += static_cast<std::size_t>(std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(sound), '\n'));
+    lines += static_cast<std::size_t>(
+        std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(sound), '\n'));
     begin += sound;
     held = text.substr(sound);
   }
@@ -155,12 +76,15 @@ std::optional<Utf8Fault> TextSource::find_fault() const {
 }
 
 TextStream::TextStream(const TextSource& source, std::optional<Encoding> encoding, Normalisation form)
-    : source_(&source), encoding_(encoding.value_or(Encoding::utf8)), decoder_(encoding_, source.name()), normaliser_(form) {
+    : source_(&source),
+      encoding_(encoding.value_or(Encoding::utf8)),
+      decoder_(encoding_, source.name()),
+      normaliser_(form) {
   if (encoding) return;
   const auto fault = source.find_fault();
   if (!fault) return;
   encoding_ = Encoding::bytes, decoder_ = TextDecoder(encoding_, source.name());
-  first_notes_.push_back(detail::note_of_bytes(*fault, source.read(0, 2, buffer_), source.name()));
+  first_notes_.push_back(note_of_bytes(*fault, source.read(0, 2, buffer_), source.name()));
 }
 
 std::string TextStream::next() {

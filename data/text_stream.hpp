@@ -9,32 +9,8 @@
 
 #include "unroll/data/normalise.hpp"
 #include "unroll/data/text.hpp"
-#include "unroll/data/utf8.hpp"
 
 namespace unroll {
-
-/// Decodes a text that comes in pieces, by the rules of decode_text.
-class TextDecoder {
- public:
-  /// `name` stands in the notes.
-  TextDecoder(Encoding encoding, std::string_view name) : encoding_(encoding), name_(name) {}
-
-  /// The characters of what was held back and `raw`; without the end that what follows might change, which is held
-  /// back, unless this is the last piece.
-  std::string decode(std::string_view raw, bool last);
-  /// What was not plain so far, in words.
-  std::vector<std::string> notes() const;
-
- private:
-  void decode_utf8(std::string_view text, bool last, std::string& characters);
-
-  Encoding encoding_;
-  std::string name_, held_;
-  std::size_t offset_ = 0, lines_ = 0;  ///< before what is held
-  std::size_t faults_ = 0, returns_ = 0;
-  std::optional<Utf8Fault> first_fault_;
-  bool mark_ = false;
-};
 
 /// Where a text lies: a regular file, which is read by pieces, or bytes in memory. What is no regular file, as a pipe, is
 /// read once and kept in memory.

@@ -112,7 +112,8 @@ std::size_t piece_length(std::string_view text) {
   constexpr std::string_view blanks = " \n\t\r\f\v";
   const std::size_t blank = std::min(text.find_first_not_of(blanks), text.size());
   if (blank > 1 || (blank == 1 && text[0] != ' '))  // a run of them
-    return blank > longest ? longest : blank - (blank > 1 && blank < text.size() && text[blank - 1] == ' ' ? 1 : 0);
+    return blank > longest ? longest
+                           : blank - (blank > 1 && blank < text.size() && text[blank - 1] == ' ' ? 1 : 0);
   std::size_t end = blank;
   if (end == text.size()) return end;
   const bool in_word = kind_of(code_point_at(text, end).value) == Kind::letter;

@@ -7,7 +7,6 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
-#include "arrays.hpp"
 #include "unroll/autograd/error.hpp"
 #include "unroll/autograd/random.hpp"
 #include "unroll/data/symbol_stream.hpp"
@@ -17,9 +16,18 @@ using namespace unroll;
 
 namespace {
 
-using tests::message_of;
+/// What an error says; empty without one.
+template <class F>
+std::string bpe_message(F&& f) {
+  try {
+    f();
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return {};
+}
 
-const bool without_pieces = !message_of([] { symbol_length("a", Level::subword); }).empty();
+const bool without_pieces = !bpe_message([] { symbol_length("a", Level::subword); }).empty();
 
 using Parts = std::vector<std::string>;
 
@@ -53,7 +61,8 @@ struct NaivePairs {
       for (std::size_t k = 0; k + 1 < parts.size(); ++k) pairs[{parts[k], parts[k + 1]}] += count;
     auto best = pairs.end();  // the first of those with the largest count, in the order of the map
     for (auto pair = pairs.begin(); pair != pairs.end(); ++pair)
-      if (!symbols.contains(pair->first.first + pair->first.second) && (best == pairs.end() || pair->second > best->second))
+      if (!symbols.contains(pair->first.first + pair->first.second) &&
+          (best == pairs.end() || pair->second > best->second))
         best = pair;
     if (best == pairs.end() || best->second < 2) return false;
     const auto [a, b] = best->first;
@@ -76,8 +85,8 @@ std::string random_letters(Generator& rng, std::size_t length, std::size_t lette
   return text;
 }
 
-BytePairLearner::Learned learn_text(std::string_view text, std::int64_t vocabulary, SpecialSymbols special = {},
-                                    std::int64_t min_count = 1) {
+BytePairLearner::Learned learn_text(std::string_view text, std::int64_t vocabulary,
+                                    SpecialSymbols special = {}, std::int64_t min_count = 1) {
   SymbolCounter counter(Level::subword);
   counter.add(text, true);
   return counter.pairs().learn({.vocabulary = vocabulary, .special = special, .min_count = min_count});
@@ -109,7 +118,8 @@ TEST_CASE("bpe: learned and applied, it is the plain algorithm, on random texts"
     Generator rng(seed);
     std::map<std::string, std::int64_t> counts;
     const std::size_t letters = 2 + rng.below(6);
-    for (int k = 0; k < 30; ++k) counts[random_letters(rng, 1 + rng.below(9), letters)] += 1 + static_cast<std::int64_t>(rng.below(4));
+    for (int k = 0; k < 30; ++k)
+      counts[random_letters(rng, 1 + rng.below(9), letters)] += 1 + static_cast<std::int64_t>(rng.below(4));
     BytePairLearner learner;
     for (const auto& [piece, count] : counts) learner.add(piece, count);
     const std::size_t size = 8 + rng.below(40);
@@ -141,16 +151,18 @@ TEST_CASE("bpe: the order of the pieces does not matter") {
 }
 
 TEST_CASE("bpe: the pieces of a text, and its subwords, are the text" * doctest::skip(without_pieces)) {
-  const std::string text = "def f(x):\n    return  x**2  # \u4e2d\u6587\u3002 caf\u00e9 e\u0301!\n\n\n  \ttail  ";
+  const std::string text =
+      "def f(x):\n    return  x**2  # \u4e2d\u6587\u3002 caf\u00e9 e\u0301!\n\n\n  \ttail  ";
   Parts pieces;
   for_each_symbol(text, Level::subword, [&](std::string_view piece) { pieces.emplace_back(piece); });
-  CHECK(pieces == Parts{"def", " f", "(", "x", "):", "\n   ", " return", " ", " x", "**", "2", " ", " #",
-                        " \u4e2d\u6587\u3002", " caf\u00e9", " e\u0301", "!", "\n\n\n  \t", "tail", "  "});
+  CHECK(pieces == Parts{"def",        " f",       "(",  "x",          "):",   "\n   ", " return",
+                        " ",          " x",       "**", "2",          " ",    " #",    " \u4e2d\u6587\u3002",
+                        " caf\u00e9", " e\u0301", "!",  "\n\n\n  \t", "tail", "  "});
   const auto [vocabulary, pairs] = learn_text(text + text, 60);
   const Encoded encoded = encode_symbols(text, Level::subword, vocabulary, &pairs);
   CHECK(encoded.unknown == 0);
   CHECK(text_of(encoded.ids, vocabulary) == text);
-  CHECK(encoded.characters == 59);
+  CHECK(encoded.characters == 54);
   CHECK(std::ssize(encoded.ids) < 40);
   CHECK_THROWS_AS(encode_symbols(text, Level::subword, vocabulary), UsageError);
 }
@@ -171,16 +183,18 @@ TEST_CASE("bpe: a character that was never seen is unknown, alone" * doctest::sk
   CHECK(encoded.characters == 7);
 }
 
-TEST_CASE("bpe: rare characters are unknown with a cut-off, and join nothing" * doctest::skip(without_pieces)) {
+TEST_CASE("bpe: rare characters are unknown with a cut-off, and join nothing" *
+          doctest::skip(without_pieces)) {
   const auto [vocabulary, pairs] = learn_text("xaxa xaxa xq", 10, {.unknown = "<unknown>"}, 2);
   CHECK(!vocabulary.find("q"));
-  for (std::int64_t id = 0; id < vocabulary.size(); ++id) CHECK(vocabulary.symbol(id).find('q') == std::string::npos);
+  for (std::int64_t id = 0; id < vocabulary.size(); ++id)
+    CHECK(vocabulary.symbol(id).find('q') == std::string::npos);
 }
 
 TEST_CASE("bpe: fewer symbols than characters are refused, and more than there are pairs are not made") {
   BytePairLearner learner;
   learner.add("abc", 1), learner.add("abd", 1);
-  CHECK(message_of([&] { learner.learn({.vocabulary = 3}); }) ==
+  CHECK(bpe_message([&] { learner.learn({.vocabulary = 3}); }) ==
         "byte pairs: need a vocabulary of at least 4, the characters of the text and special symbols; got 3");
   CHECK(learner.learn({.vocabulary = 1000}).vocabulary.size() == 5);  // ab stands twice, nothing else does
 }
@@ -201,7 +215,7 @@ TEST_CASE("bpe: it survives the way through JSON, and what is no list of pairs i
   const BytePairs again = BytePairs::from_json(pairs.to_json(), vocabulary, "f");
   CHECK(again.pairs() == pairs.pairs());
   const auto refused = [&](const char* text) {
-    return message_of([&] { BytePairs::from_json(nlohmann::ordered_json::parse(text), vocabulary, "f"); });
+    return bpe_message([&] { BytePairs::from_json(nlohmann::ordered_json::parse(text), vocabulary, "f"); });
   };
   CHECK(refused("{}").starts_with("f: no pairs"));
   CHECK(refused("[0]").starts_with("f: no pairs"));
@@ -211,7 +225,8 @@ TEST_CASE("bpe: it survives the way through JSON, and what is no list of pairs i
   CHECK(refused("[18446744073709551615, 0]").starts_with("f: pair 0: the number"));
   CHECK(refused("[0, 0]").find("make no symbol") != std::string::npos);
   const auto [a, b] = pairs.pairs().front();
-  CHECK(refused(fmt::format("[{0}, {1}, {0}, {1}]", a, b).c_str()).find("is made twice") != std::string::npos);
+  CHECK(refused(fmt::format("[{0}, {1}, {0}, {1}]", a, b).c_str()).find("is made twice") !=
+        std::string::npos);
 }
 
 TEST_CASE("symbol stream: however a text is cut, its symbols are those of the whole, at every level" *
@@ -221,7 +236,8 @@ TEST_CASE("symbol stream: however a text is cut, its symbols are those of the wh
   for (const Level level : {Level::character, Level::word, Level::token, Level::subword}) {
     SymbolCounter whole(level);
     whole.add(text, true);
-    const auto learned = level == Level::subword ? whole.pairs().learn({.vocabulary = 50}) : BytePairLearner::Learned{Vocabulary(whole.counts()), {}};
+    const auto learned = level == Level::subword ? whole.pairs().learn({.vocabulary = 50})
+                                                 : BytePairLearner::Learned{Vocabulary(whole.counts()), {}};
     const Encoded expected = encode_symbols(text, level, learned.vocabulary, &learned.pairs);
     CHECK(expected.unknown == 0);
     for (const std::size_t size : {1, 3, 10}) {

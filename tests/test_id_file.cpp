@@ -6,7 +6,6 @@
 #include <fstream>
 #include <numeric>
 
-#include "arrays.hpp"
 #include "temporary_folder.hpp"
 #include "unroll/autograd/error.hpp"
 #include "unroll/data/streams.hpp"
@@ -15,7 +14,16 @@ using namespace unroll;
 
 namespace {
 
-using tests::message_of;
+/// What an error says; empty without one.
+template <class F>
+std::string id_message(F&& f) {
+  try {
+    f();
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return {};
+}
 
 using IdVector = std::vector<std::int64_t>;
 
@@ -55,7 +63,7 @@ struct Changed {
   }
   std::string message(const std::string& now) const {
     put_bytes(path, now);
-    return message_of([&] { open_id_file(path); });
+    return id_message([&] { open_id_file(path); });
   }
 };
 
@@ -63,7 +71,8 @@ struct Changed {
 
 TEST_CASE("id file: numbers of every width are read as they were written, from memory and from a file") {
   const TemporaryFolder folder;
-  for (const std::int64_t symbols : {1ll, 256ll, 257ll, 65536ll, 65537ll, 1ll << 24, (1ll << 24) + 1, 1ll << 32}) {
+  for (const std::int64_t symbols :
+       {1ll, 256ll, 257ll, 65536ll, 65537ll, 1ll << 24, (1ll << 24) + 1, 1ll << 32}) {
     const IdVector ids = some_ids(symbols, 10);
     IdWriter memory(symbols), file(symbols, folder / "ids");
     for (auto* writer : {&memory, &file}) {
@@ -76,7 +85,8 @@ TEST_CASE("id file: numbers of every width are read as they were written, from m
     CHECK(all_of(opened.ids) == ids);
     CHECK(opened.symbols == symbols);
     CHECK(opened.info == "{\"any\": 1}");
-    CHECK(std::filesystem::file_size(folder / "ids") == 64 + 10u * static_cast<unsigned>(id_width(symbols)) + 10);
+    CHECK(std::filesystem::file_size(folder / "ids") ==
+          64 + 10u * static_cast<unsigned>(id_width(symbols)) + 10);
   }
   CHECK(id_width(256) == 1);
   CHECK(id_width(257) == 2);
@@ -98,7 +108,7 @@ TEST_CASE("id file: a number that is none of the symbols is refused, and no file
   const TemporaryFolder folder;
   {
     IdWriter writer(3, folder / "ids");
-    CHECK(message_of([&] { writer.add(IdVector{0, 3}); }) == "ids: need a number in [0, 3); got 3");
+    CHECK(id_message([&] { writer.add(IdVector{0, 3}); }) == "ids: need a number in [0, 3); got 3");
     CHECK_THROWS_AS(writer.add(IdVector{-1}), IndexError);
   }
   CHECK(std::filesystem::is_empty(folder.path));
@@ -132,7 +142,8 @@ TEST_CASE("id file: a count that no file could hold asks for no memory") {
   CHECK(file.message(huge).find("cut off") != std::string::npos);
 }
 
-TEST_CASE("id file: one that is cut off, or changed, while it is open is an error and does not end the program") {
+TEST_CASE(
+    "id file: one that is cut off, or changed, while it is open is an error and does not end the program") {
   const TemporaryFolder folder;
   IdWriter writer(300, folder / "ids");
   writer.add(some_ids(300, 100000));
@@ -140,9 +151,9 @@ TEST_CASE("id file: one that is cut off, or changed, while it is open is an erro
   IdVector out(4);
   ids.read(99990, out);
   std::filesystem::resize_file(folder / "ids", 1000);
-  CHECK(message_of([&] { ids.read(99990, out); }).find("it was longer when opened") != std::string::npos);
+  CHECK(id_message([&] { ids.read(99990, out); }).find("it was longer when opened") != std::string::npos);
   put_bytes(folder / "ids", std::string(200100, '\xFF'));
-  CHECK(message_of([&] { ids.read(0, out); }).find("it was changed while it was read") != std::string::npos);
+  CHECK(id_message([&] { ids.read(0, out); }).find("it was changed while it was read") != std::string::npos);
 }
 
 TEST_CASE("id file: what begins like one is told from what does not") {

@@ -47,16 +47,19 @@ std::string read_pieces(TextStream& stream, const std::string& name, Level level
 /// The vocabulary of a counted text.
 void learn_vocabulary(Reading& reading, const SymbolCounter& counter, const ReadingWishes& wishes,
                       const std::string& name) {
-  const std::int64_t min_count = wishes.min_count > 0 ? wishes.min_count : wishes.level == Level::word ? 2 : 1;
+  const std::int64_t min_count = wishes.min_count > 0          ? wishes.min_count
+                                 : wishes.level == Level::word ? 2
+                                                               : 1;
   const SpecialSymbols special{.unknown = min_count > 1 ? "<unknown>" : ""};
   if (wishes.level == Level::subword) {
     try {
-      auto learned =
-          counter.pairs().learn({.vocabulary = wishes.vocabulary, .special = special, .min_count = min_count});
+      auto learned = counter.pairs().learn(
+          {.vocabulary = wishes.vocabulary, .special = special, .min_count = min_count});
       reading.vocabulary = std::move(learned.vocabulary), reading.pairs = std::move(learned.pairs);
     } catch (const UsageError& error) {
-      raise<UsageError>("--vocabulary {}: {}; take a larger one, or a --min-count that makes rare characters unknown",
-                        wishes.vocabulary, error.what());
+      raise<UsageError>(
+          "--vocabulary {}: {}; take a larger one, or a --min-count that makes rare characters unknown",
+          wishes.vocabulary, error.what());
     }
   } else {
     reading.vocabulary = Vocabulary(counter.counts(), special, min_count);
@@ -95,10 +98,11 @@ Corpus number_text(Numbering& numbering, const Reading& reading, const ReadingWi
   const auto writer = place.index.empty() ? std::make_unique<IdWriter>(symbols)
                                           : std::make_unique<IdWriter>(symbols, place.index);
   Corpus corpus{.name = source.name()};
-  corpus.checksum = read_pieces(stream, corpus.name, reading.level, [&](std::string_view characters, bool last) {
-    writer->add(encoder.add(characters, last));
-    numbering.progress.reached(pass, stream.position());
-  });
+  corpus.checksum =
+      read_pieces(stream, corpus.name, reading.level, [&](std::string_view characters, bool last) {
+        writer->add(encoder.add(characters, last));
+        numbering.progress.reached(pass, stream.position());
+      });
   if (!known.empty() && corpus.checksum != known)
     raise<DataError>("{}: it was changed while it was read", corpus.name);
   corpus.notes = stream.notes();
@@ -114,10 +118,10 @@ Corpus number_text(Numbering& numbering, const Reading& reading, const ReadingWi
   corpus.ids = writer->finish(IndexInfo{file, corpus, reading, wishes}.to_text());
   if (!place.index.empty()) {
     const double megabytes = static_cast<double>(source.size()) / 1e6;
-    corpus.index = index_line(
-        place.index, fmt::format("{} a symbol; {:.0f} MB of text read in {:.1f} s, {:.0f} MB/s",
-                                 counted(id_width(symbols), "byte"), megabytes, progress.seconds(),
-                                 megabytes / std::max(progress.seconds(), 1e-3)));
+    corpus.index =
+        index_line(place.index, fmt::format("{} a symbol; {:.0f} MB of text read in {:.1f} s, {:.0f} MB/s",
+                                            counted(id_width(symbols), "byte"), megabytes, progress.seconds(),
+                                            megabytes / std::max(progress.seconds(), 1e-3)));
   }
   return corpus;
 }
@@ -171,8 +175,10 @@ Reading Reading::from_json(const io::JsonValue& value) {
   if (reading.level == Level::word || reading.level == Level::subword) check_word_rules(value);
   reading.vocabulary = program::read_vocabulary(value.at("vocabulary"), {});
   if (reading.level == Level::subword)
-    reading.pairs = BytePairs::from_json(value.at("pairs").json(), reading.vocabulary, value.at("pairs").place());
-  if (value.contains("normalise")) reading.normalise = normalisation_named(value.at("normalise").one_of(forms));
+    reading.pairs =
+        BytePairs::from_json(value.at("pairs").json(), reading.vocabulary, value.at("pairs").place());
+  if (value.contains("normalise"))
+    reading.normalise = normalisation_named(value.at("normalise").one_of(forms));
   return reading;
 }
 
@@ -207,7 +213,8 @@ Corpus read_corpus(const TextPlace& place, const Reading& reading, std::string_v
   if (!place.index.empty() && !checksum.empty())
     if (auto index = find_index(place.index, note)) {
       const TextFile now = TextFile::at(place.text);
-      const bool same_text = index->info.corpus.checksum == checksum && json_of(index->info.reading) == json_of(reading);
+      const bool same_text =
+          index->info.corpus.checksum == checksum && json_of(index->info.reading) == json_of(reading);
       if (same_text && (!now.is_there() || index->info.file.is(now))) return corpus_of(*index, place);
     }
   const TextSource source = open_text(place.text);
@@ -231,7 +238,7 @@ std::string read_training_part(const std::string& path, const Reading& reading, 
   const auto read = read_pieces(stream, source.name(), reading.level,
                                 [&](std::string_view piece, bool) { characters += piece; });
   if (read != checksum) raise<DataError>("{}: no longer the text that the model has learned", source.name());
-  // Of subwords, words are counted in their pieces: a part of a word more or less makes no difference.
+  // Of subwords, the pieces are counted that they are cut from: about the same part.
   std::int64_t symbols = 0;
   for_each_symbol(characters, reading.level, [&](std::string_view) { ++symbols; });
   std::int64_t left = split_by_position(symbols, valid_fraction).train;
@@ -250,7 +257,8 @@ std::string unit_of(Level level) { return std::string(level == Level::character 
 std::int64_t count_characters_of(const SymbolIds& ids, const Vocabulary& vocabulary) {
   std::vector<std::int64_t> lengths;
   for (std::int64_t id = 0; id < vocabulary.size(); ++id)
-    lengths.push_back(id == vocabulary.unknown() ? 1 : static_cast<std::int64_t>(count_characters(vocabulary.symbol(id))));
+    lengths.push_back(
+        id == vocabulary.unknown() ? 1 : static_cast<std::int64_t>(count_characters(vocabulary.symbol(id))));
   std::int64_t characters = 0;
   ids.for_each([&](std::int64_t id) { characters += lengths[static_cast<std::size_t>(id)]; });
   return characters;

@@ -30,7 +30,7 @@ struct Reading {
 /// How a new model is to read text.
 struct ReadingWishes {
   Level level = Level::character;
-  std::int64_t min_count = 0;  ///< 0: 2 for words, 1 for others
+  std::int64_t min_count = 0;      ///< 0: 2 for words, 1 for others
   std::int64_t vocabulary = 2000;  ///< of subwords
   Normalisation normalise = Normalisation::none;
 };

@@ -17,7 +17,8 @@ class TemporaryIndex {
  public:
   explicit TemporaryIndex(const std::string& text) {
     if (is_large(text))
-      path_ = std::filesystem::temp_directory_path() / fmt::format("unroll-{}.ids", static_cast<int>(::getpid()));
+      path_ =
+          std::filesystem::temp_directory_path() / fmt::format("unroll-{}.ids", static_cast<int>(::getpid()));
   }
   ~TemporaryIndex() {
     std::error_code error;
@@ -73,8 +74,8 @@ int eval_command(const EvalOptions& options) {
                                   ? static_cast<double>(corpus.characters) / static_cast<double>(ids.size())
                                   : static_cast<double>(count_characters_of(part, run.reading.vocabulary)) /
                                         static_cast<double>(part.size());
-    fmt::print("nats/char   {:.6f}  (at {:.2f} characters a {})\nbits/char   {:.6f}\n", nats / characters, characters,
-               noun_of(level), nats / characters / std::numbers::ln2);
+    fmt::print("nats/char   {:.6f}  (at {:.2f} characters a {})\nbits/char   {:.6f}\n", nats / characters,
+               characters, noun_of(level), nats / characters / std::numbers::ln2);
   }
   return 0;
 }

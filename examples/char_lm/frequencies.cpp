@@ -24,7 +24,8 @@ double frequency_loss(const SymbolIds& train, const SymbolIds& valid, std::int64
   const auto total = static_cast<double>(train.size() + vocabulary);
   double sum = 0;
   for (std::size_t s = 0; s < met.size(); ++s)
-    if (met[s] > 0) sum -= static_cast<double>(met[s]) * std::log((static_cast<double>(learned[s]) + 1) / total);
+    if (met[s] > 0)
+      sum -= static_cast<double>(met[s]) * std::log((static_cast<double>(learned[s]) + 1) / total);
   return valid.size() == 0 ? 0 : sum / static_cast<double>(valid.size());
 }
 

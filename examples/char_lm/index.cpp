@@ -24,7 +24,11 @@ TextFile TextFile::at(const std::string& path) {
 }
 
 std::string IndexInfo::to_text() const {
-  json all{{"text", {{"path", file.path}, {"bytes", file.bytes}, {"modified", file.modified}, {"checksum", corpus.checksum}}},
+  json all{{"text",
+            {{"path", file.path},
+             {"bytes", file.bytes},
+             {"modified", file.modified},
+             {"checksum", corpus.checksum}}},
            {"notes", corpus.notes},
            {"characters", corpus.characters},
            {"unknown", corpus.unknown},
@@ -44,7 +48,9 @@ IndexInfo IndexInfo::from_text(const std::string& text, const std::string& path)
                              .min_count = count(all.at("min_count")),
                              .vocabulary = count(all.at("vocabulary")),
                              .normalise = reading.normalise};
-  return {.file = {.path = file.at("path").text(), .bytes = file.at("bytes").integer<std::int64_t>(-1), .modified = file.at("modified").integer<std::int64_t>()},
+  return {.file = {.path = file.at("path").text(),
+                   .bytes = file.at("bytes").integer<std::int64_t>(-1),
+                   .modified = file.at("modified").integer<std::int64_t>()},
           .corpus = {.name = {},
                      .notes = all.at("notes").texts(),
                      .checksum = file.at("checksum").text(),
@@ -57,7 +63,8 @@ IndexInfo IndexInfo::from_text(const std::string& text, const std::string& path)
 std::optional<Index> find_index(const std::string& path, std::string& note) {
   if (!RunFolder::exists(path)) return {};
   if (!is_id_file(path))
-    raise<DataError>("--index {}: this file is no index and is left as it is; name another, or remove it", path);
+    raise<DataError>("--index {}: this file is no index and is left as it is; name another, or remove it",
+                     path);
   try {
     IdFile file = open_id_file(path);
     IndexInfo info = IndexInfo::from_text(file.info, path);

@@ -8,7 +8,7 @@ namespace unroll::char_lm {
 
 /// A text file as it is now: what tells that it has not changed.
 struct TextFile {
-  std::string path;  ///< from the root
+  std::string path;                       ///< from the root
   std::int64_t bytes = -1, modified = 0;  ///< −1: there is no such file; nanoseconds
 
   static TextFile at(const std::string& path);

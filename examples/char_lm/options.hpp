@@ -21,7 +21,8 @@ struct TrainOptions : program::RunOptions {
   template <class Self, class Visit>
   static void visit_fixed(Self& o, Visit&& visit) {
     visit("level", o.level,
-          "what a symbol is: char, word, bpe: parts of words that are learned from the text, or token: what stands "
+          "what a symbol is: char, word, bpe: parts of words that are learned from the text, or token: what "
+          "stands "
           "between spaces in a prepared text, and the end of a line",
           Allowed{.words = {"char", "word", "token", "bpe"}});
     visit("vocabulary", o.vocabulary, "symbols to learn with --level bpe, at most", later(size_from(1)));
@@ -64,7 +65,8 @@ struct TrainOptions : program::RunOptions {
   static void visit_changeable(Self& o, Visit&& visit) {
     visit("text", o.text, "file to learn; the project's own sources by default", Allowed{.path = true});
     visit("index", o.index,
-          "file for the text's symbols in numbers, made or used again; by default only a text above 64 MB has one, "
+          "file for the text's symbols in numbers, made or used again; by default only a text above 64 MB "
+          "has one, "
           "text.ids in --out",
           later({.path = true}));
     visit_duration(o, visit);

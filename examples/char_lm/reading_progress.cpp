@@ -1,5 +1,8 @@
 #include "char_lm/reading_progress.hpp"
 
+#include <fmt/format.h>
+
+#include <algorithm>
 #include <chrono>
 
 #include "unroll/train/signals.hpp"
@@ -14,7 +17,12 @@ double seconds_now() {
 }  // namespace
 
 ReadingProgress::ReadingProgress(std::string name, std::uint64_t bytes, int passes, bool shown)
-    : name_(std::move(name)), bytes_(bytes), passes_(passes), shown_(shown), begin_(seconds_now()), progress_(stdout) {}
+    : name_(std::move(name)),
+      bytes_(bytes),
+      passes_(passes),
+      shown_(shown),
+      begin_(seconds_now()),
+      progress_(stdout) {}
 
 double ReadingProgress::seconds() const { return seconds_now() - begin_; }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 #include <numbers>
 
@@ -12,6 +13,8 @@
 
 namespace unroll::char_lm {
 namespace {
+
+constexpr const char* index_name = "text.ids";
 
 /// The training part of a corpus, or the validation part.
 SymbolIds part_of(const Corpus& corpus, const TrainOptions& options, bool valid) {
@@ -25,10 +28,11 @@ Streams streams_of(const Corpus& corpus, const TrainOptions& options, bool valid
 
 /// Where the numbers of the text are to lie. A run's folder is made for them before the run begins.
 TextPlace place_of(const TrainOptions& options) {
-  if (!options.index.empty() || !is_large(options.text)) return {.text = options.text, .index = options.index};
+  if (!options.index.empty() || !is_large(options.text))
+    return {.text = options.text, .index = options.index};
   const RunFolder folder(options.out);
   folder.create();
-  return {.text = options.text, .index = folder.file("text.ids")};
+  return {.text = options.text, .index = folder.file(index_name)};
 }
 
 std::pair<Corpus, Reading> read_text(const TrainOptions& options, const SavedRun* earlier) {
@@ -57,10 +61,11 @@ void print_run(const TrainOptions& options, const Corpus& corpus, const Reading&
                  ? fmt::format(", and {} that count as <unknown>", grouped(corpus.unknown))
                  : "");
   if (reading.level == Level::subword)
-    fmt::print("subwords    {:.2f} characters each, {} learned{}\n",
-               static_cast<double>(corpus.characters) / static_cast<double>(corpus.ids.size()),
-               counted(std::ssize(reading.pairs.pairs()), "pair"),
-               reading.vocabulary.size() < options.vocabulary ? "; no other pair stands twice in the text" : "");
+    fmt::print(
+        "subwords    {:.2f} characters each, {} learned{}\n",
+        static_cast<double>(corpus.characters) / static_cast<double>(corpus.ids.size()),
+        counted(std::ssize(reading.pairs.pairs()), "pair"),
+        reading.vocabulary.size() < options.vocabulary ? "; no other pair stands twice in the text" : "");
   fmt::print("split       the first {:g} % train ({}), the last {:g} % validate ({})\n", 100 - percent,
              grouped(split.train), percent, grouped(split.valid));
   fmt::print("windows     {} an epoch, of {} in {}\n", grouped(trainer.steps_per_epoch()),
@@ -85,7 +90,8 @@ Trainer::Trainer(const TrainOptions& options, const Corpus& corpus, Reading read
     const SymbolIds valid = part_of(corpus, options, true);
     frequency_loss_ = frequency_loss(part_of(corpus, options, false), valid, reading_.vocabulary.size());
     if (reading_.level == Level::subword)
-      characters_ = static_cast<double>(count_characters_of(valid, reading_.vocabulary)) / static_cast<double>(valid.size());
+      characters_ = static_cast<double>(count_characters_of(valid, reading_.vocabulary)) /
+                    static_cast<double>(valid.size());
   }
   if (!earlier) return;
   state_ = load_carried(earlier->tensors);
@@ -94,6 +100,19 @@ Trainer::Trainer(const TrainOptions& options, const Corpus& corpus, Reading read
 }
 
 std::unique_ptr<Trainer> Trainer::open(const TrainOptions& options, const SavedRun* earlier) {
+  const RunFolder folder(options.out);
+  const bool was_there = folder.exists();
+  try {
+    return open_here(options, earlier);
+  } catch (...) {
+    std::error_code error;  // what is not there, or not empty, stays
+    if (!was_there)
+      std::filesystem::remove(folder.file(index_name), error), std::filesystem::remove(options.out, error);
+    throw;
+  }
+}
+
+std::unique_ptr<Trainer> Trainer::open_here(const TrainOptions& options, const SavedRun* earlier) {
   const auto [corpus, reading] = read_text(options, earlier);
   const auto symbols = split_by_position(corpus.ids.size(), options.valid_fraction).train;
   check_memory(options, model_options(options, reading.vocabulary),
@@ -164,8 +183,8 @@ std::string Trainer::report() {
       "  {:7.4f}  the model\n",
       unit(), uniform, counted(vocabulary.size(), noun), frequency_loss_, noun, *best_loss_);
   if (characters_ == 0) return table;
-  return table + fmt::format("per character, of which a {} has {:.2f}: {:.4f} nats, {:.4f} bits\n", noun, characters_,
-                             *best_loss_ / characters_, bits_per_char(*best_loss_));
+  return table + fmt::format("per character, of which a {} has {:.2f}: {:.4f} nats, {:.4f} bits\n", noun,
+                             characters_, *best_loss_ / characters_, bits_per_char(*best_loss_));
 }
 
 double Trainer::bits_per_char(double loss) const { return loss / characters_ / std::numbers::ln2; }

@@ -25,6 +25,7 @@ class Trainer final : public program::ModelTrainer<TrainOptions, Reading, Langua
   nlohmann::ordered_json configuration() const override;
 
  private:
+  static std::unique_ptr<Trainer> open_here(const TrainOptions& options, const SavedRun* earlier);
   void save_more(io::TensorFile& to) const override;
   /// The loss of subwords as one that levels can be compared by.
   double bits_per_char(double loss) const;

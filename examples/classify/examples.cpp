@@ -108,6 +108,7 @@ void Reading::to_json(nlohmann::ordered_json& json) const {
           {"mean", mean},
           {"scale", scale},
           {"classes", classes}};
+  if (normalise != Normalisation::none) json["normalise"] = name_of(normalise);
 }
 
 Reading Reading::from_json(const io::JsonValue& value) {
@@ -117,6 +118,9 @@ Reading Reading::from_json(const io::JsonValue& value) {
                   .mean = value.at("mean").numbers(),
                   .scale = value.at("scale").numbers(),
                   .classes = value.at("classes").texts()};
+  const std::array forms{name_of(Normalisation::none), name_of(Normalisation::nfc)};
+  if (value.contains("normalise"))
+    reading.normalise = normalisation_named(value.at("normalise").one_of(forms));
   if (reading.scale.size() != reading.mean.size())
     raise<DataError>("{}: need as many numbers as in mean, {}; got {}", value.at("scale").place(),
                      reading.mean.size(), reading.scale.size());
@@ -132,8 +136,9 @@ Reading Reading::from_json(const io::JsonValue& value) {
 }
 
 Reading learn_reading(const Source& source, std::span<const std::int64_t> which, Level level,
-                      std::int64_t min_count) {
-  Reading reading{.level = level, .vocabulary = {}, .mean = {}, .scale = {}, .classes = {}};
+                      std::int64_t min_count, Normalisation form) {
+  Reading reading{
+      .level = level, .vocabulary = {}, .mean = {}, .scale = {}, .classes = {}, .normalise = form};
   std::set<std::string> labels;
   for (const auto i : which) labels.insert(source.label(i));
   reading.classes.assign(labels.begin(), labels.end());
@@ -145,9 +150,10 @@ Reading learn_reading(const Source& source, std::span<const std::int64_t> which,
     return reading;
   }
   SymbolCounts counts;
-  for (const auto i : which)
-    for (const auto token : tokens_of(source.texts[static_cast<std::size_t>(i)].text, level))
-      counts.add(token);
+  for (const auto i : which) {
+    const std::string text = normalise(source.texts[static_cast<std::size_t>(i)].text, form);
+    for (const auto token : tokens_of(text, level)) counts.add(token);
+  }
   const SpecialSymbols special{.padding = "", .unknown = "<unk>", .start = "<s>", .end = "</s>"};
   reading.vocabulary = Vocabulary(counts, special, min_count);
   if (reading.vocabulary.size() == 3)
@@ -158,7 +164,8 @@ Reading learn_reading(const Source& source, std::span<const std::int64_t> which,
 
 Example number_text(std::string_view text, const Reading& reading) {
   Example example;
-  example.tokens = ids_of(tokens_of(text, reading.level), reading.vocabulary);
+  const std::string normal = normalise(std::string(text), reading.normalise);
+  example.tokens = ids_of(tokens_of(normal, reading.level), reading.vocabulary);
   example.tokens.insert(example.tokens.begin(), *reading.vocabulary.start());
   example.tokens.push_back(*reading.vocabulary.end());
   example.length = std::ssize(example.tokens);

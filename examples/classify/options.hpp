@@ -13,7 +13,7 @@ struct TrainOptions : program::RunOptions {
   static constexpr const char* kind = "classify";
 
   std::string text, series, valid, level = "char", cell = "lstm", pool = "last", keep = "last",
-                                   schedule = "cosine";
+                                   schedule = "cosine", normalise = "none";
   std::int64_t min_count = 2, embedding = 64, hidden = 128, batch = 64;
   double embedding_dropout = 0.3, dropout = 0.5, recurrent_dropout = 0, label_smoothing = 0;
   double valid_fraction = 0.15;
@@ -26,6 +26,7 @@ struct TrainOptions : program::RunOptions {
   template <class Self, class Visit>
   static void visit_fixed(Self& o, Visit&& visit) {
     visit("level", o.level, "what a text is made of: char or word", Allowed{.words = {"char", "word"}});
+    visit("normalise", o.normalise, normalise_help, later({.words = {"none", "nfc"}}));
     visit("min-count", o.min_count, "characters or words that occur less often count as unknown",
           count_from(1));
     visit("cell", o.cell, cell_help().c_str(), Allowed{.known = is_cell});

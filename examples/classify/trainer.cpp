@@ -149,9 +149,10 @@ std::unique_ptr<Trainer> Trainer::open(const TrainOptions& options, const SavedR
         "cosine): "
         "with another number it would have been another run; leave the option out, or begin another run",
         options.epochs, earlier->options.epochs);
-  const Reading reading = earlier ? earlier->reading
-                                  : learn_reading(corpus.train, corpus.train_which,
-                                                  level_named(options.level), options.min_count);
+  const Reading reading = earlier
+                              ? earlier->reading
+                              : learn_reading(corpus.train, corpus.train_which, level_named(options.level),
+                                              options.min_count, normalisation_named(options.normalise));
   auto trainer = std::make_unique<Trainer>(options, corpus, reading, earlier);
   print_run(options, corpus, reading, *trainer);
   return trainer;

@@ -1,6 +1,7 @@
 #include "tag/corpus.hpp"
 
 #include <algorithm>
+#include <array>
 #include <nlohmann/json.hpp>
 
 #include "common/saved_run.hpp"
@@ -34,10 +35,12 @@ class Types {
 
 }  // namespace
 
-Reading Reading::of(const std::vector<TaggedSentence>& sentences, std::int64_t min_count) {
+Reading Reading::of(const std::vector<TaggedSentence>& sentences, std::int64_t min_count,
+                    Normalisation form) {
   SymbolCounts words, characters, tags;
   for (const auto& sentence : sentences) {
-    for (const auto& word : sentence.words) {
+    for (const auto& spelled : sentence.words) {
+      const std::string word = unroll::normalise(spelled, form);
       words.add(word);
       for (const auto character : split_characters(word)) characters.add(character);
     }
@@ -45,7 +48,8 @@ Reading Reading::of(const std::vector<TaggedSentence>& sentences, std::int64_t m
   }
   Reading reading{.words = Vocabulary(words, with_unknown, min_count),
                   .characters = Vocabulary(characters, with_unknown, 2),
-                  .tags = Vocabulary(tags)};
+                  .tags = Vocabulary(tags),
+                  .normalise = form};
   if (reading.words.size() == 1)
     raise<UsageError>("--min-count {}: no word occurs so often; take a smaller number", min_count);
   return reading;
@@ -53,12 +57,17 @@ Reading Reading::of(const std::vector<TaggedSentence>& sentences, std::int64_t m
 
 void Reading::to_json(nlohmann::ordered_json& json) const {
   json = {{"words", words.to_json()}, {"characters", characters.to_json()}, {"tags", tags.to_json()}};
+  if (normalise != Normalisation::none) json["normalise"] = name_of(normalise);
 }
 
 Reading Reading::from_json(const io::JsonValue& value) {
-  return {.words = program::read_vocabulary(value.at("words"), {.unknown = true}),
-          .characters = program::read_vocabulary(value.at("characters"), {.unknown = true}),
-          .tags = program::read_vocabulary(value.at("tags"), {})};
+  const std::array forms{name_of(Normalisation::none), name_of(Normalisation::nfc)};
+  Reading reading{.words = program::read_vocabulary(value.at("words"), {.unknown = true}),
+                  .characters = program::read_vocabulary(value.at("characters"), {.unknown = true}),
+                  .tags = program::read_vocabulary(value.at("tags"), {})};
+  if (value.contains("normalise"))
+    reading.normalise = normalisation_named(value.at("normalise").one_of(forms));
+  return reading;
 }
 
 std::vector<std::int64_t> Corpus::lengths() const {
@@ -72,7 +81,7 @@ Corpus encode(const std::vector<TaggedSentence>& sentences, const Reading& readi
   Types types(corpus, reading);
   for (const auto& sentence : sentences) {
     auto& words = corpus.words.emplace_back();
-    for (const auto& word : sentence.words) words.push_back(types.number(word));
+    for (const auto& word : sentence.words) words.push_back(types.number(normalise(word, reading.normalise)));
     auto& tags = corpus.tags.emplace_back();
     for (const auto& tag : sentence.tags) {
       tags.push_back(reading.tags.find(tag).value_or(unknown_tag));

@@ -11,7 +11,7 @@ using namespace program;
 struct TrainOptions : program::RunOptions {
   static constexpr const char* kind = "tag";
 
-  std::string text, valid, features = "both", cell = "lstm";
+  std::string text, valid, features = "both", cell = "lstm", normalise = "none";
   std::int64_t min_count = 1, embedding = 100, hidden = 128, char_embedding = 30, char_hidden = 50;
   std::int64_t batch = 32;
   double dropout = 0.3, word_dropout = 0.5;
@@ -24,6 +24,7 @@ struct TrainOptions : program::RunOptions {
     visit("features", o.features,
           "what represents a word: its embedding (words), its spelling (chars) or both",
           Allowed{.words = {"both", "words", "chars"}});
+    visit("normalise", o.normalise, normalise_help, later({.words = {"none", "nfc"}}));
     visit("min-count", o.min_count, "words that occur less often count as unknown", count_from(1));
     visit("cell", o.cell, cell_help().c_str(), Allowed{.known = is_cell});
     visit("embedding", o.embedding, "size of a word's embedding", size_from(1));

@@ -72,7 +72,10 @@ std::unique_ptr<Tagger> Tagger::open(const TrainOptions& options, const SavedRun
   const Texts texts = read_texts(options);
   if (earlier) check_same_text(options.text, "--text and --valid", texts.checksum, earlier->text_checksum);
   auto tagger = std::make_unique<Tagger>(
-      options, texts, earlier ? earlier->reading : Reading::of(texts.train, options.min_count), earlier);
+      options, texts,
+      earlier ? earlier->reading
+              : Reading::of(texts.train, options.min_count, normalisation_named(options.normalise)),
+      earlier);
   tagger->print();
   return tagger;
 }
