@@ -64,7 +64,7 @@ int eval_command(const EvalOptions& options) {
   if (first > 0)
     fmt::print("part        the last {:g} %: {}\n", 100 * options.valid_fraction, grouped(part.size()));
   fmt::print("predicted   {} in {}\n", count_of(streams.targets(), level), counted(batch, "stream"));
-  const auto line = [](const std::string& name, double value) { fmt::print("{:<12}{:.6f}\n", name, value); };
+  const auto line = [](const std::string& name, double value) { fmt::print("{:<11} {:.6f}\n", name, value); };
   line(fmt::format("nats/{}", unit_of(level)), nats);
   line(fmt::format("bits/{}", unit_of(level)), nats / std::numbers::ln2);
   fmt::print("perplexity  {:.4f}{}\n", std::exp(nats), level == Level::token ? " per token" : "");

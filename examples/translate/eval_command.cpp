@@ -21,7 +21,7 @@ int eval_command(const EvalOptions& options) {
   fmt::print("unknown     {} of the sources, {} of the targets\n",
              counted(corpus.unknown_source, run.reading.level == Level::word ? "word" : "character"),
              grouped(corpus.unknown_target));
-  fmt::print("{:<12}{:.6f}\nperplexity  {:.4f}\n", "nats/" + unit, q.loss, std::exp(q.loss));
+  fmt::print("{:<11} {:.6f}\nperplexity  {:.4f}\n", "nats/" + unit, q.loss, std::exp(q.loss));
   fmt::print("bits/char   {:.6f}\n", per_char / std::numbers::ln2);
   fmt::print("exact       {:.2f} %  ({} of {})\n", 100 * q.exact_share(), q.exact, q.sentences);
   fmt::print("BLEU        {:.2f}  (beam {}; {:.1f}/{:.1f}/{:.1f}/{:.1f}, brevity penalty {:.3f})\n",
