@@ -51,13 +51,14 @@ std::string_view TextSource::read(std::uint64_t offset, std::size_t count, std::
   return buffer;
 }
 
-std::optional<Utf8Fault> TextSource::find_fault() const {
+std::optional<Utf8Fault> TextSource::find_fault(const std::function<void(std::uint64_t)>& reached) const {
   std::string buffer, held;
   std::size_t lines = 0;
   std::uint64_t begin = 0;  // of what is held
   for (std::uint64_t at = 0; at < size();) {
     const std::string_view raw = read(at, piece_bytes, buffer);
     at += raw.size();
+    if (reached) reached(at);
     std::string joined;
     std::string_view text = raw;
     if (!held.empty()) text = joined = held.append(raw);

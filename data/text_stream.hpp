@@ -1,6 +1,7 @@
 #pragma once
 /// \file A text file by pieces, for texts larger than memory: what decode_text makes of the whole, bit for bit.
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -30,8 +31,8 @@ class TextSource {
   /// Lifetime: until the next call, or that of the source.
   /// Errors: DataError `path: reason`; also where the file has become shorter.
   std::string_view read(std::uint64_t offset, std::size_t count, std::string& buffer) const;
-  /// The first byte that is not UTF-8, nothing if there is none.
-  std::optional<Utf8Fault> find_fault() const;
+  /// The first byte that is not UTF-8, nothing if there is none. `reached` is told how far the search is.
+  std::optional<Utf8Fault> find_fault(const std::function<void(std::uint64_t)>& reached = {}) const;
 
  private:
   struct File;

@@ -76,6 +76,7 @@ struct Numbering {
   TextFile file;  ///< before it was read
   ReadingProgress progress;
   int pass = 0;
+  std::vector<std::string> notes = {};  ///< of an earlier reading
 
   Numbering(const TextPlace& where, const TextSource& from, int passes)
       : place(where),
@@ -91,7 +92,8 @@ std::string index_line(const std::string& path, std::string_view how) {
 /// Numbers a text, with the notes of its reading; `known` is the checksum of its characters where it was read before.
 Corpus number_text(Numbering& numbering, const Reading& reading, const ReadingWishes& wishes,
                    std::string_view known = {}) {
-  const auto& [place, source, file, progress, pass] = numbering;
+  const TextPlace& place = numbering.place;
+  const TextSource& source = numbering.source;
   TextStream stream(source, reading.encoding, reading.normalise);
   SymbolEncoder encoder(reading.level, reading.vocabulary, &reading.pairs);
   const std::int64_t symbols = reading.vocabulary.size();
@@ -101,11 +103,12 @@ Corpus number_text(Numbering& numbering, const Reading& reading, const ReadingWi
   corpus.checksum =
       read_pieces(stream, corpus.name, reading.level, [&](std::string_view characters, bool last) {
         writer->add(encoder.add(characters, last));
-        numbering.progress.reached(pass, stream.position());
+        numbering.progress.reached(numbering.pass, stream.position());
       });
   if (!known.empty() && corpus.checksum != known)
     raise<DataError>("{}: it was changed while it was read", corpus.name);
-  corpus.notes = stream.notes();
+  corpus.notes = numbering.notes;
+  for (auto& note : stream.notes()) corpus.notes.push_back(std::move(note));
   corpus.characters = encoder.characters(), corpus.unknown = encoder.unknown();
   if (corpus.unknown > 0 && known.empty()) {
     Encoded told;
@@ -115,13 +118,13 @@ Corpus number_text(Numbering& numbering, const Reading& reading, const ReadingWi
   }
   if (writer->size() == 0)
     raise<DataError>("{}: the model knows no {} of it", corpus.name, noun_of(reading.level));
-  corpus.ids = writer->finish(IndexInfo{file, corpus, reading, wishes}.to_text());
+  corpus.ids = writer->finish(IndexInfo{numbering.file, corpus, reading, wishes}.to_text());
   if (!place.index.empty()) {
     const double megabytes = static_cast<double>(source.size()) / 1e6;
-    corpus.index =
-        index_line(place.index, fmt::format("{} a symbol; {:.0f} MB of text read in {:.1f} s, {:.0f} MB/s",
-                                            counted(id_width(symbols), "byte"), megabytes, progress.seconds(),
-                                            megabytes / std::max(progress.seconds(), 1e-3)));
+    corpus.index = index_line(
+        place.index, fmt::format("{} a symbol; {:.0f} MB of text read in {:.1f} s, {:.0f} MB/s",
+                                 counted(id_width(symbols), "byte"), megabytes, numbering.progress.seconds(),
+                                 megabytes / std::max(numbering.progress.seconds(), 1e-3)));
   }
   return corpus;
 }
@@ -191,19 +194,22 @@ std::pair<Corpus, Reading> read_new_corpus(const TextPlace& place, const Reading
       note = fmt::format("{}: of another text, or read in another way; it is made anew", place.index);
     }
   const TextSource source = open_text(place.text);
-  Numbering numbering(place, source, 2);
-  TextStream stream(source, {}, wishes.normalise);
+  Numbering numbering(place, source, 3);
+  const auto fault =
+      source.find_fault([&](std::uint64_t position) { numbering.progress.reached(0, position); });
+  TextStream stream(source, fault ? Encoding::bytes : Encoding::utf8, wishes.normalise);
   SymbolCounter counter(wishes.level);
   const auto checksum =
       read_pieces(stream, source.name(), wishes.level, [&](std::string_view characters, bool last) {
         counter.add(characters, last);
-        numbering.progress.reached(0, stream.position());
+        numbering.progress.reached(1, stream.position());
       });
   Reading reading{.encoding = stream.encoding(), .level = wishes.level, .normalise = wishes.normalise};
   learn_vocabulary(reading, counter, wishes, source.name());
-  numbering.pass = 1;
+  numbering.pass = 2;
+  std::string begin;
+  if (fault) numbering.notes.push_back(note_of_bytes(*fault, source.read(0, 2, begin), source.name()));
   Corpus corpus = number_text(numbering, reading, wishes, checksum);
-  corpus.notes = stream.notes();  // those of the second reading do not tell how the encoding was found
   if (!note.empty()) corpus.notes.push_back(note);
   return {std::move(corpus), std::move(reading)};
 }

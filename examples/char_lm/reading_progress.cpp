@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <chrono>
 
 #include "unroll/train/signals.hpp"
@@ -31,10 +30,11 @@ void ReadingProgress::reached(int pass, std::uint64_t position) {
   if (const int signal = StopSignals::received(); signal != 0) throw Stopped{signal};
   const double part = (pass + static_cast<double>(position) / static_cast<double>(bytes_)) / passes_;
   const double spent = seconds();
-  progress_.show(fmt::format("reading {}  {:5.1f} %  {:.0f} MB/s  {} left", name_, 100 * part,
-                             static_cast<double>(bytes_) * part / 1e6 / std::max(spent, 1e-3),
-                             duration_text(spent / part - spent)),
-                 seconds_now());
+  if (spent < 1) return;  // too early for an estimate
+  progress_.show(
+      fmt::format("reading {}  {:5.1f} %  {:.0f} MB/s  {} left", name_, 100 * part,
+                  static_cast<double>(bytes_) * part / 1e6 / spent, duration_text(spent / part - spent)),
+      seconds_now());
 }
 
 }  // namespace unroll::char_lm
