@@ -53,6 +53,11 @@ bool is_apostrophe(char32_t c) { return c == '\'' || c == 0x2019 || c == 0x055A 
 
 Kind kind_of(char32_t c) {
   constexpr char32_t zero_width_space = 0x200B;
+  if (c < 0x80) {  // the same, quickly
+    if ((c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '\'')
+      return Kind::letter;
+    return c < 0x20 || c == 0x7F ? Kind::control : Kind::sign;
+  }
   switch (utf8proc_category(static_cast<utf8proc_int32_t>(c))) {
     case UTF8PROC_CATEGORY_MN:
     case UTF8PROC_CATEGORY_MC:
