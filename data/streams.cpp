@@ -7,13 +7,12 @@
 
 namespace unroll {
 
-Streams::Streams(std::vector<std::int64_t> ids, std::int64_t batch, std::int64_t window,
-                 std::string_view name)
+Streams::Streams(SymbolIds ids, std::int64_t batch, std::int64_t window, std::string_view name)
     : ids_(std::move(ids)), batch_(batch), window_(window) {
   if (batch < 1 || window < 1)
     raise<UsageError>("streams: need a batch and a window of at least 1; got batch {}, window {}", batch,
                       window);
-  const auto n = static_cast<std::int64_t>(ids_.size());
+  const std::int64_t n = ids_.size();
   const auto needed = static_cast<std::uint64_t>(batch) + 1;  // batch may be the largest number there is
   if (n == 0) raise<DataError>("{}: empty: at least {} symbols are needed", name, needed);
   if (n - 1 < batch)
@@ -28,14 +27,16 @@ Window Streams::window(std::int64_t index) const {
     raise<IndexError>("streams: need a window in [0, {}); got {}", windows(), index);
   const std::int64_t first = index * window_;
   Window cut{.steps = std::min(window_, columns_ - first), .batch = batch_, .inputs = {}, .targets = {}};
-  cut.inputs.reserve(static_cast<std::size_t>(cut.steps * batch_));
-  cut.targets.reserve(static_cast<std::size_t>(cut.steps * batch_));
-  for (std::int64_t t = 0; t < cut.steps; ++t)
-    for (std::int64_t b = 0; b < batch_; ++b) {
-      const auto at = static_cast<std::size_t>(b * columns_ + first + t);
-      cut.inputs.push_back(ids_[at]);
-      cut.targets.push_back(ids_[at + 1]);
+  cut.inputs.resize(static_cast<std::size_t>(cut.steps * batch_));
+  cut.targets.resize(cut.inputs.size());
+  std::vector<std::int64_t> stream(static_cast<std::size_t>(cut.steps) + 1);
+  for (std::int64_t b = 0; b < batch_; ++b) {
+    ids_.read(b * columns_ + first, stream);
+    for (std::int64_t t = 0; t < cut.steps; ++t) {
+      const auto from = static_cast<std::size_t>(t), to = static_cast<std::size_t>(t * batch_ + b);
+      cut.inputs[to] = stream[from], cut.targets[to] = stream[from + 1];
     }
+  }
   return cut;
 }
 

@@ -7,6 +7,8 @@
 #include <string_view>
 #include <vector>
 
+#include "unroll/data/symbol_ids.hpp"
+
 namespace unroll {
 
 /// One window: element (t, b), at t * batch + b, of `inputs` is a symbol of stream b, and of `targets` the
@@ -21,13 +23,13 @@ struct Window {
 
 /// Symbols, n of them, cut into B streams of C = (n - 1) // B columns; stream b begins at symbol b * C, and
 /// its windows of T columns follow one another, the last one shorter if T does not divide C. Up to B - 1
-/// symbols at the end of the sequence remain unused.
+/// symbols at the end of the sequence remain unused. The symbols stay where they are: of a file, a window reads its own.
 class Streams {
  public:
   /// `name` stands in the messages.
   /// Errors: UsageError if batch or window < 1; DataError with the remedy if there are fewer than batch + 1
   ///         symbols.
-  Streams(std::vector<std::int64_t> ids, std::int64_t batch, std::int64_t window, std::string_view name);
+  Streams(SymbolIds ids, std::int64_t batch, std::int64_t window, std::string_view name);
 
   /// The number of streams, B.
   std::int64_t batch() const { return batch_; }
@@ -39,11 +41,11 @@ class Streams {
   std::int64_t targets() const { return columns_ * batch_; }
 
   /// Window `index` of every stream.
-  /// Errors: IndexError if `index` is not in [0, windows()).
+  /// Errors: IndexError if `index` is not in [0, windows()); DataError as the symbols' source.
   Window window(std::int64_t index) const;
 
  private:
-  std::vector<std::int64_t> ids_;
+  SymbolIds ids_;
   std::int64_t batch_, window_, columns_;
 };
 

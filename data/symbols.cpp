@@ -24,15 +24,25 @@ std::size_t spaced_word_length(std::string_view text) {
 }  // namespace
 
 std::string_view name_of(Level level) {
-  return level == Level::character ? "char" : level == Level::word ? "word" : "token";
+  switch (level) {
+    case Level::character:
+      return "char";
+    case Level::subword:
+      return "bpe";
+    default:
+      return level == Level::word ? "word" : "token";
+  }
 }
 
-std::string_view noun_of(Level level) { return level == Level::character ? "character" : name_of(level); }
+std::string_view noun_of(Level level) {
+  if (level == Level::subword) return "subword";
+  return level == Level::character ? "character" : name_of(level);
+}
 
 Level level_named(std::string_view name) {
-  for (const Level level : {Level::character, Level::word, Level::token})
+  for (const Level level : {Level::character, Level::word, Level::token, Level::subword})
     if (name == name_of(level)) return level;
-  raise<DataError>("level: need 'char', 'word' or 'token'; got '{}'", printable(name));
+  raise<DataError>("level: need 'char', 'word', 'token' or 'bpe'; got '{}'", printable(name));
 }
 
 std::size_t symbol_length(std::string_view text, Level level) {
@@ -41,6 +51,8 @@ std::size_t symbol_length(std::string_view text, Level level) {
       return spaced_word_length(text);
     case Level::token:
       return token_length(text);
+    case Level::subword:
+      return detail::piece_length(text);
     default:
       return code_point_at(text, 0).length;
   }
@@ -64,25 +76,6 @@ SymbolCounts count_symbols(std::string_view text, Level level) {
   SymbolCounts counts;
   for_each_symbol(text, level, [&](std::string_view symbol) { counts.add(symbol); });
   return counts;
-}
-
-Encoded encode_symbols(std::string_view text, Level level, const Vocabulary& vocabulary) {
-  constexpr std::size_t shown = 5;
-  Encoded encoded;
-  const auto note_unknown = [&](std::string_view symbol) {
-    ++encoded.unknown;
-    auto& symbols = encoded.unknown_symbols;
-    if (symbols.size() < shown && std::find(symbols.begin(), symbols.end(), symbol) == symbols.end())
-      symbols.emplace_back(symbol);
-  };
-  for_each_symbol(text, level, [&](std::string_view symbol) {
-    auto id = vocabulary.find(symbol);
-    if (!id) note_unknown(symbol), id = vocabulary.unknown();
-    if (!id) return;
-    encoded.ids.push_back(*id);
-    encoded.characters += static_cast<std::int64_t>(count_characters(symbol));
-  });
-  return encoded;
 }
 
 std::string describe_unknown(const Encoded& encoded, Level level) {

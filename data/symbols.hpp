@@ -1,5 +1,5 @@
 #pragma once
-/// \file A text as a sequence of symbols: characters, words or tokens.
+/// \file A text as a sequence of symbols: characters, words, tokens or subwords.
 
 #include <cstdint>
 #include <string>
@@ -10,16 +10,19 @@
 
 namespace unroll {
 
-/// What a symbol of a text is; `token` is for prepared texts, whose tokens stand between spaces.
-enum class Level { character, word, token };
+class BytePairs;
+
+/// What a symbol of a text is; `token` is for prepared texts, whose tokens stand between spaces; a `subword` is a part of
+/// a word that was learned from a text, see bpe.hpp.
+enum class Level { character, word, token, subword };
 
 /// The version of the rules by which a text is cut into words; a vocabulary of words belongs to one. Those of version
 /// 1, which nothing names, did without Unicode's categories.
 constexpr std::int64_t word_rules = 2;
 
-/// `char`, `word` or `token`, as options and files call them.
+/// `char`, `word`, `token` or `bpe`, as options and files call them.
 std::string_view name_of(Level level);
-/// `character`, `word` or `token`, as messages call a symbol.
+/// `character`, `word`, `token` or `subword`, as messages call a symbol.
 std::string_view noun_of(Level level);
 /// Errors: DataError for any other name.
 Level level_named(std::string_view name);
@@ -30,6 +33,9 @@ Level level_named(std::string_view name);
 /// spaces (Chinese, Japanese, Thai, Lao, Khmer, Burmese, Tibetan) go by characters with their marks. The characters or
 /// words of a text, joined, are the text.
 /// A token is a run without blanks, or the end of a line, "\n".
+/// For subwords it is the piece that is cut into them: one space, if there is one, and a run of letters, marks and
+/// numbers, or of other characters but blanks; or a run of blanks without its last space. At most 32 characters.
+/// The pieces of a text, joined, are the text.
 std::size_t symbol_length(std::string_view text, Level level);
 
 /// The number of bytes before the next symbol of `text`, or the end: the blanks before a token, nothing else.
@@ -69,8 +75,10 @@ struct Encoded {
 };
 
 /// The numbers of a text's symbols. A symbol that is not in the vocabulary counts as its unknown
-/// symbol or, if it has none, is left out; either way it is counted.
-Encoded encode_symbols(std::string_view text, Level level, const Vocabulary& vocabulary);
+/// symbol or, if it has none, is left out; either way it is counted. For subwords, `pairs` are those of the vocabulary.
+/// Errors: UsageError for subwords without pairs.
+Encoded encode_symbols(std::string_view text, Level level, const Vocabulary& vocabulary,
+                       const BytePairs* pairs = nullptr);
 
 /// `3 unknown characters ('é' (U+00E9), ...)` for a message; empty if there are none.
 std::string describe_unknown(const Encoded& encoded, Level level);

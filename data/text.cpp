@@ -1,5 +1,6 @@
 #include "unroll/data/text.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstdio>
@@ -8,45 +9,99 @@
 
 #include "unroll/autograd/error.hpp"
 #include "unroll/data/utf8.hpp"
+#include "unroll/detail/data/plain_text.hpp"
 
 namespace unroll {
 namespace {
-
-std::string widen(std::string_view raw) {
-  std::string characters;
-  characters.reserve(raw.size() + raw.size() / 4);
-  for (const char c : raw) append_utf8(characters, static_cast<unsigned char>(c));
-  return characters;
-}
 
 bool looks_like_utf16(std::string_view raw) {
   return raw.size() >= 2 && (raw.substr(0, 2) == "\xFF\xFE" || raw.substr(0, 2) == "\xFE\xFF");
 }
 
-/// Replaces what is not UTF-8 by U+FFFD and returns how many bytes that were.
-std::size_t replace_faults(std::string& text) {
-  std::size_t faults = 0;
-  std::string sound;
-  for (std::size_t offset = 0; offset < text.size();) {
-    const CodePoint point = code_point_at(text, offset);
-    faults += !point.fault.empty();
-    append_utf8(sound, point.value);
-    offset += point.length;
-  }
-  text = std::move(sound);
-  return faults;
-}
+constexpr char32_t byte_order_mark = 0xFEFF;
 
-std::size_t drop_carriage_returns(std::string& text) {
-  std::size_t kept = 0;
-  for (std::size_t i = 0; i < text.size(); ++i)
-    if (!(text[i] == '\r' && i + 1 < text.size() && text[i + 1] == '\n')) text[kept++] = text[i];
-  const std::size_t dropped = text.size() - kept;
-  text.resize(kept);
-  return dropped;
+/// Whether a fault at the end of a piece may be none when the rest of the text has come.
+bool is_cut_off(const CodePoint& point) { return point.fault == code_point_at("\xC3", 0).fault; }
+
+void append_widened(std::string& characters, std::string_view raw) {
+  for (const char c : raw) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte < 0x80) {
+      characters += c;
+    } else {
+      characters += static_cast<char>(0xC0 | (byte >> 6));
+      characters += static_cast<char>(0x80 | (byte & 0x3F));
+    }
+  }
 }
 
 }  // namespace
+
+std::string TextDecoder::decode(std::string_view raw, bool last) {
+  std::string characters;
+  characters.reserve(raw.size() + raw.size() / 4);
+  if (encoding_ == Encoding::bytes) {
+    append_widened(characters, raw);
+    return characters;
+  }
+  if (held_.empty()) {
+    decode_utf8(raw, last, characters);
+  } else {
+    std::string text = std::move(held_);
+    held_.clear();
+    decode_utf8(text += raw, last, characters);
+  }
+  return characters;
+}
+
+void TextDecoder::decode_utf8(std::string_view text, bool last, std::string& characters) {
+  std::size_t at = 0;
+  const auto lines_before = [&] {
+    return static_cast<std::size_t>(
+        std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(at), '\n'));
+  };
+  while (at < text.size()) {
+    const std::size_t plain = detail::plain_length(text.substr(at), '\r');
+    characters += text.substr(at, plain);
+    if ((at += plain) == text.size()) break;
+    if (text[at] == '\r') {
+      if (at + 1 == text.size() && !last) break;
+      if (at + 1 < text.size() && text[at + 1] == '\n')
+        ++returns_;
+      else
+        characters += '\r';
+      ++at;
+      continue;
+    }
+    const CodePoint point = code_point_at(text, at);
+    if (!point.fault.empty()) {
+      if (!last && is_cut_off(point)) break;
+      if (faults_++ == 0)
+        first_fault_ = Utf8Fault{offset_ + at, lines_ + lines_before() + 1,
+                                 static_cast<unsigned char>(text[at]), point.fault};
+    }
+    if (point.value == byte_order_mark && offset_ + at == 0)
+      mark_ = true;
+    else if (point.fault.empty())
+      characters += text.substr(at, point.length);
+    else
+      append_utf8(characters, point.value);
+    at += point.length;
+  }
+  if (!first_fault_) lines_ += lines_before();
+  offset_ += at;
+  held_ = text.substr(at);
+}
+
+std::vector<std::string> TextDecoder::notes() const {
+  std::vector<std::string> notes;
+  if (first_fault_)
+    notes.push_back(
+        fmt::format("{}; {} such bytes are taken for U+FFFD", describe(*first_fault_, name_), faults_));
+  if (mark_) notes.push_back(fmt::format("{}: the byte order mark at the beginning is left out", name_));
+  if (returns_ > 0) notes.push_back(fmt::format("{}: {} line ends CR LF are read as LF", name_, returns_));
+  return notes;
+}
 
 std::string_view name_of(Encoding encoding) { return encoding == Encoding::utf8 ? "utf8" : "bytes"; }
 
@@ -56,25 +111,18 @@ Encoding encoding_named(std::string_view name) {
   raise<DataError>("encoding: need 'utf8' or 'bytes'; got '{}'", printable(name));
 }
 
+std::string note_of_bytes(const Utf8Fault& fault, std::string_view begin, std::string_view name) {
+  const auto hint = looks_like_utf16(begin) ? " (it begins like UTF-16: iconv -f UTF-16 -t UTF-8)" : "";
+  return fmt::format("{}; the text is handled as bytes{}", describe(fault, name), hint);
+}
+
 Text decode_text(std::string_view raw, std::string_view name, std::optional<Encoding> encoding) {
-  if (encoding == Encoding::bytes) return {widen(raw), Encoding::bytes, {}};
-  const auto fault = find_utf8_fault(raw);
-  if (fault && !encoding) {
-    const auto hint = looks_like_utf16(raw) ? " (it begins like UTF-16: iconv -f UTF-16 -t UTF-8)" : "";
-    return {widen(raw),
-            Encoding::bytes,
-            {fmt::format("{}; the text is handled as bytes{}", describe(*fault, name), hint)}};
-  }
-  Text text{std::string(raw), Encoding::utf8, {}};
-  if (fault)
-    text.notes.push_back(fmt::format("{}; {} such bytes are taken for U+FFFD", describe(*fault, name),
-                                     replace_faults(text.characters)));
-  if (text.characters.starts_with("\xEF\xBB\xBF")) {
-    text.characters.erase(0, 3);
-    text.notes.push_back(fmt::format("{}: the byte order mark at the beginning is left out", name));
-  }
-  if (const auto dropped = drop_carriage_returns(text.characters))
-    text.notes.push_back(fmt::format("{}: {} line ends CR LF are read as LF", name, dropped));
+  const auto fault = encoding ? std::nullopt : find_utf8_fault(raw);
+  const Encoding used = fault ? Encoding::bytes : encoding.value_or(Encoding::utf8);
+  TextDecoder decoder(used, name);
+  std::string characters = decoder.decode(raw, true);
+  Text text{std::move(characters), used, decoder.notes()};
+  if (fault) text.notes.push_back(note_of_bytes(*fault, raw, name));
   return text;
 }
 

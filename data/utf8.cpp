@@ -4,6 +4,7 @@
 #include <array>
 
 #include "unroll/autograd/error.hpp"
+#include "unroll/detail/data/plain_text.hpp"
 
 namespace unroll {
 namespace {
@@ -54,6 +55,7 @@ CodePoint code_point_at(std::string_view text, std::size_t offset) {
 
 std::optional<Utf8Fault> find_utf8_fault(std::string_view text) {
   for (std::size_t offset = 0; offset < text.size();) {
+    if (offset += detail::plain_length(text.substr(offset), '\x7F'); offset == text.size()) break;
     const CodePoint point = code_point_at(text, offset);
     if (!point.fault.empty()) {
       const auto lines = std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(offset), '\n');

@@ -26,11 +26,11 @@ std::optional<std::int64_t> look_up(const StringMap<std::int64_t>& ids, std::str
 
 }  // namespace
 
-void SymbolCounts::add(std::string_view symbol) {
+void SymbolCounts::add(std::string_view symbol, std::int64_t times) {
   if (const auto found = counts_.find(symbol); found != counts_.end())
-    ++found->second;
+    found->second += times;
   else
-    counts_.emplace(symbol, 1);
+    counts_.emplace(symbol, times);
 }
 
 Vocabulary::Vocabulary(const SymbolCounts& symbols, SpecialSymbols special, std::int64_t min_count)

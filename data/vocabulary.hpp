@@ -28,8 +28,8 @@ using StringMap = std::unordered_map<std::string, Value, StringHash, std::equal_
 /// How often each symbol occurs.
 class SymbolCounts {
  public:
-  /// Counts a symbol once more.
-  void add(std::string_view symbol);
+  /// Counts a symbol once more, or `times`.
+  void add(std::string_view symbol, std::int64_t times = 1);
   /// How often each symbol was added.
   const StringMap<std::int64_t>& counts() const { return counts_; }
 

@@ -18,6 +18,7 @@ namespace unroll::detail {
 std::size_t word_length(std::string_view) {
   raise<UsageError>("word: this library was built without utf8proc (UNROLL_UTF8PROC=OFF)");
 }
+std::size_t piece_length(std::string_view text) { return word_length(text); }
 #else
 namespace {
 
@@ -52,6 +53,11 @@ bool is_apostrophe(char32_t c) { return c == '\'' || c == 0x2019 || c == 0x055A 
 
 Kind kind_of(char32_t c) {
   constexpr char32_t zero_width_space = 0x200B;
+  if (c < 0x80) {  // the same, quickly
+    if ((c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '\'')
+      return Kind::letter;
+    return c < 0x20 || c == 0x7F ? Kind::control : Kind::sign;
+  }
   switch (utf8proc_category(static_cast<utf8proc_int32_t>(c))) {
     case UTF8PROC_CATEGORY_MN:
     case UTF8PROC_CATEGORY_MC:
@@ -101,6 +107,26 @@ std::size_t word_length(std::string_view text) {
   while (end < text.size()) {
     point = code_point_at(text, end);
     if (const Kind kind = kind_of(point.value); kind == Kind::sign || kind == Kind::control) break;
+    end += point.length;
+  }
+  return end;
+}
+
+std::size_t piece_length(std::string_view text) {
+  constexpr int longest = 32;
+  constexpr std::string_view blanks = " \n\t\r\f\v";
+  const std::size_t blank = std::min(text.find_first_not_of(blanks), text.size());
+  if (blank > 1 || (blank == 1 && text[0] != ' '))  // a run of them
+    return blank > longest ? longest
+                           : blank - (blank > 1 && blank < text.size() && text[blank - 1] == ' ' ? 1 : 0);
+  std::size_t end = blank;
+  if (end == text.size()) return end;
+  const bool in_word = kind_of(code_point_at(text, end).value) == Kind::letter;
+  for (int count = 0; end < text.size() && count < longest; ++count) {
+    const CodePoint point = code_point_at(text, end);
+    const Kind kind = kind_of(point.value);
+    const bool joins = kind == Kind::mark || (kind == Kind::letter) == in_word;
+    if (!joins || blanks.find(text[end]) != blanks.npos) break;
     end += point.length;
   }
   return end;

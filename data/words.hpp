@@ -14,4 +14,10 @@ namespace unroll::detail {
 /// Source: the grapheme clusters of Unicode's annex 29 by utf8proc, and all marks besides.
 std::size_t word_length(std::string_view text);
 
+/// The length in bytes of the piece that `text`, not empty and sound UTF-8, begins with; subwords do not cross pieces.
+/// What:   one space, if there is one, and a run of letters, marks and numbers as above, or a run of other characters
+///         but blanks; or a run of blanks, which leaves its last space to what follows. At most 32 characters.
+/// Errors: as above.
+std::size_t piece_length(std::string_view text);
+
 }  // namespace unroll::detail

@@ -35,6 +35,8 @@ bool sync(int folder) {
   return uninterrupted([&] { return ::fsync(folder); }) == 0 || errno == EINVAL;
 }
 
+}  // namespace
+
 /// The temporary file, until it becomes the real one.
 class PendingFile {
  public:
@@ -60,6 +62,16 @@ class PendingFile {
 
   void write(std::span<const std::byte> bytes) {
     if (!write_all(file_.get(), bytes)) fail_with_errno(path_, "cannot write");
+  }
+
+  void write_at(std::uint64_t offset, std::span<const std::byte> bytes) {
+    while (!bytes.empty()) {
+      const auto count = uninterrupted(
+          [&] { return ::pwrite(file_.get(), bytes.data(), bytes.size(), static_cast<off_t>(offset)); });
+      if (count == -1) fail_with_errno(path_, "cannot write");
+      offset += static_cast<std::uint64_t>(count);
+      bytes = bytes.subspan(static_cast<std::size_t>(count));
+    }
   }
 
   void commit() {
@@ -112,7 +124,15 @@ class PendingFile {
   bool mine_ = false;
 };
 
-}  // namespace
+OutputFile::OutputFile(const std::filesystem::path& path) : pending_(std::make_unique<PendingFile>(path)) {
+  pending_->clear();
+}
+OutputFile::~OutputFile() = default;
+void OutputFile::write(std::span<const std::byte> bytes) { pending_->write(bytes); }
+void OutputFile::write_at(std::uint64_t offset, std::span<const std::byte> bytes) {
+  pending_->write_at(offset, bytes);
+}
+void OutputFile::commit() { pending_->commit(); }
 
 void write_file_atomically(const std::filesystem::path& path,
                            std::span<const std::span<const std::byte>> pieces) {

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <memory>
 #include <span>
 #include <vector>
 
@@ -23,6 +24,28 @@ void write_file_atomically(const std::filesystem::path& path, std::span<const st
 /// The same, of pieces that follow one another.
 void write_file_atomically(const std::filesystem::path& path,
                            std::span<const std::span<const std::byte>> pieces);
+
+/// The same for a file that is made piece by piece: what it is given goes to the temporary file, and commit() makes that
+/// the file. Without commit(), `path` stays what it was, and the temporary file goes with this object.
+/// Errors: of every member as above.
+class OutputFile {
+ public:
+  /// Opens the temporary file, which is empty then.
+  explicit OutputFile(const std::filesystem::path& path);
+  ~OutputFile();
+  OutputFile(const OutputFile&) = delete;
+  OutputFile& operator=(const OutputFile&) = delete;
+
+  /// Appends bytes.
+  void write(std::span<const std::byte> bytes);
+  /// Replaces bytes that were written.
+  void write_at(std::uint64_t offset, std::span<const std::byte> bytes);
+  /// Makes it the file `path`, durably. Nothing may be written afterwards.
+  void commit();
+
+ private:
+  std::unique_ptr<class PendingFile> pending_;
+};
 
 /// Waits until the disk has the name `path`, of a file or folder that is new: syncs the folder in which it stands.
 /// A folder that may not be read cannot be synced.

@@ -258,6 +258,8 @@ TEST_CASE("symbols: levels have names") {
   CHECK(level_named(name_of(Level::character)) == Level::character);
   CHECK(level_named(name_of(Level::word)) == Level::word);
   CHECK(level_named(name_of(Level::token)) == Level::token);
+  CHECK(level_named(name_of(Level::subword)) == Level::subword);
+  CHECK(noun_of(Level::subword) == "subword");
   CHECK(noun_of(Level::character) == "character");
   CHECK_THROWS_AS(level_named("byte"), DataError);
 }

@@ -62,10 +62,12 @@ std::size_t Progress::columns() const {
   return columns > 1 ? static_cast<std::size_t>(columns) : 80;
 }
 
-void Progress::update(const ProgressState& state, double now) {
+void Progress::update(const ProgressState& state, double now) { show(progress_text(state), now); }
+
+void Progress::show(std::string_view line, double now) {
   if (last_ && now - *last_ < (live_ ? options_.live_interval : options_.plain_interval)) return;
   last_ = now;
-  std::string text = progress_text(state);
+  std::string text(line);
   if (!live_) return print(text);
   // A line as wide as the terminal would wrap, and then no carriage return takes it back.
   text.resize(std::min(text.size(), columns() - 1));

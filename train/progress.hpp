@@ -64,6 +64,8 @@ class Progress {
 
   /// Shows the state if it is time to; `now` in seconds on any clock that does not go back.
   void update(const ProgressState& state, double now);
+  /// The same of a line of any kind.
+  void show(std::string_view line, double now);
   /// Prints a line of its own; the live line comes back with the next update.
   void print(std::string_view line);
   /// Whether one line is rewritten.

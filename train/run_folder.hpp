@@ -38,6 +38,8 @@ class RunFolder {
   std::string last() const { return (path_ / "last.safetensors").string(); }
   /// The file of the metrics.
   std::string log() const { return (path_ / "metrics.jsonl").string(); }
+  /// A file of another name in the folder.
+  std::string file(const std::string& name) const { return (path_ / name).string(); }
   /// Whether there is a checkpoint.
   /// Errors: DataError `path: reason` if that cannot be told; of the other members too.
   bool holds_run() const { return exists(best()) || exists(last()); }

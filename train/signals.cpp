@@ -43,6 +43,6 @@ StopSignals::~StopSignals() {
   installed = false;
 }
 
-int StopSignals::received() const { return first_signal; }
+int StopSignals::received() { return first_signal; }
 
 }  // namespace unroll

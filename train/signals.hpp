@@ -14,8 +14,8 @@ class StopSignals {
   StopSignals& operator=(const StopSignals&) = delete;
   ~StopSignals();
 
-  /// The signal that asks to stop, 0 if none has come.
-  int received() const;
+  /// The signal that asks to stop, 0 if none has come. What takes long may ask without having the object.
+  static int received();
 };
 
 }  // namespace unroll

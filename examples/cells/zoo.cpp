@@ -96,8 +96,8 @@ Text read_text(const Options& o) {
   const Vocabulary vocabulary(count_symbols(text, Level::character));
   const auto ids = encode_symbols(text, Level::character, vocabulary).ids;
   const auto end = ids.begin() + split_by_position(std::ssize(ids), 0.1).train;
-  return {vocabulary.size(), Streams({ids.begin(), end}, o.batch, o.steps, o.text),
-          Streams({end, ids.end()}, o.batch, o.steps, o.text)};
+  return {vocabulary.size(), Streams(SymbolIds({ids.begin(), end}), o.batch, o.steps, o.text),
+          Streams(SymbolIds({end, ids.end()}), o.batch, o.steps, o.text)};
 }
 
 void train_epoch(const Model& model, Adam<>& adam, const Streams& text) {

@@ -1,8 +1,7 @@
 #pragma once
 /// \file How well a text is predicted without a model: what a loss is to be compared with.
 
-#include <cstdint>
-#include <span>
+#include "unroll/data/symbol_ids.hpp"
 
 namespace unroll::char_lm {
 
@@ -11,7 +10,6 @@ namespace unroll::char_lm {
 ///         frequent each symbol is, and nothing else; the added 1 lets a symbol occur that was never seen.
 /// Range:  above 0; 0 if `valid` is empty.
 /// Errors: IndexError for a symbol outside [0, V).
-double frequency_loss(std::span<const std::int64_t> train, std::span<const std::int64_t> valid,
-                      std::int64_t vocabulary);
+double frequency_loss(const SymbolIds& train, const SymbolIds& valid, std::int64_t vocabulary);
 
 }  // namespace unroll::char_lm

@@ -6,8 +6,15 @@
 namespace unroll::char_lm {
 
 Reading grown(const Reading& reading, const std::string& path, std::int64_t min_count) {
+  if (reading.level == Level::subword)
+    raise<UsageError>(
+        "--grow-vocabulary: subwords are not added to a model that has learned others; leave it out, and what "
+        "they cannot spell counts as unknown");
+  if (is_large(path))
+    raise<UsageError>("--grow-vocabulary: {} is too large to be read at once; leave it out", path);
   Text text = path.empty() ? decode_text(default_text(), "the built-in text", reading.encoding)
                            : decode_text(read_bytes(path), path, reading.encoding);
+  text.characters = normalise(std::move(text.characters), reading.normalise);
   if (reading.level == Level::token) text.characters += '\n';
   if (min_count == 0) min_count = reading.level == Level::word ? 2 : 1;
   Reading result = reading;

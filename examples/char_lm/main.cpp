@@ -10,12 +10,19 @@ using namespace unroll::char_lm;
 
 namespace {
 
+int train_command(const TrainOptions& options, const Given& given) try {
+  return program::run_training<Trainer>(options, given);
+} catch (const Stopped& stopped) {
+  fmt::print("stopped while the text was read; nothing is kept\n");
+  return 128 + stopped.signal;
+}
+
 void add_sample(program::Program& program, SampleOptions& options) {
   CLI::App& sample =
       program.command("sample", "Write text of the model's own", [&] { return sample_command(options); });
   const program::AddOption add{sample};
   program::add_model(sample, options.model);
-  add("length", options.length, "symbols to write: characters, words or tokens", count_from(0));
+  add("length", options.length, "symbols to write: characters, words, subwords or tokens", count_from(0));
   add("temperature", options.drawing.temperature,
       "below 1: safer; above 1: wilder; 0: always the most probable", at_least(0));
   add("top-k", options.drawing.top_k, "draw only from the k most probable symbols; 0: from all",
@@ -51,7 +58,7 @@ int main(int argc, char** argv) {
     SampleOptions sample_options;
     EvalOptions eval_options;
     frame.train("Learn a text; the model goes to the folder --out", train_options,
-                [&](const Given& given) { return program::run_training<Trainer>(train_options, given); });
+                [&](const Given& given) { return train_command(train_options, given); });
     add_sample(frame, sample_options);
     add_eval(frame, eval_options);
     return frame.main(argc, argv);

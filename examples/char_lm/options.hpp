@@ -11,8 +11,8 @@ using namespace program;
 struct TrainOptions : program::RunOptions, program::CellChoice {
   static constexpr const char* kind = "char_lm";
 
-  std::string text, level = "char";
-  std::int64_t min_count = 0, embedding = 0, hidden = 128, seq_length = 50, batch = 50;
+  std::string text, index, level = "char", normalise = "none";
+  std::int64_t vocabulary = 2000, min_count = 0, embedding = 0, hidden = 128, seq_length = 50, batch = 50;
   double valid_fraction = 0.05, weight_drop = 0, embedding_dropout = 0, ar = 0, tar = 0, label_smoothing = 0;
   bool tie = false;
 
@@ -21,9 +21,12 @@ struct TrainOptions : program::RunOptions, program::CellChoice {
   template <class Self, class Visit>
   static void visit_fixed(Self& o, Visit&& visit) {
     visit("level", o.level,
-          "what a symbol is: char, word, or token: what stands between spaces in a prepared text, and the "
-          "end of a line",
-          shaping({.words = {"char", "word", "token"}}));
+          "what a symbol is: char, word, bpe: parts of words that are learned from the text, or token: what "
+          "stands "
+          "between spaces in a prepared text, and the end of a line",
+          shaping({.words = {"char", "word", "token", "bpe"}}));
+    visit("vocabulary", o.vocabulary, "symbols to learn with --level bpe, at most", shaping(later(size_from(1))));
+    visit("normalise", o.normalise, normalise_help, shaping(later({.words = {"none", "nfc"}})));
     visit("min-count", o.min_count,
           "symbols that occur less often count as unknown; 0: 2 for words, 1 for others", count_from(0));
     visit("embedding", o.embedding, "size of the embedding; 0: the size of the vocabulary, at most --hidden",
@@ -49,6 +52,11 @@ struct TrainOptions : program::RunOptions, program::CellChoice {
   template <class Self, class Visit>
   static void visit_changeable(Self& o, Visit&& visit) {
     visit("text", o.text, "file to learn; the project's own sources by default", Allowed{.path = true});
+    visit("index", o.index,
+          "file for the text's symbols in numbers, made or used again; by default only a text above 64 MB "
+          "has one, "
+          "text.ids in --out",
+          later({.path = true}));
     visit_duration(o, visit);
   }
 };

@@ -16,7 +16,9 @@ namespace {
 std::pair<std::string, std::vector<std::int64_t>> read_prime(const std::string& raw, const Reading& reading) {
   Text prime = decode_text(raw, "--prime", reading.encoding);
   for (const auto& note : prime.notes) complain("char_lm", note);
-  Encoded symbols = encode_symbols(prime.characters, reading.level, reading.vocabulary);
+  if (reading.encoding == Encoding::utf8)
+    prime.characters = normalise(std::move(prime.characters), reading.normalise);
+  Encoded symbols = encode_symbols(prime.characters, reading.level, reading.vocabulary, &reading.pairs);
   if (symbols.unknown > 0)
     complain("char_lm",
              fmt::format(

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <filesystem>
 #include <nlohmann/json.hpp>
+#include <numbers>
 
 #include "char_lm/frequencies.hpp"
 #include "char_lm/generate.hpp"
@@ -13,42 +15,65 @@
 namespace unroll::char_lm {
 namespace {
 
+constexpr const char* index_name = "text.ids";
+
 /// The training part of a corpus, or the validation part.
+SymbolIds part_of(const Corpus& corpus, const TrainOptions& options, bool valid) {
+  const Split split = split_by_position(corpus.ids.size(), options.valid_fraction);
+  return valid ? corpus.ids.part(split.train, split.valid) : corpus.ids.part(0, split.train);
+}
 Streams streams_of(const Corpus& corpus, const TrainOptions& options, bool valid) {
-  const auto& ids = corpus.symbols.ids;
-  const auto middle = ids.begin() + split_by_position(std::ssize(ids), options.valid_fraction).train;
-  std::vector<std::int64_t> part(valid ? middle : ids.begin(), valid ? ids.end() : middle);
   const auto name = fmt::format("{} ({} part)", corpus.name, valid ? "validation" : "training");
-  return {std::move(part), options.batch, options.seq_length, name};
+  return {part_of(corpus, options, valid), options.batch, options.seq_length, name};
+}
+
+/// Where the numbers of the text are to lie. A run's folder is made for them before the run begins.
+TextPlace place_of(const TrainOptions& options) {
+  if (!options.index.empty() || !is_large(options.text))
+    return {.text = options.text, .index = options.index};
+  const RunFolder folder(options.out);
+  folder.create();
+  return {.text = options.text, .index = folder.file(index_name)};
 }
 
 std::pair<Corpus, Reading> read_text(const TrainOptions& options, const SavedRun* earlier,
                                      const SavedRun* init) {
+  const TextPlace place = place_of(options);
   if (init) {
     Reading reading =
         options.grow_vocabulary ? grown(init->reading, options.text, options.min_count) : init->reading;
-    Corpus corpus = read_corpus(options.text, reading);
+    Corpus corpus = read_corpus(place, reading);
     return {std::move(corpus), std::move(reading)};
   }
-  if (!earlier) return read_new_corpus(options.text, level_named(options.level), options.min_count);
-  Corpus corpus = read_corpus(options.text, earlier->reading);
+  if (!earlier)
+    return read_new_corpus(place, {.level = level_named(options.level),
+                                   .min_count = options.min_count,
+                                   .vocabulary = options.vocabulary,
+                                   .normalise = normalisation_named(options.normalise)});
+  Corpus corpus = read_corpus(place, earlier->reading, earlier->text_checksum);
   check_same_text(corpus.name, "--text", corpus.checksum, earlier->text_checksum);
   return {std::move(corpus), earlier->reading};
 }
 
 void print_run(const TrainOptions& options, const Corpus& corpus, const Reading& reading,
                const Trainer& trainer) {
-  const auto& ids = corpus.symbols.ids;
-  const Split split = split_by_position(std::ssize(ids), options.valid_fraction);
+  const Split split = split_by_position(corpus.ids.size(), options.valid_fraction);
   const double percent = 100 * options.valid_fraction;
   for (const auto& note : corpus.notes) fmt::print("note: {}\n", note);
-  fmt::print("text        {}: {}, {}\n", corpus.name, count_of(std::ssize(ids), reading.level),
+  fmt::print("text        {}: {}, {}\n", corpus.name, count_of(corpus.ids.size(), reading.level),
              reading.encoding == Encoding::utf8 ? "UTF-8" : "bytes");
+  if (!corpus.index.empty()) fmt::print("index       {}\n", corpus.index);
   fmt::print("vocabulary  {}{}\n",
              counted(reading.vocabulary.size(), fmt::format("different {}", noun_of(reading.level))),
              reading.vocabulary.unknown()
-                 ? fmt::format(", and {} that count as <unknown>", grouped(corpus.symbols.unknown))
+                 ? fmt::format(", and {} that count as <unknown>", grouped(corpus.unknown))
                  : "");
+  if (reading.level == Level::subword)
+    fmt::print(
+        "subwords    {:.2f} characters each, {} learned{}\n",
+        static_cast<double>(corpus.characters) / static_cast<double>(corpus.ids.size()),
+        counted(std::ssize(reading.pairs.pairs()), "pair"),
+        reading.vocabulary.size() < options.vocabulary ? "; no other pair stands twice in the text" : "");
   fmt::print("split       the first {:g} % train ({}), the last {:g} % validate ({})\n", 100 - percent,
              grouped(split.train), percent, grouped(split.valid));
   fmt::print("windows     {} an epoch, of {} in {}\n", grouped(trainer.steps_per_epoch()),
@@ -65,24 +90,40 @@ Trainer::Trainer(const TrainOptions& options, const Corpus& corpus, Reading read
     : program::ModelTrainer<TrainOptions, Reading, LanguageModel>(
           options, reading, corpus.checksum, new_model(options, reading.vocabulary), earlier),
       text_name_(corpus.name),
-      symbols_(std::ssize(corpus.symbols.ids)),
+      symbols_(corpus.ids.size()),
       train_(streams_of(corpus, options, false)) {
   if (options.valid_fraction > 0) {
     valid_ = streams_of(corpus, options, true);
-    const std::span ids(corpus.symbols.ids);
-    const auto middle = static_cast<std::size_t>(split_by_position(symbols_, options.valid_fraction).train);
-    frequency_loss_ = frequency_loss(ids.first(middle), ids.subspan(middle), reading_.vocabulary.size());
+    const SymbolIds valid = part_of(corpus, options, true);
+    frequency_loss_ = frequency_loss(part_of(corpus, options, false), valid, reading_.vocabulary.size());
+    if (reading_.level == Level::subword)
+      characters_ = static_cast<double>(count_characters_of(valid, reading_.vocabulary)) /
+                    static_cast<double>(valid.size());
   }
   if (!earlier) return;
   state_ = load_carried(earlier->tensors);
   best_loss_ = earlier->loop.best;
 }
 
-std::unique_ptr<Trainer> Trainer::open(const TrainOptions& given, const SavedRun* earlier,
+std::unique_ptr<Trainer> Trainer::open(const TrainOptions& options, const SavedRun* earlier,
                                        const SavedRun* init) {
+  const RunFolder folder(options.out);
+  const bool was_there = folder.exists();
+  try {
+    return open_here(options, earlier, init);
+  } catch (...) {
+    std::error_code error;  // what is not there, or not empty, stays
+    if (!was_there)
+      std::filesystem::remove(folder.file(index_name), error), std::filesystem::remove(options.out, error);
+    throw;
+  }
+}
+
+std::unique_ptr<Trainer> Trainer::open_here(const TrainOptions& given, const SavedRun* earlier,
+                                            const SavedRun* init) {
   const TrainOptions options = init ? with_size_of_embedding(given, init->options, init->reading) : given;
   const auto [corpus, reading] = read_text(options, earlier, init);
-  const auto symbols = split_by_position(std::ssize(corpus.symbols.ids), options.valid_fraction).train;
+  const auto symbols = split_by_position(corpus.ids.size(), options.valid_fraction).train;
   check_memory(options, model_options(options, reading.vocabulary),
                std::min(symbols, options.batch * options.seq_length));
   auto trainer = std::make_unique<Trainer>(options, corpus, reading, earlier);
@@ -119,6 +160,7 @@ std::optional<Evaluation> Trainer::evaluate() {
   learner_.check_valid(loss, [&] { mean_loss(model_, *valid_); });
   best_loss_ = std::min(loss, best_loss_.value_or(loss));
   if (reading_.level == Level::token) return Evaluation{loss, {{"perplexity", std::exp(loss)}}};
+  if (characters_ > 0) return Evaluation{loss, {{"bits_per_char", bits_per_char(loss)}}};
   return Evaluation{loss};
 }
 
@@ -134,13 +176,18 @@ std::string Trainer::report() {
   const auto& vocabulary = reading_.vocabulary;
   const auto noun = noun_of(reading_.level);
   const double uniform = std::log(static_cast<double>(vocabulary.size()));
-  return fmt::format(
+  const auto table = fmt::format(
       "validation loss, nats/{}\n"
       "  {:7.4f}  a uniform guess among {}\n"
       "  {:7.4f}  the frequencies of {}s\n"
       "  {:7.4f}  the model\n",
       unit(), uniform, counted(vocabulary.size(), noun), frequency_loss_, noun, *best_loss_);
+  if (characters_ == 0) return table;
+  return table + fmt::format("per character, of which a {} has {:.2f}: {:.4f} nats, {:.4f} bits\n", noun,
+                             characters_, *best_loss_ / characters_, bits_per_char(*best_loss_));
 }
+
+double Trainer::bits_per_char(double loss) const { return loss / characters_ / std::numbers::ln2; }
 
 std::string Trainer::example() {
   const std::int64_t length = reading_.level == Level::character ? 200 : 40;
@@ -151,7 +198,7 @@ std::string Trainer::example() {
   std::string text = "  | ";
   generate(reader, reading_.vocabulary, options_.seq_length, {}, length, {.temperature = 0.8}, rng,
            [&](const std::string& symbol) {
-             text += symbol == "\n" ? text_of(symbol) + "  | " : text_of(symbol);
+             for (const char c : text_of(symbol)) text += c == '\n' ? "\n  | " : std::string(1, c);
            });
   return encode_text(text, reading_.encoding);
 }

@@ -22,17 +22,22 @@ class Trainer final : public program::ModelTrainer<TrainOptions, Reading, Langua
   std::string example() override;
   std::string report() override;
   std::int64_t steps_per_epoch() const override { return train_.windows(); }
-  std::string unit() const override { return options_.level; }
+  std::string unit() const override { return unit_of(reading_.level); }
   nlohmann::ordered_json configuration() const override;
 
  private:
+  static std::unique_ptr<Trainer> open_here(const TrainOptions& options, const SavedRun* earlier,
+                                            const SavedRun* init);
   void save_more(io::TensorFile& to) const override;
+  /// The loss of subwords as one that levels can be compared by.
+  double bits_per_char(double loss) const;
 
   std::string text_name_;
   std::int64_t symbols_;
   Streams train_;
   std::optional<Streams> valid_;
   double frequency_loss_ = 0;  ///< of the validation part
+  double characters_ = 0;      ///< of a subword there, on average; 0 at other levels
   std::optional<double> best_loss_;
   CarriedState state_;
 };

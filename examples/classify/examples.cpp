@@ -64,11 +64,13 @@ std::string joined(const std::vector<std::string>& names) {
   return text;
 }
 
-SymbolCounts count_tokens(const Source& source, std::span<const std::int64_t> which, Level level) {
+SymbolCounts count_tokens(const Source& source, std::span<const std::int64_t> which, Level level,
+                          Normalisation form) {
   SymbolCounts counts;
-  for (const auto i : which)
-    for (const auto token : tokens_of(source.texts[static_cast<std::size_t>(i)].text, level))
-      counts.add(token);
+  for (const auto i : which) {
+    const std::string text = normalise(source.texts[static_cast<std::size_t>(i)].text, form);
+    for (const auto token : tokens_of(text, level)) counts.add(token);
+  }
   return counts;
 }
 
@@ -116,6 +118,7 @@ void Reading::to_json(nlohmann::ordered_json& json) const {
           {"mean", mean},
           {"scale", scale},
           {"classes", classes}};
+  if (normalise != Normalisation::none) json["normalise"] = name_of(normalise);
 }
 
 Reading Reading::from_json(const io::JsonValue& value) {
@@ -125,6 +128,9 @@ Reading Reading::from_json(const io::JsonValue& value) {
                   .mean = value.at("mean").numbers(),
                   .scale = value.at("scale").numbers(),
                   .classes = value.at("classes").texts()};
+  const std::array forms{name_of(Normalisation::none), name_of(Normalisation::nfc)};
+  if (value.contains("normalise"))
+    reading.normalise = normalisation_named(value.at("normalise").one_of(forms));
   if (reading.scale.size() != reading.mean.size())
     raise<DataError>("{}: need as many numbers as in mean, {}; got {}", value.at("scale").place(),
                      reading.mean.size(), reading.scale.size());
@@ -143,13 +149,14 @@ Reading grown(const Reading& reading, const Source& source, std::span<const std:
               std::int64_t min_count) {
   Reading result = reading;
   if (!reading.is_series() && !source.is_series())
-    result.vocabulary = reading.vocabulary.extended(count_tokens(source, which, reading.level), min_count);
+    result.vocabulary = reading.vocabulary.extended(count_tokens(source, which, reading.level, reading.normalise), min_count);
   return result;
 }
 
 Reading learn_reading(const Source& source, std::span<const std::int64_t> which, Level level,
-                      std::int64_t min_count) {
-  Reading reading{.level = level, .vocabulary = {}, .mean = {}, .scale = {}, .classes = {}};
+                      std::int64_t min_count, Normalisation form) {
+  Reading reading{
+      .level = level, .vocabulary = {}, .mean = {}, .scale = {}, .classes = {}, .normalise = form};
   std::set<std::string> labels;
   for (const auto i : which) labels.insert(source.label(i));
   reading.classes.assign(labels.begin(), labels.end());
@@ -160,7 +167,7 @@ Reading learn_reading(const Source& source, std::span<const std::int64_t> which,
     learn_scale(reading, source.series, which);
     return reading;
   }
-  const SymbolCounts counts = count_tokens(source, which, level);
+  const SymbolCounts counts = count_tokens(source, which, level, form);
   const SpecialSymbols special{.padding = "", .unknown = "<unk>", .start = "<s>", .end = "</s>"};
   reading.vocabulary = Vocabulary(counts, special, min_count);
   if (reading.vocabulary.size() == 3)
@@ -171,7 +178,8 @@ Reading learn_reading(const Source& source, std::span<const std::int64_t> which,
 
 Example number_text(std::string_view text, const Reading& reading) {
   Example example;
-  example.tokens = ids_of(tokens_of(text, reading.level), reading.vocabulary);
+  const std::string normal = normalise(std::string(text), reading.normalise);
+  example.tokens = ids_of(tokens_of(normal, reading.level), reading.vocabulary);
   example.tokens.insert(example.tokens.begin(), *reading.vocabulary.start());
   example.tokens.push_back(*reading.vocabulary.end());
   example.length = std::ssize(example.tokens);

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "unroll/autograd/indices.hpp"
+#include "unroll/data/normalise.hpp"
 #include "unroll/data/records.hpp"
 #include "unroll/data/series.hpp"
 #include "unroll/data/symbols.hpp"
@@ -38,6 +39,7 @@ struct Reading {
   Vocabulary vocabulary;            ///< of texts
   std::vector<double> mean, scale;  ///< of series: value f is read as (x − mean[f]) · scale[f]
   std::vector<std::string> classes;
+  Normalisation normalise = Normalisation::none;  ///< of texts
 
   bool is_series() const { return !mean.empty(); }
   std::int64_t class_count() const { return std::ssize(classes); }
@@ -50,7 +52,7 @@ struct Reading {
 /// Classes, vocabulary and scale of the examples `which`, those that train.
 /// Errors: DataError if they have fewer than two classes; UsageError if nothing occurs min_count times.
 Reading learn_reading(const Source& source, std::span<const std::int64_t> which, Level level,
-                      std::int64_t min_count);
+                      std::int64_t min_count, Normalisation form = Normalisation::none);
 
 /// A reading whose vocabulary has what occurs in the examples `which`, too, at least `min_count` times; what it has
 /// keeps its number. Of series it is the reading itself.

@@ -12,7 +12,7 @@ using namespace program;
 struct TrainOptions : program::RunOptions, program::CellChoice {
   static constexpr const char* kind = "classify";
 
-  std::string text, series, valid, level = "char", pool = "last";
+  std::string text, series, valid, level = "char", pool = "last", normalise = "none";
   std::int64_t min_count = 2, embedding = 64, hidden = 128, batch = 64;
   double embedding_dropout = 0.3, label_smoothing = 0;
   double valid_fraction = 0.15;
@@ -24,6 +24,7 @@ struct TrainOptions : program::RunOptions, program::CellChoice {
   template <class Self, class Visit>
   static void visit_fixed(Self& o, Visit&& visit) {
     visit("level", o.level, "what a text is made of: char or word", shaping({.words = {"char", "word"}}));
+    visit("normalise", o.normalise, normalise_help, shaping(later({.words = {"none", "nfc"}})));
     visit("min-count", o.min_count, "characters or words that occur less often count as unknown",
           count_from(1));
     visit("embedding", o.embedding, "size of the embedding of a character or word", shaping(size_from(1)));

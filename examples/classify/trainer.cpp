@@ -138,7 +138,8 @@ std::unique_ptr<Trainer> Trainer::open(const TrainOptions& options, const SavedR
     check_same_text(corpus.train.name, "--text, --series and --valid", corpus.checksum,
                     earlier->text_checksum);
   const auto learn = [&] {
-    return learn_reading(corpus.train, corpus.train_which, level_named(options.level), options.min_count);
+    return learn_reading(corpus.train, corpus.train_which, level_named(options.level), options.min_count,
+                         normalisation_named(options.normalise));
   };
   const Reading reading = earlier ? earlier->reading
                           : !init ? learn()

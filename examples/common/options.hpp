@@ -26,6 +26,10 @@
 
 namespace unroll::program {
 
+/// What --normalise means, in all programs that read text.
+inline constexpr const char* normalise_help =
+    "none, or nfc: a letter and its marks are read as one character, however they were typed";
+
 /// What every program that trains can be told.
 struct RunOptions {
   std::string out, init, find_lr, optimizer = "adam", schedule = "constant", keep = "best";

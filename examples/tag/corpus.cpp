@@ -1,6 +1,7 @@
 #include "tag/corpus.hpp"
 
 #include <algorithm>
+#include <array>
 #include <nlohmann/json.hpp>
 
 #include "common/saved_run.hpp"
@@ -35,10 +36,11 @@ class Types {
 struct Counts {
   SymbolCounts words, characters, tags;
 };
-Counts count(const std::vector<TaggedSentence>& sentences) {
+Counts count(const std::vector<TaggedSentence>& sentences, Normalisation form) {
   Counts counts;
   for (const auto& sentence : sentences) {
-    for (const auto& word : sentence.words) {
+    for (const auto& spelled : sentence.words) {
+      const std::string word = unroll::normalise(spelled, form);
       counts.words.add(word);
       for (const auto character : split_characters(word)) counts.characters.add(character);
     }
@@ -49,31 +51,39 @@ Counts count(const std::vector<TaggedSentence>& sentences) {
 
 }  // namespace
 
-Reading Reading::of(const std::vector<TaggedSentence>& sentences, std::int64_t min_count) {
-  const auto [words, characters, tags] = count(sentences);
+Reading Reading::of(const std::vector<TaggedSentence>& sentences, std::int64_t min_count,
+                    Normalisation form) {
+  const auto [words, characters, tags] = count(sentences, form);
   Reading reading{.words = Vocabulary(words, with_unknown, min_count),
                   .characters = Vocabulary(characters, with_unknown, 2),
-                  .tags = Vocabulary(tags)};
+                  .tags = Vocabulary(tags),
+                  .normalise = form};
   if (reading.words.size() == 1)
     raise<UsageError>("--min-count {}: no word occurs so often; take a smaller number", min_count);
   return reading;
 }
 
 Reading Reading::grown(const std::vector<TaggedSentence>& sentences, std::int64_t min_count) const {
-  const Counts counts = count(sentences);
+  const Counts counts = count(sentences, normalise);
   return {.words = words.extended(counts.words, min_count),
           .characters = characters.extended(counts.characters, 2),
-          .tags = tags.extended(counts.tags)};
+          .tags = tags.extended(counts.tags),
+          .normalise = normalise};
 }
 
 void Reading::to_json(nlohmann::ordered_json& json) const {
   json = {{"words", words.to_json()}, {"characters", characters.to_json()}, {"tags", tags.to_json()}};
+  if (normalise != Normalisation::none) json["normalise"] = name_of(normalise);
 }
 
 Reading Reading::from_json(const io::JsonValue& value) {
-  return {.words = program::read_vocabulary(value.at("words"), {.unknown = true}),
-          .characters = program::read_vocabulary(value.at("characters"), {.unknown = true}),
-          .tags = program::read_vocabulary(value.at("tags"), {})};
+  const std::array forms{name_of(Normalisation::none), name_of(Normalisation::nfc)};
+  Reading reading{.words = program::read_vocabulary(value.at("words"), {.unknown = true}),
+                  .characters = program::read_vocabulary(value.at("characters"), {.unknown = true}),
+                  .tags = program::read_vocabulary(value.at("tags"), {})};
+  if (value.contains("normalise"))
+    reading.normalise = normalisation_named(value.at("normalise").one_of(forms));
+  return reading;
 }
 
 std::vector<std::int64_t> Corpus::lengths() const {
@@ -87,7 +97,7 @@ Corpus encode(const std::vector<TaggedSentence>& sentences, const Reading& readi
   Types types(corpus, reading);
   for (const auto& sentence : sentences) {
     auto& words = corpus.words.emplace_back();
-    for (const auto& word : sentence.words) words.push_back(types.number(word));
+    for (const auto& word : sentence.words) words.push_back(types.number(normalise(word, reading.normalise)));
     auto& tags = corpus.tags.emplace_back();
     for (const auto& tag : sentence.tags) {
       tags.push_back(reading.tags.find(tag).value_or(unknown_tag));

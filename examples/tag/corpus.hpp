@@ -6,6 +6,7 @@
 #include "unroll/autograd/indices.hpp"
 #include "unroll/autograd/random.hpp"
 #include "unroll/data/batches.hpp"
+#include "unroll/data/normalise.hpp"
 #include "unroll/data/records.hpp"
 #include "unroll/data/vocabulary.hpp"
 #include "unroll/io/json.hpp"
@@ -15,11 +16,13 @@ namespace unroll::tag {
 /// How a model reads sentences; saved with it.
 struct Reading {
   Vocabulary words, characters, tags;
+  Normalisation normalise = Normalisation::none;
 
   /// What sentences are made of. Words that occur `min_count` times, and characters that occur twice, are
   /// known.
   /// Errors: UsageError if no word occurs so often.
-  static Reading of(const std::vector<TaggedSentence>& sentences, std::int64_t min_count);
+  static Reading of(const std::vector<TaggedSentence>& sentences, std::int64_t min_count,
+                    Normalisation form = Normalisation::none);
   /// The same with what occurs in these sentences, too; what it has keeps its number.
   Reading grown(const std::vector<TaggedSentence>& sentences, std::int64_t min_count) const;
   void to_json(nlohmann::ordered_json& json) const;

@@ -11,7 +11,7 @@ using namespace program;
 struct TrainOptions : program::RunOptions, program::CellChoice {
   static constexpr const char* kind = "tag";
 
-  std::string text, valid, features = "both";
+  std::string text, valid, features = "both", normalise = "none";
   std::int64_t min_count = 1, embedding = 100, hidden = 128, char_embedding = 30, char_hidden = 50;
   std::int64_t batch = 32;
   double word_dropout = 0.5, label_smoothing = 0;
@@ -23,6 +23,7 @@ struct TrainOptions : program::RunOptions, program::CellChoice {
     visit("features", o.features,
           "what represents a word: its embedding (words), its spelling (chars) or both",
           shaping({.words = {"both", "words", "chars"}}));
+    visit("normalise", o.normalise, normalise_help, shaping(later({.words = {"none", "nfc"}})));
     visit("min-count", o.min_count, "words that occur less often count as unknown", count_from(1));
     visit("embedding", o.embedding, "size of a word's embedding", shaping(size_from(1)));
     visit("hidden", o.hidden, "size of the hidden state, in each direction", shaping(size_from(1)));

@@ -71,8 +71,11 @@ std::unique_ptr<Tagger> Tagger::open(const TrainOptions& options, const SavedRun
                                      const SavedRun* init) {
   const Texts texts = read_texts(options);
   if (earlier) check_same_text(options.text, "--text and --valid", texts.checksum, earlier->text_checksum);
+  const auto learn = [&] {
+    return Reading::of(texts.train, options.min_count, normalisation_named(options.normalise));
+  };
   const Reading reading = earlier                   ? earlier->reading
-                          : !init                   ? Reading::of(texts.train, options.min_count)
+                          : !init                   ? learn()
                           : options.grow_vocabulary ? init->reading.grown(texts.train, options.min_count)
                                                     : init->reading;
   auto tagger = std::make_unique<Tagger>(options, texts, reading, earlier);

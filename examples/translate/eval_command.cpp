@@ -1,3 +1,5 @@
+#include <numbers>
+
 #include "translate/commands.hpp"
 #include "translate/trainer.hpp"
 #include "unroll/train/perplexity.hpp"
@@ -11,11 +13,16 @@ int eval_command(const EvalOptions& options) {
   const Corpus corpus = encode(read_pairs(options.text), run.reading);
   const Quality q = measure(model, run.reading, corpus, options.search);
 
+  const std::string unit = run.reading.unit();
+  const double per_char =
+      q.loss * static_cast<double>(corpus.symbols) / static_cast<double>(corpus.characters);
   fmt::print("text        {}: {}, {} to say with their ends\n", options.text, counted(corpus.size(), "pair"),
-             counted(corpus.symbols, "word"));
-  fmt::print("unknown     {} of the sources, {} of the targets\n", counted(corpus.unknown_source, "word"),
+             counted(corpus.symbols, unit));
+  fmt::print("unknown     {} of the sources, {} of the targets\n",
+             counted(corpus.unknown_source, run.reading.level == Level::word ? "word" : "character"),
              grouped(corpus.unknown_target));
-  fmt::print("nats/word   {:.6f}\nperplexity  {:.4f}\n", q.loss, std::exp(q.loss));
+  fmt::print("{:<11} {:.6f}\nperplexity  {:.4f}\n", "nats/" + unit, q.loss, std::exp(q.loss));
+  fmt::print("bits/char   {:.6f}\n", per_char / std::numbers::ln2);
   fmt::print("exact       {:.2f} %  ({} of {})\n", 100 * q.exact_share(), q.exact, q.sentences);
   fmt::print("BLEU        {:.2f}  (beam {}; {:.1f}/{:.1f}/{:.1f}/{:.1f}, brevity penalty {:.3f})\n",
              100 * q.bleu.score(), options.search.beam, 100 * q.bleu.precision(1), 100 * q.bleu.precision(2),

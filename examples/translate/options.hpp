@@ -12,9 +12,10 @@ using namespace program;
 struct TrainOptions : program::RunOptions {
   static constexpr const char* kind = "translate";
 
-  std::string text, valid, cell = "gru", decoder = "luong", attention = "general";
+  std::string text, valid, level = "word", normalise = "none", cell = "gru", decoder = "luong",
+                           attention = "general";
   bool lowercase = false, tie = false;
-  std::int64_t min_count = 2, max_length = 50, embedding = 256, hidden = 256, batch = 64;
+  std::int64_t vocabulary = 2000, min_count = 2, max_length = 50, embedding = 256, hidden = 256, batch = 64;
   double dropout = 0.1, label_smoothing = 0, sampling = 0, valid_fraction = 0.05;
   int layers = 1;
 
@@ -30,7 +31,13 @@ struct TrainOptions : program::RunOptions {
   template <class Self, class Visit>
   static void visit_fixed(Self& o, Visit&& visit) {
     visit("lowercase", o.lowercase, "convert capitals to small letters", shaping());
-    visit("min-count", o.min_count, "words that occur less often count as unknown", size_from(1));
+    visit("normalise", o.normalise, normalise_help, shaping(later({.words = {"none", "nfc"}})));
+    visit("level", o.level, "what a symbol is: word, or bpe: parts of words that are learned from the text",
+          shaping(later({.words = {"word", "bpe"}})));
+    visit("vocabulary", o.vocabulary, "symbols of either side to learn with --level bpe, at most",
+          shaping(later(size_from(1))));
+    visit("min-count", o.min_count,
+          "words, or with --level bpe characters, that occur less often count as unknown", size_from(1));
     visit("max-length", o.max_length, "leave out pairs with more words on either side", size_from(1));
     visit("cell", o.cell, cell_help().c_str(), shaping({.known = is_cell}));
     visit("decoder", o.decoder, decoder_help().c_str(), shaping({.known = is_decoder}));

@@ -4,7 +4,6 @@
 #include "translate/alignment_plot.hpp"
 #include "translate/commands.hpp"
 #include "translate/trainer.hpp"
-#include "unroll/data/tokens.hpp"
 #include "unroll/data/utf8.hpp"
 
 namespace unroll::translate {
@@ -20,10 +19,9 @@ class Predictor {
 
   /// The translations of a line, one a line, after their ln p if several are asked for.
   std::string translations(const std::string& line, const std::string& place) {
-    const Words source = reading_.words(line);
+    const auto [ids, source, unknown] = reading_.symbols(line, Side::source);
     if (source.empty()) return "\n";
     note_unknown(source, place);
-    const auto ids = ids_of(source, reading_.source);
     SequencePairs pair{Indices({std::ssize(ids), 1}, ids), {std::ssize(ids)}, Indices({0, 1}, {}), {0}};
     const auto found = translate(model_, reading_, pair, options_.search)[0];
     if (!plot_.empty()) plot(pair, source, found.front());
@@ -55,7 +53,8 @@ class Predictor {
   void plot(SequencePairs pair, const Words& source, const Hypothesis& h) {
     pair.target = Indices({std::ssize(h.symbols), 1}, h.symbols);
     pair.target_lengths = {std::ssize(h.symbols)};
-    Words target = words_of(h, reading_);
+    Words target;
+    for (const auto id : h.symbols) target.push_back(reading_.target.symbol(id));
     target.push_back("(end)");
     try {
       write_alignment_plot(plot_, source, target, model_->alignment(pair));

@@ -23,9 +23,7 @@ std::vector<std::vector<Hypothesis>> translate(const Translator& model, const Re
 }
 
 Words words_of(const Hypothesis& hypothesis, const Reading& reading) {
-  Words words;
-  for (const auto id : hypothesis.symbols) words.push_back(reading.target.symbol(id));
-  return words;
+  return reading.words_of(hypothesis.symbols, Side::target);
 }
 
 std::vector<std::vector<std::int64_t>> batches_to_measure(const Corpus& corpus) {

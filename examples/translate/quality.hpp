@@ -18,7 +18,7 @@ std::vector<std::vector<Hypothesis>> translate(const Translator& model, const Re
 Words words_of(const Hypothesis& hypothesis, const Reading& reading);
 
 struct Quality {
-  double loss = 0;  ///< nats for each word of the targets, ends included
+  double loss = 0;  ///< nats for each symbol of the targets, ends included
   std::int64_t exact = 0, sentences = 0;
   Bleu bleu;
   double exact_share() const { return static_cast<double>(exact) / static_cast<double>(sentences); }

@@ -32,8 +32,8 @@ void print_run(const TrainOptions& o, const PairFiles& files, const Reading& rea
     fmt::print("note: {} left out for having more than {} on a side\n", counted(files.left_out, "pair"),
                counted(o.max_length, "word"));
   fmt::print("vocabulary  {} and {}; of the validation targets, {} unknown\n",
-             counted(reading.source.size(), "source word"), counted(reading.target.size(), "target word"),
-             grouped(valid.unknown_target));
+             counted(reading.source.size(), "source " + reading.unit()),
+             counted(reading.target.size(), "target " + reading.unit()), grouped(valid.unknown_target));
   fmt::print("batches     {} an epoch, of {}\n", grouped(trainer.steps_per_epoch()),
              counted(o.batch, "pair"));
   fmt::print("model       {}, decoder {}, attention {}\n", o.cell, o.decoder, o.attention);
@@ -119,8 +119,15 @@ std::unique_ptr<Trainer> Trainer::open(const TrainOptions& options, const SavedR
   if (options.text.empty()) raise<UsageError>("--text: name a file of pairs, SOURCE TAB TARGET");
   const PairFiles files = read_files(options);
   if (earlier) check_same_text(options.text, "--text", checksum_of_pairs(files), earlier->text_checksum);
-  const Reading reading = earlier ? earlier->reading
-                          : !init ? Reading::of(files.train, options.lowercase, options.min_count)
+  const auto learn = [&] {
+    return Reading::of(files.train, {.lowercase = options.lowercase,
+                                     .min_count = options.min_count,
+                                     .level = level_named(options.level),
+                                     .vocabulary = options.vocabulary,
+                                     .normalise = normalisation_named(options.normalise)});
+  };
+  const Reading reading = earlier                   ? earlier->reading
+                          : !init                   ? learn()
                           : options.grow_vocabulary ? init->reading.grown(files.train, options.min_count)
                                                     : init->reading;
   auto trainer = std::make_unique<Trainer>(options, files, reading, earlier);
@@ -164,9 +171,7 @@ std::string Trainer::example() {
   std::string text;
   for (const std::int64_t k : {from.size() / 4, from.size() / 2, from.size() * 3 / 4}) {
     const SequencePairs one = make_batch(from, {&k, 1});
-    Words source;
-    for (const auto id : from.source[static_cast<std::size_t>(k)])
-      source.push_back(reading_.source.symbol(id));
+    const Words source = reading_.words_of(from.source[static_cast<std::size_t>(k)], Side::source);
     text += fmt::format("{}  | {} → {} ({})", text.empty() ? "" : "\n", joined(source),
                         joined(words_of(translate(reader, reading_, one, {})[0][0], reading_)),
                         joined(from.references[static_cast<std::size_t>(k)]));

@@ -39,7 +39,7 @@ class Trainer final : public ModelTrainer<TrainOptions, Reading, Translator> {
   std::optional<Evaluation> evaluate() override;
   std::string example() override;
   std::int64_t steps_per_epoch() const override { return batches_.size(); }
-  std::string unit() const override { return "word"; }
+  std::string unit() const override { return reading_.unit(); }
   nlohmann::ordered_json configuration() const override;
 
  private:
