@@ -169,6 +169,10 @@ void CommandLine::add_words(const char* name, std::vector<std::string>& words, c
   app_->add_option(name, words, help);
 }
 
+void add_words(CLI::App& app, const char* name, std::vector<std::string>& words, const char* help) {
+  app.add_option(name, words, help)->required()->check(named());
+}
+
 void CommandLine::footer(const std::string& text) { app_->footer(text); }
 
 CLI::App& CommandLine::command(const std::string& name, const std::string& help) {

@@ -29,6 +29,9 @@ struct AddOption {
   void operator()(const char* name, Place value, const char* help, const Allowed& allowed = {}) const;
 };
 
+/// Words of a command without an option's name, at least one, under `name` in the help.
+void add_words(CLI::App& app, const char* name, std::vector<std::string>& words, const char* help);
+
 /// What a program is called with; `--help` and `--version` are there already:
 ///
 ///     program::CommandLine line("What the program does.");

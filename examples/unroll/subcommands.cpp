@@ -1,0 +1,14 @@
+#include "subcommands.hpp"
+
+#include <array>
+
+namespace unroll::tool {
+
+std::span<const AddSubcommand> subcommands() {
+  static constexpr std::array table{
+      add_report,
+  };
+  return table;
+}
+
+}  // namespace unroll::tool
