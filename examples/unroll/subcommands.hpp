@@ -17,5 +17,6 @@ using AddSubcommand = void (*)(program::Program& program);
 std::span<const AddSubcommand> subcommands();
 
 void add_report(program::Program& program);  ///< report_command.cpp
+void add_sweep(program::Program& program);   ///< sweep_command.cpp
 
 }  // namespace unroll::tool
