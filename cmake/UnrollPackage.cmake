@@ -36,6 +36,9 @@ set(CPACK_DEBIAN_PACKAGE_DEPENDS libxtensor-dev libxsimd-dev libfmt-dev nlohmann
 if(OneDnn_FOUND)
   list(APPEND CPACK_DEBIAN_PACKAGE_DEPENDS libdnnl-dev)
 endif()
+if(TARGET unroll_wav)
+  set(CPACK_DEBIAN_PACKAGE_SUGGESTS libsndfile1-dev) # for those who link unroll::wav
+endif()
 list(JOIN CPACK_DEBIAN_PACKAGE_DEPENDS ", " CPACK_DEBIAN_PACKAGE_DEPENDS)
 list(TRANSFORM UNROLL_PROGRAMS PREPEND ${PROJECT_BINARY_DIR}/examples/ OUTPUT_VARIABLE programs)
 if(TARGET unroll_program)

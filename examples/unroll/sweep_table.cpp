@@ -81,9 +81,12 @@ class ValueAxis {
       axis.scale = dimension_.log ? report::Scale::log : report::Scale::linear;
     } else {
       std::vector<double> places;
-      for (const std::string& value : values) places.push_back(place(value));
+      for (const std::string& value : values) {
+        places.push_back(place(value));
+        if (values.size() <= 8) axis.ticks.push_back({place(value), value});
+      }
       const auto [low, high] = std::ranges::minmax(places);
-      if (low > 0 && high >= 8 * low) axis.scale = report::Scale::log;
+      if (low > 0 && high >= 4 * low) axis.scale = report::Scale::log;
     }
     return axis;
   }
@@ -188,8 +191,11 @@ void write_picture(const std::string& file, const Sweep& sweep, const std::vecto
       .panels = {}};
   std::vector<Dimension> space;
   for (const std::string& text : sweep.plan.space) space.push_back(parse_dimension(text));
-  for (const Dimension& dimension : space)
-    figure.panels.push_back(chart_of(dimension, sweep, ranked, criterion));
+  for (const Dimension& dimension : space) {
+    report::Chart chart = chart_of(dimension, sweep, ranked, criterion);
+    if (!figure.panels.empty()) chart.legend = report::Legend::none;  // it is that of the first
+    figure.panels.push_back(std::move(chart));
+  }
   report::write_svg(file, figure);
 }
 
