@@ -103,6 +103,18 @@ TEST_CASE("colour: a unit that is the trait tells all of it, and noise tells no 
   CHECK(tracking.floor < 0.2);
 }
 
+// What chance gives is subtracted: of few places a tenth.
+TEST_CASE("colour: a value that is rare counts, whether it is the largest or the smallest") {
+  Trait trait{"rare", "", {}};
+  Generator rng(2);
+  for (int k = 0; k < 1000; ++k) trait.classes.push_back(rng.uniform() < 0.02 ? 1 : 0);
+  trait.entropy = 0.14;
+  Activity activity = made_activity(trait, 1);
+  CHECK(track(activity, trait).shares[0] > 0.8);
+  for (float& x : activity.values) x = -x;
+  CHECK(track(activity, trait).shares[0] > 0.8);
+}
+
 TEST_CASE("colour: whatever a text holds, the page runs no script but its own") {
   const std::string evil = "</script><script>alert(1)</script>\"'&\xE2\x80\xAE\x01";
   const std::string page = page_of({evil, "\n", "<b>", "\t"}, evil);

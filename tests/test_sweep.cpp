@@ -167,7 +167,7 @@ TEST_CASE("sweep: a trial that fails shows its last lines, and the others go on"
 
 TEST_CASE("sweep: a search that is stopped goes on where it was, to the runs of one that was not") {
   const Search search, whole;
-  const Arguments varied{"lr=0.01,0.02"}, more{"--hidden", "8", "--epochs", "150"};
+  const Arguments varied{"lr=0.01,0.02"}, more{"--hidden", "8", "--epochs", "250", "--eval-every", "100000"};
   const pid_t child =
       program_test::start("unroll", search.folder, search.arguments({"--grid"}, varied, more));
   while (!std::filesystem::exists(search.out + "/trial-001/metrics.jsonl")) ::usleep(2000);

@@ -72,12 +72,23 @@ double entropy_of(std::span<const std::uint8_t> classes) {
   return bits;
 }
 
-/// Values by their rank, in classes of equal size; equal values are in one class.
+/// Where the classes of sorted values begin: near equal sizes, between values that differ, so that a value that is rare
+/// and far from the others has a class of its own.
+std::array<float, value_classes - 1> class_edges(const std::vector<float>& sorted) {
+  std::array<float, value_classes - 1> edges{};
+  for (std::size_t k = 0; k < edges.size(); ++k) {
+    const auto at = sorted.begin() + static_cast<std::ptrdiff_t>((k + 1) * sorted.size() / value_classes);
+    const auto [begin, end] = std::equal_range(sorted.begin(), sorted.end(), *at);
+    const bool before = begin != sorted.begin() && (at - begin <= end - at || end == sorted.end());
+    edges[k] = before || end == sorted.end() ? *at : *end;
+  }
+  return edges;
+}
+
 std::vector<std::uint8_t> ranked(std::span<const float> values) {
   std::vector<float> sorted(values.begin(), values.end());
   std::ranges::sort(sorted);
-  std::array<float, value_classes - 1> edges{};
-  for (std::size_t k = 0; k < edges.size(); ++k) edges[k] = sorted[(k + 1) * sorted.size() / value_classes];
+  const auto edges = class_edges(sorted);
   std::vector<std::uint8_t> classes(values.size());
   std::ranges::transform(values, classes.begin(), [&](float x) {
     return static_cast<std::uint8_t>(std::ranges::upper_bound(edges, x) - edges.begin());
