@@ -21,7 +21,7 @@ if(CMAKE_SCRIPT_MODE_FILE)
   return()
 endif()
 
-set(folders autograd layers optim io data train tests examples benchmarks docs)
+set(folders autograd layers optim io data train report tests examples benchmarks docs)
 set(patterns ${PROJECT_SOURCE_DIR}/*.md ${PROJECT_SOURCE_DIR}/*.hpp)
 foreach(folder IN LISTS folders)
   foreach(depth "" */)

@@ -38,7 +38,7 @@ elseif(UNROLL_COVERAGE)
   # chosen by the file a function stands in. Nothing is inlined before it is counted.
   string(REGEX REPLACE "([][+.*^$(){}|?\\])" "\\\\\\1" source_dir "${PROJECT_SOURCE_DIR}")
   target_compile_options(unroll_flags INTERFACE --coverage -fprofile-update=atomic -fno-early-inlining
-                         "-fprofile-filter-files=^${source_dir}/(autograd|layers|optim|io|data|train|examples)/")
+                         "-fprofile-filter-files=^${source_dir}/(autograd|layers|optim|io|data|train|report|examples)/")
   target_compile_options(unroll_options INTERFACE -Og)
   target_link_options(unroll_flags INTERFACE --coverage)
 else()

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "unroll/layers/sampling.hpp"
 
@@ -26,11 +27,21 @@ struct EvalOptions {
   int threads = 0;
 };
 
+struct ColourOptions {
+  std::string model, text, out = "units.html", state;
+  std::vector<std::int64_t> layers;
+  std::int64_t length = 3000, ranked = 20000;
+  int threads = 0;
+};
+
 /// Writes a sample to standard output as it is drawn, and notes to standard error. With `check_words`, a line follows
 /// that tells how many of the sample's words stand in the text that the model has learned.
 int sample_command(const SampleOptions& options);
 
 /// Prints how well a model predicts a text.
 int eval_command(const EvalOptions& options);
+
+/// Writes a page that paints a text by what each hidden unit does, and prints which units track what.
+int colour_command(const ColourOptions& options);
 
 }  // namespace unroll::char_lm

@@ -48,6 +48,20 @@ void add_eval(program::Program& program, EvalOptions& options) {
   program::add_threads(eval, options.threads);
 }
 
+void add_colour(program::Program& program, ColourOptions& options) {
+  CLI::App& colour = program.command("colour", "Paint a text by what each hidden unit does, as an HTML page",
+                                     [&] { return colour_command(options); });
+  const program::AddOption add{colour};
+  program::add_model(colour, options.model);
+  add("text", options.text, "file to read; the project's own sources by default");
+  add("out", options.out, "the page to write", {.named = true});
+  add("layer", options.layers, "layers whose units are shown, from 1; without: all");
+  add("state", options.state, "member of the cell's state to show, such as c; without: the output");
+  add("length", options.length, "symbols to paint, from the beginning", {.low = 1, .high = 100000});
+  add("ranked", options.ranked, "symbols by which to tell what units track", {.low = 1, .high = 10000000});
+  program::add_threads(colour, options.threads);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -57,10 +71,12 @@ int main(int argc, char** argv) {
     TrainOptions train_options;
     SampleOptions sample_options;
     EvalOptions eval_options;
+    ColourOptions colour_options;
     frame.train("Learn a text; the model goes to the folder --out", train_options,
                 [&](const Given& given) { return train_command(train_options, given); });
     add_sample(frame, sample_options);
     add_eval(frame, eval_options);
+    add_colour(frame, colour_options);
     return frame.main(argc, argv);
   });
 }

@@ -9,6 +9,7 @@
 #include <concepts>
 #include <cstdio>
 #include <cstdlib>
+#include <map>
 
 #include "common/config_file.hpp"
 #include "unroll/autograd/error.hpp"
@@ -179,6 +180,31 @@ void CommandLine::add_words(const char* name, std::vector<std::string>& words, c
   app_->add_option(name, words, help);
 }
 
+void add_words(CLI::App& app, const char* name, std::vector<std::string>& words, const char* help,
+               bool required) {
+  app.add_option(name, words, help)->required(required)->check(named());
+}
+
+namespace {
+/// The commands that take what stands behind `--`. CLI11 reads that as options of the program if a command does not want it.
+std::map<const CLI::App*, std::vector<std::string>*> rests;
+
+/// The number of words before `--`, which go to CLI11; the others are given to the command that takes them.
+int take_rest(const CLI::App& app, int argc, char** argv) {
+  if (argc < 2) return argc;
+  const auto rest = std::find_if(rests.begin(), rests.end(), [&](const auto& entry) {
+    return entry.first->get_parent() == &app && entry.first->get_name() == argv[1];
+  });
+  const auto end =
+      std::find_if(argv, argv + argc, [](const char* word) { return std::string_view(word) == "--"; });
+  if (rest == rests.end() || end == argv + argc) return argc;
+  rest->second->assign(end + 1, argv + argc);
+  return static_cast<int>(end - argv);
+}
+}  // namespace
+
+void add_rest(CLI::App& app, std::vector<std::string>& words) { rests[&app] = &words; }
+
 void CommandLine::footer(const std::string& text) { app_->footer(text); }
 
 CLI::App& CommandLine::command(const std::string& name, const std::string& help) {
@@ -285,8 +311,8 @@ int CommandLine::refuse(const std::string& message, const std::string& name) con
 }
 
 std::optional<int> CommandLine::read(int argc, char** argv, const std::string& name) {
-  const std::vector<std::string> words(argv, argv + argc);
-  words_of_call() = words;
+  words_of_call().assign(argv, argv + argc);
+  const std::vector<std::string> words(argv, argv + take_rest(*app_, argc, argv));
   std::vector<ConfigEntry> entries;
   try {
     const auto all = with_config(*app_, words, entries);

@@ -32,6 +32,13 @@ struct AddOption {
   void operator()(const char* name, Place value, const char* help, const Allowed& allowed = {}) const;
 };
 
+/// Words of a command without an option's name, under `name` in the help; at least one if they are required.
+void add_words(CLI::App& app, const char* name, std::vector<std::string>& words, const char* help,
+               bool required = true);
+
+/// The words behind `--`, which are not read as options: the command line of another program.
+void add_rest(CLI::App& app, std::vector<std::string>& words);
+
 /// What a program is called with; `--help` and `--version` are there already:
 ///
 ///     program::CommandLine line("What the program does.");

@@ -27,7 +27,7 @@ READERS = re.compile(r"(io|data)/|train/(metrics_log|run_folder|state_dict|weigh
 ERROR = re.compile(r"\b(raise<|throw\b)")
 # Where the source decides something. Elsewhere gcc branches to destroy what an exception leaves behind, or to pass over it.
 DECISION = re.compile(r"\b(if|for|while|case|operator==)\b|&&|\|\||\?")
-FOLDERS = ["autograd", "layers", "optim", "io", "data", "train", "examples"]
+FOLDERS = ["autograd", "layers", "optim", "io", "data", "train", "report", "examples"]
 
 
 # ---- What gcov knows ----
