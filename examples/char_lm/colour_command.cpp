@@ -72,9 +72,9 @@ std::string new_nonce() {
 
 /// As many symbols of a text as are painted or ranked by.
 std::vector<std::int64_t> first_symbols(const Corpus& corpus, const ColourOptions& options) {
-  std::vector<std::int64_t> ids = corpus.symbols.ids;
   const std::int64_t most = std::max(options.length, options.ranked);
-  if (std::ssize(ids) > most) ids.resize(static_cast<std::size_t>(most));
+  std::vector<std::int64_t> ids(static_cast<std::size_t>(std::min(most, corpus.ids.size())));
+  corpus.ids.read(0, ids);
   return ids;
 }
 
@@ -84,7 +84,7 @@ int colour_command(const ColourOptions& options) {
   const SavedRun run = load_run(find_checkpoint(options.model));
   use_threads(options.threads > 0 ? options.threads : run.options.threads);
   const LanguageModel model = trained_model(run);
-  const Corpus corpus = read_corpus(options.text, run.reading);
+  const Corpus corpus = read_corpus({.text = options.text}, run.reading);
   for (const auto& note : corpus.notes) fmt::print("note: {}\n", note);
   const auto ids = first_symbols(corpus, options);
 
