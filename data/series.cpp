@@ -1,35 +1,20 @@
 #include "unroll/data/series.hpp"
 
-#include <charconv>
 #include <cmath>
-#include <locale>
-#include <sstream>
 #include <utility>
 
 #include "unroll/data/tokens.hpp"
 #include "unroll/data/utf8.hpp"
+#include "unroll/detail/data/numbers.hpp"
 
 namespace unroll {
 namespace {
 
-/// Whether a number that no double can hold is too small for it, and not too large. A stream of the classic locale
-/// fails for the latter only.
-bool is_tiny(const std::string& word) {
-  std::istringstream in(word);
-  in.imbue(std::locale::classic());
-  double value = 0;
-  return static_cast<bool>(in >> value);
-}
-
 float number_of(std::string_view word, const TextLines& text, std::size_t line) {
-  double value = 0;
-  const char* begin = word.data() + (word.starts_with('+') && !word.starts_with("+-"));
-  const char* end = word.data() + word.size();
-  auto [at, error] = std::from_chars(begin, end, value);
-  if (error == std::errc::result_out_of_range && is_tiny({begin, at})) error = std::errc(), value = 0;
-  if (error != std::errc() || at != end || !std::isfinite(static_cast<float>(value)))
+  const auto value = detail::number_in(word);
+  if (!value || !std::isfinite(static_cast<float>(*value)))
     text.fail_at(line, "need finite numbers; got '{}'", printable(word));
-  return static_cast<float>(value);
+  return static_cast<float>(*value);
 }
 
 void append_vector(Series& series, SeriesSet& set, const TextLines& text, std::size_t line) {
