@@ -57,7 +57,6 @@ TEST_CASE("forecast: options that do not go together are refused") {
   CHECK(contains(attempt.complaint({"--target", "a", "--calendar", "moon"}), "moon"));
   CHECK(contains(attempt.complaint({"--target", "a", "--holdout", "2"}),
                  "--holdout 2: t.csv has 2 with a target; nothing would be left to learn from\n"));
-  CHECK(contains(attempt.complaint({"--target", "a"}), "t.csv"));
   const Outcome none = run("forecast", attempt.folder, {"train", "--out", attempt.out});
   CHECK(none.status == 2);
   CHECK(none.err == "forecast: need --data, a table, to say what to learn\n");
@@ -65,8 +64,16 @@ TEST_CASE("forecast: options that do not go together are refused") {
 
 TEST_CASE("forecast: too few rows for an autoregression are told") {
   CHECK(contains(Attempt(tests::months(12)).complaint({"--order", "6", "--valid-fraction", "0"}),
-                 "forecast: --linear ar, --order 6: need more than 7 values to learn from 1 steps ahead; "
+                 "forecast: --linear ar, --order 6: need more than 7 values to learn from 1 step ahead; "
                  "there are 6\n"));
+}
+
+TEST_CASE("forecast: a past that is longer than the window or the data is told") {
+  CHECK(Attempt().complaint({"--shortest", "13"}) ==
+        "forecast: --shortest 13: the network sees no more than --window 12\n");
+  CHECK(
+      contains(Attempt().complaint({"--linear", "none", "--window", "60", "--shortest", "60"}),
+               "forecast: no row to learn from has 60 rows before it, as --shortest and --order ask for\n"));
 }
 
 TEST_CASE("forecast: a model that no memory can hold is refused before anything is made") {

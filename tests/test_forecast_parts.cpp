@@ -28,7 +28,8 @@ TEST_CASE("forecast: least squares finds the weights, the shortest where columns
 
 TEST_CASE("forecast: quantiles of a normal distribution, of a mixture and of a list of quantiles") {
   CHECK(forecast::normal_quantile(0.975) == doctest::Approx(1.959964));
-  const Distribution one({{1, 2, 3}}), two({{0.5, -1, 0.1}, {0.5, 1, 0.1}});
+  using Normals = std::vector<Distribution::Normal>;
+  const Distribution one(Normals{{1, 2, 3}}), two(Normals{{0.5, -1, 0.1}, {0.5, 1, 0.1}});
   CHECK(one.centre() == 2);
   CHECK(one.quantile(0.025) == doctest::Approx(2 - 3 * 1.959964));
   CHECK(two.quantile(0.25) == doctest::Approx(-1));
@@ -138,7 +139,7 @@ TEST_CASE("forecast: a reading comes back as it was saved, and one with wrong co
     changed[key] = std::move(value);
     return tests::message_of<DataError>([&] { return forecast::Reading::from_json({changed, "f"}); });
   };
-  CHECK(refused("past", {0}) == "f: past: 0: a column has two roles");
+  CHECK(refused("past", {0}) == "f: past[0]: a column has two roles");
   CHECK(refused("targets", nlohmann::ordered_json::array()) == "f: targets: need one column; got 0");
-  CHECK(refused("past", {3}).starts_with("f: past: 0: need a whole number"));
+  CHECK(refused("past", {3}).starts_with("f: past[0]: need a whole number"));
 }

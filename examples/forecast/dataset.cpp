@@ -6,6 +6,7 @@
 
 #include "common/memory.hpp"
 #include "unroll/autograd/error.hpp"
+#include "unroll/train/progress.hpp"
 
 namespace unroll::forecast {
 namespace {
@@ -125,6 +126,9 @@ double for_each_forecast(
 
 Forecaster new_model(const TrainOptions& options, const Reading& reading, const Preparation& preparation,
                      const Origins& training) {
+  if (training.size() == 0)
+    raise<DataError>("no row to learn from has {} before it, as --shortest and --order ask for",
+                     counted(origin_options(options, reading).shortest, "row"));
   check_memory(least_weights(options, reading), options.optimizer,
                fmt::format("--hidden {}, --layers {}, --horizon {}, --ensemble {}", options.hidden,
                            options.layers, options.horizon, options.ensemble));

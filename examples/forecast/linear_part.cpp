@@ -6,6 +6,7 @@
 
 #include "forecast/least_squares.hpp"
 #include "unroll/autograd/error.hpp"
+#include "unroll/train/progress.hpp"
 
 namespace unroll::forecast {
 namespace {
@@ -104,8 +105,9 @@ LinearPart LinearPart::autoregression(const Origins& origins, const Reading& rea
   for (std::size_t h = 0; h < systems.size(); ++h) {
     if (systems[h].rows() <= LinearPart::features(reading))
       raise<DataError>(
-          "--linear ar, --order {}: need more than {} values to learn from {} steps ahead; there are {}",
-          reading.order, LinearPart::features(reading), h + 1, systems[h].rows());
+          "--linear ar, --order {}: need more than {} values to learn from {} ahead; there are {}",
+          reading.order, LinearPart::features(reading), counted(static_cast<std::int64_t>(h) + 1, "step"),
+          systems[h].rows());
     const auto w = systems[h].solve();
     to = std::ranges::transform(w, to, [](double x) { return static_cast<float>(x); }).out;
   }

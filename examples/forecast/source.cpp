@@ -82,7 +82,8 @@ void number_words(Table& table, Names& columns, Reading& reading, bool saved) {
     const auto known = std::ranges::find(reading.words, name, &std::pair<std::string, Names>::first);
     Names levels = known == reading.words.end() ? Names{} : known->second;
     if (!saved) levels = table.columns[table.column(name)].levels;
-    add(all, one_hot(table, name, levels));
+    one_hot(table, name, levels);
+    for (const auto& level : levels) all.push_back(name + "=" + level);
     if (!saved) reading.words.emplace_back(name, levels);
   }
   columns = all;

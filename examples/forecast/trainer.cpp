@@ -116,6 +116,9 @@ Forecaster trained_model(const SavedRun& run) {
 
 Dataset make_dataset(const TrainOptions& options, Source source, Reading reading, std::vector<RowRange> train,
                      std::vector<RowRange> valid) {
+  if (options.shortest > options.window)
+    raise<UsageError>("--shortest {}: the network sees no more than --window {}", options.shortest,
+                      options.window);
   Dataset data{std::move(source), std::move(reading), {}, std::move(train), std::move(valid)};
   data.preparation = fit_preparation(data.source, data.reading, data.train, options);
   data.reading.order = find_order(options, data);
