@@ -3,7 +3,8 @@
 set(here "^(${PROJECT_SOURCE_DIR}|${PROJECT_BINARY_DIR})")
 foreach(pattern
         autograd/fused/compiled_double autograd/ops/extremes "autograd/tools/(dump|functional|gradcheck)"
-        "data/(batches|lines|records|series|splits|tokens)"
+        "data/(batches|byte_window|calendar|csv|json_lines|lines|npy|numbers|read_table|records|scaling|series|splits|table|table_builder)"
+        "data/(time_series|time_series_table|time_splits|tokens|windows|zip_archive)" train/saved_columns
         "layers/(attention|diagnosis|learning)/.*" layers/base/functional_call
         "layers/recurrent/(elman|gru|gru_reset_before|jordan|layer_norm_[a-z]+|lstm_[a-z]+|skip_rnn)"
         "layers/seq2seq/(beam_search|bridge|decoding|scheduled_sampling|target_symbols)"

@@ -29,7 +29,7 @@ set(CPACK_DEBIAN_PACKAGE_SECTION science)
 set(CPACK_DEBIAN_PACKAGE_PRIORITY optional)
 # What the headers include and the static library is linked with, beside what the programs need.
 set(CPACK_DEBIAN_PACKAGE_DEPENDS libxtensor-dev libxsimd-dev libfmt-dev nlohmann-json3-dev libopenblas-serial-dev
-                                  libutf8proc-dev)
+                                  libutf8proc-dev zlib1g-dev)
 if(OneDnn_FOUND)
   list(APPEND CPACK_DEBIAN_PACKAGE_DEPENDS libdnnl-dev)
 endif()

@@ -35,8 +35,6 @@ struct ColumnScaling {
   double invert(double z) const;
   /// The density of x is that of z times this: |dz/dx|, for a likelihood in the data's own units.
   double slope(double x) const;
-  /// How many of the data's units one of z is where nothing but a line is between them (not log).
-  double unit() const { return scale; }
 };
 
 /// Fits each column on the rows that train, of all series together: kinds[c] for column c. min_max maps their minimum to 0

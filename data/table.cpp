@@ -5,10 +5,8 @@
 
 #include <algorithm>
 #include <cmath>
-#include <filesystem>
 #include <limits>
 
-#include "unroll/data/npy.hpp"
 #include "unroll/data/utf8.hpp"
 
 namespace unroll {
@@ -37,17 +35,6 @@ void check_levels(const Table& table, const Column& text, const std::vector<std:
                      printable(text.name), printable(text.levels[static_cast<std::size_t>(code)]),
                      levels.size());
   }
-}
-
-NpyArray array_named(std::vector<NpyArray> arrays, const std::string& path, const std::string& name) {
-  std::vector<std::string> names;
-  for (NpyArray& array : arrays) {
-    if (name.empty() ? arrays.size() == 1 : array.name == path + ": " + name) return std::move(array);
-    if (names.size() < 20) names.push_back(printable(array.name.substr(path.size() + 2)));
-  }
-  if (name.empty())
-    raise<DataError>("{}: need the name of an array; there are {}", path, fmt::join(names, ", "));
-  raise<DataError>("{}: there is no array '{}'; there are {}", path, printable(name), fmt::join(names, ", "));
 }
 
 }  // namespace
@@ -101,16 +88,6 @@ std::size_t Table::column(std::string_view wanted) const {
   if (count == 1) return found;
   raise<DataError>("{}: there {} '{}'; there are {}{}", name, count ? "are several columns" : "is no column",
                    printable(wanted), fmt::join(names, ", "), columns.size() > names.size() ? ", …" : "");
-}
-
-Table read_table(const std::string& path, const TableOptions& options) {
-  const std::string extension = std::filesystem::path(path).extension().string();
-  if (extension == ".csv" || extension == ".tsv" || extension == ".txt") return read_csv(path, options);
-  if (extension == ".jsonl" || extension == ".ndjson") return read_json_lines(path, options);
-  if (extension == ".npy") return table_of(read_npy(path), options);
-  if (extension == ".npz")
-    return table_of(array_named(read_npz(path, options.most_bytes), path, options.array), options);
-  raise<DataError>("{}: need a name that ends in .csv, .tsv, .txt, .jsonl, .ndjson, .npy or .npz", path);
 }
 
 std::vector<std::string> one_hot(Table& table, std::string_view name, std::vector<std::string> levels) {

@@ -1,14 +1,13 @@
 #pragma once  // internal
 /// \file A table that grows by cells, whatever the format that they come from.
 
-#include <charconv>
-#include <cmath>
 #include <string>
 #include <string_view>
 #include <unordered_map>
 #include <vector>
 
 #include "unroll/data/table.hpp"
+#include "unroll/detail/data/numbers.hpp"
 
 namespace unroll::detail {
 
@@ -20,7 +19,8 @@ class CellPlaces {
   virtual std::string place_of_cell(std::size_t number) const = 0;
 };
 
-/// What a column holds is decided by its first value. Errors: DataError that begins with the place, by `CellPlaces`.
+/// What a column holds is decided by its first value.
+/// Errors: DataError that begins with the place, by `CellPlaces`, for what is no value of its column.
 class TableBuilder {
  public:
   TableBuilder(std::string file, const TableOptions& options, const CellPlaces& places);
@@ -37,11 +37,7 @@ class TableBuilder {
     if (targets_[number] < 0) return;
     Growing& column = columns_[static_cast<std::size_t>(targets_[number])];
     double value = 0;
-    if (column.plain_numbers && !text.empty() && text[0] <= '9') {
-      const auto [at, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-      if (error == std::errc() && at == text.data() + text.size() && std::isfinite(value))
-        return column.column.numbers.push_back(value);
-    }
+    if (column.plain_numbers && plain_decimal(text, value)) return column.column.numbers.push_back(value);
     any_cell(column, number, text);
   }
   /// A cell that is a number.

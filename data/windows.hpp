@@ -37,7 +37,7 @@ struct WindowPlace {
 
 /// Windows side by side. Row t of the past of window b is input row t · B + b; a window whose past is shorter than others'
 /// is filled up with 0 at its end, which `lengths` keeps out of a layer.
-/// Shapes: as at each member; made for `Variable<float>({steps, batch, features}, values)`.
+/// Shapes: as at each member; made for `Variable<float>::from({steps, batch, features}, values)`.
 struct WindowBatch {
   std::int64_t steps = 0, horizon = 0, batch = 0;  ///< the longest past; H; B
   std::vector<float> past = {};                    ///< (steps, B, past_features)

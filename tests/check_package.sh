@@ -9,7 +9,7 @@ fail() { echo "$package: $*" >&2; exit 1; }
 field() { dpkg-deb -f "$package" "$1"; }
 
 [ "$(field Package)" = unroll ] || fail "it is called $(field Package)"
-for needed in libxtensor-dev libxsimd-dev libfmt-dev nlohmann-json3-dev libopenblas-serial-dev libutf8proc-dev libc6 libfmt9 libopenblas0; do
+for needed in libxtensor-dev libxsimd-dev libfmt-dev nlohmann-json3-dev libopenblas-serial-dev libutf8proc-dev zlib1g-dev libc6 libfmt9 libopenblas0; do
   [[ ", $(field Depends)," =~ ", $needed"[\ ,] ]] || fail "it does not depend on $needed: $(field Depends)"
 done
 

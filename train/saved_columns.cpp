@@ -1,6 +1,7 @@
 #include "unroll/train/saved_columns.hpp"
 
 #include <cmath>
+#include <limits>
 
 namespace unroll {
 namespace {
@@ -13,6 +14,8 @@ double whole_of(const T* parts) {
 
 template <class T>
 void keep_whole(double value, T* parts) {
+  if (!(std::abs(value) <= static_cast<double>(std::numeric_limits<T>::max())))
+    raise<DataError>("SavedColumns: need numbers that the model's type can hold; got {}", value);
   parts[0] = static_cast<T>(value);
   parts[1] = static_cast<T>(value - static_cast<double>(parts[0]));
 }

@@ -21,7 +21,7 @@ class SavedColumns {
   /// Errors: UsageError if columns < 0.
   explicit SavedColumns(std::int64_t columns = 0);
   /// Those that were fitted.
-  /// Errors: UsageError if there are more of one than of the other.
+  /// Errors: UsageError if there are more of one than of the other; DataError for a number that T cannot hold.
   SavedColumns(const std::vector<ColumnScaling>& scaling, const std::vector<ColumnFilling>& filling);
 
   template <class V>
