@@ -53,6 +53,7 @@ CalendarFields calendar_fields(std::int64_t time);
 
 /// The distance between neighbouring rows of a regular series. Months of different lengths are one step.
 struct TimeStep {
+  /// What is counted.
   enum class Unit { microseconds, months, numbers };
   Unit unit = Unit::numbers;  ///< of `count`
   std::int64_t count = 1;     ///< at least 1; 12 months are a year

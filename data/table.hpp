@@ -79,6 +79,7 @@ struct TableOptions {
   std::vector<std::string> columns = {};  ///< read these only, in the order of the file; empty: all
   std::vector<std::string> text = {};     ///< these hold text, whatever it looks like
   std::string time = {};                  ///< this one holds times: a year there is no number
+  /// Whether a first line has names.
   enum class Header { automatic, present, absent };
   Header header =
       Header::automatic;   ///< of CSV: whether the first line has the names. automatic: if no cell of it is a

@@ -62,6 +62,7 @@ struct TimeSeriesOptions {
   std::string time = {};    ///< the column of times; empty: the only one that holds times, if there is one
   std::string series = {};  ///< the column that names the series (long format); empty: one series
   std::vector<std::string> columns = {};  ///< the columns of numbers; empty: all of them
+  /// Whether rows are put on a regular grid of time.
   enum class Grid { regular, as_it_stands };
   Grid grid = Grid::regular;  ///< as_it_stands: rows follow one another as in the file, whatever their times
   std::int64_t most_gap_rows =

@@ -25,7 +25,7 @@ std::vector<double> csv_numbers(std::string_view text, std::string_view column,
   return numbers;
 }
 
-using Numbers = std::vector<double>;
+using TableNumbers = std::vector<double>;
 
 }  // namespace
 
@@ -37,45 +37,45 @@ TEST_CASE("csv: a header, numbers, a date and a text are found by what they look
   REQUIRE(t.rows() == 2);
   CHECK(t.columns[0].kind == ColumnKind::time);
   CHECK(t.columns[0].form == TimeForm::month);
-  CHECK(t.columns[1].numbers == Numbers{112, 150});
+  CHECK(t.columns[1].numbers == TableNumbers{112, 150});
   CHECK(t.columns[2].levels == std::vector<std::string>{"a \"b\"\nc", "\u00e9"});
   CHECK(t.place(0) == "f:2");
   CHECK(t.place(1) == "f:4");
 }
 
 TEST_CASE("csv: semicolon, tab and bar divide as well, and the decimal mark may be a comma") {
-  CHECK(csv_numbers("a;b\n1;2\n", "b") == Numbers{2});
-  CHECK(csv_numbers("a\tb\n1\t2\n", "b") == Numbers{2});
-  CHECK(csv_numbers("a|b\n1|2\n", "b") == Numbers{2});
-  CHECK(csv_numbers("a;b\n1,5;2\n", "a", {.decimal = ','}) == Numbers{1.5});
-  CHECK(csv_numbers("a b\n1,5\n", "a b", {.decimal = ','}) == Numbers{1.5});
+  CHECK(csv_numbers("a;b\n1;2\n", "b") == TableNumbers{2});
+  CHECK(csv_numbers("a\tb\n1\t2\n", "b") == TableNumbers{2});
+  CHECK(csv_numbers("a|b\n1|2\n", "b") == TableNumbers{2});
+  CHECK(csv_numbers("a;b\n1,5;2\n", "a", {.decimal = ','}) == TableNumbers{1.5});
+  CHECK(csv_numbers("a b\n1,5\n", "a b", {.decimal = ','}) == TableNumbers{1.5});
   CHECK(csv_numbers("a,b\n1,2\n", "a,b",
                     {.header = TableOptions::Header::present, .delimiter = ';', .decimal = ','}) ==
-        Numbers{1.2});
+        TableNumbers{1.2});
 }
 
 TEST_CASE("csv: a first line with a number is no header, and columns are then called by their numbers") {
-  CHECK(csv_numbers("1,2\n3,4", "2") == Numbers{2, 4});
+  CHECK(csv_numbers("1,2\n3,4", "2") == TableNumbers{2, 4});
   CHECK(
       csv_numbers("x,y\n3,4", "2", {.text = {"1"}, .header = TableOptions::Header::absent, .delimiter = ','})
           .size() == 0);
-  CHECK(csv_numbers("1990,1991\n3,4", "1990", {.header = TableOptions::Header::present}) == Numbers{3});
-  CHECK(csv_numbers(",b\n3,4", "1") == Numbers{3});
+  CHECK(csv_numbers("1990,1991\n3,4", "1990", {.header = TableOptions::Header::present}) == TableNumbers{3});
+  CHECK(csv_numbers(",b\n3,4", "1") == TableNumbers{3});
 }
 
 TEST_CASE("csv: missing values are nothing, NA, and what else is declared") {
-  CHECK(csv_numbers("a,b\n,1\nNA,2\n3, \n", "a") == Numbers{-1, -1, 3});
-  CHECK(csv_numbers("a,b\n,1\nNA,2\n3, \n", "b") == Numbers{1, 2, -1});
-  CHECK(csv_numbers("a,b\n1,1\n-,2\n", "a", {.missing = {"-"}}) == Numbers{1, -1});
-  CHECK(csv_numbers("a\n1\n\n3\n\n", "a") == Numbers{1, -1, 3});  // a blank line of one column is a row
-  CHECK(csv_numbers("a,b\n1,2\n\n3,4\n", "a") == Numbers{1, 3});
+  CHECK(csv_numbers("a,b\n,1\nNA,2\n3, \n", "a") == TableNumbers{-1, -1, 3});
+  CHECK(csv_numbers("a,b\n,1\nNA,2\n3, \n", "b") == TableNumbers{1, 2, -1});
+  CHECK(csv_numbers("a,b\n1,1\n-,2\n", "a", {.missing = {"-"}}) == TableNumbers{1, -1});
+  CHECK(csv_numbers("a\n1\n\n3\n\n", "a") == TableNumbers{1, -1, 3});  // a blank line of one column is a row
+  CHECK(csv_numbers("a,b\n1,2\n\n3,4\n", "a") == TableNumbers{1, 3});
 }
 
 TEST_CASE("csv: a number is rounded as it should be, whatever its form") {
   for (const char* text : {"0.1", "-0.3", "123456789012345", "1234567890123456789", "0.000000000000001", "5.",
                            ".5", "4.9406564584124654e-324", "179769313486231570e291"})
-    CHECK(csv_numbers(fmt::format("a\n{}\n", text), "a") == Numbers{std::strtod(text, nullptr)});
-  CHECK(csv_numbers("a\n1e-999\n", "a") == Numbers{0});
+    CHECK(csv_numbers(fmt::format("a\n{}\n", text), "a") == TableNumbers{std::strtod(text, nullptr)});
+  CHECK(csv_numbers("a\n1e-999\n", "a") == TableNumbers{0});
 }
 
 TEST_CASE("csv: what is no value of its column is named with file, line and column") {

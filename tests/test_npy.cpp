@@ -62,32 +62,32 @@ std::string zip_file(const std::string& name, const std::string& packed, std::ui
          little(central.size(), 4) + little(local.size(), 4) + little(0, 2);
 }
 
-using Numbers = std::vector<double>;
+using TableNumbers = std::vector<double>;
 
 }  // namespace
 
 TEST_CASE("npy: every type of number is read, in both orders of bytes") {
-  CHECK(npy_values(npy_file("<f8", "(2,)", raw_bytes({1.5, -2.0}))) == Numbers{1.5, -2});
-  CHECK(npy_values(npy_file(">f8", "(2,)", raw_bytes({1.5, -2.0}, true))) == Numbers{1.5, -2});
-  CHECK(npy_values(npy_file("<f4", "(1,)", raw_bytes({0.25F}))) == Numbers{0.25});
+  CHECK(npy_values(npy_file("<f8", "(2,)", raw_bytes({1.5, -2.0}))) == TableNumbers{1.5, -2});
+  CHECK(npy_values(npy_file(">f8", "(2,)", raw_bytes({1.5, -2.0}, true))) == TableNumbers{1.5, -2});
+  CHECK(npy_values(npy_file("<f4", "(1,)", raw_bytes({0.25F}))) == TableNumbers{0.25});
   CHECK(npy_values(npy_file("<f2", "(4,)", raw_bytes<std::uint16_t>({0x3C00, 0xC100, 0x0001, 0x7BFF}))) ==
-        Numbers{1, -2.5, std::ldexp(1, -24), 65504});
-  CHECK(npy_values(npy_file("|i1", "(1,)", raw_bytes<std::int8_t>({-7}))) == Numbers{-7});
-  CHECK(npy_values(npy_file(">i2", "(1,)", raw_bytes<std::int16_t>({-700}, true))) == Numbers{-700});
-  CHECK(npy_values(npy_file("<i4", "(1,)", raw_bytes<std::int32_t>({-70000}))) == Numbers{-70000});
+        TableNumbers{1, -2.5, std::ldexp(1, -24), 65504});
+  CHECK(npy_values(npy_file("|i1", "(1,)", raw_bytes<std::int8_t>({-7}))) == TableNumbers{-7});
+  CHECK(npy_values(npy_file(">i2", "(1,)", raw_bytes<std::int16_t>({-700}, true))) == TableNumbers{-700});
+  CHECK(npy_values(npy_file("<i4", "(1,)", raw_bytes<std::int32_t>({-70000}))) == TableNumbers{-70000});
   CHECK(npy_values(npy_file("<i8", "()", raw_bytes<std::int64_t>({std::int64_t{1} << 53}))) ==
-        Numbers{9007199254740992.0});
-  CHECK(npy_values(npy_file("|u1", "(1,)", "\xFF")) == Numbers{255});
-  CHECK(npy_values(npy_file("<u2", "(1,)", raw_bytes<std::uint16_t>({65535}))) == Numbers{65535});
+        TableNumbers{9007199254740992.0});
+  CHECK(npy_values(npy_file("|u1", "(1,)", "\xFF")) == TableNumbers{255});
+  CHECK(npy_values(npy_file("<u2", "(1,)", raw_bytes<std::uint16_t>({65535}))) == TableNumbers{65535});
   CHECK(npy_values(npy_file("<u4", "(1,)", raw_bytes<std::uint32_t>({4294967295U}))) ==
-        Numbers{4294967295.0});
-  CHECK(npy_values(npy_file("|b1", "(2,)", std::string("\x01\x00", 2))) == Numbers{1, 0});
+        TableNumbers{4294967295.0});
+  CHECK(npy_values(npy_file("|b1", "(2,)", std::string("\x01\x00", 2))) == TableNumbers{1, 0});
 }
 
 TEST_CASE("npy: Fortran order is turned into C order") {
   const NpyArray a = parse_npy(npy_file("|i1", "(2, 3)", std::string("\1\4\2\5\3\6"), "True"), "f");
   CHECK(a.shape == std::vector<std::int64_t>{2, 3});
-  CHECK(a.values == Numbers{1, 2, 3, 4, 5, 6});
+  CHECK(a.values == TableNumbers{1, 2, 3, 4, 5, 6});
 }
 
 TEST_CASE("npy: what cannot be read is refused by name") {
@@ -121,7 +121,7 @@ TEST_CASE("npy: an array is a table, and NaN in it an error unless it is declare
         "what it means)");
   const Table t = table_of(array(), {.missing = {"NaN"}});
   CHECK(t.columns[0].missing(1));
-  CHECK(t.columns[1].numbers == Numbers{2, 4});
+  CHECK(t.columns[1].numbers == TableNumbers{2, 4});
   CHECK(tests::message_of<DataError>([] {
           table_of(parse_npy(npy_file("<f8", "()", raw_bytes({1.0})), "f"));
         }) == "f: need an array with one or two axes; got 0");
@@ -183,8 +183,8 @@ TEST_CASE("npz: what numpy.savez_compressed writes is read") {
   const auto arrays = read_npz(path);
   REQUIRE(arrays.size() == 2);
   CHECK(arrays[0].name == path + ": a");
-  CHECK(arrays[0].values == Numbers{1, 2});
-  CHECK(read_table(path, {.array = "b"}).columns[0].numbers == Numbers{0.5});
+  CHECK(arrays[0].values == TableNumbers{1, 2});
+  CHECK(read_table(path, {.array = "b"}).columns[0].numbers == TableNumbers{0.5});
   CHECK(tests::message_of<DataError>([&] { read_table(path); }) ==
         path + ": need the name of an array; there are a, b");
   CHECK(tests::message_of<DataError>([&] { read_table(path, {.array = "c"}); }) ==
