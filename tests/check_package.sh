@@ -15,7 +15,7 @@ done
 
 dpkg-deb -x "$package" "$work"
 programs=$(ls "$work/usr/bin")
-for program in addition char-lm classify tag translate; do
+for program in addition char-lm classify forecast tag translate; do
   [[ $programs =~ unroll-$program ]] || fail "there is no unroll-$program"
 done
 ! grep -v '^unroll-' <<<"$programs" || fail "a program's name does not begin with unroll-"

@@ -21,7 +21,7 @@ awk -v functions="$functions" '/^UNROLL_UNARY_OPS\(/ {print functions; next} /^U
 
 # Guides in the order of a reader who begins; those not named here follow.
 guides=$(ls README.md SECURITY.md docs/*.md | awk '
-  BEGIN {n = split("README first_cell recurrent_networks ops from_pytorch char_lm classify tag translate addition architecture contributing reliability SECURITY performance file_formats", order, " ")
+  BEGIN {n = split("README first_cell recurrent_networks ops from_pytorch char_lm classify tag translate addition forecast architecture contributing reliability SECURITY performance file_formats", order, " ")
          for (k = 1; k <= n; k++) place[order[k] ".md"] = k}
   {name = $0; sub(/.*\//, "", name); print (name in place ? place[name] : 99), $0}' | sort -n | cut -d' ' -f2)
 names=" $(for guide in $guides; do printf '%s ' "${guide##*/}"; done)"
