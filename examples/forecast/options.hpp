@@ -19,13 +19,13 @@ struct TrainOptions : program::RunOptions {
   std::int64_t horizon = 12, window = 36, stride = 1, holdout = 0, season = 0, shortest = 0;
   double valid_fraction = 0.15;
   // the model
-  std::string linear = "ar", cell = "gru", loss = "gaussian", keep = "best", schedule = "cosine";
+  std::string linear = "ar", cell = "gru", loss = "gaussian";
   std::vector<double> quantiles = {0.05, 0.25, 0.5, 0.75, 0.95};
   std::int64_t order = 0, hidden = 16, components = 3, ensemble = 1, batch = 32;
   double dropout = 0, recurrent_dropout = 0;
   int layers = 1;
 
-  TrainOptions() { optimizer = "adamw", epochs = 20, lr = 3e-3, clip = 1; }
+  TrainOptions() { optimizer = "adamw", epochs = 20, lr = 3e-3, clip = 1, schedule = "cosine", warmup = 0; }
 
   template <class Self, class Visit>
   static void visit_columns(Self& o, Visit&& visit) {
@@ -90,11 +90,7 @@ struct TrainOptions : program::RunOptions {
     visit("ensemble", o.ensemble, "networks that are trained side by side, their forecasts averaged",
           Allowed{.low = 1, .high = 100});
     visit("batch", o.batch, "origins per update", size_from(1));
-    visit("keep", o.keep, "the model to keep: the best by validation loss, or the last",
-          Allowed{.words = {"last", "best"}});
     visit_learning(o, visit);
-    visit("schedule", o.schedule, "cosine: the learning rate falls to 0 over all epochs; or constant",
-          Allowed{.words = {"cosine", "constant"}});
   }
 
   template <class Self, class Visit>

@@ -30,11 +30,6 @@ std::string span_of(const Source& source, std::span<const RowRange> ranges) {
   return first + " to " + last;
 }
 
-Schedule schedule_of(const TrainOptions& options, std::int64_t steps_per_epoch) {
-  if (options.schedule == "constant") return Schedule([](std::uint64_t) { return 1.0; });
-  return cosine(static_cast<std::uint64_t>(options.epochs * steps_per_epoch));
-}
-
 /// Takes the last rows, a share of the longest range, from all ranges.
 std::vector<RowRange> split_off(const Source& source, std::vector<RowRange>& train, double fraction) {
   Source before = source;
@@ -110,7 +105,7 @@ Preparation preparation_of(const Forecaster& model) {
 
 Forecaster trained_model(const SavedRun& run) {
   Forecaster model = empty_model(run.options, run.reading);
-  load_state(model, run.tensors, {.prefix = "model"});
+  load_trained(model, run.tensors);
   return model;
 }
 
@@ -157,18 +152,11 @@ Trainer::Trainer(const TrainOptions& options, const Dataset& data, Forecaster mo
                  ? std::nullopt
                  : std::optional(origins_in(data.source, data.reading, data.preparation, data.valid,
                                             origin_options(options, data.reading)))),
-      batches_(train_.lengths(), {.batch = options.batch, .seed = options.seed}),
-      schedule_(schedule_of(options, batches_.size())) {}
+      batches_(train_.lengths(), {.batch = options.batch, .seed = options.seed}) {}
 
 std::unique_ptr<Trainer> Trainer::open(const TrainOptions& options, const SavedRun* earlier) {
   const Dataset data = open_dataset(options, earlier);
   if (earlier) check_same_text(options.data, "--data", data.source.checksum, earlier->text_checksum);
-  if (earlier && options.schedule == "cosine" && options.epochs != earlier->options.epochs)
-    raise<UsageError>(
-        "--epochs {}: the run to be continued has {}, over which the learning rate falls to 0 (--schedule "
-        "cosine): with "
-        "another number it would have been another run; leave the option out, or begin another run",
-        options.epochs, earlier->options.epochs);
   auto trainer = std::make_unique<Trainer>(
       options, data,
       earlier ? empty_model(options, data.reading)
@@ -193,10 +181,7 @@ nlohmann::ordered_json Trainer::configuration() const {
 StepResult Trainer::train_step(std::int64_t epoch, std::int64_t index) {
   if (epoch != epoch_) order_ = batches_.epoch(epoch_ = epoch);
   const Batch batch = model_.batch_of(train_.batch(order_[static_cast<std::size_t>(index)]));
-  const Forecaster before = model_;  // shares the parameters; its masks are those of this step
-  return learner_.update(
-      model_.loss(batch), batch.size, epoch, [&] { return before.loss(batch); },
-      schedule_(static_cast<std::uint64_t>(epoch * batches_.size() + index)));
+  return learn(batch.size, [&](const Forecaster& model) { return model.loss(batch); });
 }
 
 Trainer::Measured Trainer::measure() const {

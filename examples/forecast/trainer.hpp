@@ -4,7 +4,6 @@
 #include "common/training.hpp"
 #include "forecast/dataset.hpp"
 #include "unroll/data/batches.hpp"
-#include "unroll/optim/schedule.hpp"
 
 namespace unroll::forecast {
 
@@ -35,7 +34,7 @@ class Trainer final : public program::ModelTrainer<TrainOptions, Reading, Foreca
 
   StepResult train_step(std::int64_t epoch, std::int64_t index) override;
   std::optional<Evaluation> evaluate() override;
-  bool keep_last() const override { return options_.keep == "last" && valid_; }
+  bool keep_last() const override { return ModelTrainer::keep_last() && valid_; }
   std::int64_t steps_per_epoch() const override { return batches_.size(); }
   std::string unit() const override { return "origin"; }
   nlohmann::ordered_json configuration() const override;
@@ -58,7 +57,6 @@ class Trainer final : public program::ModelTrainer<TrainOptions, Reading, Foreca
   Origins train_;
   std::optional<Origins> valid_;
   BucketedBatches batches_;
-  Schedule schedule_;                             // of the learning rate, by the step of the run
   std::vector<std::vector<std::int64_t>> order_;  // the batches of epoch_
   std::int64_t epoch_ = -1;
 };
