@@ -4,10 +4,11 @@ set(here "^(${PROJECT_SOURCE_DIR}|${PROJECT_BINARY_DIR})")
 foreach(pattern
         autograd/fused/compiled_double autograd/ops/extremes "autograd/tools/(dump|functional|gradcheck)"
         "data/(batches|lines|records|series|splits|tokens)"
-        "layers/(attention|diagnosis|learning)/.*" layers/base/functional_call
+        "layers/((attention|learning)/.*|diagnosis/spectral_radius)" layers/base/functional_call
         "layers/recurrent/(elman|gru|gru_reset_before|jordan|layer_norm_[a-z]+|lstm_[a-z]+|skip_rnn)"
         "layers/seq2seq/(beam_search|bridge|decoding|scheduled_sampling|target_symbols)"
-        "optim/(adadelta|adagrad|adamw|lion|rmsprop|schedule|sgd)" "train/(bleu|classification|perplexity)")
+        "optim/(adadelta|adagrad|adamw|lion|rmsprop|schedule|sgd)" "train/(bleu|classification|perplexity)"
+        "report/(csv|svg[a-z_]*)")
   list(FILTER sources EXCLUDE REGEX "${here}/${pattern}\\.cpp$")
 endforeach()
 # In a tree of their own: in the other, each configuration would write them twice, and all would be compiled again.

@@ -38,6 +38,8 @@ class RunFolder {
   std::string last() const { return (path_ / "last.safetensors").string(); }
   /// The file of the metrics.
   std::string log() const { return (path_ / "metrics.jsonl").string(); }
+  /// The file of what a finished run says of its model; see run_details.hpp.
+  std::string details() const { return (path_ / "report.json").string(); }
   /// Whether there is a checkpoint.
   /// Errors: DataError `path: reason` if that cannot be told; of the other members too.
   bool holds_run() const { return exists(best()) || exists(last()); }

@@ -7,6 +7,7 @@
 #include "char_lm/frequencies.hpp"
 #include "char_lm/generate.hpp"
 #include "char_lm/memory.hpp"
+#include "common/diagnosis.hpp"
 #include "unroll/layers/summary.hpp"
 
 namespace unroll::char_lm {
@@ -141,6 +142,23 @@ std::string Trainer::report() {
       "  {:7.4f}  the frequencies of {}s\n"
       "  {:7.4f}  the model\n",
       unit(), uniform, counted(vocabulary.size(), noun), frequency_loss_, noun, *best_loss_);
+}
+
+void Trainer::describe_model(RunDetails& details) {
+  LanguageModel reader = model_;  // shares the parameters
+  eval(reader);
+  const auto in_use = use_average();
+  const Window window = (valid_ ? *valid_ : train_).window(0);
+  const Indices inputs({window.steps, window.batch}, window.inputs),
+      targets({window.steps, window.batch}, window.targets);
+  CarriedState state;
+  add_gates(details, [&] { reader(inputs, state); });
+  add_gradients(details, [&] {
+    CarriedState begin;
+    const Variable<float> logits = select(reader(inputs, begin), 0, window.steps - 1);
+    const std::vector<std::int64_t> last(window.targets.end() - window.batch, window.targets.end());
+    return cross_entropy(logits, Indices({window.batch}, last));
+  });
 }
 
 std::string Trainer::example() {

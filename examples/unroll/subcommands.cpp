@@ -1,4 +1,4 @@
-#include "subcommands.hpp"
+#include "unroll/subcommands.hpp"
 
 #include <array>
 
@@ -7,6 +7,8 @@ namespace unroll::tool {
 std::span<const AddSubcommand> subcommands() {
   static constexpr std::array table{
       add_report,
+      add_csv,
+      add_events,
   };
   return table;
 }

@@ -17,5 +17,7 @@ using AddSubcommand = void (*)(program::Program& program);
 std::span<const AddSubcommand> subcommands();
 
 void add_report(program::Program& program);  ///< report_command.cpp
+void add_csv(program::Program& program);     ///< log_commands.cpp
+void add_events(program::Program& program);  ///< log_commands.cpp
 
 }  // namespace unroll::tool
