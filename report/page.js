@@ -297,6 +297,8 @@
     const [p, q] = [parts(a), parts(b)];
     return "#" + p.map((v, k) => Math.round(share * v + (1 - share) * q[k]).toString(16).padStart(2, "0")).join("");
   }
+  // Its own legend would be markup with styles of its own, which the page's policy forbids.
+  Dygraph.PLUGINS = Dygraph.PLUGINS.filter((plugin) => plugin !== Dygraph.Plugins.Legend);
   const charts = [], lagCharts = [];
   function zoomAll(from, window) {
     chosen.window = window;
@@ -434,10 +436,9 @@
         el("td.n", {}, run.best ? grouped(run.best.step) : "–"), el("td.n", {}, grouped(run.step) + (total && run.step < total ? ` (${percent(run.step / total, 0)})` : "")),
         el("td.n", {}, duration(secondsOf(run))), el("td.n", {}, speed ? grouped(speed[0]) : "–"), el("td.n", {}, isNumber(run.parameters) ? grouped(run.parameters) : "–"));
     });
-    return el("div.scroll.runs", { tabindex: 0, role: "region", "aria-label": "Table of runs" }, el("table", {},
-      el("caption", {}, "At each run's best evaluation. The best number of a column stands out; a box shows or hides a run in the charts."),
+    return el("div", {}, el("p.soft.small", {}, "At each run's best evaluation. The best number of a column stands out; a box shows or hides a run in the charts."), el("div.scroll.runs", { tabindex: 0, role: "region", "aria-label": "Table of runs" }, el("table", {},
       el("thead", {}, el("tr", {}, el("th", {}, "run"), names.map((n) => el("th.n", {}, called(n))), ["best at step", "steps", "time", "per second", "parameters"].map((t) => el("th.n", {}, t)))),
-      el("tbody", {}, rows)));
+      el("tbody", {}, rows))));
   }
   function timeBar() {
     const kinds = ["data_seconds", "forward_seconds", "backward_seconds", "update_seconds", "other", "evaluation_seconds"];
@@ -513,7 +514,7 @@
     if (boxes.length) section("samples", "Samples as training went on", el("div.samples", {}, boxes));
   }
 
-  const region = (name, content) => el("div.scroll", { tabindex: 0, role: "region", "aria-label": name }, content);
+  const region = (name, content, kind = "div.scroll") => el(kind, { tabindex: 0, role: "region", "aria-label": name }, content);
   function shade(cell, share) {
     cell.classList.add("cell");
     cell.style.setProperty("--share", (0.06 + 0.94 * share).toFixed(3));
@@ -558,10 +559,10 @@
       return el("div.stack", {}, nameIfSeveral(run), onText(run),
         d.figures.length ? el("dl.facts", {}, d.figures.map(([n, v]) => fact(capital(n), v))) : null,
         d.confusions.map((c) => el("div.stack", {}, c.title ? el("h3", {}, capital(c.title)) : null,
-          el("p.soft.small", {}, "Rows are the true classes, columns what they were taken for; the darker, the larger the share of the row."),
+          el("p.soft.small", {}, "Rows are the true classes, columns what they were taken for; the stronger the colour, the larger the share of the row."),
           el("div.beside", {}, matrix(c.matrix),
           c.mistakes.length ? region("Most frequent mistakes", el("table", {}, el("caption", {}, "The most frequent mistakes"), el("thead", {}, el("tr", {}, el("th", {}, "is"), el("th", {}, "was taken for"), el("th.n", {}, "times"))),
-            el("tbody", {}, c.mistakes.map(([a, p, n]) => el("tr", {}, el("td.wide", {}, a), el("td.wide", {}, p), el("td.n", {}, grouped(n))))))) : null),
+            el("tbody", {}, c.mistakes.map(([a, p, n]) => el("tr", {}, el("td.wide", {}, a), el("td.wide", {}, p), el("td.n", {}, grouped(n)))))), "div.scroll.mistakes") : null),
           classTable(c))));
     });
     if (parts.length) section("results", "Results by class", el("div.stack", {}, parts));
@@ -578,7 +579,7 @@
         return region("Alignment", table);
       }))));
     if (parts.length) section("attention", "What the decoder attended to",
-      el("p.soft.small", {}, "A column for each word of the source, a row for each word that was written; the darker, the larger the weight."), el("div.stack", {}, parts));
+      el("p.soft.small", {}, "A column for each word of the source, a row for each word that was written; the stronger the colour, the larger the weight."), el("div.stack", {}, parts));
   }
   function insides() {
     const withGates = withDetails().filter((run) => run.details.gates.length || run.details.gradients.length);
