@@ -340,7 +340,7 @@
         lines.push({
           run, curve, name: several ? (keys.length > 1 ? `${run.name}, ${nameOf}` : run.name) : nameOf,
           colour: several ? r : k, dash: several ? dashes[keys.indexOf(name) % dashes.length] : null,
-          smooth: options.smooth !== false && (curve.n > 100 || !!curve.ms), points: curve.n <= 60, width: options.quiet === name ? 1 : undefined, quiet: options.quiet === name,
+          smooth: options.smooth !== false && (curve.n > 100 || !!curve.ms), points: name !== "loss" && curve.n <= 60, width: options.quiet === name ? 1 : undefined, quiet: options.quiet === name,
         });
         ++k;
       }

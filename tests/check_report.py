@@ -175,7 +175,7 @@ def look(browser, name, file, size, width, height, dark):
     for message in browser.errors():
         check(False, f"{where}: console: {message}")
     charts = browser.js(charts_script)
-    check(len(charts) >= 3, f"{where}: {len(charts)} charts")
+    check(len(charts) >= 2, f"{where}: {len(charts)} charts")
     for chart in charts:
         check(chart["points"] > 0, f"{where}: {chart['name']} has no points")
         check(chart["colours"] > 2, f"{where}: {chart['name']} is empty")
