@@ -14,12 +14,12 @@ namespace unroll::report {
 
 /// What stands on a line of a log: the members of its object that are numbers, texts or truth values.
 struct LogLine {
-  std::int64_t number = 0;                                   ///< of the line, from 1
-  std::int64_t step = -1;                                    ///< −1: it has none
-  std::vector<std::pair<std::string, double>> numbers = {};  ///< but the step; NaN for null
-  std::vector<std::pair<std::string, std::string>> texts = {};
-  std::vector<std::pair<std::string, bool>> flags = {};  ///< true and false
-  std::string_view text = {};                            ///< the line as it stands, while it is visited
+  std::int64_t number = 0;                                      ///< of the line, from 1
+  std::int64_t step = -1;                                       ///< −1: it has none
+  std::vector<std::pair<std::string, double>> numbers = {};     ///< but the step; NaN for null
+  std::vector<std::pair<std::string, std::string>> texts = {};  ///< but those inside of others
+  std::vector<std::pair<std::string, bool>> flags = {};         ///< true and false
+  std::string_view text = {};  ///< the line as it stands, while it is visited
   /// The number of that name; NaN if there is none.
   double number_of(std::string_view key) const;
   /// Whether there is a number of that name, be it NaN.
