@@ -5,10 +5,11 @@ foreach(pattern
         autograd/fused/compiled_double autograd/ops/extremes "autograd/tools/(dump|functional|gradcheck)"
         "data/(batches|byte_window|calendar|csv|json_lines|lines|npy|numbers|read_table|records|scaling|series|splits|table|table_builder)"
         "data/(time_series|time_series_table|time_splits|tokens|windows|zip_archive)" train/saved_columns
-        "layers/(attention|diagnosis|learning)/.*" layers/base/functional_call
+        "layers/((attention|learning)/.*|diagnosis/spectral_radius)" layers/base/functional_call
         "layers/recurrent/(elman|gru|gru_reset_before|jordan|layer_norm_[a-z]+|lstm_[a-z]+|skip_rnn)"
         "layers/seq2seq/(beam_search|bridge|decoding|scheduled_sampling|target_symbols)"
-        "optim/(adadelta|adagrad|adamw|lion|rmsprop|schedule|sgd)" "train/(bleu|classification|perplexity)")
+        "optim/(adadelta|adagrad|adamw|lion|rmsprop|schedule|sgd)" "train/(bleu|classification|perplexity)"
+        "report/(csv|svg[a-z_]*)")
   list(FILTER sources EXCLUDE REGEX "${here}/${pattern}\\.cpp$")
 endforeach()
 # In a tree of their own: in the other, each configuration would write them twice, and all would be compiled again.

@@ -64,6 +64,7 @@ void RunFolder::clear() const {
   };
   remove(best());
   remove(last());
+  remove(details());
   io::sync_name(log());  // a checkpoint that a crash brings back must not find the log of another run
   remove(log());
 }

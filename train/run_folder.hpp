@@ -40,6 +40,8 @@ class RunFolder {
   std::string log() const { return (path_ / "metrics.jsonl").string(); }
   /// A file of another name in the folder.
   std::string file(const std::string& name) const { return (path_ / name).string(); }
+  /// The file of what a finished run says of its model; see run_details.hpp.
+  std::string details() const { return (path_ / "report.json").string(); }
   /// Whether there is a checkpoint.
   /// Errors: DataError `path: reason` if that cannot be told; of the other members too.
   bool holds_run() const { return exists(best()) || exists(last()); }

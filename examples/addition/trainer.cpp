@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "common/diagnosis.hpp"
 #include "common/memory.hpp"
 #include "unroll/layers/summary.hpp"
 
@@ -109,6 +110,14 @@ std::optional<Evaluation> Trainer::evaluate() {
   const double loss = double{reader.loss(batch).item()};
   learner_.check_valid(loss, [&] { reader.loss(batch); });
   return Evaluation{loss, {{"exact", share_right(answers(reader, reading_, tests_), tests_)}}};
+}
+
+void Trainer::describe_model(RunDetails& details) {
+  Model reader = model_;
+  eval(reader);
+  const std::vector<Sum> some(tests_.begin(),
+                              tests_.begin() + std::min<std::ptrdiff_t>(64, std::ssize(tests_)));
+  program::add_gates(details, [&] { reader.loss(reading_.batch(some)); });
 }
 
 std::string Trainer::example() {

@@ -64,6 +64,7 @@ class Trainer final : public ModelTrainer<TrainOptions, Reading, Model> {
   StepResult train_step(std::int64_t epoch, std::int64_t index) override;
   std::optional<Evaluation> evaluate() override;
   std::string example() override;
+  void describe_model(RunDetails& details) override;
   std::int64_t steps_per_epoch() const override { return options_.steps; }
   std::string unit() const override { return "digit"; }
   std::string best_by() const override { return "exact"; }

@@ -10,6 +10,7 @@
 #include "char_lm/generate.hpp"
 #include "char_lm/grown.hpp"
 #include "char_lm/memory.hpp"
+#include "common/diagnosis.hpp"
 #include "unroll/layers/summary.hpp"
 
 namespace unroll::char_lm {
@@ -188,6 +189,23 @@ std::string Trainer::report() {
 }
 
 double Trainer::bits_per_char(double loss) const { return loss / characters_ / std::numbers::ln2; }
+
+void Trainer::describe_model(RunDetails& details) {
+  LanguageModel reader = model_;  // shares the parameters
+  eval(reader);
+  const auto in_use = use_average();
+  const Window window = (valid_ ? *valid_ : train_).window(0);
+  const Indices inputs({window.steps, window.batch}, window.inputs),
+      targets({window.steps, window.batch}, window.targets);
+  CarriedState state;
+  add_gates(details, [&] { reader(inputs, state); });
+  add_gradients(details, [&] {
+    CarriedState begin;
+    const Variable<float> logits = select(reader(inputs, begin), 0, window.steps - 1);
+    const std::vector<std::int64_t> last(window.targets.end() - window.batch, window.targets.end());
+    return cross_entropy(logits, Indices({window.batch}, last));
+  });
+}
 
 std::string Trainer::example() {
   const std::int64_t length = reading_.level == Level::character ? 200 : 40;

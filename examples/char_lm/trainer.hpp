@@ -21,6 +21,7 @@ class Trainer final : public program::ModelTrainer<TrainOptions, Reading, Langua
   std::string remark(const Evaluation& valid) override;
   std::string example() override;
   std::string report() override;
+  void describe_model(RunDetails& details) override;
   std::int64_t steps_per_epoch() const override { return train_.windows(); }
   std::string unit() const override { return unit_of(reading_.level); }
   nlohmann::ordered_json configuration() const override;

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <numeric>
 
+#include "common/diagnosis.hpp"
 #include "common/memory.hpp"
 #include "unroll/autograd/losses.hpp"
 #include "unroll/data/splits.hpp"
@@ -177,9 +178,24 @@ std::optional<Evaluation> Trainer::evaluate() {
 
 std::string Trainer::report() {
   if (valid_.empty()) return {};
+  return describe(*kept_scores(), reading_.classes);
+}
+
+const std::optional<Scores>& Trainer::kept_scores() {
+  if (kept_scores_) return kept_scores_;
   const auto kept = load_run<TrainOptions, Reading>(find_checkpoint(options_.out));
-  return describe(score(trained_model(kept), valid_, reading_.class_count(), options_.batch),
-                  reading_.classes);
+  return kept_scores_ = score(trained_model(kept), valid_, reading_.class_count(), options_.batch);
+}
+
+void Trainer::describe_model(RunDetails& details) {
+  const auto& examples = valid_.empty() ? train_ : valid_;
+  std::vector<std::int64_t> some(std::min<std::size_t>(examples.size(), 64));
+  std::iota(some.begin(), some.end(), 0);
+  const Batch batch = batch_of(examples, some);
+  add_gates(details, [&] { log_probabilities(model_, batch); });
+  if (valid_.empty()) return;
+  details.measured_on = fmt::format("{} that did not train", counted(std::ssize(valid_), "example"));
+  details.add("", kept_scores()->matrix, reading_.classes);
 }
 
 }  // namespace unroll::classify

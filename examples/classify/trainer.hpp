@@ -36,6 +36,7 @@ class Trainer final : public program::ModelTrainer<TrainOptions, Reading, Classi
   std::string best_by() const override { return keep_last() || valid_.empty() ? "" : "accuracy"; }
   bool keep_last() const override { return ModelTrainer::keep_last() && !valid_.empty(); }
   std::string report() override;
+  void describe_model(RunDetails& details) override;
   std::int64_t steps_per_epoch() const override { return batches_.size(); }
   std::string unit() const override { return "example"; }
   nlohmann::ordered_json configuration() const override;
@@ -44,10 +45,13 @@ class Trainer final : public program::ModelTrainer<TrainOptions, Reading, Classi
   const std::vector<Example>& valid_examples() const { return valid_; }
 
  private:
+  const std::optional<Scores>& kept_scores();
+
   std::vector<Example> train_, valid_;
   BucketedBatches batches_;
   std::vector<std::vector<std::int64_t>> order_;  // the batches of epoch_
   std::int64_t epoch_ = -1;
+  std::optional<Scores> kept_scores_;  // of the model that the run leaves
 };
 
 }  // namespace unroll::classify

@@ -180,6 +180,10 @@ void CommandLine::add_words(const char* name, std::vector<std::string>& words, c
   app_->add_option(name, words, help);
 }
 
+void add_word(CLI::App& app, const char* name, std::string& word, const char* help) {
+  app.add_option(name, word, help)->required()->check(named());
+}
+
 void add_words(CLI::App& app, const char* name, std::vector<std::string>& words, const char* help,
                bool required) {
   app.add_option(name, words, help)->required(required)->check(named());

@@ -32,6 +32,8 @@ struct AddOption {
   void operator()(const char* name, Place value, const char* help, const Allowed& allowed = {}) const;
 };
 
+/// A word of a command without an option's name, which must be given, under `name` in the help.
+void add_word(CLI::App& app, const char* name, std::string& word, const char* help);
 /// Words of a command without an option's name, under `name` in the help; at least one if they are required.
 void add_words(CLI::App& app, const char* name, std::vector<std::string>& words, const char* help,
                bool required = true);

@@ -157,6 +157,11 @@ int train_there(RunPlace place, const RunOptions& options, ProgramTask& task, co
   note_lost_output(progress.write_error());
   if (!RunFolder::exists(folder.last()))
     task.save(loop.state(), false);  // where the best model was at the end already
+  if (end != LoopEnd::stopped) {
+    RunDetails details{.step = loop.state().best ? loop.state().best_step : loop.state().step};
+    task.describe_model(details);
+    of_out([&] { write_run_details(folder.details(), details); });
+  }
   return report_end(end, loop.state(), task, options.out, signals.received());
 }
 

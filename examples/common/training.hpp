@@ -7,6 +7,7 @@
 #include "common/saved_run.hpp"
 #include "unroll/layers/module.hpp"
 #include "unroll/train/model_task.hpp"
+#include "unroll/train/run_details.hpp"
 #include "unroll/train/run_folder.hpp"
 #include "unroll/train/signals.hpp"
 #include "unroll/train/state_dict.hpp"
@@ -20,6 +21,8 @@ class ProgramTask : public RunTask {
   std::string unit() const override = 0;
   /// What to print at the end of a run beside how it ended.
   virtual std::string report() { return {}; }
+  /// Adds what a report shows of the best model beside the log, at the end of a run that was not stopped.
+  virtual void describe_model(RunDetails&) {}
   /// What the log's first line holds beside the options: what was found out about data and model.
   virtual nlohmann::ordered_json configuration() const = 0;
 };

@@ -1,7 +1,9 @@
 #include "tag/tagger.hpp"
 
 #include <nlohmann/json.hpp>
+#include <numeric>
 
+#include "common/diagnosis.hpp"
 #include "common/memory.hpp"
 #include "tag/scores.hpp"
 #include "unroll/layers/summary.hpp"
@@ -132,6 +134,25 @@ std::optional<Evaluation> Tagger::evaluate() {
   Evaluation result{scores.loss, {{"accuracy", scores.accuracy()}}};
   if (const auto unknown = scores.unknown_accuracy()) result.figures.emplace_back("unknown_words", *unknown);
   return result;
+}
+
+void Tagger::describe_model(RunDetails& details) {
+  const Corpus& corpus = valid_.tokens > 0 ? valid_ : train_;
+  std::vector<std::int64_t> some(
+      static_cast<std::size_t>(std::min<std::ptrdiff_t>(std::ssize(corpus.words), 32)));
+  std::iota(some.begin(), some.end(), 0);
+  TagModel reader = model_;  // shares the parameters
+  eval(reader);
+  add_gates(details, [&] { reader(make_batch(corpus, some)); });
+  if (valid_.tokens == 0) return;
+  const auto kept = load_run<TrainOptions, Reading>(find_checkpoint(options_.out));
+  const Scores scores = score(trained_model(kept), valid_, reading_, options_.valid);
+  std::vector<std::string> names;
+  for (std::int64_t k = 0; k < reading_.tags.size(); ++k) names.push_back(reading_.tags.symbol(k));
+  details.measured_on =
+      fmt::format("{}: {}, {}", options_.valid, counted(std::ssize(valid_.words), "sentence"),
+                  counted(valid_.tokens, "word"));
+  details.add("", scores.matrix, names);
 }
 
 }  // namespace unroll::tag

@@ -35,6 +35,7 @@ class Tagger final : public ModelTrainer<TrainOptions, Reading, TagModel> {
   std::int64_t steps_per_epoch() const override { return batches_.size(); }
   std::string unit() const override { return "word"; }
   std::string best_by() const override { return "accuracy"; }
+  void describe_model(RunDetails& details) override;
   nlohmann::ordered_json configuration() const override;
 
  private:

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "common/diagnosis.hpp"
 #include "common/memory.hpp"
 #include "unroll/data/splits.hpp"
 #include "unroll/train/perplexity.hpp"
@@ -177,6 +178,30 @@ std::string Trainer::example() {
                         joined(from.references[static_cast<std::size_t>(k)]));
   }
   return text;
+}
+
+void Trainer::describe_model(RunDetails& details) {
+  Translator reader = model_;
+  eval(reader);
+  const Corpus& from = valid_.size() > 0 ? valid_ : train_;
+  const std::int64_t first = 0;
+  add_gates(details, [&] { reader->loss(make_batch(from, {&first, 1}), {}); });
+  for (const std::int64_t k :
+       {from.size() / 8, from.size() * 3 / 8, from.size() * 5 / 8, from.size() * 7 / 8}) {
+    SequencePairs pair = make_batch(from, {&k, 1});
+    const Hypothesis best = translate(reader, reading_, pair, {})[0][0];
+    pair.target = Indices({std::ssize(best.symbols), 1}, best.symbols);
+    pair.target_lengths = {std::ssize(best.symbols)};
+    const Variable<float> weights = reader->alignment(pair);
+    if (weights.size() == 0) return;  // the decoder does not attend
+    RunDetails::Alignment alignment{.target = words_of(best, reading_)};
+    for (const auto id : from.source[static_cast<std::size_t>(k)])
+      alignment.source.push_back(reading_.source.symbol(id));
+    alignment.target.emplace_back("(end)");
+    alignment.weights.assign(weights.data(), weights.data() + weights.size());
+    if (alignment.weights.size() == alignment.source.size() * alignment.target.size())
+      details.alignments.push_back(std::move(alignment));
+  }
 }
 
 }  // namespace unroll::translate

@@ -38,6 +38,7 @@ class Trainer final : public ModelTrainer<TrainOptions, Reading, Translator> {
   /// Loss and perplexity of the true words; exact matches and BLEU of what greedy decoding says.
   std::optional<Evaluation> evaluate() override;
   std::string example() override;
+  void describe_model(RunDetails& details) override;
   std::int64_t steps_per_epoch() const override { return batches_.size(); }
   std::string unit() const override { return reading_.unit(); }
   nlohmann::ordered_json configuration() const override;

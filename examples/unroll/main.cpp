@@ -1,6 +1,6 @@
 /// \file unroll: looks at training runs, and starts them: reports, searches over options.
 
-#include "subcommands.hpp"
+#include "unroll/subcommands.hpp"
 
 int main(int argc, char** argv) {
   using namespace unroll;

@@ -1,4 +1,4 @@
-#include "subcommands.hpp"
+#include "unroll/subcommands.hpp"
 
 #include <array>
 
@@ -8,6 +8,8 @@ std::span<const AddSubcommand> subcommands() {
   static constexpr std::array table{
       add_report,
       add_sweep,
+      add_csv,
+      add_events,
   };
   return table;
 }

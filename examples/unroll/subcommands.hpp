@@ -18,5 +18,7 @@ std::span<const AddSubcommand> subcommands();
 
 void add_report(program::Program& program);  ///< report_command.cpp
 void add_sweep(program::Program& program);   ///< sweep_command.cpp
+void add_csv(program::Program& program);     ///< log_commands.cpp
+void add_events(program::Program& program);  ///< log_commands.cpp
 
 }  // namespace unroll::tool
