@@ -193,7 +193,7 @@ double Trainer::bits_per_char(double loss) const { return loss / characters_ / s
 void Trainer::describe_model(RunDetails& details) {
   LanguageModel reader = model_;  // shares the parameters
   eval(reader);
-  const auto in_use = use_average();
+  const auto in_use = averaged();
   const Window window = (valid_ ? *valid_ : train_).window(0);
   const Indices inputs({window.steps, window.batch}, window.inputs),
       targets({window.steps, window.batch}, window.targets);
