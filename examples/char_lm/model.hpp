@@ -45,6 +45,9 @@ class LanguageModel {
   /// The mean loss over a window, in nats; in training mode with what the options add to it.
   Variable<float> loss(const Window& window, CarriedState& state) const;
 
+  /// What a step applies one after the other, to the number of a symbol.
+  auto parts() const { return std::tie(embedding_, recurrent_.layer(), output_); }
+
   template <class V>
   void visit(V&& v) {
     v("embedding", embedding_);

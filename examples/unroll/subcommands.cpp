@@ -10,6 +10,7 @@ std::span<const AddSubcommand> subcommands() {
       add_sweep,
       add_csv,
       add_events,
+      add_export,
   };
   return table;
 }

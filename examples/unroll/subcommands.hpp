@@ -20,5 +20,6 @@ void add_report(program::Program& program);  ///< report_command.cpp
 void add_sweep(program::Program& program);   ///< sweep_command.cpp
 void add_csv(program::Program& program);     ///< log_commands.cpp
 void add_events(program::Program& program);  ///< log_commands.cpp
+void add_export(program::Program& program);  ///< export_command.cpp
 
 }  // namespace unroll::tool
