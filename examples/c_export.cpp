@@ -77,7 +77,8 @@ int main(int argc, char** argv) {
   const index_t hours = 400, hidden = 8;
   Generator rng(1);
   const auto weight = [&](index_t columns) {
-    return init::xavier_uniform(V({hidden, columns}, 0.f), rng).requires_grad(true);
+    V w({hidden, columns}, 0.f);
+    return init::xavier_uniform(w, 1, rng).requires_grad(true);
   };
   auto net = Recurrent(2, [&](index_t in) {
     return RelaxingCell{weight(in), weight(hidden), weight(in), weight(hidden)};
@@ -92,7 +93,7 @@ int main(int argc, char** argv) {
   Adam adam(all, {.lr = 1e-2});
   double loss = 0;
   for (int update = 0; update < updates; ++update) {
-    const V error = mse_loss(degrees(readout(net(x).output)), target);
+    const V error = mse(degrees(readout(net(x).output)), target);
     loss = error.item();
     error.backward();
     clip_grad_norm(all, 1);

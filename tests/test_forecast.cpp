@@ -11,10 +11,12 @@ struct Sales {
   std::string data = folder / "sales.csv", out = folder / "run";
 
   explicit Sales(const std::string& table = tests::months(120)) { write(data, table); }
-  Outcome train(const Arguments& more = {}) const {
+  Outcome train(const program_test::Arguments& more = {}) const {
     return (*this)(tests::forecast_training(data, out, more));
   }
-  Outcome operator()(const Arguments& arguments) const { return run("forecast", folder, arguments); }
+  Outcome operator()(const program_test::Arguments& arguments) const {
+    return run("forecast", folder, arguments);
+  }
 };
 
 /// The lines of a text.
@@ -59,9 +61,9 @@ TEST_CASE("forecast: it learns, measures what was held back, and forecasts what 
 TEST_CASE("forecast: each loss and linear part trains, and its interval holds its centre") {
   const Sales sales;
   for (const auto& options :
-       std::vector<Arguments>{{"--loss", "mse", "--linear", "none", "--cell", "lstm"},
-                              {"--loss", "quantiles", "--linear", "last", "--scale", "log"},
-                              {"--loss", "mixture", "--ensemble", "2"}}) {
+       std::vector<program_test::Arguments>{{"--loss", "mse", "--linear", "none", "--cell", "lstm"},
+                                            {"--loss", "quantiles", "--linear", "last", "--scale", "log"},
+                                            {"--loss", "mixture", "--ensemble", "2"}}) {
     const auto trained = sales.train(options);
     REQUIRE_MESSAGE(trained.status == 0, trained.err);
     const auto next = sales({"predict", "--model", sales.out});

@@ -11,18 +11,18 @@ struct Attempt {
   std::string data = folder / "t.csv", out = folder / "run";
 
   explicit Attempt(const std::string& table = tests::months(60)) { write(data, table); }
-  Outcome train(const Arguments& more = {}) const {
+  Outcome train(const program_test::Arguments& more = {}) const {
     return run("forecast", folder, tests::forecast_training(data, out, with({"--order", "2"}, more)));
   }
   /// The message of a run that fails before it has made its folder, without the folder of the data.
-  std::string complaint(const Arguments& more = {}) const {
+  std::string complaint(const program_test::Arguments& more = {}) const {
     const Outcome outcome = train(more);
     CHECK(outcome.status != 0);
     CHECK(!fs::exists(out));
     return shortened(outcome.err);
   }
   /// The message of another command.
-  std::string refusal(const std::string& command, const Arguments& more = {}) const {
+  std::string refusal(const std::string& command, const program_test::Arguments& more = {}) const {
     const Outcome outcome = run("forecast", folder, with({command, "--model", out}, more));
     CHECK(outcome.status != 0);
     CHECK(outcome.out == "");

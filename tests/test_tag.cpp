@@ -58,7 +58,7 @@ std::vector<TaggedSentence> sentences() {
 }
 
 ModelOptions sizes() {
-  return {.cell = "lstm",
+  return {.choice = {},
           .words = 4,
           .word_embedding = 3,
           .characters = 6,
@@ -155,7 +155,7 @@ TEST_CASE("tag: scores count words, unknown words, and tags that the model does 
   CHECK(corpus.first_unknown_tag == "Z");
   Generator rng(1);
   ModelOptions options = sizes();
-  options.dropout = 0.5;  // which evaluation leaves out
+  options.choice.dropout = 0.5;  // which evaluation leaves out
   const TagModel model(options, rng);
   const Scores scores = score(model, corpus, reading, "file");
   CHECK(scores.tokens == 4);

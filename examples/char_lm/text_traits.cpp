@@ -23,7 +23,7 @@ bool is_capital(char32_t c) {
 }
 
 /// Follows a text character by character.
-class TextPlace {
+class PlaceInText {
  public:
   void read(char32_t c) {
     const bool letter = is_word_letter(c) || c == U'\'' || c == U'’';
@@ -133,7 +133,7 @@ std::vector<Trait> traits_of(const std::vector<std::string>& symbols) {
                             {"indentation", "how far the line is indented", {}},
                             {"word starts", "the first letter of a word", {}},
                             {"capitals", "a capital letter", {}}};
-  TextPlace place;
+  PlaceInText place;
   for (const std::string& symbol : symbols) {
     for (std::size_t at = 0; at < symbol.size();) {
       const CodePoint c = code_point_at(symbol, at);

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "common/line_reader.hpp"
 #include "forecast/commands.hpp"
 #include "forecast/comparison.hpp"
 #include "forecast/trainer.hpp"

@@ -31,15 +31,17 @@ int export_command(const ExportOptions& options) {
   const std::string mark = program_of(options.run);
   if (!mark.empty() && mark != "seq-length")
     raise<UsageError>(
-        "{}: its model reads a whole sequence before it answers, and cannot be written as a step; runs of char_lm "
+        "{}: its model reads a whole sequence before it answers, and cannot be written as a step; runs of "
+        "char_lm "
         "can",
         options.run);
   const std::string file = find_checkpoint(options.run);
   const char_lm::SavedRun run = char_lm::load_run(file);
   const char_lm::LanguageModel model = char_lm::trained_model(run);
   std::vector<std::string> notes{
-      fmt::format("A language model of {} symbols: a step takes the number of one, and gives the logits of the next.",
-                  run.reading.vocabulary.size()),
+      fmt::format(
+          "A language model of {} symbols: a step takes the number of one, and gives the logits of the next.",
+          run.reading.vocabulary.size()),
       fmt::format("Cell {}, {} layers of {}, from {} after {} steps{}.", run.options.cell, run.options.layers,
                   run.options.hidden, file, run.loop.step,
                   run.loop.best ? fmt::format(", validation loss {:.4f}", *run.loop.best) : std::string())};
@@ -59,10 +61,8 @@ int export_command(const ExportOptions& options) {
 
 void add_export(program::Program& program) {
   const auto options = std::make_shared<ExportOptions>();
-  CLI::App& app =
-      program.command("export", "Write a trained model as one C file that needs no library", [options] {
-        return export_command(*options);
-      });
+  CLI::App& app = program.command("export", "Write a trained model as one C file that needs no library",
+                                  [options] { return export_command(*options); });
   program::add_word(app, "RUN", options->run, "folder of a run of char_lm, or a checkpoint");
   program::AddOption add{app};
   add("c", options->c, "the C file to write; its header gets the same name");

@@ -177,7 +177,9 @@ void of_net(const std::string& name, const Net& net, index_t inputs, bool fast =
   export_c(std::tie(net, readout, scale), (folder / (name + ".c")).string(),
            {.math = fast ? CMath::fast : CMath::exact,
             .jacobian = jacobian,
-            .notes = {"a note that ends */ the comment \\", "int injected; // ??/"}});
+            .notes = {"a note that ends */ the comment \\",
+                      "int injected; // ?"
+                      "?/"}});
   auto s = stream(net);
   std::vector<T> xs, ys, slopes;
   const auto begin = detail::layer_states(net, net.initial_state(1));
