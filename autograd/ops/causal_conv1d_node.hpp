@@ -2,9 +2,9 @@
 /// \file The node behind causal_conv1d(), and the products of a full convolution. Internal to causal_conv1d.cpp.
 
 #include "unroll/autograd/functions.hpp"
-#include "unroll/autograd/linear.hpp"
 #include "unroll/autograd/gather.hpp"
 #include "unroll/autograd/join.hpp"
+#include "unroll/autograd/linear.hpp"
 #include "unroll/autograd/matmul.hpp"
 #include "unroll/autograd/permute.hpp"
 #include "unroll/autograd/reduce.hpp"
@@ -259,7 +259,8 @@ std::vector<Variable<T>> CausalConvNode<T>::record_backward(const std::vector<Va
 
 template <class T>
 std::vector<Variable<T>> CausalConvNode<T>::as_ops(const std::vector<Variable<T>>& in) const {
-  const bool plain = std::all_of(sight_.taps.begin(), sight_.taps.end(), [&](index_t n) { return n == s_.taps; });
+  const bool plain =
+      std::all_of(sight_.taps.begin(), sight_.taps.end(), [&](index_t n) { return n == s_.taps; });
   if (s_.time != 1 || !plain) return {};
   const Variable<T>&x = in[0], &w = in[1];
   const Variable<T> before = state_ ? in[state_] : Variable<T>({s_.before(), s_.batch, s_.inputs}, T{0});

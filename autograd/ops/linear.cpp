@@ -1,7 +1,7 @@
 #include "unroll/autograd/linear.hpp"
 
-#include "unroll/autograd/join.hpp"
 #include "unroll/autograd/anomaly_mode.hpp"
+#include "unroll/autograd/join.hpp"
 #include "unroll/detail/autograd/base/instantiate.hpp"
 #include "unroll/detail/autograd/core/tape.hpp"
 

@@ -8,7 +8,8 @@ namespace unroll::char_lm {
 Reading grown(const Reading& reading, const std::string& path, std::int64_t min_count) {
   if (reading.level == Level::subword)
     raise<UsageError>(
-        "--grow-vocabulary: subwords are not added to a model that has learned others; leave it out, and what "
+        "--grow-vocabulary: subwords are not added to a model that has learned others; leave it out, and "
+        "what "
         "they cannot spell counts as unknown");
   if (is_large(path))
     raise<UsageError>("--grow-vocabulary: {} is too large to be read at once; leave it out", path);

@@ -25,7 +25,8 @@ struct TrainOptions : program::RunOptions, program::CellChoice {
           "stands "
           "between spaces in a prepared text, and the end of a line",
           shaping({.words = {"char", "word", "token", "bpe"}}));
-    visit("vocabulary", o.vocabulary, "symbols to learn with --level bpe, at most", shaping(later(size_from(1))));
+    visit("vocabulary", o.vocabulary, "symbols to learn with --level bpe, at most",
+          shaping(later(size_from(1))));
     visit("normalise", o.normalise, normalise_help, shaping(later({.words = {"none", "nfc"}})));
     visit("min-count", o.min_count,
           "symbols that occur less often count as unknown; 0: 2 for words, 1 for others", count_from(0));

@@ -149,7 +149,8 @@ Reading grown(const Reading& reading, const Source& source, std::span<const std:
               std::int64_t min_count) {
   Reading result = reading;
   if (!reading.is_series() && !source.is_series())
-    result.vocabulary = reading.vocabulary.extended(count_tokens(source, which, reading.level, reading.normalise), min_count);
+    result.vocabulary =
+        reading.vocabulary.extended(count_tokens(source, which, reading.level, reading.normalise), min_count);
   return result;
 }
 
