@@ -142,7 +142,7 @@ TEST_CASE("saved run: all programs hold options against the ranges of the comman
   check_refused("char_lm", "/options/layers", "1000000",
                 "options: layers: need a whole number from 1 to 1000");
   check_refused("char_lm", "/options/level", "\"line\"",
-                "options: level: need one of char, word, token; got \"line\"");
+                "options: level: need one of char, word, token, bpe; got \"line\"");
   check_refused("char_lm", "/options/variational", "1", "options: variational: need true or false; got 1");
   check_refused("char_lm", "/options/dropout", "1e300", "options: dropout: need a number from 0 to 0.99");
   for (const auto* name : {"char_lm", "texts", "tag", "translate"})

@@ -95,7 +95,7 @@ TEST_CASE("slstm: gates beyond the range of exp neither overflow nor give NaN, a
   const Variable<float> x = random_parameter<float>({20, 3, 1}, 1, -2, 2);
   const auto [y, last] = scan(cell, x);
   sum(y).backward();
-  for (const double v : list(y)) CHECK(std::abs(v) <= 1);  // weighted means of tanh
+  for (const double v : list(y)) CHECK(std::abs(v) <= 1 + 1e-6);  // weighted means of tanh
   for (const Variable<float>& v : {x, cell.weight_ih, cell.weight_hh})
     for (const double d : gradient_list(v)) CHECK(std::isfinite(d));
   // c and n times e^s at m − s are the same state.

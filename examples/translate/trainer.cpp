@@ -193,7 +193,7 @@ void Trainer::describe_model(RunDetails& details) {
     pair.target = Indices({std::ssize(best.symbols), 1}, best.symbols);
     pair.target_lengths = {std::ssize(best.symbols)};
     const Variable<float> weights = reader->alignment(pair);
-    if (weights.size() == 0) return;  // the decoder does not attend
+    if (!weights || weights.size() == 0) return;  // the decoder does not attend
     RunDetails::Alignment alignment{.target = words_of(best, reading_)};
     for (const auto id : from.source[static_cast<std::size_t>(k)])
       alignment.source.push_back(reading_.source.symbol(id));
