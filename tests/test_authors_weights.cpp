@@ -93,7 +93,7 @@ TEST_CASE("authors' weights: the QRNN gives the golden outputs, its window cut i
   AuthorsFile file("layers.0.");
   file.add("linear.weight", concat({golden_array(golden, "weight_0"), golden_array(golden, "weight_1")}, 1))
       .add("linear.bias", golden_array(golden, "bias"));
-  const Shape& shape = golden_array(golden, "weight_0").shape();
+  const Shape shape = golden_array(golden, "weight_0").shape();
   QrnnCell<double> cell(shape[1], shape[0] / 3);
   load_authors_weights(cell, "qrnn", file.file(), {.prefix = "layers.0"});
   auto state = cell.initial_state(golden_array(golden, "x").shape()[1]);
