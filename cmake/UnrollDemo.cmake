@@ -8,7 +8,7 @@ foreach(pattern
         "layers/((attention|learning)/.*|diagnosis/spectral_radius)" layers/base/functional_call
         "layers/recurrent/(elman|gru|gru_reset_before|jordan|layer_norm_[a-z]+|lstm_[a-z]+|skip_rnn)"
         "layers/seq2seq/(beam_search|bridge|decoding|scheduled_sampling|target_symbols)"
-        "optim/(adadelta|adagrad|adamw|lion|rmsprop|schedule|sgd)" "train/(bleu|classification|perplexity)"
+        "optim/(adadelta|adagrad|adamw|lion|rmsprop|sgd)" "train/(bleu|classification|perplexity)"
         "report/(csv|svg[a-z_]*)")
   list(FILTER sources EXCLUDE REGEX "${here}/${pattern}\\.cpp$")
 endforeach()

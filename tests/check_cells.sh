@@ -26,3 +26,9 @@ self_test() {
 self_test || { echo "check_cells.sh no longer finds what it must find" >&2; exit 1; }
 found=$(inlined layers/recurrent/*.hpp)
 [ -z "$found" ] || { printf '%s\nwrite [[gnu::noinline]] before it: layers/recurrent/library_layer.hpp says why\n' "$found" >&2; exit 1; }
+
+# The demo's program has a list of its own, and nothing else in the tests links it.
+for list in $(sed -n 's/^CellKinds \([a-z_]*_cells\)();.*/\1/p' examples/common/recurrent.hpp); do
+  grep -q "^CellKinds $list()" examples/demo/cells.cpp ||
+    { echo "examples/demo/cells.cpp lacks $list(), which ./dev demo links" >&2; exit 1; }
+done

@@ -10,6 +10,7 @@ CellKinds recent_cells() { return {}; }
 CellKinds gru_cells() { return {}; }
 CellKinds linear_cells() { return {}; }
 CellKinds mixer_cells() { return {}; }
+CellKinds matrix_cells() { return {}; }
 CellKinds residual_cells() { return {}; }
 CellKinds rwkv_cells() { return {}; }
 CellKinds xlstm_cells() { return {}; }
