@@ -149,7 +149,7 @@ struct sigmoid_op { UNROLL_OP(sigmoid, 1);
 /// max(x, 0), with slope 0 at 0
 struct relu_op { UNROLL_OP(relu, 1);
   UNROLL_VALUE1 { return num::select(num::ge(Num(0), x), Num(0), x); }
-  UNROLL_ADJOINT1 { return {num::select(num::gt(x, Num(0)), d, num::select(num::ge(Num(0), x), Num(0), x))}; }
+  UNROLL_ADJOINT1 { return {num::select(num::gt(x, Num(0)), d, num::select(num::ge(Num(0), x), Num(0), num::absorb(d, x)))}; }
 };
 /// x where x > 0, else slope · x
 struct leaky_relu_op { UNROLL_OP(leaky_relu, 2);

@@ -154,7 +154,8 @@ class CtcLossNode final : public Node<T> {
       const Variable<T> d = task_->reduction == Reduction::none ? select(dy[0], 0, b) : dy[0];
       const Variable<T> slope =
           mul(paths.shares(shape[2]), Variable<T>(static_cast<T>(-1 / task_->divisors[k])));
-      sequences.push_back(concat({mul(slope, d), rest}, 0));
+      const Variable<T> dx = mul(slope, d), incoming(dx.shape(), dense(d).tensor()->data[0]);
+      sequences.push_back(concat({absorb(incoming, dx), rest}, 0));
     }
     return {sequences.empty() ? Variable<T>(shape, T{0}) : stack(sequences, 1)};
   }

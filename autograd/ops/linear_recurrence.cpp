@@ -36,6 +36,7 @@ struct Recurrence {
   int columns = 1;  ///< the axis where columns begin
   RecurrenceGrid grid;
   RecurrenceOptions options;
+  bool absorbs = false;  ///< a state of 0 stays 0 whatever a is: for slopes
 };
 
 /// Which elements an operand has of its own.
@@ -226,6 +227,10 @@ class RecurrenceNode final : public Node<T> {
 
 // --- the way back as ops ---
 
+template <class T, int N>
+RecurrenceResult<Operand<T, N>> run_recurrence(Operand<T, N> a, Operand<T, N> b, Operand<T, N> h0,
+                                               const RecurrenceOptions& options, bool absorbs);
+
 // x one step earlier in the order of the loop; what the last step gets is never used.
 template <class T>
 Variable<T> one_step_on(const Variable<T>& x, const Recurrence& r) {
@@ -288,11 +293,12 @@ std::vector<Variable<T>> record_back(const std::vector<Variable<T>>& in, const s
                                      const Recurrence& r, std::integral_constant<int, 1>) {
   using namespace recorded;
   const Variable<T>&a = in[0], &b = in[1], &h0 = in[2];
-  const Variable<T> h = linear_recurrence(a, b, h0, r.options).output;
+  const Variable<T> h = run_recurrence<T, 1>({a}, {b}, {h0}, r.options, r.absorbs).output[0];
   const auto [before, a_seen] = recorded_steps(a, h, h0, r);
   const Variable<T> zeros(h0.shape(), T{0});
-  const Variable<T> g = linear_recurrence(one_step_on(a_seen, r), dy[0], zeros, backwards(r)).output;
-  return {dx_like(mul(g, before), a), dx_like(g, b), at_first_steps(mul(g, a_seen), r)};
+  const Variable<T> g =
+      run_recurrence<T, 1>({one_step_on(a_seen, r)}, {dy[0]}, {zeros}, backwards(r), true).output[0];
+  return {dx_like(absorb(g, mul(g, before)), a), dx_like(g, b), at_first_steps(absorb(g, mul(g, a_seen)), r)};
 }
 
 template <class T>
@@ -300,16 +306,22 @@ std::vector<Variable<T>> record_back(const std::vector<Variable<T>>& in, const s
                                      const Recurrence& r, std::integral_constant<int, 2>) {
   using namespace recorded;
   const ComplexPair<T> a{in[0], in[1]}, b{in[2], in[3]}, h0{in[4], in[5]};
-  const ComplexPair<T> h = linear_recurrence(a, b, h0, r.options).output;
-  const auto [before_re, re] = recorded_steps(a.re, h.re, h0.re, r);
-  const auto [before_im, im] = recorded_steps(a.im, h.im, h0.im, r);
+  const Operand<T, 2> h =
+      run_recurrence<T, 2>({a.re, a.im}, {b.re, b.im}, {h0.re, h0.im}, r.options, r.absorbs).output;
+  const auto [before_re, re] = recorded_steps(a.re, h[0], h0.re, r);
+  const auto [before_im, im] = recorded_steps(a.im, h[1], h0.im, r);
   const Variable<T> zeros(h0.re.shape(), T{0}), no_dy(r.shape, T{0});
   const ComplexPair<T> conjugate{one_step_on(re, r), one_step_on(neg(im), r)};
   const ComplexPair<T> dh{dy[0] ? dy[0] : no_dy, dy[1] ? dy[1] : no_dy};
-  const ComplexPair<T> g =
-      linear_recurrence(conjugate, dh, ComplexPair<T>{zeros, zeros}, backwards(r)).output;
+  const Operand<T, 2> parts =
+      run_recurrence<T, 2>({conjugate.re, conjugate.im}, {dh.re, dh.im}, {zeros, zeros}, backwards(r), true)
+          .output;
+  const ComplexPair<T> g{parts[0], parts[1]};
+  const Variable<T> size =
+      add(apply_compiled<T>(ScalarOp::abs, {g.re}), apply_compiled<T>(ScalarOp::abs, {g.im}));
   const auto times = [&](const Variable<T>& x_re, const Variable<T>& x_im) {  // g times x's conjugate
-    return ComplexPair<T>{add(mul(g.re, x_re), mul(g.im, x_im)), sub(mul(g.im, x_re), mul(g.re, x_im))};
+    return ComplexPair<T>{absorb(size, add(mul(g.re, x_re), mul(g.im, x_im))),
+                          absorb(size, sub(mul(g.im, x_re), mul(g.re, x_im)))};
   };
   const ComplexPair<T> da = times(before_re, before_im), d0 = times(re, im);
   return {dx_like(da.re, a.re), dx_like(da.im, a.im),     dx_like(g.re, b.re),
@@ -370,7 +382,7 @@ Operand<T, N> walkable(const Operand<T, N>& x, const Recurrence& r) {
 
 template <class T, int N>
 RecurrenceResult<Operand<T, N>> run_recurrence(Operand<T, N> a, Operand<T, N> b, Operand<T, N> h0,
-                                               const RecurrenceOptions& options) {
+                                               const RecurrenceOptions& options, bool absorbs) {
   const Shape shape = common_shape<T, N>(a, b, h0);
   check_sequences(op_name, shape, options);
   RecurrenceResult<Operand<T, N>> result;
@@ -381,7 +393,7 @@ RecurrenceResult<Operand<T, N>> run_recurrence(Operand<T, N> a, Operand<T, N> b,
     result.state = h0;
     return result;
   }
-  Recurrence r{shape, first_column(shape, a[0].shape(), b[0].shape(), options), {}, options};
+  Recurrence r{shape, first_column(shape, a[0].shape(), b[0].shape(), options), {}, options, absorbs};
   r.grid = {shape[0], shape.product(1, r.columns), shape.product(r.columns, shape.rank()), options.reverse,
             row_starts(shape, options)};
   a = walkable<T, N>(a, r), b = walkable<T, N>(b, r);
@@ -404,7 +416,7 @@ RecurrenceResult<Operand<T, N>> run_recurrence(Operand<T, N> a, Operand<T, N> b,
   const auto to = dense_arrays<T, N>(data, grid);
   merge_rows(grid, from_a, from_b, from_h0);
   for_columns(grid, sizeof(T), [&](index_t c, index_t n) {
-    recurrence_forward<T, N>(grid, from_a, from_b, from_h0, to, c, n);
+    recurrence_forward<T, N>(grid, from_a, from_b, from_h0, to, c, n, absorbs);
   });
   if (recorded) {
     const auto node = record_op<RecurrenceNode<T, N>>(inputs, result.output, r, result.output);
@@ -421,7 +433,7 @@ RecurrenceResult<Operand<T, N>> run_recurrence(Operand<T, N> a, Operand<T, N> b,
 template <class T>
 RecurrenceResult<Variable<T>> linear_recurrence(const Variable<T>& a, const Variable<T>& b,
                                                 const Variable<T>& h0, const RecurrenceOptions& options) {
-  auto run = detail::run_recurrence<T, 1>({a}, {b}, {h0}, options);
+  auto run = detail::run_recurrence<T, 1>({a}, {b}, {h0}, options, false);
   return {std::move(run.output[0]), std::move(run.state[0])};
 }
 
@@ -429,7 +441,7 @@ template <class T>
 RecurrenceResult<ComplexPair<T>> linear_recurrence(const ComplexPair<T>& a, const ComplexPair<T>& b,
                                                    const ComplexPair<T>& h0,
                                                    const RecurrenceOptions& options) {
-  auto run = detail::run_recurrence<T, 2>({a.re, a.im}, {b.re, b.im}, {h0.re, h0.im}, options);
+  auto run = detail::run_recurrence<T, 2>({a.re, a.im}, {b.re, b.im}, {h0.re, h0.im}, options, false);
   return {{std::move(run.output[0]), std::move(run.output[1])},
           {std::move(run.state[0]), std::move(run.state[1])}};
 }

@@ -76,14 +76,37 @@ UNROLL_INLINE Parts<Batch<T>, 2> times_conjugate(const Parts<Batch<T>, 2>& a, co
   return {num::fma(a[0], x[0], a[1] * x[1]), num::fnma(a[1], x[0], a[0] * x[1])};
 }
 
-/// h = a before + b, or b where nothing was before.
+/// y where x is 0, else z.
+template <class T>
+UNROLL_INLINE Parts<Batch<T>, 1> where_zero(const Parts<Batch<T>, 1>& x, const Parts<Batch<T>, 1>& y,
+                                            const Parts<Batch<T>, 1>& z) {
+  return {num::select(num::eq(x[0], Batch<T>(T{0})), y[0], z[0])};
+}
+template <class T>
+UNROLL_INLINE Parts<Batch<T>, 2> where_zero(const Parts<Batch<T>, 2>& x, const Parts<Batch<T>, 2>& y,
+                                            const Parts<Batch<T>, 2>& z) {
+  const auto zero = num::eq(num::abs(x[0]) + num::abs(x[1]), Batch<T>(T{0}));
+  return {num::select(zero, y[0], z[0]), num::select(zero, y[1], z[1])};
+}
+/// ā g, and 0 where g is 0, whatever a is.
+template <class T, std::size_t N>
+UNROLL_INLINE std::array<Batch<T>, N> slope_through(const std::array<Batch<T>, N>& a,
+                                                    const std::array<Batch<T>, N>& g) {
+  return where_zero(g, g, times_conjugate(a, g));
+}
+
+/// h = a before + b, or b where nothing was before; where a slope of 0 meets what is not finite, `absorbs` gives b.
 template <class T, int N>
 void step_forward(Parts<const T*, N> a, Parts<const T*, N> before, Parts<const T*, N> b, Parts<T*, N> h,
-                  index_t n) {
+                  index_t n, bool absorbs) {
   for_blocks<T>(
       n, [&](index_t j, index_t m) __attribute__((always_inline)) {
         auto x = load_parts<T, N>(b, j, m);
-        if (before[0]) x = multiply_add(load_parts<T, N>(a, j, m), load_parts<T, N>(before, j, m), x);
+        if (before[0]) {
+          const auto old = load_parts<T, N>(before, j, m);
+          const auto next = multiply_add(load_parts<T, N>(a, j, m), old, x);
+          x = absorbs ? where_zero(old, x, next) : next;
+        }
         for (std::size_t k = 0; k < x.size(); ++k) store_block(h[k] + j, x[k], m);
       });
 }
@@ -136,7 +159,7 @@ UNROLL_INLINE void write_parts(const StepSink<T, N>& sink, const Parts<Batch<T>,
   }
 }
 
-/// g = dh + carry; db = g; da = g times before's conjugate; carry = g times a's.
+/// g = dh + carry; db = g; da = g times before's conjugate; carry = g times a's. Where g is 0, nothing flows.
 template <class T, int N>
 void step_back(Parts<const T*, N> a, Parts<const T*, N> before, Parts<const T*, N> dh, T* const* carry,
                StepSink<T, N> da, StepSink<T, N> db, index_t n) {
@@ -145,8 +168,8 @@ void step_back(Parts<const T*, N> a, Parts<const T*, N> before, Parts<const T*, 
         auto g = load_parts<T, N>(dh, j, m);
         for (std::size_t k = 0; k < g.size(); ++k) g[k] = g[k] + load_block(carry[k] + j, m);
         write_parts(db, g, j, m);
-        if (before[0]) write_parts(da, times_conjugate(load_parts<T, N>(before, j, m), g), j, m);
-        const auto next = times_conjugate(load_parts<T, N>(a, j, m), g);
+        if (before[0]) write_parts(da, slope_through(load_parts<T, N>(before, j, m), g), j, m);
+        const auto next = slope_through(load_parts<T, N>(a, j, m), g);
         for (std::size_t k = 0; k < g.size(); ++k) store_block(carry[k] + j, next[k], m);
       });
 }
@@ -157,7 +180,7 @@ void step_back(Parts<const T*, N> a, Parts<const T*, N> before, Parts<const T*, 
 template <class T, int N>
 void recurrence_forward(const RecurrenceGrid& grid, const SequenceArrays<const T, N>& a,
                         const SequenceArrays<const T, N>& b, const SequenceArrays<const T, N>& h0,
-                        const SequenceArrays<T, N>& h, index_t c, index_t n) {
+                        const SequenceArrays<T, N>& h, index_t c, index_t n, bool absorbs) {
   for (index_t k = 0; k < grid.steps; ++k) {
     const index_t t = grid.time(k), before = grid.time(k - 1);
     for (index_t r = 0; r < grid.rows; ++r) {
@@ -172,7 +195,7 @@ void recurrence_forward(const RecurrenceGrid& grid, const SequenceArrays<const T
         if (start == RowStart::given) from[p] = h0[p].at(0, r, c);
         if (start == RowStart::goes_on) from[p] = h[p].at(before, r, c);
       }
-      step_forward<T, N>(at<const T, N>(a, t, r, c), from, at<const T, N>(b, t, r, c), to, n);
+      step_forward<T, N>(at<const T, N>(a, t, r, c), from, at<const T, N>(b, t, r, c), to, n, absorbs);
     }
   }
 }

@@ -36,7 +36,8 @@ struct SelectiveScratch {
   PoolVector<T> h, before, decay, carry, da, db, dc;
 };
 
-/// One step back: `carry` is the slope of the state after it, and then of that before it.
+/// One step back: `carry` is the slope of the state after it, and then of that before it. Where a slope is 0, nothing
+/// flows, whatever it is multiplied with.
 template <class T>
 UNROLL_INLINE void selective_step_back(const SelectiveGrid& g, const SelectiveInputs<T>& in,
                                        const SelectiveGradients<T>& to, index_t t, index_t row, index_t group,
@@ -53,18 +54,19 @@ UNROLL_INLINE void selective_step_back(const SelectiveGrid& g, const SelectiveIn
       const index_t j = i * width, here = k * s.size + j;
       const Lanes a = lanes(s.decay.data() + here), old = lanes(s.before.data() + here), bi(b[i]);
       const Lanes slope = num::fma(dy, Lanes(c[i]), lanes(s.carry.data() + j));
-      const Lanes h = num::fma(a, old, du * bi), back = slope * a, through = back * old;
-      num::fma(dy, h, lanes(s.dc.data() + here)).store_unaligned(s.dc.data() + here);
-      num::fma(slope, du, lanes(s.db.data() + here)).store_unaligned(s.db.data() + here);
-      num::fma(through, delta, lanes(s.da.data() + j)).store_unaligned(s.da.data() + j);
-      sum_b = num::fma(slope, bi, sum_b);
+      const Lanes h = num::fma(a, old, du * bi), back = num::chain(slope, a), through = num::chain(back, old);
+      const auto add_to = [](T* to, Lanes x) { (lanes(to) + x).store_unaligned(to); };
+      add_to(s.dc.data() + here, num::chain(dy, h));
+      add_to(s.db.data() + here, num::chain(slope, du));
+      add_to(s.da.data() + j, num::chain(through, delta));
+      sum_b = sum_b + num::chain(slope, bi);
       sum_delta = num::fma(through, load_block(in.a + i * g.channels + d, n), sum_delta);
       back.store_unaligned(s.carry.data() + j);
     }
     slope_b = slope_b + sum_b, slope_delta = slope_delta + sum_delta;
   }
-  store_block(to.du + at, delta * slope_b, n);
-  store_block(to.ddelta + at, num::fma(u, slope_b, slope_delta), n);
+  store_block(to.du + at, num::chain(slope_b, delta), n);
+  store_block(to.ddelta + at, num::chain(slope_b, u) + slope_delta, n);
 }
 
 }  // namespace UNROLL_ISA

@@ -1,5 +1,7 @@
 #include "unroll/autograd/solve_triangular.hpp"
 
+#include <algorithm>
+
 #include "unroll/autograd/matmul.hpp"
 #include "unroll/autograd/reduce.hpp"
 #include "unroll/autograd/views.hpp"
@@ -47,15 +49,33 @@ bool is_read(const SolveOptions& o, index_t r, index_t c) {
   return r == c ? !o.unit_diagonal : (c > r) == o.upper;
 }
 
-/// da −= db xᵀ, or x dbᵀ for the transposed matrix, where a is read.
+/// For each element of dx whether its column of its matrix holds anything but 0: what does not gives 0 to every gradient,
+/// whatever NaN or infinity it meets.
 template <class T>
-void matrix_slopes(index_t n, index_t m, const SolveOptions& o, const T* db, const T* x, T* da) {
+PoolVector<T> used_columns(const Systems& s, const T* dx) {
+  PoolVector<T> used(static_cast<std::size_t>(s.count * s.n * s.m), T{0});
+  for (index_t i = 0; i < s.count; ++i) {
+    for (index_t j = 0; j < s.m; ++j) {
+      bool any = false;
+      for (index_t r = 0; r < s.n; ++r) any = any || dx[s.rows(i) + r * s.m + j] != T{0};
+      for (index_t r = 0; r < s.n; ++r)
+        used[static_cast<std::size_t>(s.rows(i) + r * s.m + j)] = any ? T{1} : T{0};
+    }
+  }
+  return used;
+}
+
+/// da −= db xᵀ, or x dbᵀ for the transposed matrix, where a is read, over the columns in use.
+template <class T>
+void matrix_slopes(index_t n, index_t m, const SolveOptions& o, const T* used, const T* db, const T* x,
+                   T* da) {
   for (index_t r = 0; r < n; ++r) {
     for (index_t c = 0; c < n; ++c) {
       if (!is_read(o, r, c)) continue;
       const T *const left = (o.transpose ? x : db) + r * m, *const right = (o.transpose ? db : x) + c * m;
       double sum = 0;
-      for (index_t j = 0; j < m; ++j) sum += static_cast<double>(left[j]) * static_cast<double>(right[j]);
+      for (index_t j = 0; j < m; ++j)
+        if (used[j] != T{0}) sum += static_cast<double>(left[j]) * static_cast<double>(right[j]);
       da[r * n + c] -= static_cast<T>(sum);
     }
   }
@@ -72,14 +92,18 @@ class SolveTriangularNode final : public Node<T> {
     const Tensor<T>& x = *this->output();
     const Systems s(this->input(0).shape, x.shape);
     PoolVector<T> db(dx, dx + x.shape.size());
+    const PoolVector<T> used = used_columns(s, dx);
     SolveOptions back = options_;
     back.transpose = !back.transpose;
     for (index_t i = 0; i < s.count; ++i)
       substitute(s.n, s.m, this->input(0).data + s.matrix(i), back, db.data() + s.rows(i));
+    for (std::size_t k = 0; k < db.size(); ++k)
+      if (used[k] == T{0}) db[k] = T{0};
     if (this->wants(0)) {
       PoolVector<T> da(static_cast<std::size_t>(this->input(0).shape.size()), T{0});
       for (index_t i = 0; i < s.count; ++i)
-        matrix_slopes(s.n, s.m, options_, db.data() + s.rows(i), x.data + s.rows(i), da.data() + s.matrix(i));
+        matrix_slopes(s.n, s.m, options_, used.data() + s.rows(i), db.data() + s.rows(i), x.data + s.rows(i),
+                      da.data() + s.matrix(i));
       const auto size = static_cast<index_t>(da.size());
       write_gradient(this->input(0), da.data(), size, size);
     }
@@ -88,11 +112,13 @@ class SolveTriangularNode final : public Node<T> {
 
   std::vector<Variable<T>> record_backward(const std::vector<Variable<T>>& dy) override {
     using namespace recorded;
-    const Variable<T> a(TensorRef<T>(&this->input(0))), x(TensorRef<T>(this->output()));
+    const Variable<T> a(TensorRef<T>(&this->input(0))), x0(TensorRef<T>(this->output())), dx0 = dense(dy[0]);
+    const Variable<T> used(x0.shape(), T{0});
+    std::ranges::copy(used_columns(Systems(a.shape(), x0.shape()), dx0.tensor()->data), used.tensor()->data);
     SolveOptions back = options_;
     back.transpose = !back.transpose;
     std::vector<Variable<T>> dx(2);
-    const Variable<T> db = solve_triangular(a, dy[0], back);
+    const Variable<T> db = absorb(used, solve_triangular(a, dx0, back)), x = absorb(used, x0);
     if (this->wants(1)) dx[1] = db;
     if (!this->wants(0)) return dx;
     const Variable<T>&left = options_.transpose ? x : db, &right = options_.transpose ? db : x;
