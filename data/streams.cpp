@@ -22,18 +22,21 @@ Streams::Streams(SymbolIds ids, std::int64_t batch, std::int64_t window, std::st
   columns_ = (n - 1) / batch;
 }
 
-Window Streams::window(std::int64_t index) const {
+Window Streams::window(std::int64_t index, std::int64_t first_stream, std::int64_t last_stream) const {
+  if (first_stream < 0 || last_stream < first_stream || last_stream > batch_)
+    raise<IndexError>("streams: need streams in [0, {}]; got {} to {}", batch_, first_stream, last_stream);
   if (index < 0 || index >= windows())
     raise<IndexError>("streams: need a window in [0, {}); got {}", windows(), index);
   const std::int64_t first = index * window_;
-  Window cut{.steps = std::min(window_, columns_ - first), .batch = batch_, .inputs = {}, .targets = {}};
-  cut.inputs.resize(static_cast<std::size_t>(cut.steps * batch_));
+  const std::int64_t count = last_stream - first_stream;
+  Window cut{.steps = std::min(window_, columns_ - first), .batch = count, .inputs = {}, .targets = {}};
+  cut.inputs.resize(static_cast<std::size_t>(cut.steps * count));
   cut.targets.resize(cut.inputs.size());
   std::vector<std::int64_t> stream(static_cast<std::size_t>(cut.steps) + 1);
-  for (std::int64_t b = 0; b < batch_; ++b) {
-    ids_.read(b * columns_ + first, stream);
+  for (std::int64_t b = 0; b < count; ++b) {
+    ids_.read((first_stream + b) * columns_ + first, stream);
     for (std::int64_t t = 0; t < cut.steps; ++t) {
-      const auto from = static_cast<std::size_t>(t), to = static_cast<std::size_t>(t * batch_ + b);
+      const auto from = static_cast<std::size_t>(t), to = static_cast<std::size_t>(t * count + b);
       cut.inputs[to] = stream[from], cut.targets[to] = stream[from + 1];
     }
   }

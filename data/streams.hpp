@@ -42,7 +42,10 @@ class Streams {
 
   /// Window `index` of every stream.
   /// Errors: IndexError if `index` is not in [0, windows()); DataError as the symbols' source.
-  Window window(std::int64_t index) const;
+  Window window(std::int64_t index) const { return window(index, 0, batch_); }
+  /// The same of the streams [first, last) alone; no other symbols are read.
+  /// Errors: also IndexError for streams that there are not.
+  Window window(std::int64_t index, std::int64_t first, std::int64_t last) const;
 
  private:
   SymbolIds ids_;

@@ -7,6 +7,8 @@
 #include <cmath>
 
 #include "unroll/autograd/anomaly_mode.hpp"
+#include "unroll/autograd/functions.hpp"
+#include "unroll/detail/autograd/core/gradient.hpp"
 #include "unroll/optim/clip.hpp"
 #include "unroll/optim/rules.hpp"
 #include "unroll/train/state_dict.hpp"
@@ -146,20 +148,76 @@ StepResult Learner<T>::update(const Variable<T>& loss, std::int64_t symbols,
                               const std::function<Variable<T>()>& again) {
   const double begin = seconds_now();
   loss.backward();
+  StepResult result{.loss = double{loss.item()}, .gradient_norm = 0, .symbols = symbols};
+  finish(result, begin, again);
+  return result;
+}
+
+template <class T>
+StepResult Learner<T>::update(const Shards& shards, const std::function<ShardLoss<T>(int)>& loss_of,
+                              const std::function<Variable<T>()>& again) {
+  const double begin = seconds_now();
+  const ShardPart<T> sum = shards.sum<T>([&](int shard) { return part_of(loss_of(shard)); });
+  if (sum.counts[1] == 0) raise<UsageError>("learner: none of {} shards has a symbol", shards.count());
+  take_gradients(sum);
+  StepResult result{.loss = sum.counts[0] / sum.counts[1],
+                    .gradient_norm = 0,
+                    .symbols = static_cast<std::int64_t>(sum.counts[1])};
+  finish(result, begin, again);
+  return result;
+}
+
+template <class T>
+void Learner<T>::finish(StepResult& result, double begin, const std::function<Variable<T>()>& again) {
   const double limit = options_.clip > 0 ? options_.clip : HUGE_VAL;
-  const double norm = clip_grad_norm(optimizer_->parameters(), limit);
+  result.gradient_norm = clip_grad_norm(optimizer_->parameters(), limit);
   const double middle = seconds_now();
-  StepResult result{.loss = double{loss.item()},
-                    .gradient_norm = norm,
-                    .symbols = symbols,
-                    .learning_rate = learning_rate(),
-                    .clipped = norm > limit};
-  result.skipped = !allows(result.loss, norm, again);
+  result.learning_rate = learning_rate();
+  result.clipped = result.gradient_norm > limit;
+  result.skipped = !allows(result.loss, result.gradient_norm, again);
   if (!result.skipped) make(result);
   optimizer_->zero_grad();
   ++step_;
   result.seconds = {.backward = middle - begin, .update = seconds_now() - middle};
-  return result;
+}
+
+// Values: the gradients of all parameters, one after another. Counts: the sum of losses, the symbols, and for each
+// parameter in how many shards it has a gradient.
+template <class T>
+ShardPart<T> Learner<T>::part_of(const ShardLoss<T>& loss) const {
+  const auto& parameters = optimizer_->parameters();
+  ShardPart<T> part{{}, std::vector<double>(2 + parameters.size(), 0.0)};
+  std::size_t size = 0;
+  for (const Variable<T>& p : parameters) size += static_cast<std::size_t>(p.size());
+  part.values.assign(size, T{0});
+  if (!loss.mean || loss.symbols == 0) return part;
+  part.counts[0] = double{loss.mean.item()} * loss.symbols;
+  part.counts[1] = loss.symbols;
+  Variable<T>(loss.mean * static_cast<T>(loss.symbols)).backward();
+  T* to = part.values.data();
+  for (std::size_t k = 0; k < parameters.size(); ++k) {
+    const auto gradient = detail::stored_gradient("learner", parameters[k]);
+    std::ranges::copy(gradient, to);
+    part.counts[2 + k] = gradient.empty() ? 0 : 1;
+    to += parameters[k].size();
+  }
+  optimizer_->zero_grad();
+  return part;
+}
+
+template <class T>
+void Learner<T>::take_gradients(const ShardPart<T>& sum) {
+  const auto& parameters = optimizer_->parameters();
+  const double symbols = sum.counts[1];
+  std::vector<T> mean(sum.values.size());
+  std::ranges::transform(sum.values, mean.begin(),
+                         [&](T g) { return static_cast<T>(static_cast<double>(g) / symbols); });
+  const T* from = mean.data();
+  for (std::size_t k = 0; k < parameters.size(); ++k) {
+    const index_t size = parameters[k].size();
+    if (sum.counts[2 + k] > 0) detail::write_gradient(*parameters[k].tensor(), from, size, size);
+    from += size;
+  }
 }
 
 template <class T>

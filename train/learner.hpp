@@ -11,6 +11,7 @@
 #include "unroll/optim/step_guard.hpp"
 #include "unroll/optim/weight_average.hpp"
 #include "unroll/train/loop.hpp"
+#include "unroll/train/shards.hpp"
 
 namespace unroll {
 
@@ -55,6 +56,13 @@ struct LearningPlan {
 /// Errors: as LearningOptions::check_options.
 Schedule learning_rate_schedule(const LearningOptions& options, const LearningPlan& plan);
 
+/// The loss of a shard of a batch.
+template <class T>
+struct ShardLoss {
+  Variable<T> mean;    ///< over its symbols; empty: it has none
+  double symbols = 0;  ///< that it is a mean of
+};
+
 /// Updates a model by the gradients of losses, as LearningOptions say.
 ///
 ///     Learner learner(options, parameters(model));
@@ -92,6 +100,12 @@ class Learner {
   /// Errors: Error with the first cause if loss or gradient is not finite, and such updates are not left out; nothing
   ///         is updated then.
   StepResult update(const Variable<T>& loss, std::int64_t symbols,
+                    const std::function<Variable<T>()>& again = {});
+
+  /// One update by the gradient of the mean over the symbols of all shards, of which loss_of(s) gives those of shard s.
+  /// The result has the same bits in any number of processes, if loss_of(s) has: it is to use one thread.
+  /// Errors: as update; UsageError if no shard has a symbol; as Peers.
+  StepResult update(const Shards& shards, const std::function<ShardLoss<T>(int shard)>& loss_of,
                     const std::function<Variable<T>()>& again = {});
 
   /// Errors: Error with the first cause if a validation loss, or a parameter after `step` updates, is not finite.
@@ -134,6 +148,12 @@ class Learner {
   /// Whether the update may be made.
   bool allows(double loss, double norm, const std::function<Variable<T>()>& again);
   void make(StepResult& result);
+  /// The update by the gradients that the parameters hold; `loss` is the mean over result.symbols.
+  void finish(StepResult& result, double begin, const std::function<Variable<T>()>& again);
+  /// The gradient of one shard's sum of losses.
+  ShardPart<T> part_of(const ShardLoss<T>& loss) const;
+  /// Gives the parameters the gradient of the mean.
+  void take_gradients(const ShardPart<T>& sum);
 
   LearningOptions options_;
   std::unique_ptr<Optimizer<T>> optimizer_;

@@ -66,6 +66,41 @@ LoopState LoopState::from_json(const nlohmann::ordered_json& json, std::string_v
   return result;
 }
 
+void lead(Peers* peers, SharedAction action, std::int64_t epoch, std::int64_t index) {
+  if (!peers) return;
+  std::array<std::int64_t, 3> message{static_cast<std::int64_t>(action), epoch, index};
+  peers->broadcast(std::as_writable_bytes(std::span(message)), 0);
+}
+
+void follow_loop(TrainingTask& task, Peers& peers, const std::function<bool()>& stop) {
+  long steps = 0;
+  while (true) {
+    std::array<std::int64_t, 3> message{};
+    peers.broadcast(std::as_writable_bytes(std::span(message)), 0);
+    switch (static_cast<SharedAction>(message[0])) {
+      case SharedAction::step:
+        task.train_step(message[1], message[2]);
+        peers.progress(++steps, "");
+        break;
+      case SharedAction::evaluate: {
+        auto averaged = task.averaged();
+        const auto valid = task.evaluate();
+        averaged.reset();
+        if (valid) task.observe(*valid);
+        break;
+      }
+      case SharedAction::ask_to_stop:
+        peers.any(stop());
+        break;
+      case SharedAction::save:
+        task.help_save();
+        break;
+      case SharedAction::end:
+        return;
+    }
+  }
+}
+
 TrainingLoop::TrainingLoop(LoopPlan plan, LoopState state, TrainingTask& task, Progress& progress,
                            MetricsLog& log)
     : plan_(std::move(plan)),
@@ -102,13 +137,18 @@ LoopEnd TrainingLoop::run(const std::function<bool()>& stop) {
     step();
     const bool late = plan_.time_limit > 0 && now() - begin_ >= plan_.time_limit;
     if (evaluation_due() || late) evaluate();
-    const bool stopping = stop();
+    const bool stopping = stopped(stop());
     if (stopping || now() - saved_at_ >= plan_.save_seconds) save(false);
     if (state_.step == total()) break;
     if (stopping) return LoopEnd::stopped;
     if (late) return LoopEnd::out_of_time;
   }
   return LoopEnd::complete;
+}
+
+bool TrainingLoop::stopped(bool mine) const {
+  lead(plan_.peers, SharedAction::ask_to_stop);
+  return plan_.peers ? plan_.peers->any(mine) : mine;
 }
 
 bool TrainingLoop::evaluation_due() const {
@@ -122,11 +162,13 @@ double TrainingLoop::epochs_done() const {
 
 void TrainingLoop::step() {
   const double before = now();
-  const StepResult result =
-      task_.train_step(state_.step / plan_.steps_per_epoch, state_.step % plan_.steps_per_epoch);
+  const std::int64_t epoch = state_.step / plan_.steps_per_epoch, index = state_.step % plan_.steps_per_epoch;
+  lead(plan_.peers, SharedAction::step, epoch, index);
+  const StepResult result = task_.train_step(epoch, index);
   const double spent = now() - before;
   ++state_.step;
   state_.seconds += spent;
+  if (plan_.peers) plan_.peers->progress(static_cast<long>(state_.step), "");
   take(result, spent);
   show(result);
   if (state_.step % plan_.log_every == 0) write_steps();
@@ -209,6 +251,7 @@ bool TrainingLoop::is_best(const Evaluation& valid) {
 
 TrainingLoop::Measured TrainingLoop::measure() {
   const double before = now();
+  lead(plan_.peers, SharedAction::evaluate);
   const auto averaged = task_.averaged();
   Measured m{.valid = task_.evaluate(), .averaged = averaged != nullptr};
   m.seconds = now() - before;
@@ -252,6 +295,7 @@ void TrainingLoop::evaluate() {
 void TrainingLoop::save(bool best) {
   if (saved_step_ == state_.step && !best) return;
   log_.sync();
+  lead(plan_.peers, SharedAction::save);
   task_.save(state_, best);
   saved_step_ = state_.step;
   saved_at_ = now();

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "unroll/train/metrics_log.hpp"
+#include "unroll/train/peers.hpp"
 #include "unroll/train/progress.hpp"
 
 namespace unroll {
@@ -27,6 +28,7 @@ struct LoopPlan {
   std::string best_by = "";  ///< the figure that decides which model is best, the larger; empty: the loss
   bool keep_last = false;    ///< the latest model counts as the best: validation measures and does not choose
   std::int64_t patience = 0;  ///< the run ends after so many evaluations without a new best; 0: it goes on
+  Peers* peers = nullptr;  ///< the processes that share the training, of which this is number 0; null: none
 };
 
 /// A mean of losses weighted by the number of symbols each stands for.
@@ -108,10 +110,23 @@ class TrainingTask {
   virtual std::string example() { return {}; }
   /// Writes everything needed to go on from `state`, in one piece; `best`: as the best model too.
   virtual void save(const LoopState& state, bool best) = 0;
+  /// In a training that processes share, what the others do while process 0 is in save(): they send it what they alone
+  /// have.
+  virtual void help_save() {}
 };
 
 /// Why training ended.
 enum class LoopEnd { complete, stopped, out_of_time, out_of_patience };
+
+/// What the processes that share a training do together, each with its own task: process 0 says it in its loop, and at its
+/// end; the others follow_loop().
+enum class SharedAction : std::int64_t { step, evaluate, ask_to_stop, save, end };
+/// Process 0: what all do next; of a step its epoch and index.
+/// Errors: as Peers.
+void lead(Peers* peers, SharedAction action, std::int64_t epoch = 0, std::int64_t index = 0);
+/// The others: do what process 0 says, until it says that the training has ended. `stop` is asked after every step.
+/// Errors: what the task throws; as Peers.
+void follow_loop(TrainingTask& task, Peers& peers, const std::function<bool()>& stop);
 
 /// Runs a task to the end of its plan. At each evaluation it prints losses, figures, and `new best` or
 /// `stalled n`, and saves. The log has a line every `log_every` steps and one for each evaluation.
@@ -137,6 +152,8 @@ class TrainingLoop {
   std::int64_t total() const { return plan_.epochs * plan_.steps_per_epoch; }
   bool out_of_patience() const { return plan_.patience > 0 && state_.stalled >= plan_.patience; }
   double epochs_done() const;
+  /// Whether any process was asked to stop.
+  bool stopped(bool mine) const;
   void take(const StepResult& result, double spent);
   void show(const StepResult& result);
   void write_steps();

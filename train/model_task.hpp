@@ -140,6 +140,23 @@ class ModelTask : public Base {
     return result;
   }
 
+  /// The same of a batch that is cut into shards: `loss_of(model, shard)` is the ShardLoss of one. Each shard draws its
+  /// own random numbers, wherever it is computed.
+  /// Errors: also UsageError for more processes than shards; as Peers.
+  template <class LossOf>
+  StepResult learn(const Shards& shards, const LossOf& loss_of) {
+    const M before = model_;
+    const auto of = [&](int shard) {
+      M model = before;  // shares the parameters
+      detail::take_keys_of_shard(detail::members(model), shard);
+      return loss_of(static_cast<const M&>(model), shard);
+    };
+    const int first = static_cast<int>(shards.own().first);
+    StepResult result = learner_.update(shards, of, [&] { return Variable<value_type>(of(first).mean); });
+    detail::advance_keys(detail::members(model_));
+    return result;
+  }
+
   /// Adds what training depends on beside model and Learner.
   virtual void save_more(io::TensorFile&) const {}
   /// Takes it back.

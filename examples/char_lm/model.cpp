@@ -79,18 +79,36 @@ double count_weights(const ModelOptions& options) {
          program::count_weights(options.cell, o);
 }
 
-double mean_loss(const LanguageModel& model, const Streams& streams) {
+namespace {
+
+/// The sum of the losses of streams [first, last).
+double sum_of_losses(const LanguageModel& model, const Streams& streams, std::int64_t first,
+                     std::int64_t last) {
   const NoGrad no_grad;
   LanguageModel reader = model;  // shares the parameters
   eval(reader);
   CarriedState state;
   double sum = 0;
   for (std::int64_t k = 0; k < streams.windows(); ++k) {
-    const Window window = streams.window(k);
+    const Window window = streams.window(k, first, last);
     state = reader.carried(state);
     sum += double{reader.loss(window, state).item()} * static_cast<double>(window.targets.size());
   }
-  return sum / static_cast<double>(streams.targets());
+  return sum;
+}
+
+}  // namespace
+
+double mean_loss(const LanguageModel& model, const Streams& streams) {
+  return sum_of_losses(model, streams, 0, streams.batch()) / static_cast<double>(streams.targets());
+}
+
+double mean_loss(const LanguageModel& model, const Streams& streams, const Shards& shards) {
+  const auto part = [&](int shard) -> ShardPart<float> {
+    const auto rows = shards.rows(shard, streams.batch());
+    return {{}, {rows.count() == 0 ? 0 : sum_of_losses(model, streams, rows.first, rows.last)}};
+  };
+  return shards.sum<float>(part).counts[0] / static_cast<double>(streams.targets());
 }
 
 }  // namespace unroll::char_lm

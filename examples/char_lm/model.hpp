@@ -8,6 +8,7 @@
 #include "unroll/layers/embedding_dropout.hpp"
 #include "unroll/layers/linear_layer.hpp"
 #include "unroll/layers/weight_drop.hpp"
+#include "unroll/train/shards.hpp"
 
 namespace unroll::char_lm {
 
@@ -80,5 +81,7 @@ double count_weights(const ModelOptions& options);
 /// Mean loss over all windows, in nats per symbol, without dropout; the state is carried, from zero, where the cell can
 /// forget.
 double mean_loss(const LanguageModel& model, const Streams& streams);
+/// The same, of which each process computes its shards.
+double mean_loss(const LanguageModel& model, const Streams& streams, const Shards& shards);
 
 }  // namespace unroll::char_lm

@@ -143,7 +143,27 @@ nlohmann::ordered_json Trainer::configuration() const {
           {"steps_per_epoch", train_.windows()}};
 }
 
+void Trainer::share(const Shards& shards) {
+  shards_ = shards;
+  states_ = rows_of_shards(state_, shards, options_.batch);
+  state_ = {};
+}
+
+StepResult Trainer::shared_step(std::int64_t index) {
+  for (CarriedState& state : states_) state = index == 0 ? CarriedState{} : model_.carried(state);
+  const std::vector<CarriedState> start = states_;
+  return learn(*shards_, [&](const LanguageModel& model, int shard) -> ShardLoss<float> {
+    const auto rows = shards_->rows(shard, options_.batch);
+    if (rows.count() == 0) return {};
+    const auto k = static_cast<std::size_t>(shard - shards_->own().first);
+    states_[k] = start[k];
+    const Window window = train_.window(index, rows.first, rows.last);
+    return {model.loss(window, states_[k]), static_cast<double>(window.targets.size())};
+  });
+}
+
 StepResult Trainer::train_step(std::int64_t, std::int64_t index) {
+  if (shards_) return shared_step(index);
   state_ = index == 0 ? CarriedState{} : model_.carried(state_);
   const CarriedState start = state_;
   const Window window = train_.window(index);
@@ -153,11 +173,15 @@ StepResult Trainer::train_step(std::int64_t, std::int64_t index) {
   });
 }
 
-void Trainer::save_more(io::TensorFile& to) const { save_carried(state_, to); }
+void Trainer::save_more(io::TensorFile& to) const {
+  save_carried(shards_ ? gather_states(states_, *shards_) : state_, to);
+}
+
+void Trainer::help_save() { send_states(states_, *shards_); }
 
 std::optional<Evaluation> Trainer::evaluate() {
   if (!valid_) return {};
-  const double loss = mean_loss(model_, *valid_);
+  const double loss = shards_ ? mean_loss(model_, *valid_, *shards_) : mean_loss(model_, *valid_);
   learner_.check_valid(loss, [&] { mean_loss(model_, *valid_); });
   best_loss_ = std::min(loss, best_loss_.value_or(loss));
   if (reading_.level == Level::token) return Evaluation{loss, {{"perplexity", std::exp(loss)}}};

@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "char_lm/saved_run.hpp"
+#include "char_lm/shared_state.hpp"
 #include "common/training.hpp"
 
 namespace unroll::char_lm {
@@ -16,6 +17,8 @@ class Trainer final : public program::ModelTrainer<TrainOptions, Reading, Langua
   static std::unique_ptr<Trainer> open(const TrainOptions& options, const SavedRun* earlier,
                                        const SavedRun* init = nullptr);
 
+  /// Trains by shards from now on.
+  void share(const Shards& shards);
   StepResult train_step(std::int64_t epoch, std::int64_t index) override;
   std::optional<Evaluation> evaluate() override;
   std::string remark(const Evaluation& valid) override;
@@ -29,7 +32,9 @@ class Trainer final : public program::ModelTrainer<TrainOptions, Reading, Langua
  private:
   static std::unique_ptr<Trainer> open_here(const TrainOptions& options, const SavedRun* earlier,
                                             const SavedRun* init);
+  StepResult shared_step(std::int64_t index);
   void save_more(io::TensorFile& to) const override;
+  void help_save() override;
   /// The loss of subwords as one that levels can be compared by.
   double bits_per_char(double loss) const;
 
@@ -40,7 +45,9 @@ class Trainer final : public program::ModelTrainer<TrainOptions, Reading, Langua
   double frequency_loss_ = 0;  ///< of the validation part
   double characters_ = 0;      ///< of a subword there, on average; 0 at other levels
   std::optional<double> best_loss_;
-  CarriedState state_;
+  CarriedState state_;  ///< of all streams; not used where there are shards
+  std::optional<Shards> shards_;
+  std::vector<CarriedState> states_;  ///< of this process's shards
 };
 
 }  // namespace unroll::char_lm

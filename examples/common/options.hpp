@@ -38,7 +38,7 @@ struct RunOptions {
   double lr = 2e-3, lr_decay = 1, clip = 5, time_limit = 0, weight_decay = -1;
   double plateau_factor = 0.5, ema = 0, skip_above = 0;
   std::uint64_t seed = 1;
-  int threads = 0;
+  int threads = 0, shards = 0;
   bool resume = false, overwrite = false, grow_vocabulary = false;
 
   /// How the model learns, and which one is kept.
@@ -87,6 +87,17 @@ struct RunOptions {
           later(count_from(0)));
     visit("plateau-factor", o.plateau_factor, "with --schedule plateau: factor on the learning rate",
           later({.low = 0, .high = 1 - 1e-9}));
+  }
+  /// For programs whose training processes can share.
+  template <class Self, class Visit>
+  static void visit_shards(Self& o, Visit&& visit) {
+    visit(
+        "shards", o.shards,
+        "parts of a batch whose gradients are added in a fixed order, so that the result has the same bits "
+        "in "
+        "any number of processes (under mpirun) and threads; each process computes with one thread; 0: none, "
+        "or 8 under mpirun",
+        later({.low = 0, .high = 1024}));
   }
   /// How long the run is. `epochs` is their help.
   template <class Self, class Visit>

@@ -125,12 +125,24 @@ void check_same_text(std::string_view name, std::string_view option, std::string
 
 namespace internal {
 
-RunPlace find_place(const RunOptions& options) {
-  return of_out([&] { return look_for_place(options); });
+RunPlace find_place(const RunOptions& options, const Company& company) {
+  RunPlace place{.folder = RunFolder(options.out), .lock = {}, .checkpoint = {}};
+  if (company.leads()) place = of_out([&] { return look_for_place(options); });
+  const std::string checkpoint = company.share(place.checkpoint.value_or(""));
+  if (!checkpoint.empty()) place.checkpoint = checkpoint;
+  return place;
+}
+
+int train_with_leader(const RunOptions& options, ProgramTask& task, const LoopState* earlier, Peers& peers) {
+  task.begin(RunFolder(options.out), {.steps_per_epoch = task.steps_per_epoch(),
+                                      .epochs = options.epochs,
+                                      .step = earlier ? earlier->step : 0});
+  follow_loop(task, peers, [] { return StopSignals::received() != 0; });
+  return 0;
 }
 
 int train_there(RunPlace place, const RunOptions& options, ProgramTask& task, const OptionList& list,
-                const LoopState* earlier, const StopSignals& signals) {
+                const LoopState* earlier, const StopSignals& signals, Peers* peers) {
   const RunFolder& folder = place.folder;
   auto config = to_json(list);
   if (!options.init.empty()) config["init"] = options.init;
@@ -152,11 +164,16 @@ int train_there(RunPlace place, const RunOptions& options, ProgramTask& task, co
   const LoopState state = earlier ? *earlier : LoopState{};
   task.begin(folder,
              {.steps_per_epoch = task.steps_per_epoch(), .epochs = options.epochs, .step = state.step});
-  TrainingLoop loop(plan_of(options, task), state, task, progress, log);
+  LoopPlan plan = plan_of(options, task);
+  plan.peers = peers;
+  TrainingLoop loop(plan, state, task, progress, log);
   const LoopEnd end = loop.run([&] { return signals.received() != 0; });
   note_lost_output(progress.write_error());
-  if (!RunFolder::exists(folder.last()))
+  if (!RunFolder::exists(folder.last())) {
+    lead(peers, SharedAction::save);
     task.save(loop.state(), false);  // where the best model was at the end already
+  }
+  lead(peers, SharedAction::end);
   if (end != LoopEnd::stopped) {
     RunDetails details{.step = loop.state().best ? loop.state().best_step : loop.state().step};
     task.describe_model(details);

@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "common/learner.hpp"
+#include "common/peers.hpp"
 #include "common/saved_run.hpp"
 #include "unroll/layers/module.hpp"
 #include "unroll/train/model_task.hpp"
@@ -102,12 +103,15 @@ struct RunPlace {
 };
 /// Errors: UsageError if the folder holds a run that --out alone, or --resume, must not touch; DataError if
 ///         another program is writing there.
-RunPlace find_place(const RunOptions& options);
+/// Process 0 alone takes the folder; the others learn its checkpoint.
+RunPlace find_place(const RunOptions& options, const Company& company);
 
 /// Trains to the end of the plan; `list` is that of all the program's options, `earlier` null for a run that
 /// begins. Returns the exit status.
 int train_there(RunPlace place, const RunOptions& options, ProgramTask& task, const OptionList& list,
-                const LoopState* earlier, const StopSignals& signals);
+                const LoopState* earlier, const StopSignals& signals, Peers* peers);
+/// The same in a process that is not number 0. Returns 0.
+int train_with_leader(const RunOptions& options, ProgramTask& task, const LoopState* earlier, Peers& peers);
 
 /// Tries learning rates on a trainer, and prints what came out. Returns the exit status.
 int find_lr(const RunOptions& options, RunTask& task, const std::function<void(double)>& probe,
@@ -144,8 +148,10 @@ int run_training(typename T::Options options, const Given& given) {
   };
   internal::check_run(options);
   const StopSignals signals;
+  const std::unique_ptr<Peers> peers = join_peers();
+  const Company company(peers.get());
   std::optional<internal::RunPlace> place;
-  if (options.find_lr.empty()) place = internal::find_place(options);
+  if (options.find_lr.empty()) place = internal::find_place(options, company);
   std::optional<Saved> earlier, init;
   if (place && place->checkpoint) {
     earlier = load(*place->checkpoint);
@@ -156,14 +162,23 @@ int run_training(typename T::Options options, const Given& given) {
     init = load(internal::initial_checkpoint(options));
     options = begun_with(init->options, options, given);
   }
+  constexpr bool shares = requires(T & t, const Shards& shards) { t.share(shards); };
+  settle_shards(options, company, shares, earlier.has_value());
   options.threads = use_threads(options.threads);
-  const auto trainer =
-      earlier ? T::open(options, &*earlier) : internal::open_new<T>(options, init ? &*init : nullptr);
+  std::unique_ptr<T> trainer;
+  company.in_turn([&] {
+    trainer = earlier ? T::open(options, &*earlier) : internal::open_new<T>(options, init ? &*init : nullptr);
+  });
+  company.check_agreement(list_of(options), trainer->text_checksum());
+  if constexpr (shares)
+    if (options.shards > 0) trainer->share(Shards(options.shards, peers.get()));
   if (!place)
     return internal::find_lr(
         options, *trainer, [&](double rate) { trainer->learner().probe(rate); }, signals);
-  return internal::train_there(std::move(*place), options, *trainer, list_of(options),
-                               earlier ? &earlier->loop : nullptr, signals);
+  const LoopState* const before = earlier ? &earlier->loop : nullptr;
+  if (!company.leads()) return internal::train_with_leader(options, *trainer, before, *peers);
+  return internal::train_there(std::move(*place), options, *trainer, list_of(options), before, signals,
+                               peers.get());
 }
 
 }  // namespace unroll::program
