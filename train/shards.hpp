@@ -48,6 +48,12 @@ class Shards {
   /// The shards of a process, and of this one.
   Range shards_of(int rank) const;
   Range own() const { return shards_of(rank_); }  ///< The same
+  /// The rows of a shard, of a list with one element for each row.
+  template <class X>
+  std::vector<X> part(int shard, const std::vector<X>& all) const {
+    const Range range = rows(shard, std::ssize(all));
+    return {all.begin() + range.first, all.begin() + range.last};
+  }
   /// The rows of this process's shards together.
   Range own_rows(std::int64_t batch) const;
   /// The process that computes a shard.

@@ -96,10 +96,17 @@ nlohmann::ordered_json Trainer::configuration() const {
 
 StepResult Trainer::train_step(std::int64_t epoch, std::int64_t index) {
   Generator rng = generator_of(options_, static_cast<std::uint64_t>(1 + epoch * options_.steps + index));
-  const SequencePairs batch = reading_.batch(reading_.practice(options_.batch, rng));
-  return learn(symbols_in(batch), [&](const Model& model) {
+  const std::vector<Sum> sums = reading_.practice(options_.batch, rng);
+  const auto loss = [&](const Model& model, const SequencePairs& batch) {
     return model.loss(batch, {.label_smoothing = options_.label_smoothing});
-  });
+  };
+  if (shards_)
+    return learn_shards(sums, [&](const Model& model, const std::vector<Sum>& some, int) {
+      const SequencePairs batch = reading_.batch(some);
+      return ShardLoss<float>{loss(model, batch), static_cast<double>(symbols_in(batch))};
+    });
+  const SequencePairs batch = reading_.batch(sums);
+  return learn(symbols_in(batch), [&](const Model& model) { return loss(model, batch); });
 }
 
 std::optional<Evaluation> Trainer::evaluate() {

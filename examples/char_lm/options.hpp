@@ -47,7 +47,6 @@ struct TrainOptions : program::RunOptions, program::CellChoice {
     visit("seq-length", o.seq_length, "steps that gradients flow back", size_from(1));
     visit("batch", o.batch, "streams to read in parallel", size_from(1));
     visit("valid-fraction", o.valid_fraction, "share of the text, at its end, for validation", share());
-    visit_shards(o, visit);
     visit_learning(o, visit);
   }
 

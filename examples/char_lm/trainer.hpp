@@ -17,7 +17,7 @@ class Trainer final : public program::ModelTrainer<TrainOptions, Reading, Langua
   static std::unique_ptr<Trainer> open(const TrainOptions& options, const SavedRun* earlier,
                                        const SavedRun* init = nullptr);
 
-  /// Trains by shards from now on.
+  /// Trains by shards from now on; the carried state is cut likewise.
   void share(const Shards& shards);
   StepResult train_step(std::int64_t epoch, std::int64_t index) override;
   std::optional<Evaluation> evaluate() override;
@@ -46,7 +46,6 @@ class Trainer final : public program::ModelTrainer<TrainOptions, Reading, Langua
   double characters_ = 0;      ///< of a subword there, on average; 0 at other levels
   std::optional<double> best_loss_;
   CarriedState state_;  ///< of all streams; not used where there are shards
-  std::optional<Shards> shards_;
   std::vector<CarriedState> states_;  ///< of this process's shards
 };
 

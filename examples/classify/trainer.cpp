@@ -162,10 +162,17 @@ nlohmann::ordered_json Trainer::configuration() const {
 
 StepResult Trainer::train_step(std::int64_t epoch, std::int64_t index) {
   if (epoch != epoch_) order_ = batches_.epoch(epoch_ = epoch);
-  const Batch batch = batch_of(train_, order_[static_cast<std::size_t>(index)]);
-  return learn(batch.labels.size(), [&](const Classifier& model) {
+  const std::vector<std::int64_t>& examples = order_[static_cast<std::size_t>(index)];
+  const auto loss = [&](const Classifier& model, const Batch& batch) {
     return cross_entropy(model(batch), batch.labels, {.label_smoothing = options_.label_smoothing});
-  });
+  };
+  if (shards_)
+    return learn_shards(examples, [&](const Classifier& model, const auto& some, int) {
+      const Batch batch = batch_of(train_, some);
+      return ShardLoss<float>{loss(model, batch), static_cast<double>(batch.labels.size())};
+    });
+  const Batch batch = batch_of(train_, examples);
+  return learn(batch.labels.size(), [&](const Classifier& model) { return loss(model, batch); });
 }
 
 std::optional<Evaluation> Trainer::evaluate() {

@@ -66,6 +66,13 @@ struct RunOptions {
           "of all but "
           "the last so many (NT-ASGD); 0: never",
           later(count_from(0)));
+    visit(
+        "shards", o.shards,
+        "parts of a batch whose gradients are added in a fixed order, so that the result has the same bits "
+        "in "
+        "any number of processes (under mpirun) and threads; each process computes with one thread; 0: none, "
+        "or 8 under mpirun",
+        later({.low = 0, .high = 1024}));
     visit("keep", o.keep, "the model to keep: the best by validation, or the last",
           later({.words = {"best", "last"}}));
   }
@@ -87,17 +94,6 @@ struct RunOptions {
           later(count_from(0)));
     visit("plateau-factor", o.plateau_factor, "with --schedule plateau: factor on the learning rate",
           later({.low = 0, .high = 1 - 1e-9}));
-  }
-  /// For programs whose training processes can share.
-  template <class Self, class Visit>
-  static void visit_shards(Self& o, Visit&& visit) {
-    visit(
-        "shards", o.shards,
-        "parts of a batch whose gradients are added in a fixed order, so that the result has the same bits "
-        "in "
-        "any number of processes (under mpirun) and threads; each process computes with one thread; 0: none, "
-        "or 8 under mpirun",
-        later({.low = 0, .high = 1024}));
   }
   /// How long the run is. `epochs` is their help.
   template <class Self, class Visit>

@@ -64,10 +64,8 @@ void Company::check_agreement(const OptionList& options, const std::string& data
   peers_->agree("the data", data);
 }
 
-void settle_shards(RunOptions& options, const Company& company, bool shares, bool resumed) {
+void settle_shards(RunOptions& options, const Company& company, bool resumed) {
   Peers* const peers = company.peers();
-  if (peers && !shares)
-    raise<UsageError>("this program's training cannot be shared by processes yet; start it without mpirun");
   if (peers && options.shards == 0) {
     if (resumed)
       raise<UsageError>(

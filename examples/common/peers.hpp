@@ -39,8 +39,8 @@ class Company {
   Peers* peers_;
 };
 
-/// Sets --shards where it has to be, and checks it: `shares`: whether the program's training can be shared.
+/// Sets --shards where it has to be, and checks it.
 /// Errors: UsageError naming the options that do not go together.
-void settle_shards(RunOptions& options, const Company& company, bool shares, bool resumed);
+void settle_shards(RunOptions& options, const Company& company, bool resumed);
 
 }  // namespace unroll::program

@@ -71,6 +71,8 @@ class ModelTrainer : public ModelTask<Model, ProgramLearner, ProgramTask> {
     save_run(folder.last(), run);
   }
 
+  /// Trains by shards from now on.
+  void share(const Shards& shards) { shards_ = shards; }
   bool keep_last() const override { return options_.keep == "last"; }
   const Options& options() const { return options_; }
   const Reading& reading() const { return reading_; }
@@ -80,6 +82,16 @@ class ModelTrainer : public ModelTask<Model, ProgramLearner, ProgramTask> {
   using ModelTask<Model, ProgramLearner, ProgramTask>::learner_;
   using ModelTask<Model, ProgramLearner, ProgramTask>::model_;
 
+  /// learn() by shards: `loss_of(model, examples, shard)` is the ShardLoss of some of the batch's examples.
+  template <class X, class LossOf>
+  StepResult learn_shards(const std::vector<X>& examples, const LossOf& loss_of) {
+    return this->learn(*shards_, [&](const Model& model, int shard) -> ShardLoss<float> {
+      const std::vector<X> part = shards_->part(shard, examples);
+      return part.empty() ? ShardLoss<float>{} : loss_of(model, part, shard);
+    });
+  }
+
+  std::optional<Shards> shards_;  ///< of each batch; none: it is not cut
   Options options_;
   Reading reading_;
   std::string text_checksum_;
@@ -162,16 +174,14 @@ int run_training(typename T::Options options, const Given& given) {
     init = load(internal::initial_checkpoint(options));
     options = begun_with(init->options, options, given);
   }
-  constexpr bool shares = requires(T & t, const Shards& shards) { t.share(shards); };
-  settle_shards(options, company, shares, earlier.has_value());
+  settle_shards(options, company, earlier.has_value());
   options.threads = use_threads(options.threads);
   std::unique_ptr<T> trainer;
   company.in_turn([&] {
     trainer = earlier ? T::open(options, &*earlier) : internal::open_new<T>(options, init ? &*init : nullptr);
   });
   company.check_agreement(list_of(options), trainer->text_checksum());
-  if constexpr (shares)
-    if (options.shards > 0) trainer->share(Shards(options.shards, peers.get()));
+  if (options.shards > 0) trainer->share(Shards(options.shards, peers.get()));
   if (!place)
     return internal::find_lr(
         options, *trainer, [&](double rate) { trainer->learner().probe(rate); }, signals);

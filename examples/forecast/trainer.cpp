@@ -180,7 +180,13 @@ nlohmann::ordered_json Trainer::configuration() const {
 
 StepResult Trainer::train_step(std::int64_t epoch, std::int64_t index) {
   if (epoch != epoch_) order_ = batches_.epoch(epoch_ = epoch);
-  const Batch batch = model_.batch_of(train_.batch(order_[static_cast<std::size_t>(index)]));
+  const std::vector<std::int64_t>& windows = order_[static_cast<std::size_t>(index)];
+  if (shards_)
+    return learn_shards(windows, [&](const Forecaster& model, const auto& some, int) {
+      const Batch batch = model.batch_of(train_.batch(some));
+      return ShardLoss<float>{model.loss(batch), batch.count};
+    });
+  const Batch batch = model_.batch_of(train_.batch(windows));
   return learn(batch.size, [&](const Forecaster& model) { return model.loss(batch); });
 }
 

@@ -119,10 +119,20 @@ nlohmann::ordered_json Tagger::configuration() const {
 StepResult Tagger::train_step(std::int64_t epoch, std::int64_t index) {
   if (epoch != epoch_) order_ = batches_.epoch(epoch), epoch_ = epoch;
   const auto step = static_cast<std::uint64_t>(epoch * batches_.size() + index);
-  const Batch batch = make_batch(train_, order_[static_cast<std::size_t>(index)],
-                                 {.share = options_.word_dropout,
-                                  .unknown = *reading_.words.unknown(),
-                                  .key = {.seed = options_.seed, .step = step}});
+  const auto batch_of = [&](const std::vector<std::int64_t>& sentences, int shard) {
+    return make_batch(
+        train_, sentences,
+        {.share = options_.word_dropout,
+         .unknown = *reading_.words.unknown(),
+         .key = {.seed = options_.seed, .step = step, .layer = static_cast<std::uint32_t>(shard)}});
+  };
+  const std::vector<std::int64_t>& sentences = order_[static_cast<std::size_t>(index)];
+  if (shards_)
+    return learn_shards(sentences, [&](const TagModel& model, const auto& some, int shard) {
+      const Batch batch = batch_of(some, shard);
+      return ShardLoss<float>{model.loss(batch), static_cast<double>(batch.tokens)};
+    });
+  const Batch batch = batch_of(sentences, 0);
   return learn(batch.tokens, [&](const TagModel& model) { return model.loss(batch); });
 }
 

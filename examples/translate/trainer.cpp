@@ -146,12 +146,20 @@ nlohmann::ordered_json Trainer::configuration() const {
 
 StepResult Trainer::train_step(std::int64_t epoch, std::int64_t index) {
   if (epoch != epoch_) epoch_batches_ = batches_.epoch(epoch), epoch_ = epoch;
-  const SequencePairs batch = make_batch(train_, epoch_batches_[static_cast<std::size_t>(index)]);
+  const std::vector<std::int64_t>& pairs = epoch_batches_[static_cast<std::size_t>(index)];
   SequenceLossOptions options{.label_smoothing = options_.label_smoothing};
   if (truth_) {
     const auto step = static_cast<std::uint64_t>(epoch * batches_.size() + index);
     options.sampling = {.rate = 1 - (*truth_)(step), .key = {.seed = options_.seed, .step = step}};
   }
+  if (shards_)
+    return learn_shards(pairs, [&](const Translator& model, const auto& some, int shard) {
+      SequenceLossOptions own = options;
+      own.sampling.key.layer += static_cast<std::uint32_t>(shard);
+      const SequencePairs batch = make_batch(train_, some);
+      return ShardLoss<float>{model->loss(batch, own), static_cast<double>(symbols_in(batch))};
+    });
+  const SequencePairs batch = make_batch(train_, pairs);
   return learn(symbols_in(batch), [&](const Translator& model) { return model->loss(batch, options); });
 }
 
