@@ -13,7 +13,9 @@
 #include <unroll/autograd/join.hpp>
 #include <unroll/autograd/products.hpp>
 #include <unroll/autograd/reduce.hpp>
+#include <unroll/autograd/trace.hpp>
 #include <unroll/autograd/traffic.hpp>
+#include <unroll/io/write_trace.hpp>
 #include <unroll/layers/init.hpp>
 #include <unroll/layers/scan.hpp>
 #include "common/command_line.hpp"
@@ -53,7 +55,8 @@ struct ProjectingCell {
 };
 
 template <class Cell>
-void profile(const Cell& cell, index_t size, index_t batch, index_t length, double seconds) {
+void profile(const Cell& cell, index_t size, index_t batch, index_t length, double seconds,
+             const std::string& trace_file) {
   Generator rng(1);
   const V x = randn<float>({length, batch, size}, rng);
   const V h({batch, size}, 0.0F);
@@ -85,18 +88,24 @@ void profile(const Cell& cell, index_t size, index_t batch, index_t length, doub
   }
   std::nth_element(ms.begin(), ms.begin() + static_cast<std::ptrdiff_t>(ms.size() / 2), ms.end());
   fmt::print("median {:.3f} ms, forward and backward\n", ms[ms.size() / 2]);
+  if (trace_file.empty()) return;
+  const Trace trace;
+  sum(scan(cell, x, h).output).backward();
+  write_trace(trace_file, trace);
 }
 
 int main(int argc, char** argv) {
   index_t size = 128, batch = 32, length = 100;
   double seconds = 1;
   bool straight = false;
+  std::string trace;
   program::CommandLine line("Where the time of a custom cell goes");
   line.add("size", size, "inputs and hidden size", program::at_least(1));
   line.add("batch", batch, "sequences", program::at_least(1));
   line.add("length", length, "time steps", program::at_least(1));
   line.add("seconds", seconds, "how long to repeat the step");
   line.add("straight", straight, "profile the first version of the cell");
+  line.add("trace", trace, "a file for the timeline of one step, which ui.perfetto.dev opens");
   if (const auto status = line.read(argc, argv)) return *status;
 
   Generator rng(1);
@@ -106,10 +115,10 @@ int main(int argc, char** argv) {
   };
   if (straight) {
     const StraightCell cell{draw({size, 2 * size}), draw({size, 2 * size}), draw({size}), draw({size})};
-    profile(cell, size, batch, length, seconds);
+    profile(cell, size, batch, length, seconds, trace);
   } else {
     const ProjectingCell cell{draw({2 * size, size}), draw({2 * size}), draw({size, size}),
                               draw({size, size})};
-    profile(cell, size, batch, length, seconds);
+    profile(cell, size, batch, length, seconds, trace);
   }
 }

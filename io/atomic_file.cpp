@@ -45,6 +45,7 @@ class PendingFile {
     if (target_.empty()) raise<DataError>("{}: cannot write: there is no file name", path_.string());
     folder_.reset(open_folder(folder_of(path_)));
     if (folder_.get() == -1) fail_with_errno(path_, "cannot open its folder");
+    check_target();
     open_and_lock();
   }
 
@@ -86,6 +87,19 @@ class PendingFile {
   }
 
  private:
+  /// Renaming would replace a device, too: as root, /dev/null would be a file from then on.
+  void check_target() const {
+    struct stat status = {};
+    if (::fstatat(folder_.get(), target_.c_str(), &status, 0) != 0) {
+      // There is nothing, or a link that leads to nothing that can be seen: it will be replaced.
+      if (errno == ENOENT || errno == ELOOP || errno == EACCES || errno == ENOTDIR) return;
+      fail_with_errno(path_, "cannot examine what is there");
+    }
+    if (S_ISDIR(status.st_mode)) raise<DataError>("{}: cannot write: it is a directory", path_.string());
+    if (!S_ISREG(status.st_mode))
+      raise<DataError>("{}: cannot write: it is not a regular file", path_.string());
+  }
+
   /// Opens the temporary file and waits until no other writer has it. That writer may have renamed or
   /// removed the file meanwhile: then the lock is on a file that no longer has the name.
   void open_and_lock() {

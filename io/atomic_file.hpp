@@ -14,7 +14,8 @@ namespace unroll::io {
 /// process or the machine stops, `path` is the old file or the new one, never a mixture.
 /// It writes temporary_path(path), syncs it, renames it and syncs the folder. What a killed run leaves
 /// under that name is overwritten by the next write. A symbolic link at `path` is replaced, not followed; what is no
-/// regular file of one name in the place of the temporary file is left alone, and refused.
+/// regular file of one name in the place of the temporary file is left alone, and refused. So is a folder, a device or
+/// a pipe at `path`, and a link to one, as /dev/stdout is.
 /// Errors: DataError `file: what failed: the system's reason`; `path` is then unchanged (unless only the last
 ///         step, the folder's sync, failed, which the message says) and the temporary file is gone (unless it could
 ///         not be examined, and may be another's; the next write overwrites it).

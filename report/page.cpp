@@ -225,7 +225,7 @@ PageJson colours_for(const std::vector<Run>& runs) {
   for (const Run& run : runs)
     if (run.details) most = std::max(most, run.details->gradients.size());
   PageJson list = PageJson::array();
-  for (const Colour& colour : line_colours(std::min<std::size_t>(most, 64)))
+  for (const Colour& colour : line_colours(std::min(most, most_line_colours)))
     list.push_back({colour.light, colour.dark});
   return list;
 }

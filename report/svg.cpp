@@ -100,9 +100,8 @@ void write_svg(const std::filesystem::path& file, const Figure& figure) {
   io::write_file_atomically(file, std::as_bytes(std::span(text)));
 }
 
-std::string svg_dark_rules(const std::string& selector) {
-  constexpr std::size_t most = 32;  // colours of lines in a picture of a page
-  return dark_rules(selector, line_colours(most));
+std::string svg_dark_rules(const std::string& selector, std::size_t colours) {
+  return dark_rules(selector, line_colours(std::min(colours, most_line_colours)));
 }
 
 }  // namespace unroll::report

@@ -9,6 +9,7 @@
 
 #include "unroll/detail/config.hpp"  // first: it refuses what cannot work
 //
+#include <cstddef>
 #include <filesystem>
 #include <string>
 
@@ -35,6 +36,7 @@ void write_svg(const std::filesystem::path& file, const Figure& figure);
 /// What:   the rules of CSS that give pictures inside a page of HTML their colours on a dark page, each behind
 ///         `selector` and a blank: ":root[data-theme=dark]", say; nothing to put them in a media query.
 ///         On a light page pictures need no rules. Classes begin with "u-".
-std::string svg_dark_rules(const std::string& selector = {});
+///         `colours` is how many lines the page's picture with the most of them has.
+std::string svg_dark_rules(const std::string& selector = {}, std::size_t colours = 32);
 
 }  // namespace unroll::report

@@ -64,6 +64,7 @@ void Sheet::rule(double x1, double y1, double x2, double y2, bool strong, bool d
 }
 
 void Sheet::path(std::string_view d, std::size_t colour, std::string_view more) {
+  colour %= colours_.size();
   body_ += fmt::format("<path d=\"{}\" class=\"u-s{}\" fill=\"none\" stroke=\"{}\"{}/>\n", d, colour,
                        colours_[colour].light, more);
 }
@@ -74,6 +75,7 @@ void Sheet::quiet_path(std::string_view d, std::string_view more) {
 }
 
 void Sheet::area(std::string_view d, std::size_t colour, double share) {
+  colour %= colours_.size();
   body_ += fmt::format("<path d=\"{}\" class=\"u-f{}\" fill=\"{}\" fill-opacity=\"{:.2g}\"/>\n", d, colour,
                        colours_[colour].light, share);
 }

@@ -1,6 +1,7 @@
 #pragma once  // internal
 /// \file What panels are drawn on. Light colours are attributes, which every program shows; classes give dark pages theirs.
 
+#include <algorithm>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -26,7 +27,7 @@ struct TextStyle {
 class Sheet {
  public:
   /// Of a figure that has so many coloured lines.
-  explicit Sheet(std::size_t colours) : colours_(line_colours(colours)) {}
+  explicit Sheet(std::size_t colours) : colours_(line_colours(std::min(colours, most_line_colours))) {}
 
   void text(double x, double y, std::string_view text, const TextStyle& style = {});
   /// A straight line with the colour of the grid, or of quiet text.

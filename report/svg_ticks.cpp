@@ -12,7 +12,8 @@
 namespace unroll::report::drawing {
 namespace {
 
-constexpr double largest = 1e300;  // so that differences are numbers, too
+constexpr double largest = 1e300;        // so that differences are numbers, too
+constexpr double least_of_log = 1e-300;  // and so are quotients with powers of ten
 
 std::string superscript(int n) {
   static constexpr std::array digits{"⁰", "¹", "²", "³", "⁴", "⁵", "⁶", "⁷", "⁸", "⁹"};
@@ -33,19 +34,20 @@ std::string grouped(const std::string& digits) {
   return text;
 }
 
-std::string power(double mantissa, int exponent) {
-  const std::string factor =
-      std::abs(mantissa - 1) < 1e-9 ? "" : grouped(fmt::format("{:.3g}", mantissa)) + "·";
-  return factor + "10" + superscript(exponent);
+/// 3·10⁻⁷. The digits are fmt's: a quotient by 10ⁿ would overflow for the smallest numbers.
+std::string power(double value) {
+  const std::string text = fmt::format("{:.2e}", value);  // -1.50e+08
+  const std::size_t e = text.find('e');
+  std::string factor = text.substr(0, e);
+  factor.erase(factor.find_last_not_of("0") + 1);
+  if (factor.back() == '.') factor.pop_back();
+  return (factor == "1" ? "" : grouped(factor) + "·") + "10" + superscript(std::stoi(text.substr(e + 1)));
 }
 
 /// With as many places as a distance of `step` needs.
 std::string spaced_number(double value, double step, double widest) {
   if (value == 0) return "0";
-  if (widest >= 1e7 || step < 1e-5) {
-    const int exponent = static_cast<int>(std::floor(std::log10(std::abs(value)) + 1e-9));
-    return power(value / std::pow(10, exponent), exponent);
-  }
+  if (widest >= 1e7 || step < 1e-5) return power(value);
   const int places = std::max(0, static_cast<int>(std::ceil(-std::log10(step) - 1e-9)));
   return grouped(fmt::format("{:.{}f}", value, places));
 }
@@ -146,20 +148,20 @@ std::vector<Tick> time_ticks(const Span& span, double count) {
 
 std::string short_number(double value) {
   const double size = std::abs(value);
-  if (size != 0 && (size >= 1e6 || size < 1e-3)) {
-    int exponent = static_cast<int>(std::floor(std::log10(size) + 1e-9));
-    return power(value / std::pow(10, exponent), exponent);
-  }
+  if (size != 0 && (size >= 1e6 || size < 1e-3)) return power(value);
   return grouped(fmt::format("{:.{}g}", value, size >= 1000 ? 6 : 3));
 }
 
 bool Span::holds(double value) const {
-  return std::abs(value) <= largest && (scale != Scale::log || value > 0);
+  return std::abs(value) <= largest && (scale != Scale::log || value >= least_of_log);
 }
 
 double Span::place(double value) const {
-  const double share =
-      scale == Scale::log ? std::log(value / low) / std::log(high / low) : (value - low) / (high - low);
+  const auto ratio =
+      [&](double x) {  // a difference of logarithms would lose what nearly equal values differ by
+        return high / low <= largest ? std::log(x / low) : std::log(x) - std::log(low);
+      };
+  const double share = scale == Scale::log ? ratio(value) / ratio(high) : (value - low) / (high - low);
   return begin + share * (end - begin);
 }
 
@@ -173,13 +175,16 @@ Span Extent::span(const Axis& axis, const char* side, double margin) const {
   const bool log = scale_ == Scale::log;
   double low = empty() ? (log ? 0.1 : 0) : low_, high = empty() ? 1 : high_;
   if (log) {
-    const double factor = high > low ? std::pow(high / low, margin) : 2;
-    low /= factor, high *= factor;
+    // Where values hardly differ, ticks would: they are a level line.
+    const double powers = std::log(high) - std::log(low);
+    const double factor = powers > 1e-9 ? std::exp(margin * powers) : 2;
+    low = std::max(low / factor, least_of_log), high *= factor;
   } else {
     const double least = 1e-9 * std::max({std::abs(low), std::abs(high), 1e-290});
     const double more = high - low > least ? margin * (high - low) : std::max(0.5, 1e3 * least);
     low -= more, high += more;
   }
+  low = std::max(low, -largest), high = std::min(high, largest);
   if (axis.low) low = *axis.low;
   if (axis.high) high = *axis.high;
   if (!(low < high) && !(axis.low && axis.high))

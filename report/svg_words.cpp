@@ -37,7 +37,8 @@ double text_width(std::string_view text, double size) {
 }
 
 std::string shortened(std::string_view text, double size, double width) {
-  if (text_width(text, size) <= width) return std::string(text);
+  constexpr double rounding = 0.05;  // `width` may be this text's own, and something added and taken away
+  if (text_width(text, size) <= width + rounding) return std::string(text);
   std::size_t end = 0;
   for (std::size_t at = 0; at < text.size() && text_width(text.substr(0, at), size) + size <= width;) {
     end = at;

@@ -153,6 +153,8 @@ TEST_CASE("char_lm: the log begins with the configuration and has a line for eac
   CHECK(config["hidden"] == 12);
   CHECK(config["lr"] == 2e-3);
   CHECK(config["parameters"] > 0);
+  const std::string table = lines[0]["run"]["model"];
+  CHECK(table.find("embedding.weight") != table.npos);
   CHECK(lines[2]["step"] == 85);
   CHECK(lines[2]["valid_loss"].is_number());
   CHECK(lines[2]["best"] == true);

@@ -127,15 +127,48 @@ TEST_CASE("atomic file: a full disk leaves the old file and no temporary one") {
 TEST_CASE("atomic file: a place that cannot be written is named with its reason") {
   const TemporaryFolder folder;
   fs::create_directory(folder / "x");
-  CHECK_THROWS_WITH_AS(
-      write_file_atomically(folder / "x", bytes_of("a")),
-      ((folder / "x").string() + ": cannot rename its temporary file: Is a directory").c_str(), DataError);
+  CHECK_THROWS_WITH_AS(write_file_atomically(folder / "x", bytes_of("a")),
+                       ((folder / "x").string() + ": cannot write: it is a directory").c_str(), DataError);
   const auto nowhere = folder / "none" / "x";
   CHECK_THROWS_WITH_AS(write_file_atomically(nowhere, bytes_of("a")),
                        (nowhere.string() + ": cannot open its folder: No such file or directory").c_str(),
                        DataError);
   CHECK_THROWS_AS(write_file_atomically(folder.path / "", bytes_of("a")), DataError);
   CHECK(files_in(folder) == 1);
+}
+
+TEST_CASE(
+    "atomic file: a device, a pipe or a folder is refused and stays, and so does what a link leads to") {
+  const TemporaryFolder folder;
+  const auto error_at = [&](const fs::path& path) {
+    return message_of<DataError>([&] { write_file_atomically(path, bytes_of("a")); });
+  };
+  REQUIRE(::mkfifo((folder / "pipe").c_str(), 0600) == 0);
+  fs::create_directory(folder / "folder");
+  for (const char* name : {"pipe", "folder"}) fs::create_symlink(name, folder / (std::string("to ") + name));
+  const std::string no_file = ": cannot write: it is not a regular file",
+                    taken = ": cannot write: it is a directory";
+  CHECK(error_at("/dev/null") == "/dev/null" + no_file);
+  CHECK(error_at(folder / "pipe") == (folder / "pipe").string() + no_file);
+  CHECK(error_at(folder / "to pipe") == (folder / "to pipe").string() + no_file);
+  CHECK(error_at(folder / "folder") == (folder / "folder").string() + taken);
+  CHECK(error_at(folder / "to folder") == (folder / "to folder").string() + taken);
+  CHECK(fs::is_character_file("/dev/null"));
+  CHECK(fs::is_fifo(folder / "pipe"));
+  CHECK(files_in(folder) == 4);
+}
+
+TEST_CASE("atomic file: a link to a file, to nothing or to itself is replaced") {
+  const TemporaryFolder folder;
+  write_file_atomically(folder / "old", bytes_of("old"));
+  for (const char* to : {"old", "nothing", "x"}) {
+    fs::remove(folder / "x");
+    fs::create_symlink(to, folder / "x");
+    write_file_atomically(folder / "x", bytes_of("new"));
+    CHECK(fs::is_regular_file(fs::symlink_status(folder / "x")));
+    CHECK(content_of(folder / "x") == "new");
+  }
+  CHECK(content_of(folder / "old") == "old");
 }
 
 TEST_CASE(
@@ -182,7 +215,7 @@ TEST_CASE(
     "atomic file: where the temporary file cannot be examined, that is an error and does not repeat for "
     "ever") {
   const TemporaryFolder folder;
-  const system_calls::Failing failing("fstatat", EIO);
+  const system_calls::Failing failing("fstatat", EIO, 1);
   CHECK_THROWS_WITH_AS(
       write_file_atomically(folder / "x", bytes_of("a")),
       ((folder / "x").string() + ": cannot examine its temporary file: Input/output error").c_str(),
@@ -206,6 +239,7 @@ TEST_CASE("atomic file: a system call that fails is named with its reason, and t
   };
   const std::string x = (folder / "x").string(), reason = ": Input/output error";
   CHECK(error("open") == x + ": cannot open its folder" + reason);
+  CHECK(error("fstatat") == x + ": cannot examine what is there" + reason);
   CHECK(error("openat") == x + ": cannot create its temporary file" + reason);
   CHECK(error("fstat") == x + ": cannot examine its temporary file" + reason);
   CHECK(error("fstat", 1) == x + ": cannot examine its temporary file" + reason);

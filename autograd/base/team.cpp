@@ -8,12 +8,14 @@
 #include <chrono>
 #include <exception>
 #include <memory>
+#include <string>
 #include <system_error>
 #include <thread>
 #include <utility>
 #include <vector>
 
 #include "unroll/detail/autograd/base/signals_wait.hpp"
+#include "unroll/detail/autograd/base/trace_log.hpp"
 
 namespace unroll::detail {
 namespace {
@@ -46,6 +48,7 @@ void await_change(const std::atomic<int>& a, int old) {
 
 std::exception_ptr error_of(const PartFunction& work, int part) {
   try {
+    const TraceSpan span(TraceKind::part, [=] { return "part " + std::to_string(part); });
     work(part);
   } catch (...) {
     return std::current_exception();
@@ -67,6 +70,7 @@ struct alignas(64) Offer {
   std::atomic<int> state{none};
   const PartFunction* work = nullptr;
   int part = 0;
+  TraceStore* trace = nullptr;  ///< of the caller
   std::exception_ptr error;
   std::thread helper;  // joinable, if the system gave one
 
@@ -183,6 +187,7 @@ class Team {
   static void open(Offer& offer, int part, const PartFunction& work) {
     offer.work = &work;
     offer.part = part;
+    offer.trace = TraceHook::log ? &TraceHook::log->store() : nullptr;
     offer.state.store(Offer::open, std::memory_order_release);
     if (offer.helper.joinable()) offer.state.notify_one();
   }
@@ -190,7 +195,10 @@ class Team {
   // Nothing, if another thread has taken it.
   void do_part(Offer& offer) {
     if (!offer.take()) return;
-    offer.error = error_of(*offer.work, offer.part);
+    {
+      const UseTrace trace(offer.trace);
+      offer.error = error_of(*offer.work, offer.part);
+    }
     offer.state.store(Offer::none, std::memory_order_release);
     if (unfinished_.fetch_sub(1, std::memory_order_acq_rel) == 1) unfinished_.notify_one();
   }

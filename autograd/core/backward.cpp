@@ -6,6 +6,7 @@
 #include "unroll/autograd/variable.hpp"
 
 #include "unroll/detail/autograd/base/instantiate.hpp"
+#include "unroll/detail/autograd/base/trace_log.hpp"
 #include "unroll/detail/autograd/core/deferred.hpp"
 #include "unroll/detail/autograd/core/fault_injection.hpp"
 #include "unroll/detail/autograd/core/tape.hpp"
@@ -35,6 +36,7 @@ Variable<T> run_hooks(Tensor<T>& t, Variable<T> g) {
 /// Does all queued products and empties the queue.
 template <class T>
 void flush_deferred(std::vector<DeferredProduct<T>>& queue) {
+  const TraceSpan span(TraceKind::backward, [] { return "gradients of weights"; });
   DeferredBuffers<T> buffers;
   for (DeferredProduct<T>& product : queue) {
     [[maybe_unused]] const FaultInjector<T> injector(injection_target(product));
@@ -97,6 +99,7 @@ inline void Tape<T>::visit(Node<T>& node, const Options& options) {
   if (!selective_ || node.active_) {
     {
       [[maybe_unused]] const FaultInjector<T> injector(injection_target(*this, node));
+      const TraceSpan span(TraceKind::backward, [&] { return node.name(); });
       node.backward();
     }
     if (AnomalyMode::active()) check_gradient_anomaly(node);
@@ -255,6 +258,7 @@ template <class T>
 std::vector<Variable<T>> Tape<T>::backward(std::span<const TensorRef<T>> roots,
                                            std::span<const Variable<T>> seeds, const Options& options) {
   if (running_) raise<UsageError>("backward: called inside a backward pass; let that one end first");
+  const TraceSpan span(TraceKind::scope, [] { return "backward"; });
   Guard guard{*this, options.wanted};
   running_ = true;
   retaining_ = options.retain;

@@ -2,6 +2,7 @@
 
 #include "unroll/detail/autograd/base/instantiate.hpp"
 
+#include "unroll/detail/autograd/base/trace_log.hpp"
 #include "unroll/detail/autograd/core/deferred.hpp"
 
 namespace unroll {
@@ -55,6 +56,11 @@ Tape<T>& Tape<T>::start() {
   thread_local Tape tape;
   current = &tape;
   return tape;
+}
+
+template <class T>
+void Tape<T>::trace_recorded(const Node<T>& node) {
+  TraceHook::log->add_op(node.name());
 }
 
 template <class T>

@@ -9,6 +9,7 @@
 #include "unroll/autograd/anomaly_mode.hpp"
 #include "unroll/autograd/no_grad.hpp"
 #include "unroll/autograd/tape_stats.hpp"
+#include "unroll/detail/autograd/base/trace_hook.hpp"
 #include "unroll/detail/autograd/core/context.hpp"
 #include "unroll/detail/autograd/core/gradient.hpp"
 #include "unroll/detail/autograd/core/host_reads.hpp"
@@ -54,6 +55,8 @@ class Tape {
     slots_.push_back(node);
     ++live_;
     ++recorded_;
+    if (TraceHook::log) [[unlikely]]
+      trace_recorded(*node);
   }
   void forget(Node<T>* node);
 
@@ -96,6 +99,7 @@ class Tape {
   friend class UseTape<T>;
   struct Guard;
   static Tape& start();
+  static void trace_recorded(const Node<T>& node);
   void close_gaps();
   void collect(std::span<const TensorRef<T>> roots);
   struct Inner;

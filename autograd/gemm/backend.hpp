@@ -1,6 +1,8 @@
 #pragma once  // internal
 /// \file What gemm() and PackedMatrix share, and the libraries behind gemm().
 
+#include <string>
+
 #include "unroll/detail/autograd/gemm/product.hpp"
 
 namespace unroll::blas::backend {
@@ -10,6 +12,8 @@ void check_stored(const char* who, Trans t, index_t rows, index_t cols, index_t 
 
 /// Adds a product to this thread's counters and logs.
 void count_product(const Product& product);
+/// What a trace calls one: "gemm (m, k) x (k, n)".
+std::string traced_name(const char* function, index_t m, index_t n, index_t k);
 
 /// Whether blocked_gemm is the fastest there is for such a product.
 template <class T>

@@ -7,6 +7,7 @@
 
 #include "unroll/autograd/error.hpp"
 #include "unroll/detail/autograd/base/team.hpp"
+#include "unroll/detail/autograd/base/trace_log.hpp"
 #include "unroll/detail/autograd/gemm/backend.hpp"
 #include "unroll/detail/autograd/gemm/inner_sums.hpp"
 
@@ -160,6 +161,10 @@ void backend::count_product(const Product& p) {
   for (ProductLog* log = ProductLog::innermost; log; log = log->outer_) log->products_.push_back(p);
 }
 
+std::string backend::traced_name(const char* function, index_t m, index_t n, index_t k) {
+  return fmt::format("{} ({}, {}) x ({}, {})", function, m, k, k, n);
+}
+
 template <class T>
 void gemm(Trans ta, Trans tb, index_t m, index_t n, index_t k, T alpha, const T* a, index_t lda, const T* b,
           index_t ldb, T beta, T* c, index_t ldc) {
@@ -169,6 +174,8 @@ void gemm(Trans ta, Trans tb, index_t m, index_t n, index_t k, T alpha, const T*
   if (m == 0 || n == 0) return;
   if (k == 0) return scale(m, n, beta, c, ldc);
   backend::count_product({m, n, k, false, beta != T(0)});
+  const detail::TraceSpan span(detail::TraceKind::product,
+                               [=] { return backend::traced_name("gemm", m, n, k); });
   if (k > inner_part) return multiply_long<T>({ta, a, lda}, {tb, b, ldb}, m, n, k, alpha, beta, c, ldc);
   multiply(ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
 }

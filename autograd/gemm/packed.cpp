@@ -7,6 +7,7 @@
 #include "unroll/autograd/error.hpp"
 
 #include "unroll/detail/autograd/base/instantiate.hpp"
+#include "unroll/detail/autograd/base/trace_log.hpp"
 #include "unroll/detail/autograd/gemm/backend.hpp"
 #include "unroll/detail/autograd/gemm/inner_sums.hpp"
 #include "unroll/detail/autograd/gemm/kernel.hpp"
@@ -172,6 +173,8 @@ void PackedMatrix<T>::multiply(index_t m, const T* x, index_t ldx, T beta, T* y,
   backend::check_stored("PackedMatrix: y", Trans::no, m, n, ldy);
   if (m == 0 || n == 0) return;
   backend::count_product({m, n, k, true, beta == T(1)});
+  const detail::TraceSpan span(detail::TraceKind::product,
+                               [=] { return backend::traced_name("packed", m, n, k); });
   constexpr index_t few = 64;  // are taken together whatever k is, and need no quotient
   const index_t most = m <= few ? m : std::max(few, rows_in_cache<T>(k));
   for (index_t i = 0; i < m; i += most) {
@@ -188,6 +191,8 @@ void PackedMatrix<T>::multiply_row(const T* x, bool add, T* y) const {
   const index_t k = rows(), n = cols();
   if (k > inner_part || n == 0) return multiply(1, x, k, add ? T{1} : T{0}, y, n);
   backend::count_product({1, n, k, true, add});
+  const detail::TraceSpan span(detail::TraceKind::product,
+                               [=] { return backend::traced_name("packed", index_t{1}, n, k); });
   panels_->multiply_panels({0, k, 1, x, k, add, y, n});
 }
 

@@ -88,6 +88,7 @@ LogLine facts_of_call(const ProgramTask& task) {
   if (!words.empty())
     facts.add({{"program", std::filesystem::path(words[0]).filename().string()}, {"command", words}});
   facts.add(run_facts(task.unit()));
+  facts.add("model", task.model_summary());
   return facts;
 }
 

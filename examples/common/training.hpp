@@ -6,7 +6,7 @@
 #include "common/learner.hpp"
 #include "common/peers.hpp"
 #include "common/saved_run.hpp"
-#include "unroll/layers/module.hpp"
+#include "unroll/layers/summary.hpp"
 #include "unroll/train/model_task.hpp"
 #include "unroll/train/run_details.hpp"
 #include "unroll/train/run_folder.hpp"
@@ -26,6 +26,8 @@ class ProgramTask : public RunTask {
   virtual void describe_model(RunDetails&) {}
   /// What the log's first line holds beside the options: what was found out about data and model.
   virtual nlohmann::ordered_json configuration() const = 0;
+  /// The table of the model's parameters, which a report shows.
+  virtual std::string model_summary() const = 0;
 };
 
 namespace internal {
@@ -73,6 +75,7 @@ class ModelTrainer : public ModelTask<Model, ProgramLearner, ProgramTask> {
 
   /// Trains by shards from now on.
   void share(const Shards& shards) { shards_ = shards; }
+  std::string model_summary() const override { return summary(this->model_); }
   bool keep_last() const override { return options_.keep == "last"; }
   const Options& options() const { return options_; }
   const Reading& reading() const { return reading_; }
