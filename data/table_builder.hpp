@@ -92,7 +92,7 @@ class TableBuilder {
   Table table_;
   std::vector<int> targets_;  // of each cell of a row: its column, or −1
   std::vector<Growing> columns_;
-  std::size_t given_ = 0;         // cells of the row so far
+  std::size_t given_ = 0;           // cells of the row so far
   bool number_is_missing_ = false;  // a number may stand for a missing value
 };
 
