@@ -50,7 +50,9 @@ class TimeScanner {
     return true;
   }
   bool skip_any(std::string_view characters) {
-    return std::any_of(characters.begin(), characters.end(), [&](char c) { return skip(c); });
+    if (rest_.empty() || characters.find(rest_[0]) == characters.npos) return false;
+    rest_.remove_prefix(1);
+    return true;
   }
   /// The number of `count` digits, or −1.
   int digits(std::size_t count) {

@@ -143,10 +143,11 @@ bool CsvRecords::split() {
 }
 
 CsvRecords::Part CsvRecords::plain_cell(const char*& at) {
-  const char *const begin = at, *const end = window_.end();
-  while (at != end && *at != delimiter_ && *at != '\n') ++at;
+  const char *const begin = at, *const end = window_.end(), *stop = begin;
+  const char delimiter = delimiter_;
+  while (stop != end && *stop != delimiter && *stop != '\n') ++stop;
+  at = stop;
   if (at == end && !last_) return Part::cut;
-  const char* stop = at;
   if (stop != begin && stop[-1] == '\r' && (at == end || *at == '\n')) --stop;
   cells_.emplace_back(begin, static_cast<std::size_t>(stop - begin));
   return after_cell(at);

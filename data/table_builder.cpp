@@ -34,6 +34,8 @@ void append_missing(Column& column) {
 TableBuilder::TableBuilder(std::string file, const TableOptions& options, const CellPlaces& places)
     : options_(options), places_(places) {
   table_.name = std::move(file);
+  for (const std::string& word : options.missing)
+    number_is_missing_ = number_is_missing_ || std::isfinite(number_in(word).value_or(NAN));
 }
 
 std::string TableBuilder::shown(std::string_view text) { return printable(text); }
@@ -74,7 +76,10 @@ TableBuilder::Growing* TableBuilder::target(std::size_t number) {
 }
 
 bool TableBuilder::means_missing(std::string_view text) const {
-  return text.empty() || among(options_.missing, text);
+  if (text.empty()) return true;
+  for (const std::string& word : options_.missing)
+    if (word.size() == text.size() && word[0] == text[0] && word == text) return true;
+  return false;
 }
 
 std::string TableBuilder::first_place(const Growing& column) const {
@@ -85,7 +90,7 @@ std::string TableBuilder::first_place(const Growing& column) const {
 void TableBuilder::decide_as(Growing& column, ColumnKind kind, std::string_view text) {
   column.decided = true;
   column.column.kind = kind;
-  column.plain_numbers = kind == ColumnKind::number;
+  column.numbers_only = kind == ColumnKind::number && !number_is_missing_;
   column.first_row = rows();
   column.first_value = text.substr(0, 80);
   for (std::size_t row = 0; row < rows(); ++row) append_missing(column.column);
@@ -144,10 +149,10 @@ void TableBuilder::add_time(Growing& column, std::size_t number, std::string_vie
 }
 
 void TableBuilder::add_text(Growing& column, std::size_t number, std::string_view text) {
-  const auto [at, is_new] =
-      column.codes.try_emplace(std::string(text), static_cast<std::int32_t>(column.codes.size()));
-  if (is_new) {
+  auto at = column.codes.find(text);
+  if (at == column.codes.end()) {
     if (find_utf8_fault(text)) refuse(column, number, "'{}' is not UTF-8", shown(text));
+    at = column.codes.emplace(text, static_cast<std::int32_t>(column.codes.size())).first;
     column.column.levels.emplace_back(text);
   }
   column.column.codes.push_back(at->second);
@@ -156,9 +161,8 @@ void TableBuilder::add_text(Growing& column, std::size_t number, std::string_vie
 void TableBuilder::number(std::size_t number, double value) {
   Growing* const column = target(number);
   if (!column) return;
-  const std::string text = fmt::format("{}", value);
-  if (!column->decided || column->column.kind != ColumnKind::number || !std::isfinite(value))
-    return any_cell(*column, number, text);
+  if (!column->numbers_only || !std::isfinite(value))
+    return any_cell(*column, number, fmt::format("{}", value));
   column->column.numbers.push_back(value);
 }
 
@@ -179,6 +183,11 @@ void TableBuilder::missing(std::size_t number) {
 
 void TableBuilder::end_row(std::size_t line) {
   table_.lines.add(line);
+  if (given_ < cells()) fill_row();
+  given_ = 0;
+}
+
+void TableBuilder::fill_row() {
   for (Growing& column : columns_)
     if (column.decided && column.column.size() < rows()) append_missing(column.column);
 }

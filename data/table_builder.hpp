@@ -1,6 +1,7 @@
 #pragma once  // internal
 /// \file A table that grows by cells, whatever the format that they come from.
 
+#include <functional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -34,10 +35,11 @@ class TableBuilder {
 
   /// A cell as text: a number, time, text, or missing, as its column says.
   void cell(std::size_t number, std::string_view text) {
+    ++given_;
     if (targets_[number] < 0) return;
     Growing& column = columns_[static_cast<std::size_t>(targets_[number])];
     double value = 0;
-    if (column.plain_numbers && plain_decimal(text, value)) return column.column.numbers.push_back(value);
+    if (column.numbers_only && plain_decimal(text, value)) return column.column.numbers.push_back(value);
     any_cell(column, number, text);
   }
   /// A cell that is a number.
@@ -54,12 +56,17 @@ class TableBuilder {
   bool means_missing(std::string_view text) const;
 
  private:
+  struct TextHash {  // one that looks up a part of the file without a copy
+    using is_transparent = void;
+    std::size_t operator()(std::string_view text) const { return std::hash<std::string_view>()(text); }
+  };
   struct Growing {
     Column column;
-    bool decided = false, as_text = false, as_time = false, plain_numbers = false, zoned = false;
+    bool decided = false, as_text = false, as_time = false, zoned = false;
+    bool numbers_only = false;  // what looks like a number is one, and never stands for a missing value
     std::size_t first_row = 0;  // in which the first value stands
     std::string first_value;    // as it stands there
-    std::unordered_map<std::string, std::int32_t> codes;
+    std::unordered_map<std::string, std::int32_t, TextHash, std::equal_to<>> codes;
   };
 
   template <class... Args>
@@ -70,6 +77,7 @@ class TableBuilder {
   }
   static std::string shown(std::string_view text);
   Growing* target(std::size_t number);
+  void fill_row();
   void any_cell(Growing& column, std::size_t number, std::string_view text);
   void decide(Growing& column, std::size_t number, std::string_view text);
   void decide_as(Growing& column, ColumnKind kind, std::string_view text);
@@ -84,6 +92,8 @@ class TableBuilder {
   Table table_;
   std::vector<int> targets_;  // of each cell of a row: its column, or −1
   std::vector<Growing> columns_;
+  std::size_t given_ = 0;           // cells of the row so far
+  bool number_is_missing_ = false;  // a number may stand for a missing value
 };
 
 /// Adds a missing value to a column.

@@ -32,7 +32,7 @@ Columns columns_of(const std::string& path) {
       raise<DataError>("{}: has more than {} different numbers: too many for columns", path, most_columns);
     columns.names.push_back(name);
   };
-  for_each_log_line(path, [&](const LogLine& line) {
+  for_each_log_line(path, [&](const LogEntry& line) {
     if (line.step < 0) return;
     for (const auto& [name, value] : line.numbers) add(name);
     for (const auto& [name, value] : line.flags) add(name);
@@ -53,7 +53,7 @@ void log_as_csv(const std::string& path, const std::function<void(std::string_vi
     if (const auto found = columns.places.find(name); found != columns.places.end())
       fields[found->second] = std::move(text);
   };
-  for_each_log_line(path, [&](const LogLine& line) {
+  for_each_log_line(path, [&](const LogEntry& line) {
     if (line.step < 0) return;
     for (auto& field : fields) field.clear();
     for (const auto& [name, value] : line.numbers)

@@ -16,7 +16,7 @@ constexpr double no_number = std::numeric_limits<double>::quiet_NaN();
 /// Takes the members of the outermost object; what is deeper is passed over.
 class LineHandler : public nlohmann::json_sax<nlohmann::json> {
  public:
-  explicit LineHandler(LogLine& line) : line_(line) {}
+  explicit LineHandler(LogEntry& line) : line_(line) {}
 
   bool null() override { return number(no_number); }
   bool boolean(bool value) override {
@@ -63,13 +63,13 @@ class LineHandler : public nlohmann::json_sax<nlohmann::json> {
     return depth_ > 0;
   }
 
-  LogLine& line_;
+  LogEntry& line_;
   std::string key_;
   int depth_ = 0;
 };
 
 /// Whether the line holds an object; it is taken apart then.
-bool take_apart(std::string_view text, LogLine& line) {
+bool take_apart(std::string_view text, LogEntry& line) {
   line.step = -1;
   line.numbers.clear(), line.texts.clear(), line.flags.clear();
   line.text = text;
@@ -80,20 +80,20 @@ bool take_apart(std::string_view text, LogLine& line) {
 
 }  // namespace
 
-double LogLine::number_of(std::string_view key) const {
+double LogEntry::number_of(std::string_view key) const {
   for (const auto& [name, value] : numbers)
     if (name == key) return value;
   return no_number;
 }
 
-bool LogLine::has(std::string_view key) const {
+bool LogEntry::has(std::string_view key) const {
   return std::ranges::any_of(numbers, [&](const auto& entry) { return entry.first == key; });
 }
 
-LogLines for_each_log_line(const std::string& path, const std::function<void(const LogLine&)>& visit) {
+LogLines for_each_log_line(const std::string& path, const std::function<void(const LogEntry&)>& visit) {
   const io::InputFile file(path);
   LogLines met;
-  LogLine line;
+  LogEntry line;
   const auto whole = [&](std::string_view text) {
     line.number = ++met.lines;
     if (take_apart(text, line)) return visit(line);

@@ -13,7 +13,7 @@
 namespace unroll::report {
 
 /// What stands on a line of a log: the members of its object that are numbers, texts or truth values.
-struct LogLine {
+struct LogEntry {
   std::int64_t number = 0;                                      ///< of the line, from 1
   std::int64_t step = -1;                                       ///< −1: it has none
   std::vector<std::pair<std::string, double>> numbers = {};     ///< but the step; NaN for null
@@ -37,6 +37,6 @@ struct LogLines {
 /// Calls visit(line) for every whole line that is a JSON object. Others are counted and passed over.
 /// Errors: DataError if the file cannot be read.
 /// Cost:   memory for one line, whatever the size of the file.
-LogLines for_each_log_line(const std::string& path, const std::function<void(const LogLine&)>& visit);
+LogLines for_each_log_line(const std::string& path, const std::function<void(const LogEntry&)>& visit);
 
 }  // namespace unroll::report

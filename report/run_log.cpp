@@ -22,7 +22,7 @@ class LogReader {
  public:
   explicit LogReader(const RunLogOptions& options) : options_(options), clock_(256) {}
 
-  void take(const LogLine& line) {
+  void take(const LogEntry& line) {
     if (line.step < 0 && line.text.find("\"config\"") != std::string_view::npos) return take_first(line);
     const bool evaluation = line.has("train_loss") || line.has("valid_loss");
     if (line.step < 0 || (!evaluation && !line.has("loss"))) return void(++without_step_);
@@ -54,7 +54,7 @@ class LogReader {
     double epoch, seconds;
   };
 
-  void take_first(const LogLine& line) {
+  void take_first(const LogEntry& line) {
     if (log_.config) return;
     try {
       const auto document = io::parse_json(line.text, "log");
@@ -85,7 +85,7 @@ class LogReader {
   }
 
   /// An older log's training line has the number of the epoch that it is in.
-  void take_clock(const LogLine& line) {
+  void take_clock(const LogEntry& line) {
     const bool older = line.has("loss") && !line.has("learning_rate");
     double epoch = steps_per_epoch_ > 0 ? static_cast<double>(line.step) / steps_per_epoch_
                    : older              ? std::nan("")
@@ -111,7 +111,7 @@ class LogReader {
     }
   }
 
-  void take_evaluation(const LogLine& line) {
+  void take_evaluation(const LogEntry& line) {
     Evaluated evaluated{line.step, {}};
     for (const auto& [key, value] : line.numbers)
       if (std::isfinite(value) && evaluated.figures.size() < options_.curves)
@@ -127,7 +127,7 @@ class LogReader {
   }
 
   /// The first stays, and of the others every other one goes when there are too many.
-  void take_sample(const LogLine& line, double loss, bool best) {
+  void take_sample(const LogEntry& line, double loss, bool best) {
     Sample sample{.step = line.step, .best = best};
     if (std::isfinite(loss)) sample.loss = loss;
     for (const auto& [key, text] : line.texts) {
@@ -195,7 +195,7 @@ class LogReader {
 
 RunLog read_run_log(const std::string& path, const RunLogOptions& options) {
   LogReader reader(options);
-  const LogLines met = for_each_log_line(path, [&](const LogLine& line) { reader.take(line); });
+  const LogLines met = for_each_log_line(path, [&](const LogEntry& line) { reader.take(line); });
   return reader.finish(met);
 }
 

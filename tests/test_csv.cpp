@@ -71,6 +71,14 @@ TEST_CASE("csv: missing values are nothing, NA, and what else is declared") {
   CHECK(csv_numbers("a,b\n1,2\n\n3,4\n", "a") == TableNumbers{1, 3});
 }
 
+TEST_CASE("csv: a number that is declared as missing is missing in every row") {
+  const TableOptions options{.missing = {"-999", "nan"}};
+  CHECK(csv_numbers("a\n-999\n1\n-999\n", "a", options) == TableNumbers{-1, 1, -1});
+  CHECK(csv_numbers("a\n1\n-999\n-9990\n", "a", options) == TableNumbers{1, -1, -9990});
+  CHECK(csv_numbers("a;b\n1,5;1\n-999;2\n", "a", {.missing = {"-999"}, .decimal = ','}) ==
+        TableNumbers{1.5, -1});
+}
+
 TEST_CASE("csv: a number is rounded as it should be, whatever its form") {
   for (const char* text : {"0.1", "-0.3", "123456789012345", "1234567890123456789", "0.000000000000001", "5.",
                            ".5", "4.9406564584124654e-324", "179769313486231570e291"})

@@ -122,6 +122,37 @@ TEST_CASE("forecast: a run that is stopped by its time and resumed has the weigh
   CHECK(equal(tensors_of(sales.out, "forecast"), tensors_of(other.out, "forecast")));
 }
 
+TEST_CASE("forecast: --init begins with the networks of another run, and fits the rest on its own series") {
+  const Sales sales;
+  REQUIRE(sales.train({"--cell", "lstm"}).status == 0);
+  const std::string larger = sales.folder / "larger.csv", out = sales.folder / "more";
+  std::string table = tests::months(100);
+  for (std::size_t at = 0; (at = table.find(",", at + 1)) != table.npos && at < table.size() - 1;)
+    if (std::isdigit(table[at + 1])) table.insert(at + 1, "1");  // 1100 and the like
+  write(larger, table);
+  const auto begun = [&](const program_test::Arguments& more) {
+    return sales(with({"train", "--data", larger, "--out", out, "--init", sales.out, "--window", "12",
+                       "--order", "13", "--epochs", "1", "--lr", "1e-9", "--threads", "1", "--overwrite"},
+                      more));
+  };
+  const auto outcome = begun({});
+  REQUIRE_MESSAGE(outcome.status == 0, outcome.err);
+  CHECK(contains(outcome.out, "beginning with the model of "));
+  const auto old = tensors_of(sales.out, "forecast", "best.safetensors"), now = tensors_of(out, "forecast");
+  for (const auto& [name, tensor] : old) {
+    if (!name.starts_with("model.networks.")) continue;
+    const auto before = old.get<float>(name), after = now.get<float>(name);
+    CHECK(before[0] != 0);  // where a readout begins
+    for (std::size_t k = 0; k < before.size(); ++k)
+      CHECK(std::abs(after[k] - before[k]) < 1e-6F);  // an epoch of a few steps of 1e-9
+  }
+  CHECK(old.get<float>("model.columns.scaling") != now.get<float>("model.columns.scaling"));
+  CHECK(contains(begun({"--horizon", "4"}).err,
+                 "--horizon 4: the model of --init has 3; leave the option out"));
+  CHECK(contains(begun({"--calendar", "month"}).err, "--init: its networks take other inputs"));
+  CHECK(contains(begun({"--grow-vocabulary"}).err, "--grow-vocabulary: a forecast has no vocabulary"));
+}
+
 TEST_CASE("forecast: rows that the file lacks are missing, told, and neither learned nor measured") {
   const Sales sales(tests::months(120, [](int t) { return t == 40 || t == 41 || t == 110; }));
   const auto trained = sales.train({"--holdout", "24"});

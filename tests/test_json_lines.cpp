@@ -33,6 +33,14 @@ TEST_CASE("json lines: keys are columns, and what a line lacks is missing") {
   CHECK(t.place(1) == "f:3");
 }
 
+TEST_CASE("json lines: a number that is declared as missing is missing in every row") {
+  const Table t =
+      parse_json_lines("{\"x\": -999}\n{\"x\": 1}\n{\"x\": -999.0}\n", "f", {.missing = {"-999"}});
+  CHECK(t.columns[0].missing(0));
+  CHECK(t.columns[0].numbers[1] == 1);
+  CHECK(t.columns[0].missing(2));
+}
+
 TEST_CASE("json lines: what is wrong is named with file, line and byte") {
   CHECK(jsonl_problem("") == "f: the file is empty");
   CHECK(jsonl_problem("\n\n") == "f: nothing but blank lines");

@@ -116,7 +116,7 @@ TEST_CASE("log lines: a line that is longer than a megabyte is foreign, those ar
                      "\"}\n{\"step\":3,\"loss\":2}\n");
   std::vector<std::int64_t> steps;
   const LogLines met =
-      for_each_log_line(file.path, [&](const report::LogLine& line) { steps.push_back(line.step); });
+      for_each_log_line(file.path, [&](const report::LogEntry& line) { steps.push_back(line.step); });
   CHECK(steps == std::vector<std::int64_t>{1, 3});
   CHECK(met.lines == 3);
   CHECK(met.foreign == 1);

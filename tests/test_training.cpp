@@ -95,11 +95,17 @@ TEST_CASE(
 
 TEST_CASE("training: --find-lr writes what it found, and no run") {
   const auto& folder = small().folder;
-  const auto outcome = run("char_lm", folder,
-                           {"train", "--text", folder / "text", "--find-lr", folder / "lr.csv", "--hidden",
-                            "4", "--layers", "1", "--batch", "5", "--threads", "1"});
+  const auto find = [&](const char* file) {
+    return run("char_lm", folder,
+               {"train", "--text", folder / "text", "--find-lr", folder / file, "--hidden", "4", "--layers",
+                "1", "--batch", "5", "--threads", "1"});
+  };
+  const auto outcome = find("lr.csv");
   CHECK_MESSAGE(outcome.status == 0, outcome.err);
   CHECK(contains(outcome.out, "suggestion: --lr "));
+  CHECK(find("lr.svg").status == 0);
+  CHECK(contains(read(folder / "lr.svg"), ">Loss by learning rate</text>"));
+  CHECK(contains(read(folder / "lr.svg"), "suggestion: "));
   CHECK(read(folder / "lr.csv").starts_with("learning_rate,loss,smoothed_loss\n1e-06,"));
   CHECK(run("char_lm", folder, {"train"}).err.starts_with("char_lm: --out is required"));
 }

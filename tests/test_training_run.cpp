@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include <csignal>
 #include <fstream>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -40,6 +41,7 @@ struct LineTask : ModelTask<LineModel> {
     rng.fill_normal(std::span(x.mutable_data(), 16), 0, 1);
     const Variable<float> y = sum(x, 1, {.keepdims = true});
     seen += 1;
+    if (signal) std::raise(signal);
     return learn(8, [&](const LineModel& m) { return mse(m.line(m.dropout(x)), y); });
   }
   std::optional<Evaluation> evaluate() override {
@@ -49,6 +51,7 @@ struct LineTask : ModelTask<LineModel> {
   std::string example() override { return "an example"; }
   LogLine facts() const override { return {{"parameters", 3}}; }
   std::int64_t seen = 0;
+  int signal = 0;  // that each step sends
 
  private:
   void save_more(io::TensorFile& to) const override { to.add<std::int64_t>("seen", {}, std::span(&seen, 1)); }
@@ -149,6 +152,20 @@ TEST_CASE("training run: a run that another program is writing is refused") {
   LineTask task;
   CHECK_THROWS_WITH_AS(trained(task, {.out = folder / "run"}),
                        doctest::Contains("another program is writing"), DataError);
+}
+
+TEST_CASE("training run: train_and_report tells how it ended, on the screen and by its status") {
+  const TemporaryFolder folder;
+  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> out(std::tmpfile(), &std::fclose);
+  LineTask task;
+  CHECK(train_and_report(task, {.out = folder / "run", .epochs = 1}, out.get()) == 0);
+  std::string shown(4096, 0);
+  std::rewind(out.get());
+  shown.resize(std::fread(shown.data(), 1, shown.size(), out.get()));
+  CHECK(shown.find("complete after 4 steps") != shown.npos);
+  CHECK(shown.ends_with("the model is " + (folder / "run").string() + "/best.safetensors\n"));
+  task.signal = SIGTERM;
+  CHECK(train_and_report(task, {.out = folder / "stopped", .epochs = 1}, out.get()) == 128 + SIGTERM);
 }
 
 TEST_CASE("training run: how it ended is one sentence") {

@@ -10,6 +10,7 @@
 #include "unroll/autograd/threads.hpp"
 #include "unroll/io/checkpoint.hpp"
 #include "unroll/io/json.hpp"
+#include "unroll/train/signals.hpp"
 #include "unroll/version.hpp"
 
 namespace unroll {
@@ -121,6 +122,15 @@ TrainingResult train_model(RunTask& task, const TrainingOptions& options, Progre
   const std::string best = find_checkpoint(options.out);
   if (end != LoopEnd::stopped) task.restore(best);
   return {end, loop.state(), best};
+}
+
+int train_and_report(RunTask& task, const TrainingOptions& options, std::FILE* out) {
+  const StopSignals signals;
+  Progress progress(out);
+  const auto result = train_model(task, options, progress, [&] { return signals.received() != 0; });
+  progress.print(end_text(result.end, result.state, task.best_by(), !task.keep_last()));
+  progress.print("the model is " + result.model);
+  return result.end == LoopEnd::stopped ? 128 + signals.received() : 0;
 }
 
 }  // namespace unroll

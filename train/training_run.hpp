@@ -1,6 +1,7 @@
 #pragma once
 /// \file A training run from its folder to its end.
 
+#include <cstdio>
 #include <functional>
 #include <string>
 
@@ -44,6 +45,14 @@ struct TrainingResult {
 ///         through, and the last checkpoint stands.
 TrainingResult train_model(RunTask& task, const TrainingOptions& options, Progress& progress,
                            const std::function<bool()>& stop);
+
+/// The same as all that a program does: Ctrl-C and the other signals of StopSignals stop it, and progress, how it has
+/// ended and the file of the model are shown on `out`. Returns the program's exit status: 0, or 128 + the signal.
+///
+///     return train_and_report(task, {.out = "run", .resume = resume}, stdout);
+///
+/// Errors: as train_model; UsageError if there are StopSignals already.
+int train_and_report(RunTask& task, const TrainingOptions& options, std::FILE* out);
 
 /// What a log tells of where and when a run began: version of the library, time, processor, threads, what a step is
 /// counted in.

@@ -79,6 +79,7 @@ Trainer::Trainer(const TrainOptions& options, const SavedRun* earlier)
 }
 
 std::unique_ptr<Trainer> Trainer::open(const TrainOptions& o, const SavedRun* earlier, const SavedRun* init) {
+  if (o.grow_vocabulary) raise<UsageError>("--grow-vocabulary: the symbols of sums are always the same");
   auto trainer = std::make_unique<Trainer>(o, earlier);
   if (init) trainer->begin_with(trained_model(*init));
   fmt::print("sums        of numbers of up to {}{}, {} a step; one in twenty is held out to test\n",

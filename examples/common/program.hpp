@@ -46,7 +46,7 @@ class Program {
     add("grow-vocabulary", options.grow_vocabulary, "with --init: learn what its vocabulary does not have");
     add("find-lr", options.find_lr,
         "train nothing: raise the learning rate from step to step, suggest one, and write the losses to this "
-        "CSV file",
+        "file: a picture if it ends in .svg, else CSV",
         {.named = true});
     CommandLine::add_config(app);
     return app;

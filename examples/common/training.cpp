@@ -7,6 +7,7 @@
 #include "common/command_line.hpp"
 #include "unroll/data/utf8.hpp"
 #include "unroll/io/atomic_file.hpp"
+#include "unroll/report/svg.hpp"
 #include "unroll/train/lr_finder.hpp"
 #include "unroll/train/training_run.hpp"
 
@@ -90,6 +91,30 @@ LogLine facts_of_call(const ProgramTask& task) {
   facts.add(run_facts(task.unit()));
   facts.add("model", task.model_summary());
   return facts;
+}
+
+/// The losses over the rates, as a picture or a table, as the file's name says.
+void write_finder(const std::string& file, const LrFinder& finder) {
+  if (!file.ends_with(".svg")) {
+    const std::string table = to_csv(finder.points());
+    return io::write_file_atomically(file, std::as_bytes(std::span(table)));
+  }
+  report::Line each{.name = "of a step", .quiet = true}, smooth{.name = "mean of the last ones"};
+  for (const LrPoint& point : finder.points()) {
+    each.x.push_back(point.rate), each.y.push_back(point.loss);
+    smooth.x.push_back(point.rate), smooth.y.push_back(point.smooth);
+  }
+  report::Chart chart{.title = "Loss by learning rate",
+                      .x = {.title = "learning rate", .scale = report::Scale::log},
+                      .y = {.title = "loss"},
+                      .lines = {each, smooth}};
+  std::string suggested = "no rate is suggested";
+  if (const auto rate = finder.suggestion()) {
+    suggested = fmt::format("suggestion: {:.1g}", *rate);
+    chart.marks.push_back({*rate, suggested});
+  }
+  report::write_svg(
+      file, {.description = "The loss while the learning rate rises; " + suggested + ".", .panels = {chart}});
 }
 
 LoopPlan plan_of(const RunOptions& options, const ProgramTask& task) {
@@ -231,8 +256,7 @@ void copy_rows(const std::vector<Variable<float>>& from, const std::vector<Varia
 int find_lr(const RunOptions& options, RunTask& task, const std::function<void(double)>& probe,
             const StopSignals& signals) {
   const auto finder = find_learning_rate(task, probe, {}, [&] { return signals.received() != 0; });
-  const std::string table = to_csv(finder.points());
-  io::write_file_atomically(options.find_lr, std::as_bytes(std::span(table)));
+  write_finder(options.find_lr, finder);
   fmt::print("learning rate, and loss (a mean of the last ones)\n{}", to_bars(finder.points()));
   const LrPoint& lowest = finder.lowest();
   fmt::print("{} in {}; the loss is least ({:.4f}) at {:.2g}\n", counted(std::ssize(finder.points()), "rate"),

@@ -38,9 +38,9 @@ void copy_rows(const std::vector<Variable<float>>& from, const std::vector<Varia
 }  // namespace internal
 
 /// A model in training, with what all programs save. A program derives from it, adds its data and says what
-/// steps and evaluations are; its `static std::unique_ptr<…> open(const Options&, const Saved* earlier)`
-/// reads the data, prints what there is, and makes a trainer: a new run, or one that goes on with `earlier`. With a third
-/// argument, `const Saved* init`, it has --init: a new run that reads text as `init` does, and begin_with() its model.
+/// steps and evaluations are; its `static std::unique_ptr<…> open(const Options&, const Saved* earlier, const Saved* init)`
+/// reads the data, prints what there is, and makes a trainer: a new run, one that goes on with `earlier`, or one that reads
+/// text as `init` does, for --init, and begin_with() its model.
 template <class OptionsType, class ReadingType, class Model>
 class ModelTrainer : public ModelTask<Model, ProgramLearner, ProgramTask> {
  public:
@@ -139,17 +139,6 @@ void check_run(const RunOptions& options);
 /// Errors: UsageError if a run has other epochs than the one that it goes on with, and its learning rate depends on it.
 void check_same_epochs(const RunOptions& now, const RunOptions& earlier);
 
-/// A new trainer; `init` is the run whose model it begins with, or null.
-template <class T>
-std::unique_ptr<T> open_new(const typename T::Options& options, const typename T::Saved* init) {
-  if constexpr (requires { T::open(options, nullptr, init); }) {
-    return T::open(options, nullptr, init);
-  } else {
-    if (init) raise<UsageError>("--init: this program always begins with new weights");
-    return T::open(options, nullptr);
-  }
-}
-
 }  // namespace internal
 
 /// The command `train` of a program whose trainer is T. Returns 0, or 128 + the signal that stopped it.
@@ -181,7 +170,7 @@ int run_training(typename T::Options options, const Given& given) {
   options.threads = use_threads(options.threads);
   std::unique_ptr<T> trainer;
   company.in_turn([&] {
-    trainer = earlier ? T::open(options, &*earlier) : internal::open_new<T>(options, init ? &*init : nullptr);
+    trainer = T::open(options, earlier ? &*earlier : nullptr, init ? &*init : nullptr);
   });
   company.check_agreement(list_of(options), trainer->text_checksum());
   if (options.shards > 0) trainer->share(Shards(options.shards, peers.get()));

@@ -46,7 +46,7 @@ struct TrainOptions : program::RunOptions {
 
   template <class Self, class Visit>
   static void visit_task(Self& o, Visit&& visit) {
-    visit("horizon", o.horizon, "steps ahead to forecast, from 1 on", Allowed{.low = 1, .high = 10000});
+    visit("horizon", o.horizon, "steps ahead to forecast, from 1 on", shaping({.low = 1, .high = 10000}));
     visit("window", o.window, "rows of the past that the network sees", Allowed{.low = 1, .high = 100000});
     visit("shortest", o.shortest,
           "rows of the past that will do at the beginning of a series; 0: as the order "
@@ -71,24 +71,24 @@ struct TrainOptions : program::RunOptions {
     visit_task(o, visit);
     visit("linear", o.linear,
           "below the network, by least squares: ar, an autoregression; last, the last value; none",
-          Allowed{.words = {"ar", "last", "none"}});
+          shaping({.words = {"ar", "last", "none"}}));
     visit("order", o.order,
           "of the autoregression; 0: what forecasts the last fifth of training best, up to 30",
           Allowed{.low = 0, .high = 1000});
-    visit("cell", o.cell, cell_help().c_str(), Allowed{.known = is_cell});
-    visit("hidden", o.hidden, "size of the hidden state", size_from(1));
-    visit("layers", o.layers, "recurrent layers", Allowed{.low = 1, .high = 1000});
+    visit("cell", o.cell, cell_help().c_str(), shaping({.known = is_cell}));
+    visit("hidden", o.hidden, "size of the hidden state", shaping(size_from(1)));
+    visit("layers", o.layers, "recurrent layers", shaping({.low = 1, .high = 1000}));
     visit("dropout", o.dropout, "share of the outputs of each layer to drop in training", share());
     visit("recurrent-dropout", o.recurrent_dropout,
           "share of the state to drop, the same elements at every step", share());
     visit("loss", o.loss, "what is learned: mse, gaussian, quantiles or mixture",
-          Allowed{.words = {"mse", "gaussian", "quantiles", "mixture"}});
+          shaping({.words = {"mse", "gaussian", "quantiles", "mixture"}}));
     visit("quantiles", o.quantiles, "of --loss quantiles; 0.5 is the forecast",
-          Allowed{.low = 0.001, .high = 0.999});
+          shaping({.low = 0.001, .high = 0.999}));
     visit("components", o.components, "normal distributions of --loss mixture",
-          Allowed{.low = 1, .high = 100});
+          shaping({.low = 1, .high = 100}));
     visit("ensemble", o.ensemble, "networks that are trained side by side, their forecasts averaged",
-          Allowed{.low = 1, .high = 100});
+          shaping({.low = 1, .high = 100}));
     visit("batch", o.batch, "origins per update", size_from(1));
     visit_learning(o, visit);
   }

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <numeric>
 
+#include "unroll/data/utf8.hpp"
 #include "unroll/layers/summary.hpp"
 
 namespace unroll::forecast {
@@ -97,6 +98,27 @@ void print_run(const TrainOptions& options, const Dataset& data, const Trainer& 
   fmt::print("{}\n", summary(trainer.model()));
 }
 
+/// Errors: DataError if the networks of a run that read as `trained` says cannot read this data.
+void check_same_inputs(const Dataset& data, const Reading& trained) {
+  const Reading& now = data.reading;
+  const auto counts = [](const Reading& r) {
+    return fmt::format("{} of the past, {} known ahead, {} of a series", r.past_features, r.known_features,
+                       r.fixed_features);
+  };
+  if (counts(now) != counts(trained))
+    raise<DataError>(
+        "--init: its networks take other inputs ({}) than those of {} ({}; each column with missing values "
+        "has an indicator more)",
+        counts(trained), data.source.set.file, counts(now));
+  const auto words_of = [](const Reading& r) {
+    std::vector<std::vector<std::string>> words;
+    for (const auto& [column, levels] : r.words) words.push_back(levels);
+    return words;
+  };
+  if (words_of(now) != words_of(trained))
+    raise<DataError>("--init: its columns of words hold other words than those of {}", data.source.set.file);
+}
+
 Preparation preparation_of(const Forecaster& model) {
   return {model.columns().scaling(), model.columns().filling()};
 }
@@ -154,8 +176,11 @@ Trainer::Trainer(const TrainOptions& options, const Dataset& data, Forecaster mo
                                             origin_options(options, data.reading)))),
       batches_(train_.lengths(), {.batch = options.batch, .seed = options.seed}) {}
 
-std::unique_ptr<Trainer> Trainer::open(const TrainOptions& options, const SavedRun* earlier) {
+std::unique_ptr<Trainer> Trainer::open(const TrainOptions& options, const SavedRun* earlier,
+                                       const SavedRun* init) {
+  if (options.grow_vocabulary) raise<UsageError>("--grow-vocabulary: a forecast has no vocabulary");
   const Dataset data = open_dataset(options, earlier);
+  if (init) check_same_inputs(data, init->reading);
   if (earlier) check_same_text(options.data, "--data", data.source.checksum, earlier->text_checksum);
   auto trainer = std::make_unique<Trainer>(
       options, data,
@@ -164,6 +189,7 @@ std::unique_ptr<Trainer> Trainer::open(const TrainOptions& options, const SavedR
                           origins_in(data.source, data.reading, data.preparation, data.train,
                                      origin_options(options, data.reading))),
       earlier);
+  if (init) trainer->begin_with(trained_model(*init));
   print_run(options, data, *trainer);
   return trainer;
 }

@@ -29,8 +29,11 @@ Dataset make_dataset(const TrainOptions& options, Source source, Reading reading
 class Trainer final : public program::ModelTrainer<TrainOptions, Reading, Forecaster> {
  public:
   Trainer(const TrainOptions& options, const Dataset& data, Forecaster model, const SavedRun* earlier);
-  /// Reads the file and prints what there is.
-  static std::unique_ptr<Trainer> open(const TrainOptions& options, const SavedRun* earlier);
+  /// Reads the file and prints what there is. With `init` the networks begin with those of that run; scaling, filling and
+  /// the linear part are fitted on the file.
+  /// Errors: as open_dataset; DataError if the inputs of `init` are others.
+  static std::unique_ptr<Trainer> open(const TrainOptions& options, const SavedRun* earlier,
+                                       const SavedRun* init = nullptr);
 
   StepResult train_step(std::int64_t epoch, std::int64_t index) override;
   std::optional<Evaluation> evaluate() override;

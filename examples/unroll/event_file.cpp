@@ -39,7 +39,7 @@ std::string tag_of(const std::string& key) {
 }
 
 /// Seconds since 1970 of `2026-11-30T22:40:00Z` in the log's first line; 0 if it is not there.
-double start_of(const report::LogLine& line) {
+double start_of(const report::LogEntry& line) {
   try {
     const auto document = io::parse_json(line.text, "log");
     const auto run = document->find("run");
@@ -84,7 +84,7 @@ std::int64_t log_as_events(const std::string& log, const std::function<void(std:
     event.set_file_version("brain.Event:2");
     write(record_of(event));
   };
-  report::for_each_log_line(log, [&](const report::LogLine& line) {
+  report::for_each_log_line(log, [&](const report::LogEntry& line) {
     if (line.step < 0) {
       if (line.number == 1) start = start_of(line);
       return;
