@@ -93,7 +93,7 @@ constexpr CFunction in_exact[] = {
 };
 
 // The polynomials of exp and log are those of Cephes; that of short_exp is the best of its degree on [−½ ln 2, ½ ln 2].
-// Those of tanh, there, and of small_erf, on [0, 1], interpolate at Chebyshev's points.
+// Those of tanh, there, and of small_erf, on [0, 1.55], interpolate at Chebyshev's points.
 constexpr CFunction in_fast[] = {
     {"fabs", "a < 0_F ? -a : a"},
     {"exp",
@@ -142,15 +142,16 @@ constexpr CFunction in_fast[] = {
      "}"},
     {"small_erf",
      "{\n"
-     "  /* |a| < 1 */\n"
+     "  /* |a| < 1.5 */\n"
      "  const REAL z = a * a;\n"
-     "  REAL p = 7.8758750504e-5_F;\n"
-     "  p = p * z - 8.0168642833e-4_F;\n"
-     "  p = p * z + 5.189087423e-3_F;\n"
-     "  p = p * z - 2.685421201e-2_F;\n"
-     "  p = p * z + 1.1283594715e-1_F;\n"
-     "  p = p * z - 3.7612626667e-1_F;\n"
-     "  return a * (p * z + 1.1283791658_F);\n"
+     "  REAL p = -5.37748193e-6_F;\n"
+     "  p = p * z + 8.989050309e-5_F;\n"
+     "  p = p * z - 7.982973461e-4_F;\n"
+     "  p = p * z + 5.163751003e-3_F;\n"
+     "  p = p * z - 2.683055299e-2_F;\n"
+     "  p = p * z + 1.128274317e-1_F;\n"
+     "  p = p * z - 3.761252018e-1_F;\n"
+     "  return a * (p * z + 1.128379145_F);\n"
      "}"},
     {"erfc",
      "{\n"
@@ -162,9 +163,9 @@ constexpr CFunction in_fast[] = {
      "  p = p * t - 0.284496736_F;\n"
      "  p = p * t + 0.254829592_F;\n"
      "  p = p * t * @exp(-b * b);\n"
-     "  return b < 1_F ? 1_F - @small_erf(a) : a < 0_F ? 2_F - p : p;\n"
+     "  return b < 1.5_F ? 1_F - @small_erf(a) : a < 0_F ? 2_F - p : p;\n"
      "}"},
-    {"erf", "a > -1_F && a < 1_F ? @small_erf(a) : 1_F - @erfc(a)"},
+    {"erf", "a > -1.5_F && a < 1.5_F ? @small_erf(a) : 1_F - @erfc(a)"},
     {"log",
      "{\n"
      "  /* a = 2^n m, m between the roots of 1/2 and 2 */\n"
