@@ -93,6 +93,7 @@ constexpr CFunction in_exact[] = {
 };
 
 // The polynomials of exp and log are those of Cephes; that of short_exp is the best of its degree on [−½ ln 2, ½ ln 2].
+// Those of tanh, there, and of small_erf, on [0, 1.55], interpolate at Chebyshev's points.
 constexpr CFunction in_fast[] = {
     {"fabs", "a < 0_F ? -a : a"},
     {"exp",
@@ -116,22 +117,45 @@ constexpr CFunction in_fast[] = {
      "  /* the same, right to 2e-7 of its value: enough for what is divided by it */\n"
      "  const REAL b = a > 87_F ? 87_F : a < -87_F ? -87_F : a;\n"
      "  const INT n = (INT)(b * 1.44269504088896341_F + 128.5_F) - 128;\n"
-     "  const REAL r = b - (REAL)n * 0.693147180559945309_F;\n"
-     "  REAL p = 8.2975838e-3_F;\n"
+     "  const REAL r = b - (REAL)n * 0.693147180559945309_F, q = r * r;\n"
+     "  const REAL p = (1.0000000721_F + 9.999996901e-1_F * r) +\n"
+     "                 q * ((4.999889047e-1_F + 1.666757836e-1_F * r) + q * (4.19158766e-2_F + "
+     "8.2975838e-3_F * r));\n"
      "  union { INT i; REAL x; } scale;\n"
-     "  p = p * r + 4.19158766e-2_F;\n"
-     "  p = p * r + 1.666757836e-1_F;\n"
-     "  p = p * r + 4.999889047e-1_F;\n"
-     "  p = p * r + 9.999996901e-1_F;\n"
-     "  p = p * r + 1.0000000721_F;\n"
      "  scale.i = (n + BIAS) * ONE;\n"
      "  return p * scale.x;\n"
      "}"},
     {"sigmoid", "1_F / (1_F + @short_exp(-a))"},
-    {"tanh", "1_F - 2_F / (1_F + @short_exp(a + a))"},
+    {"tanh",
+     "{\n"
+     "  /* of |a|: 1 - 1 / (1/2 + e^2a / 2), with e^2a = 2^n e^2r */\n"
+     "  const REAL b = a < 0_F ? -a : a, c = b > 43_F ? 43_F : b;\n"
+     "  const INT n = (INT)(c * 2.88539008177792681_F + 0.5_F);\n"
+     "  const REAL r = c - (REAL)n * 0.346573590279972655_F, q = r * r;\n"
+     "  const REAL p = (1_F + 2_F * r) + q * ((2_F + 1.33332039_F * r) +\n"
+     "                 q * ((6.66663434e-1_F + 2.678139e-1_F * r) + q * 8.91755895e-2_F));\n"
+     "  union { INT i; REAL x; } half_scale;\n"
+     "  REAL y;\n"
+     "  half_scale.i = (n + BIAS - 1) * ONE;\n"
+     "  y = 1_F - 1_F / (0.5_F + p * half_scale.x);\n"
+     "  return a < 0_F ? -y : y;\n"
+     "}"},
+    {"small_erf",
+     "{\n"
+     "  /* |a| < 1.5 */\n"
+     "  const REAL z = a * a;\n"
+     "  REAL p = -5.37748193e-6_F;\n"
+     "  p = p * z + 8.989050309e-5_F;\n"
+     "  p = p * z - 7.982973461e-4_F;\n"
+     "  p = p * z + 5.163751003e-3_F;\n"
+     "  p = p * z - 2.683055299e-2_F;\n"
+     "  p = p * z + 1.128274317e-1_F;\n"
+     "  p = p * z - 3.761252018e-1_F;\n"
+     "  return a * (p * z + 1.128379145_F);\n"
+     "}"},
     {"erfc",
      "{\n"
-     "  /* Abramowitz and Stegun 7.1.26 */\n"
+     "  /* Abramowitz and Stegun 7.1.26, but near 0, where it loses places */\n"
      "  const REAL b = a < 0_F ? -a : a, t = 1_F / (1_F + 0.3275911_F * b);\n"
      "  REAL p = 1.061405429_F;\n"
      "  p = p * t - 1.453152027_F;\n"
@@ -139,9 +163,9 @@ constexpr CFunction in_fast[] = {
      "  p = p * t - 0.284496736_F;\n"
      "  p = p * t + 0.254829592_F;\n"
      "  p = p * t * @exp(-b * b);\n"
-     "  return a < 0_F ? 2_F - p : p;\n"
+     "  return b < 1.5_F ? 1_F - @small_erf(a) : a < 0_F ? 2_F - p : p;\n"
      "}"},
-    {"erf", "1_F - @erfc(a)"},
+    {"erf", "a > -1.5_F && a < 1.5_F ? @small_erf(a) : 1_F - @erfc(a)"},
     {"log",
      "{\n"
      "  /* a = 2^n m, m between the roots of 1/2 and 2 */\n"

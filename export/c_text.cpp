@@ -45,7 +45,7 @@ std::string c_identifier(std::string_view text, std::string_view fallback) {
 std::string c_comment(std::string_view text, std::size_t width) {
   std::string line;
   for (const char c : text) {
-    if (line.size() + 3 > width && text.size() > width) return line + "...";
+    if (line.size() + 3 >= width && text.size() > width) return line + "...";
     const bool plain = c >= ' ' && c <= '~' && c != '\\' && c != '?';
     const bool ends = !line.empty() && ((c == '/' && line.back() == '*') || (c == '*' && line.back() == '/'));
     line += plain && !ends ? c : c == '\t' ? ' ' : '.';

@@ -33,6 +33,9 @@ for compiler in "${compilers[@]}"; do
     count=$((count + 1))
   done
 done
+# The polynomials of `fast`, at every UNROLL_FAST_STEP-th float.
+cc -std=gnu99 -O2 -I"$work" -DCASE='"fast_ops.c"' -DSTEP="${UNROLL_FAST_STEP:-4999}" "$(dirname "$driver")/fast_math.c" -o "$work/fast_math" -lm
+"$work/fast_math" || { echo "fast: not right to 2e-7"; failed=$((failed + 1)); }
 if grep -l "int injected" "$work"/*.c | head -1 | xargs grep -n "int injected" | grep -v '^[0-9]*: \*'; then failed=$((failed + 1)); fi
 echo "$count networks, $failed failures"
 [ "$failed" = 0 ] && [ "$count" -gt 50 ]

@@ -81,6 +81,21 @@ struct OpsCell {
     v("w", w);
   }
 };
+/// The scalar ops that need no libm with CMath::fast.
+struct FastOpsCell {
+  Variable<float> w;
+  using State = Variable<float>;
+  index_t hidden_size() const { return w.shape()[0]; }
+  State step(const Variable<float>& x, const State& h) const {
+    const State a(linear(x, w) + 0.3f * h), b(softplus(a) + log1p(square(a)) + expm1(-abs(a)));
+    const State c(sqrt(square(a) + 0.1f) + log(1.f + square(b)) + erf(a) + exp(-square(a)));
+    return tanh(0.1f * c + floor(c) * 0.01f + round(c) * 0.02f + sigmoid(b));
+  }
+  template <class V>
+  void visit(V&& v) {
+    v("w", w);
+  }
+};
 /// Rows, means, products of two results.
 struct RowsCell {
   Variable<double> w, initial;
@@ -142,6 +157,16 @@ void write_case(const std::string& name, double bound, const std::vector<T>& inp
   print_array(file, "jacobian", jacobian);
 }
 
+/// 1e-6 in float, the rounding of sums in another order, but for cells that amplify it.
+double bound_of(const std::string& kind) {
+  // Their norm divides by small deviations, or they compare with a threshold: a last place becomes much more.
+  if (kind == "layer-norm-lstm" || kind == "skip") return 2e-2;
+  // Their states keep what was rounded for hundreds of steps, and outputs are as large as 2.
+  for (const char* keeps : {"xlstm", "deltanet", "hgrn2", "lru", "gated-delta", "mamba"})
+    if (kind.find(keeps) != std::string::npos) return 5e-6;
+  return 1e-6;
+}
+
 void of_any(const std::string& kind, const program::CellKind& cell) {
   Generator rng(1);
   program::CellOptions o{};
@@ -162,9 +187,7 @@ void of_any(const std::string& kind, const program::CellKind& cell) {
     inputs.insert(inputs.end(), x.data(), x.data() + 4);
     outputs.insert(outputs.end(), y.data(), y.data() + 3);
   }
-  // The norms and the threshold of these make the rounding of one step that of all later ones.
-  const bool steep = kind == "layer-norm-lstm" || kind == "skip";
-  write_case(name, steep ? 2e-2 : 3e-6, inputs, outputs, {}, false);
+  write_case(name, bound_of(kind), inputs, outputs, {}, false);
 }
 
 template <class Net>
@@ -224,7 +247,7 @@ void of_net(const std::string& name, const Net& net, index_t inputs, bool fast =
         }
       }
   }
-  write_case(name, fast ? 3e-6 : sizeof(T) == 4 ? 3e-6 : 1e-13, xs, ys, slopes, false);
+  write_case(name, fast ? 3e-6 : sizeof(T) == 4 ? 1e-6 : 1e-13, xs, ys, slopes, false);
 }
 
 void of_symbols() {
@@ -244,7 +267,7 @@ void of_symbols() {
     xs.push_back(static_cast<float>(symbol));
     ys.insert(ys.end(), y.data(), y.data() + 11);
   }
-  write_case(name, 3e-6, xs, ys, {}, true);
+  write_case(name, 1e-6, xs, ys, {}, true);
 }
 
 template <class Cell>
@@ -285,4 +308,9 @@ int main(int argc, char** argv) {
   of_net("gru_double", gru, 3);
   of_net("min_gru_double", min_gru, 3);
   of_net("lstm_fast", small, 3, true, false);
+  of_net("fast_ops", layer_of(FastOpsCell{random<float>({6, 3}, rng)}, 3), 3, true, false);
+  Lstm<float> for_boards(1, 16, {}, rng);
+  eval(for_boards);
+  of_net("lstm16", for_boards, 1, false, false);
+  of_net("lstm16_fast", for_boards, 1, true, false);
 }
