@@ -46,8 +46,11 @@ start() {
 
 # The tensors of a checkpoint, without its header, which holds times.
 weights() { tail -c "+$(($(od -An -t u8 -N 8 "$1") + 9))" "$1" | sha256sum; }
-# Without times and rates.
-timeless() { sed -E 's/[0-9,]+ [a-z]+s\/s .*//; s/[0-9]+:[0-9]+ of training//; s/"[a-z_]*(seconds|per_second)":[^,}]*//g' "$@"; }
+# Without times and rates, and without where and by which command a run began.
+timeless() {
+  sed -E 's/[0-9,]+ [a-z]+s\/s .*//; s/[0-9]+:[0-9]+ of training//; s/"[a-z_]*(seconds|per_second)":[^,}]*//g
+          s/"run":\{[^}]*\}//' "$@"
+}
 result() {
   timeless out
   [ "$kind" = output ] || { weights run/last.safetensors; weights run/best.safetensors; timeless run/metrics.jsonl; }

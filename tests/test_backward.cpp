@@ -134,6 +134,30 @@ TEST_CASE("grad: several outputs with seeds, an input named twice, one that noth
   CHECK(list(g[2]) == std::vector<double>{0});
 }
 
+TEST_CASE("grad: outputs of which none has a graph are refused, as by backward") {
+  const V x = row({1, 2});
+  const auto refused = [](const V& y, const V& x) { return message_of<UsageError>([&] { grad(y, x); }); };
+  const std::string why =
+      "grad: output 1 () does not depend on anything that requires a gradient; call requires_grad(true) on "
+      "the inputs "
+      "before they are used, outside NoGrad; a gradient is differentiable if grad() was given create_graph = "
+      "true";
+  CHECK(refused(sum(x.detach()), x) == why);
+  CHECK(refused(sum(grad(sum(x * x), x)), x) == why);
+  const V unrecorded = [&] {
+    const NoGrad no_grad;
+    return V(sum(x * x));
+  }();
+  CHECK(refused(unrecorded, x) == why);
+  CHECK(
+      message_of<UsageError>([&] {
+        grad<double>({unrecorded, unrecorded}, {x});
+      })
+          .starts_with(
+              "grad: output 1 () does not depend on anything that requires a gradient, nor do the others; "));
+  CHECK(list(grad<double>({unrecorded, V(sum(x))}, {x})[0]) == std::vector<double>{1, 1});
+}
+
 TEST_CASE("grad: mistakes are named") {
   const V x = row({1, 2}), c = x.detach();
   const V y = x * x;

@@ -80,6 +80,13 @@ TEST_CASE("char_lm: a word that is not known brings the nearest one, and the hel
     CHECK_MESSAGE(contains(err, "\ndid you mean --hidden?\nchar_lm train --help tells what it can do.\n"),
                   err);
   }
+  // With one hyphen it would be -h and letters.
+  const Outcome one_hyphen = run(folder, {"train", "--out", folder / "m", "-hidden", "5"});
+  CHECK(one_hyphen.status == 2);
+  CHECK(one_hyphen.err.starts_with(
+      "char_lm: -hidden is no option: names have two hyphens\ndid you mean --hidden?\n"));
+  CHECK(run(folder, {"train", "-h"}).status == 0);
+  CHECK(run(folder, {"train", "-hidden", "5", "--help"}).status == 0);
   CHECK(contains(message({"train", "--ou", folder / "m"}), "did you mean --out?"));  // beside what is missing
   CHECK(contains(message({"sample", "--model", "m", "--temprature", "1"}),
                  "\ndid you mean --temperature?\nchar_lm sample --help tells"));

@@ -1,8 +1,10 @@
+#include <cerrno>
 #include <cmath>
 
 #include "char_lm/corpus.hpp"
 #include "char_lm/index.hpp"
 #include "char_lm_program.hpp"
+#include "system_calls.hpp"
 #include "unroll/autograd/error.hpp"
 #include "unroll/data/text.hpp"
 
@@ -136,4 +138,12 @@ TEST_CASE(
       run(files.folder, {"sample", "--model", files.model, "--prime", "e\u0301", "--length", "1"});
   CHECK(sample.err.empty());
   CHECK(sample.out.starts_with("\u00e9"));
+}
+
+TEST_CASE("char_lm: a text whose size the system does not tell is not taken for a large one") {
+  const TemporaryFolder folder;
+  const std::string text = folder / "text";
+  write(text, "short");
+  const system_calls::Failing failing("stat", EIO, 1);  // the first call has told that it is a file
+  CHECK_FALSE(unroll::char_lm::is_large(text));
 }

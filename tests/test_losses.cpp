@@ -202,6 +202,8 @@ TEST_CASE("binary_cross_entropy_with_logits: gradients, also at 0, and reduction
 TEST_CASE("losses: take expressions, and refuse shapes that differ") {
   const auto x = random_parameter({2, 3}, 7), y = random_parameter({3}, 8);
   CHECK(cross_entropy(x * 1.0, {0, 1}).item() == cross_entropy(x, {0, 1}).item());
+  CHECK(cross_entropy(x * 1.0, {0, 1}, Reduction::sum).item() ==
+        cross_entropy(x, {0, 1}, {.reduction = Reduction::sum}).item());
   CHECK(mse(x * 1.0, x * 2.0).item() == mse(x, Variable<double>(x * 2.0)).item());
   CHECK(binary_cross_entropy_with_logits(x, x * 1.0).item() == binary_cross_entropy_with_logits(x, x).item());
   CHECK(message_of<ShapeError>([&] { mse(x, y); }) == "mse: shapes must be equal; got (2, 3) and (3,)");

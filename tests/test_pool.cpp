@@ -84,6 +84,21 @@ TEST_CASE("pool: blocks freed by another thread come back to the thread that mad
   CHECK(pool_stats().system_allocations <= system + 1);
 }
 
+TEST_CASE("pool: what another thread freed counts as in use until this one takes it back") {
+  constexpr std::size_t bytes = 5000000;
+  const auto allocate_ten = [] {
+    std::vector<Ref<Block>> blocks;
+    for (int k = 0; k < 10; ++k) blocks.emplace_back(Block::allocate(bytes));
+  };
+  allocate_ten();  // of these there were none: it takes back what other tests have freed
+  const std::size_t before = pool_stats().in_use;
+  Ref<Block> block(Block::allocate(bytes));
+  std::thread([&] { block = {}; }).join();
+  CHECK(pool_stats().in_use >= before + bytes);
+  allocate_ten();  // nine are free
+  CHECK(pool_stats().in_use == before);
+}
+
 TEST_CASE("pool: blocks outlive the thread that made them, and its memory is handed on") {
   Ref<Block> kept;
   const auto work = [&kept] {

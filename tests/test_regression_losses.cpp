@@ -7,6 +7,8 @@
 #include "arrays.hpp"
 #include "unroll/autograd/functions.hpp"
 #include "unroll/autograd/gradcheck.hpp"
+#include "unroll/autograd/likelihood_losses.hpp"
+#include "unroll/autograd/margin_losses.hpp"
 #include "unroll/autograd/reduce.hpp"
 
 using namespace unroll;
@@ -85,4 +87,18 @@ TEST_CASE("regression losses: take expressions") {
   CHECK(l1_loss(x * 1.0, t * 1.0).item() == l1_loss(x, t).item());
   CHECK(huber_loss(x * 1.0, t).item() == huber_loss(x, t).item());
   CHECK(gaussian_nll_loss(x * 1.0, t, v * 1.0).item() == gaussian_nll_loss(x, t, v).item());
+}
+
+TEST_CASE("losses: a reduction alone needs no name") {
+  const V x = random_parameter({2, 3}, 7), t = random_parameter({2, 3}, 8, 0.1, 0.9);
+  const V ones({2, 3}, 1);
+  const auto check = [](const V& by_place, const V& by_name) { CHECK(list(by_place) == list(by_name)); };
+  for (const Reduction r : {Reduction::mean, Reduction::sum, Reduction::none}) {
+    check(cross_entropy(x, {0, 1}, r), cross_entropy(x, {0, 1}, {.reduction = r}));
+    check(nll_loss(x, {0, 1}, r), nll_loss(x, {0, 1}, {.reduction = r}));
+    check(kl_div(x, t, r), kl_div(x, t, {.reduction = r}));
+    check(l1_loss(x, t, r), l1_loss(x, t, {.reduction = r}));
+    check(huber_loss(x * 1.0, t, r), huber_loss(x, t, {.reduction = r}));
+    check(hinge_loss(x * 1.0, ones, r), hinge_loss(x, ones, {.reduction = r}));
+  }
 }

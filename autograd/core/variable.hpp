@@ -225,6 +225,9 @@ struct GradOptions {
 };
 /// The gradients of Σ outputs (each of size 1, or weighted by its seed) with respect to `inputs`.
 /// Stored gradients are neither read nor changed. An input that the outputs do not depend on gets zeros.
+/// Errors: UsageError for outputs none of which depends on anything that requires a gradient: computed inside NoGrad,
+///         of constants, or by a grad() without create_graph. Of functions that may be constant, or linear when they are
+///         differentiated twice, vjp(), hvp() and jacobian() give zeros.
 template <class T>
 std::vector<Variable<T>> grad(const std::vector<Variable<T>>& outputs, const std::vector<Variable<T>>& inputs,
                               const GradOptions& options = {}, const std::vector<Variable<T>>& seeds = {});

@@ -26,7 +26,7 @@ namespace num {
 // clang-format off
 #define UNROLL_DYN1(f) template <class T> Dyn<T> f(const Dyn<T>& x) { return Dyn<T>(apply_compiled<T>(ScalarOp::f, {x.v})); }
 UNROLL_DYN1(exp) UNROLL_DYN1(log) UNROLL_DYN1(sqrt) UNROLL_DYN1(tanh) UNROLL_DYN1(sin) UNROLL_DYN1(cos)
-UNROLL_DYN1(abs) UNROLL_DYN1(sigmoid) UNROLL_DYN1(erfc)
+UNROLL_DYN1(abs) UNROLL_DYN1(erfc)
 #undef UNROLL_DYN1
 template <class T> Dyn<T> pow(const Dyn<T>& a, const Dyn<T>& b) { return Dyn<T>(apply_compiled<T>(ScalarOp::pow, {a.v, b.v})); }
 template <class T> Dyn<T> gt(const Dyn<T>& a, const Dyn<T>& b) { return Dyn<T>(apply_compiled<T>(ScalarOp::greater, {a.v, b.v})); }
@@ -34,6 +34,23 @@ template <class T> Dyn<T> ge(const Dyn<T>& a, const Dyn<T>& b) { return Dyn<T>(a
 template <class T> Dyn<T> eq(const Dyn<T>& a, const Dyn<T>& b) { return Dyn<T>(apply_compiled<T>(ScalarOp::equal, {a.v, b.v})); }
 template <class T> Dyn<T> select(const Dyn<T>& m, const Dyn<T>& a, const Dyn<T>& b) { return Dyn<T>(apply_compiled<T>(ScalarOp::where, {m.v, a.v, b.v})); }
 // clang-format on
+
+/// σ(x) = 1/(1 + e⁻ˣ) for slopes. The derivative of σ is computed from its value, σ (1 − σ), which is 0 where σ rounds to
+/// 1; of 1 − σ(−x) it is right.
+template <class T>
+Dyn<T> sigmoid(const Dyn<T>& x) {
+  const auto of = [](const Dyn<T>& z) { return Dyn<T>(apply_compiled<T>(ScalarOp::sigmoid, {z.v})); };
+  return select(gt(x, Dyn<T>(0)), Dyn<T>(1) - of(-x), of(x));
+}
+/// 1 − σ(x) of s = σ(x); recorded, it has its digits, and so its derivative, also where s rounds to 1.
+template <class Num>
+UNROLL_INLINE Num one_minus_sigmoid(const Num& s, const Num&) {
+  return Num(1) - s;
+}
+template <class T>
+Dyn<T> one_minus_sigmoid(const Dyn<T>&, const Dyn<T>& x) {
+  return sigmoid(-x);
+}
 
 /// Φ(x), the distribution function of the normal distribution.
 template <class T>
@@ -169,7 +186,7 @@ struct softplus_op { UNROLL_OP(softplus, 1);
 /// x / (1 + e⁻ˣ) = x σ(x)
 struct silu_op { UNROLL_OP(silu, 1);
   UNROLL_VALUE1 { return num::silu(x); }
-  UNROLL_ADJOINT1 { const Num s = num::sigmoid(x); return {d * (s * (Num(1) + num::within(x, 800) * (Num(1) - s)))}; }
+  UNROLL_ADJOINT1 { const Num s = num::sigmoid(x); return {d * (s * (Num(1) + num::within(x, 800) * num::one_minus_sigmoid(s, x)))}; }
 };
 /// x Φ(x) = ½ x (1 + erf(x/√2)), with the distribution function Φ of the normal distribution
 struct gelu_op { UNROLL_OP(gelu, 1);
@@ -184,15 +201,15 @@ struct gelu_tanh_op { UNROLL_OP(gelu_tanh, 1);
   UNROLL_VALUE1 { return num::gelu_tanh(x); }
   UNROLL_ADJOINT1 {
     const Num t = num::within(x, 40), p = Num(1.5957691216057307118), q = Num(0.044715 * 1.5957691216057307118) * (t * t);
-    const Num s = num::sigmoid(t * (p + q));
-    return {d * (s * (Num(1) + t * (Num(1) - s) * (p + Num(3) * q)))};
+    const Num u = t * (p + q), s = num::sigmoid(u);
+    return {d * (s * (Num(1) + t * num::one_minus_sigmoid(s, u) * (p + Num(3) * q)))};
   }
 };
 /// x tanh(ln(1 + eˣ))
 struct mish_op { UNROLL_OP(mish, 1);
   UNROLL_VALUE1 { return num::mish(x); }
   UNROLL_ADJOINT1 {
-    const Num s = num::sigmoid(x), c = Num(1) - s, q = Num(1) + c * c;  // tanh(…) = s (2 − s) / q
+    const Num s = num::sigmoid(x), c = num::one_minus_sigmoid(s, x), q = Num(1) + c * c;  // tanh(…) = s (2 − s) / q
     return {d * (s * ((Num(2) - s) / q + num::within(x, 800) * (Num(4) * (c * c) / (q * q))))};
   }
 };

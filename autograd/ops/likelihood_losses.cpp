@@ -81,8 +81,8 @@ Variable<T> kl_div(const Variable<T>& prediction, const detail::Same<Variable<T>
                            });
 }
 
-UNROLL_COMPILE_FUNCTIONS(nll_loss)
-#define UNROLL_COMPILE_LOSSES(T) \
+#define UNROLL_COMPILE_LOSSES(T)                                                            \
+  template Variable<T> nll_loss(const Variable<T>&, const Indices&, const NllLossOptions&); \
   template Variable<T> kl_div(const Variable<T>&, const Variable<T>&, const KlDivOptions<T>&);
 UNROLL_COMPILE_LOSSES(float)
 UNROLL_COMPILE_LOSSES(double)

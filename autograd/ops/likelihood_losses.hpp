@@ -20,6 +20,11 @@ struct NllLossOptions {
 template <class T>
 Variable<T> nll_loss(const Variable<T>& log_probs, const Indices& targets,
                      const NllLossOptions& options = {});
+/// With a reduction alone: `nll_loss(x, targets, Reduction::sum)`.
+template <class T>
+Variable<T> nll_loss(const Variable<T>& log_probs, const Indices& targets, Reduction reduction) {
+  return nll_loss(log_probs, targets, NllLossOptions{.reduction = reduction});
+}
 
 template <class T>
 struct KlDivOptions {
@@ -37,16 +42,30 @@ struct KlDivOptions {
 template <class T>
 Variable<T> kl_div(const Variable<T>& prediction, const detail::Same<Variable<T>>& target,
                    const detail::Same<KlDivOptions<T>>& options = {});
+/// With a reduction alone: `kl_div(y, t, Reduction::sum)`.
+template <class T>
+Variable<T> kl_div(const Variable<T>& prediction, const detail::Same<Variable<T>>& target,
+                   Reduction reduction) {
+  return kl_div(prediction, target, KlDivOptions<T>{.reduction = reduction});
+}
 
 /// The same for expressions.
 template <detail::Lazy E>
 auto nll_loss(E&& log_probs, const Indices& targets, const NllLossOptions& options = {}) {
   return nll_loss(Variable(std::forward<E>(log_probs)), targets, options);
 }
+template <detail::Lazy E>
+auto nll_loss(E&& log_probs, const Indices& targets, Reduction reduction) {
+  return nll_loss(Variable(std::forward<E>(log_probs)), targets, reduction);
+}
 template <detail::Lazy E, class T = typename std::decay_t<E>::value_type>
 auto kl_div(E&& prediction, const detail::Same<Variable<T>>& target,
             const detail::Same<KlDivOptions<T>>& options = {}) {
   return kl_div(Variable<T>(std::forward<E>(prediction)), target, options);
+}
+template <detail::Lazy E, class T = typename std::decay_t<E>::value_type>
+auto kl_div(E&& prediction, const detail::Same<Variable<T>>& target, Reduction reduction) {
+  return kl_div(Variable<T>(std::forward<E>(prediction)), target, reduction);
 }
 /// Refuses to mix float and double.
 template <class A, class B, class... Rest>

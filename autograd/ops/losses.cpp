@@ -264,8 +264,8 @@ Variable<T> binary_cross_entropy_with_logits(const Variable<T>& logits,
   return detail::reduce_masked(op, Variable<T>(where(mask, loss, T{0})), mask, options.reduction);
 }
 
-UNROLL_COMPILE_FUNCTIONS(cross_entropy)
 #define UNROLL_COMPILE_LOSSES(T)                                                                            \
+  template Variable<T> cross_entropy(const Variable<T>&, const Indices&, const CrossEntropyOptions&);       \
   template Variable<T> mse(const Variable<T>&, const Variable<T>&, Reduction);                              \
   template Variable<T> mse(const Variable<T>&, const Variable<T>&, const MseOptions<T>&);                   \
   template Variable<T> binary_cross_entropy_with_logits(const Variable<T>&, const Variable<T>&, Reduction); \

@@ -27,6 +27,11 @@ struct CrossEntropyOptions {
 template <class T>
 Variable<T> cross_entropy(const Variable<T>& logits, const Indices& targets,
                           const CrossEntropyOptions& options = {});
+/// With a reduction alone: `cross_entropy(x, targets, Reduction::sum)`.
+template <class T>
+Variable<T> cross_entropy(const Variable<T>& logits, const Indices& targets, Reduction reduction) {
+  return cross_entropy(logits, targets, CrossEntropyOptions{.reduction = reduction});
+}
 
 template <class T>
 struct MseOptions {
@@ -73,6 +78,10 @@ Variable<T> binary_cross_entropy_with_logits(const Variable<T>& logits,
 template <detail::Lazy E>
 auto cross_entropy(E&& logits, const Indices& targets, const CrossEntropyOptions& options = {}) {
   return cross_entropy(Variable(std::forward<E>(logits)), targets, options);
+}
+template <detail::Lazy E>
+auto cross_entropy(E&& logits, const Indices& targets, Reduction reduction) {
+  return cross_entropy(Variable(std::forward<E>(logits)), targets, reduction);
 }
 /// The same for expressions.
 template <detail::Lazy E, class V = Variable<typename std::decay_t<E>::value_type>>

@@ -12,6 +12,12 @@ namespace unroll {
 template <class T>
 Variable<T> hinge_loss(const Variable<T>& prediction, const detail::Same<Variable<T>>& target,
                        const detail::Same<MseOptions<T>>& options = {});
+/// With a reduction alone: `hinge_loss(y, t, Reduction::sum)`.
+template <class T>
+Variable<T> hinge_loss(const Variable<T>& prediction, const detail::Same<Variable<T>>& target,
+                       Reduction reduction) {
+  return hinge_loss(prediction, target, MseOptions<T>{.reduction = reduction});
+}
 
 struct CosineEmbeddingLossOptions {
   double margin = 0;  ///< how similar vectors that do not belong together may be, −1 … 1
@@ -35,6 +41,10 @@ template <detail::Lazy E, class T = typename std::decay_t<E>::value_type>
 auto hinge_loss(E&& prediction, const detail::Same<Variable<T>>& target,
                 const detail::Same<MseOptions<T>>& options = {}) {
   return hinge_loss(Variable<T>(std::forward<E>(prediction)), target, options);
+}
+template <detail::Lazy E, class T = typename std::decay_t<E>::value_type>
+auto hinge_loss(E&& prediction, const detail::Same<Variable<T>>& target, Reduction reduction) {
+  return hinge_loss(Variable<T>(std::forward<E>(prediction)), target, reduction);
 }
 template <detail::Lazy E, class T = typename std::decay_t<E>::value_type>
 auto cosine_embedding_loss(E&& a, const detail::Same<Variable<T>>& b, const detail::Same<Variable<T>>& target,

@@ -10,6 +10,12 @@ namespace unroll {
 template <class T>
 Variable<T> l1_loss(const Variable<T>& prediction, const detail::Same<Variable<T>>& target,
                     const detail::Same<MseOptions<T>>& options = {});
+/// With a reduction alone: `l1_loss(y, t, Reduction::sum)`.
+template <class T>
+Variable<T> l1_loss(const Variable<T>& prediction, const detail::Same<Variable<T>>& target,
+                    Reduction reduction) {
+  return l1_loss(prediction, target, MseOptions<T>{.reduction = reduction});
+}
 
 template <class T>
 struct HuberLossOptions {
@@ -24,6 +30,12 @@ struct HuberLossOptions {
 template <class T>
 Variable<T> huber_loss(const Variable<T>& prediction, const detail::Same<Variable<T>>& target,
                        const detail::Same<HuberLossOptions<T>>& options = {});
+/// With a reduction alone: `huber_loss(y, t, Reduction::sum)`.
+template <class T>
+Variable<T> huber_loss(const Variable<T>& prediction, const detail::Same<Variable<T>>& target,
+                       Reduction reduction) {
+  return huber_loss(prediction, target, HuberLossOptions<T>{.reduction = reduction});
+}
 
 template <class T>
 struct GaussianNllLossOptions {
@@ -51,9 +63,17 @@ auto l1_loss(E&& prediction, const detail::Same<Variable<T>>& target,
   return l1_loss(Variable<T>(std::forward<E>(prediction)), target, options);
 }
 template <detail::Lazy E, class T = typename std::decay_t<E>::value_type>
+auto l1_loss(E&& prediction, const detail::Same<Variable<T>>& target, Reduction reduction) {
+  return l1_loss(Variable<T>(std::forward<E>(prediction)), target, reduction);
+}
+template <detail::Lazy E, class T = typename std::decay_t<E>::value_type>
 auto huber_loss(E&& prediction, const detail::Same<Variable<T>>& target,
                 const detail::Same<HuberLossOptions<T>>& options = {}) {
   return huber_loss(Variable<T>(std::forward<E>(prediction)), target, options);
+}
+template <detail::Lazy E, class T = typename std::decay_t<E>::value_type>
+auto huber_loss(E&& prediction, const detail::Same<Variable<T>>& target, Reduction reduction) {
+  return huber_loss(Variable<T>(std::forward<E>(prediction)), target, reduction);
 }
 template <detail::Lazy E, class T = typename std::decay_t<E>::value_type>
 auto gaussian_nll_loss(E&& prediction, const detail::Same<Variable<T>>& target,

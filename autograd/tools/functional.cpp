@@ -6,6 +6,7 @@
 
 #include "unroll/autograd/join.hpp"
 #include "unroll/autograd/views.hpp"
+#include "unroll/detail/autograd/core/grad_or_zeros.hpp"
 
 namespace unroll::detail {
 namespace {
@@ -84,7 +85,7 @@ Variables<T> jacobian_of(const Variable<T>& y, const Variables<T>& xs, const Der
     Variable<T> unit(y.shape(), T{0});
     unit.tensor()->data[i] = T{1};
     const Variables<T> g =
-        grad<T>({y}, xs, {.retain_graph = true, .create_graph = options.create_graph}, {unit});
+        grad_or_zeros<T>({y}, xs, {.retain_graph = true, .create_graph = options.create_graph}, {unit});
     for (std::size_t j = 0; j < xs.size(); ++j) rows[j].push_back(reshape(g[j], Shape{g[j].size()}));
   }
   Variables<T> result;
@@ -102,8 +103,8 @@ Products<T> run_vjp(const VectorFunction<T>& f, const Variables<T>& inputs, cons
                     const DerivativeOptions& options) {
   const Recorded<T> r("vjp", f, inputs);
   check_like("vjp", "seed", seeds, "output", r.outputs);
-  Variables<T> g =
-      grad<T>(r.outputs, r.inputs, {.retain_graph = false, .create_graph = options.create_graph}, seeds);
+  Variables<T> g = grad_or_zeros<T>(r.outputs, r.inputs,
+                                    {.retain_graph = false, .create_graph = options.create_graph}, seeds);
   return {r.values(options), std::move(g)};
 }
 
@@ -114,9 +115,10 @@ Products<T> run_jvp(const VectorFunction<T>& f, const Variables<T>& inputs, cons
   const Recorded<T> r("jvp", f, inputs);
   Variables<T> seeds;
   for (const Variable<T>& y : r.outputs) seeds.push_back(generic_seed<T>(y.shape()));
-  const Variables<T> g = grad<T>(r.outputs, r.inputs, {.retain_graph = false, .create_graph = true}, seeds);
+  const Variables<T> g =
+      grad_or_zeros<T>(r.outputs, r.inputs, {.retain_graph = false, .create_graph = true}, seeds);
   Variables<T> products =
-      grad<T>(g, seeds, {.retain_graph = false, .create_graph = options.create_graph}, tangents);
+      grad_or_zeros<T>(g, seeds, {.retain_graph = false, .create_graph = options.create_graph}, tangents);
   return {r.values(options), std::move(products)};
 }
 
@@ -130,9 +132,9 @@ Products<T> run_hvp(const VectorFunction<T>& f, const Variables<T>& inputs, cons
         "hvp: need one output of size 1; got {}; take a sum or mean first",
         r.outputs.size() == 1 ? r.outputs[0].shape().str() : std::to_string(r.outputs.size()) + " outputs");
   }
-  const Variables<T> g = grad<T>(r.outputs, r.inputs, {.retain_graph = false, .create_graph = true});
+  const Variables<T> g = grad_or_zeros<T>(r.outputs, r.inputs, {.retain_graph = false, .create_graph = true});
   Variables<T> products =
-      grad<T>(g, r.inputs, {.retain_graph = false, .create_graph = options.create_graph}, vectors);
+      grad_or_zeros<T>(g, r.inputs, {.retain_graph = false, .create_graph = options.create_graph}, vectors);
   return {r.values(options), std::move(products)};
 }
 

@@ -4,6 +4,8 @@
 #include <cmath>
 #include <random>
 
+#include "unroll/detail/autograd/core/grad_or_zeros.hpp"
+
 namespace unroll {
 namespace {
 
@@ -177,7 +179,8 @@ class Check {
   Doubles gradients(const Doubles& outputs, const Doubles& cotangents, bool retain) const {
     Doubles wanted;
     for (std::size_t k : checked_) wanted.push_back(inputs_[k]);
-    return unroll::grad(outputs, wanted, {.retain_graph = retain, .create_graph = false}, cotangents);
+    return detail::grad_or_zeros(outputs, wanted, {.retain_graph = retain, .create_graph = false},
+                                 cotangents);
   }
 
   // (f(x + h) − f(x − h)) / 2h for every element of the outputs.
@@ -275,8 +278,8 @@ void gradgradcheck(const CheckedFunction& f, const Doubles& inputs, const Gradch
   if (wanted.empty()) fail_unasked();  // not left to the check, which counts the seeds among its inputs
   const auto first_order = [&](const Doubles& in, bool record) {
     const Doubles seeds(in.begin() + static_cast<std::ptrdiff_t>(inputs.size()), in.end());
-    return grad(f({in.begin(), in.begin() + static_cast<std::ptrdiff_t>(inputs.size())}), wanted,
-                {.retain_graph = false, .create_graph = record}, seeds);
+    const Doubles ys = f({in.begin(), in.begin() + static_cast<std::ptrdiff_t>(inputs.size())});
+    return detail::grad_or_zeros(ys, wanted, {.retain_graph = false, .create_graph = record}, seeds);
   };
   const auto value = [&](const Doubles& in) { return first_order(in, false); };
   const std::string op = "second order of " + op_name(outputs, options);

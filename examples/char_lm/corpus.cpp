@@ -233,7 +233,9 @@ Corpus read_corpus(const TextPlace& place, const Reading& reading, std::string_v
 bool is_large(const std::string& path) {
   constexpr std::uintmax_t large = 64 << 20;
   std::error_code error;
-  return std::filesystem::is_regular_file(path, error) && std::filesystem::file_size(path, error) > large;
+  if (!std::filesystem::is_regular_file(path, error)) return false;
+  const std::uintmax_t size = std::filesystem::file_size(path, error);
+  return !error && size > large;  // of an error, size is the largest number there is
 }
 
 std::string read_training_part(const std::string& path, const Reading& reading, double valid_fraction,

@@ -112,13 +112,13 @@ std::optional<std::string> nearest(std::string_view word, const std::vector<std:
   return best;
 }
 
-/// `did you mean --hidden?` for the first word that `app` does not know and that is close to one.
-std::string suggestion(const CLI::App& app) {
+/// `did you mean --hidden?` for the first of some words that is close to one that `app` knows.
+std::string suggestion(const CLI::App& app, const std::vector<std::string>& unknown) {
   std::vector<std::string> options, commands;
   for (const CLI::Option* option : app.get_options())
     for (const std::string& name : option->get_lnames()) options.push_back(name);
   for (const CLI::App* command : app.get_subcommands({})) commands.push_back(command->get_name());
-  for (const std::string& word : app.remaining()) {
+  for (const std::string& word : unknown) {
     const std::size_t begin = std::min(word.find_first_not_of('-'), word.size());
     const auto bare = std::string_view(word).substr(begin, word.find('=') - begin);
     if (const auto name = nearest(bare, begin > 0 ? options : commands))
@@ -302,15 +302,27 @@ std::string place_of_mistake(std::string_view message, const std::vector<ConfigE
   return {};
 }
 
+/// The word that was read as -h and letters behind it, such as `-hidden`, where nobody asked for help; otherwise empty.
+std::string mistaken_for_help(const std::vector<std::string>& words) {
+  std::string mistaken;
+  for (const auto& word : words) {
+    if (word == "-h" || word == "--help") return {};
+    if (word.starts_with("-h") && mistaken.empty()) mistaken = word;
+  }
+  return mistaken;
+}
+
 }  // namespace
 
-int CommandLine::refuse(const std::string& message, const std::string& name) const {
+int CommandLine::refuse(const std::string& message, const std::string& name,
+                        const std::vector<std::string>& unknown) const {
   const std::string& program = name.empty() ? app_->get_name() : name;
   const auto commands = app_->get_subcommands();  // that were called
   const CLI::App& called = commands.empty() ? *app_ : *commands.back();
   const std::string command = commands.empty() ? "" : " " + called.get_name();
-  complain(program, fmt::format("{}\n{}{}{} --help tells what it can do.", message, suggestion(called),
-                                program, command));
+  complain(program,
+           fmt::format("{}\n{}{}{} --help tells what it can do.", message,
+                       suggestion(called, unknown.empty() ? called.remaining() : unknown), program, command));
   return 2;
 }
 
@@ -325,6 +337,10 @@ std::optional<int> CommandLine::read(int argc, char** argv, const std::string& n
     app_->parse(static_cast<int>(pointers.size()), pointers.data());
   } catch (const DataError& error) {
     return refuse(fmt::format("--config: {}", error.what()), name);
+  } catch (const CLI::CallForHelp& error) {
+    const auto mistaken = mistaken_for_help(words);
+    if (mistaken.empty()) return app_->exit(error);
+    return refuse(fmt::format("{} is no option: names have two hyphens", mistaken), name, {mistaken});
   } catch (const CLI::ParseError& error) {
     if (error.get_exit_code() == 0) return app_->exit(error);
     return refuse(place_of_mistake(error.what(), entries, words) + error.what(), name);

@@ -73,7 +73,9 @@ class CommandLine {
   std::optional<int> read(int argc, char** argv, const std::string& name = {});
 
  private:
-  int refuse(const std::string& message, const std::string& program) const;
+  /// `unknown`: the words to suggest another for, in place of those that CLI11 leaves.
+  int refuse(const std::string& message, const std::string& program,
+             const std::vector<std::string>& unknown = {}) const;
 
   std::unique_ptr<CLI::App> app_;
 };
