@@ -1,6 +1,7 @@
 #include "unroll/mpi/communicator.hpp"
 
 #include <doctest/doctest.h>
+#include <mpi.h>
 
 #include <chrono>
 #include <numeric>
@@ -9,6 +10,7 @@
 #include "ranks.hpp"
 #include "unroll/layers/linear_layer.hpp"
 #include "unroll/mpi/broadcast_module.hpp"
+#include "unroll/mpi/mpi_peers.hpp"
 
 using namespace unroll;
 using namespace unroll::tests;
@@ -150,4 +152,24 @@ TEST_CASE("broadcast_module: all ranks have the root's weights, and names and sh
         fmt::format("mpi: rank {} was started with parameters weight (2, 4); bias (2,), rank 0 with weight "
                     "(2, 3); bias (2,): start all ranks alike",
                     last));
+}
+
+TEST_CASE("mpi_peers: a training sees the ranks as its peers") {
+  const std::unique_ptr<Peers> peers = mpi::peers_of_mpirun(patient);
+  REQUIRE(peers);
+  int world = 0;
+  MPI_Comm_size(MPI_COMM_WORLD, &world);
+  CHECK(peers->count() == world);
+  const int next = (peers->rank() + 1) % world;
+  CHECK(peers->any(peers->rank() == world - 1));
+  peers->agree("seed", "3");
+  peers->progress(4, "last");
+  if (world == 1) return;
+  std::vector<std::byte> bytes = pattern(100, 0), got(100);
+  if (peers->rank() == 0) peers->send(bytes, next);
+  if (peers->rank() == 1) peers->receive(got, 0);
+  if (peers->rank() == 1) CHECK(got == bytes);
+  bytes = pattern(100, peers->rank());
+  peers->broadcast(bytes, 1);
+  CHECK(bytes == pattern(100, 1));
 }
