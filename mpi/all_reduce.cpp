@@ -29,7 +29,8 @@ std::vector<Shape> all_shapes(Communicator& ranks, const Shape& mine) {
 void need_alike(const char* op, const std::vector<Shape>& shapes, int from) {
   for (std::size_t k = 0; k < shapes.size(); ++k) {
     bool alike = shapes[k].rank() == shapes[0].rank() && shapes[k].rank() >= from;
-    for (int axis = from; alike && axis < shapes[k].rank(); ++axis) alike = shapes[k][axis] == shapes[0][axis];
+    for (int axis = from; alike && axis < shapes[k].rank(); ++axis)
+      alike = shapes[k][axis] == shapes[0][axis];
     if (alike) continue;
     raise<ShapeError>("mpi {}: need the same shape on all ranks{}; got {} on rank 0, {} on rank {}", op,
                       from == 0 ? "" : " but for the first axis", shapes[0].str(), shapes[k].str(), k);
@@ -46,7 +47,8 @@ xt::xarray<T> summed(Communicator& ranks, const E& x) {
 
 /// The rows of all ranks; shape is that of the result.
 template <class T, class E>
-xt::xarray<T> gathered(Communicator& ranks, const std::vector<Shape>& shapes, const Shape& shape, const E& x) {
+xt::xarray<T> gathered(Communicator& ranks, const std::vector<Shape>& shapes, const Shape& shape,
+                       const E& x) {
   xt::xarray<T> y = xt::xarray<T>::from_shape(std::vector<std::size_t>(shape.begin(), shape.end()));
   T* to = y.data();
   for (int k = 0; k < ranks.count(); ++k) {

@@ -5,12 +5,14 @@
 #include <cstdlib>
 #include <vector>
 
-#include "unroll/detail/mpi/state.hpp"
+#include "unroll/detail/mpi/connection.hpp"
 #include "unroll/io/atomic_file.hpp"
 #include "unroll/io/checksum.hpp"
 
 namespace unroll::mpi {
 namespace {
+
+using unroll::detail::MpiConnection;
 
 /// MPI counts in ints.
 constexpr std::size_t most_at_once = std::size_t{1} << 30;
@@ -45,43 +47,48 @@ bool started_by_mpirun() {
   return std::any_of(names.begin(), names.end(), [](const char* name) { return std::getenv(name); });
 }
 
-Communicator::Communicator(const CommunicatorOptions& options) : state_(std::make_unique<State>(options)) {}
+Communicator::Communicator(const CommunicatorOptions& options)
+    : connection_(std::make_unique<MpiConnection>(options)) {}
 Communicator::~Communicator() = default;
 
-int Communicator::rank() const { return state_->rank; }
-int Communicator::count() const { return state_->count; }
-std::uint64_t Communicator::bytes_sent() const { return state_->bytes_sent; }
-double Communicator::seconds_waited() const { return state_->seconds_waited; }
+int Communicator::rank() const { return connection_->rank; }
+int Communicator::count() const { return connection_->count; }
+std::uint64_t Communicator::bytes_sent() const { return connection_->bytes_sent; }
+double Communicator::seconds_waited() const { return connection_->seconds_waited; }
 
 void Communicator::send(std::span<const std::byte> bytes, int to) {
-  State& s = *state_;
+  MpiConnection& s = *connection_;
   s.enter("send", to);
   for_parts(bytes.size(), [&](std::size_t at, std::size_t size) {
     MPI_Request request;
-    s.succeed(MPI_Isend(bytes.data() + at, static_cast<int>(size), MPI_BYTE, to, 0, s.data, &request), "send");
+    s.succeed(MPI_Isend(bytes.data() + at, static_cast<int>(size), MPI_BYTE, to, 0, s.data, &request),
+              "send");
     s.wait(request, "send");
   });
   s.bytes_sent += bytes.size();
 }
 
 void Communicator::receive(std::span<std::byte> bytes, int from) {
-  State& s = *state_;
+  MpiConnection& s = *connection_;
   s.enter("receive", from);
   for_parts(bytes.size(), [&](std::size_t at, std::size_t size) {
     MPI_Request request;
-    s.succeed(MPI_Irecv(bytes.data() + at, static_cast<int>(size), MPI_BYTE, from, 0, s.data, &request), "receive");
+    s.succeed(MPI_Irecv(bytes.data() + at, static_cast<int>(size), MPI_BYTE, from, 0, s.data, &request),
+              "receive");
     const std::size_t got = s.wait(request, "receive");
     if (got != size)
-      raise<UsageError>("mpi receive: need {} bytes from rank {}; got {}: both must give the same size", size, from, got);
+      raise<UsageError>("mpi receive: need {} bytes from rank {}; got {}: both must give the same size", size,
+                        from, got);
   });
 }
 
 // Everything goes from rank to rank, never by MPI's collective operations: those that a failure cuts off cannot be
 // cancelled, and would write where their result was to go, whatever lies there by then.
 void Communicator::broadcast(std::span<std::byte> bytes, int root) {
-  state_->enter("broadcast", root);
+  connection_->enter("broadcast", root);
   const int ranks = count();
-  const int place = (rank() - root + ranks) % ranks;  // along a tree whose root is 0: a parent lacks the lowest bit
+  const int place =
+      (rank() - root + ranks) % ranks;  // along a tree whose root is 0: a parent lacks the lowest bit
   const int lowest = place == 0 ? ranks : place & -place;
   const auto rank_at = [&](int p) { return (p + root) % ranks; };
   if (place != 0) receive(bytes, rank_at(place - lowest));
@@ -92,10 +99,13 @@ void Communicator::broadcast(std::span<std::byte> bytes, int root) {
 }
 
 void Communicator::gather(std::span<const std::byte> mine, std::span<std::byte> all) {
-  state_->enter("gather");
+  connection_->enter("gather");
   if (all.size() != mine.size() * static_cast<std::size_t>(count()))
-    raise<UsageError>("mpi gather: need room for {} times {} bytes; got {}", count(), mine.size(), all.size());
-  const auto part = [&](int k) { return all.subspan(mine.size() * static_cast<std::size_t>(k), mine.size()); };
+    raise<UsageError>("mpi gather: need room for {} times {} bytes; got {}", count(), mine.size(),
+                      all.size());
+  const auto part = [&](int k) {
+    return all.subspan(mine.size() * static_cast<std::size_t>(k), mine.size());
+  };
   std::copy(mine.begin(), mine.end(), part(rank()).begin());
   if (rank() != 0) send(mine, 0);
   if (rank() == 0)
@@ -104,7 +114,7 @@ void Communicator::gather(std::span<const std::byte> mine, std::span<std::byte> 
 }
 
 bool Communicator::any(bool mine) {
-  state_->enter("any");
+  connection_->enter("any");
   auto said = static_cast<std::byte>(mine);
   for (int bit = 1; bit < count(); bit *= 2) {
     if (rank() & bit) {
@@ -125,11 +135,12 @@ void Communicator::agree(std::string_view what, std::string_view value) {
   if (value.size() <= 100) value.copy(mine.text.data(), value.size());
   std::vector<Shown> all(static_cast<std::size_t>(count()));
   gather(std::as_bytes(std::span(&mine, 1)), std::as_writable_bytes(std::span(all)));
-  const auto other = std::find_if(all.begin(), all.end(), [&](const Shown& s) { return s.hash != all.front().hash; });
+  const auto other =
+      std::find_if(all.begin(), all.end(), [&](const Shown& s) { return s.hash != all.front().hash; });
   if (other == all.end()) return;
   for (Shown& shown : all) shown.text.back() = '\0';
-  raise<UsageError>("mpi: rank {} was started with {} {}, rank 0 with {}: start all ranks alike", other - all.begin(),
-                    what, text_of(*other), text_of(all.front()));
+  raise<UsageError>("mpi: rank {} was started with {} {}, rank 0 with {}: start all ranks alike",
+                    other - all.begin(), what, text_of(*other), text_of(all.front()));
 }
 
 void Communicator::agree_on_program() {
@@ -145,10 +156,10 @@ void Communicator::agree_on_program() {
 }
 
 void Communicator::progress(std::int64_t step, std::string_view checkpoint) {
-  state_->step = step;
-  state_->checkpoint = checkpoint;
+  connection_->step = step;
+  connection_->checkpoint = checkpoint;
 }
 
-void Communicator::give_up(std::string_view cause) noexcept { state_->give_up(cause); }
+void Communicator::give_up(std::string_view cause) noexcept { connection_->give_up(cause); }
 
 }  // namespace unroll::mpi

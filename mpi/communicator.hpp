@@ -5,24 +5,15 @@
 #include <cstdint>
 #include <memory>
 #include <span>
-#include <string>
 #include <string_view>
 
-#include "unroll/autograd/error.hpp"
+#include "unroll/mpi/peer_error.hpp"
+
+namespace unroll::detail {
+class MpiConnection;
+}
 
 namespace unroll::mpi {
-
-/// How patient a rank is.
-struct CommunicatorOptions {
-  double watchdog_seconds = 300;  ///< so long it waits for others before it ends with PeerError; 0: for ever
-};
-
-/// Another rank has failed or hangs. The message names it, the cause, the step, and the last checkpoint.
-struct PeerError : Error {
-  /// With whether this rank is to tell.
-  PeerError(const std::string& message, bool first) : Error(message), tells(first) {}
-  bool tells;  ///< it is the lowest rank that still answers: all ranks throw, and one line is enough
-};
 
 /// Whether an mpirun, or srun, has started this process; reads the environment alone.
 bool started_by_mpirun();
@@ -80,12 +71,10 @@ class Communicator {
   double seconds_waited() const;
 
   /// What the room's other files need of MPI.
-  class State;
-  /// The same object.
-  State& state() { return *state_; }
+  unroll::detail::MpiConnection& connection() { return *connection_; }
 
  private:
-  std::unique_ptr<State> state_;
+  std::unique_ptr<unroll::detail::MpiConnection> connection_;
 };
 
 }  // namespace unroll::mpi

@@ -20,7 +20,8 @@ std::string owner_of(const std::filesystem::path& file) {
     const auto bytes = io::read_file(file, most_bytes);
     const std::string text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
     const io::JsonDocument document = io::parse_json(text, file.string());
-    const auto ranks = io::JsonValue(*document, file.string()).at("ranks").integer<std::int64_t>(1, most_ranks);
+    const auto ranks =
+        io::JsonValue(*document, file.string()).at("ranks").integer<std::int64_t>(1, most_ranks);
     return fmt::format("of {} rank{}", ranks, ranks == 1 ? "" : "s");
   } catch (const DataError&) {
     return "of an unknown number of ranks";
@@ -45,7 +46,8 @@ RunMark::~RunMark() {
 
 std::optional<std::string> RunMark::left(std::int64_t step) const {
   if (before_.empty()) return std::nullopt;
-  return fmt::format("the run before, {}, was cut off; going on from its last checkpoint, of step {}", before_, step);
+  return fmt::format("the run before, {}, was cut off; going on from its last checkpoint, of step {}",
+                     before_, step);
 }
 
 }  // namespace unroll::mpi

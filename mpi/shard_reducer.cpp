@@ -4,10 +4,12 @@
 #include <optional>
 
 #include "unroll/detail/autograd/base/instantiate.hpp"
-#include "unroll/detail/mpi/state.hpp"
+#include "unroll/detail/mpi/connection.hpp"
 
 namespace unroll::mpi {
 namespace {
+
+using unroll::detail::MpiConnection;
 
 /// What a rank does for one parameter's sum, in this order.
 struct Step {
@@ -54,7 +56,7 @@ class Sum {
   }
   Sum(Sum&&) = default;
   ~Sum() {
-    if (request_) Communicator::State::abandon(*request_);
+    if (request_) MpiConnection::abandon(*request_);
   }
 
   T* array(int shard) { return arrays_[static_cast<std::size_t>(shard - mine_.first)].data(); }
@@ -68,7 +70,7 @@ class Sum {
   T* total() { return arrays_.front().data(); }
 
   /// Goes on as far as it can without waiting; returns whether that is the end.
-  bool advance(Communicator::State& mpi, const std::vector<Step>& steps) {
+  bool advance(MpiConnection& mpi, const std::vector<Step>& steps) {
     while (begun_ && next_ < steps.size()) {
       const Step& step = steps[next_];
       if (step.kind != Step::add) {
@@ -91,7 +93,7 @@ class Sum {
     for (std::size_t k = 0; k < size_; ++k) to[k] += from[k];
   }
 
-  void start(Communicator::State& mpi, const Step& step) {
+  void start(MpiConnection& mpi, const Step& step) {
     T* data = array(step.shard);
     if (step.kind == Step::receive_and_add) {
       theirs_.resize(size_);
@@ -120,8 +122,10 @@ class Sum {
 
 ShardRange shards_of(int rank, int ranks, int shards) {
   if (ranks < 1 || shards < ranks || rank < 0 || rank >= ranks)
-    raise<UsageError>("shards_of: need a rank in [0, ranks) and as many shards as ranks, or more; got rank {} of {}, {} shards",
-                      rank, ranks, shards);
+    raise<UsageError>(
+        "shards_of: need a rank in [0, ranks) and as many shards as ranks, or more; got rank {} of {}, {} "
+        "shards",
+        rank, ranks, shards);
   const auto first = [&](int r) { return static_cast<int>(std::int64_t{shards} * r / ranks); };
   return {first(rank), first(rank + 1)};
 }
@@ -130,15 +134,16 @@ template <class T>
 class ShardReducer<T>::Work {
  public:
   Work(Communicator& ranks, const std::vector<NamedParameter<T>>& parameters, int shards)
-      : mpi_(ranks.state()), mine_(shards_of(ranks.rank(), ranks.count(), shards)) {
+      : mpi_(ranks.connection()), mine_(shards_of(ranks.rank(), ranks.count(), shards)) {
     std::string names = fmt::format("{} shards", shards);
-    for (const NamedParameter<T>& p : parameters) names += fmt::format("; {} {}", p.name, p.variable.shape().str());
+    for (const NamedParameter<T>& p : parameters)
+      names += fmt::format("; {} {}", p.name, p.variable.shape().str());
     ranks.agree("parameters to reduce", names);
     steps_ = steps_of(ranks.rank(), ranks.count(), shards);
     for (const NamedParameter<T>& p : parameters) {
       if (p.variable.size() > most_elements)
-        raise<UsageError>("ShardReducer: need parameters of at most {} elements; got {} {}", most_elements, p.name,
-                          p.variable.shape().str());
+        raise<UsageError>("ShardReducer: need parameters of at most {} elements; got {} {}", most_elements,
+                          p.name, p.variable.shape().str());
       parameters_.push_back(p.variable);
       sums_.emplace_back(p.variable.size(), mine_, static_cast<int>(sums_.size()) + 1);
     }
@@ -149,8 +154,8 @@ class ShardReducer<T>::Work {
 
   void begin(int k) {
     if (k < mine_.first || k >= mine_.last || k <= shard_)
-      raise<UsageError>("ShardReducer::begin: need a shard in [{}, {}) after {}; got {}", mine_.first, mine_.last, shard_,
-                        k);
+      raise<UsageError>("ShardReducer::begin: need a shard in [{}, {}) after {}; got {}", mine_.first,
+                        mine_.last, shard_, k);
     if (shard_ < 0)
       for (Sum<T>& sum : sums_) sum.clear();
     shard_ = k;
@@ -173,7 +178,9 @@ class ShardReducer<T>::Work {
     for (std::size_t p = 0; p < sums_.size(); ++p) {
       Variable<T>& parameter = parameters_[p];
       parameter.zero_grad();
-      parameter.backward(Variable<T>::from(parameter.shape(), std::span<const T>(sums_[p].total(), static_cast<std::size_t>(parameter.size()))));
+      parameter.backward(Variable<T>::from(
+          parameter.shape(),
+          std::span<const T>(sums_[p].total(), static_cast<std::size_t>(parameter.size()))));
     }
   }
 
@@ -186,7 +193,7 @@ class ShardReducer<T>::Work {
     return done;
   }
 
-  Communicator::State& mpi_;
+  MpiConnection& mpi_;
   ShardRange mine_;
   std::vector<Step> steps_;
   std::vector<Variable<T>> parameters_;
@@ -195,7 +202,8 @@ class ShardReducer<T>::Work {
 };
 
 template <class T>
-ShardReducer<T>::ShardReducer(Communicator& ranks, const std::vector<NamedParameter<T>>& parameters, int shards)
+ShardReducer<T>::ShardReducer(Communicator& ranks, const std::vector<NamedParameter<T>>& parameters,
+                              int shards)
     : work_(std::make_shared<Work>(ranks, parameters, shards)) {
   for (std::size_t p = 0; p < parameters.size(); ++p) {
     Variable<T> parameter = parameters[p].variable;

@@ -67,7 +67,8 @@ TEST_CASE("sum_over_ranks: the sum along the tree, to the bit, on every rank") {
   CHECK(same_bits(values, tree_sum(ranks.count(), of)));
 }
 
-TEST_CASE("all_reduce: value and gradients of both orders are those of one process that has all ranks' arrays") {
+TEST_CASE(
+    "all_reduce: value and gradients of both orders are those of one process that has all ranks' arrays") {
   mpi::Communicator ranks(patient);
   const Reference wanted(ranks.count(), false, [](const auto& xs) {
     Variable<double> y = xs[0] * xs[0];
@@ -101,11 +102,14 @@ TEST_CASE("all_reduce and all_gather: shapes that differ are refused on all rank
   const int last = ranks.count() - 1;
   if (last == 0) return;
   const auto x = random_parameter({2, ranks.rank() == last ? 3 : 4}, 1);
-  CHECK(error_of<ShapeError>([&] { mpi::all_reduce(ranks, x); }) ==
-        fmt::format("mpi all_reduce: need the same shape on all ranks; got (2, 4) on rank 0, (2, 3) on rank {}", last));
+  CHECK(
+      error_of<ShapeError>([&] { mpi::all_reduce(ranks, x); }) ==
+      fmt::format("mpi all_reduce: need the same shape on all ranks; got (2, 4) on rank 0, (2, 3) on rank {}",
+                  last));
   CHECK(error_of<ShapeError>([&] { mpi::all_gather(ranks, x); }) ==
-        fmt::format("mpi all_gather: need the same shape on all ranks but for the first axis; got (2, 4) on rank 0, "
-                    "(2, 3) on rank {}",
-                    last));
+        fmt::format(
+            "mpi all_gather: need the same shape on all ranks but for the first axis; got (2, 4) on rank 0, "
+            "(2, 3) on rank {}",
+            last));
   CHECK_FALSE(ranks.any(false));
 }

@@ -19,7 +19,8 @@ namespace {
 
 std::vector<std::byte> pattern(std::size_t size, int seed) {
   std::vector<std::byte> bytes(size);
-  for (std::size_t k = 0; k < size; ++k) bytes[k] = static_cast<std::byte>(k * 7 + static_cast<std::size_t>(seed));
+  for (std::size_t k = 0; k < size; ++k)
+    bytes[k] = static_cast<std::byte>(k * 7 + static_cast<std::size_t>(seed));
   return bytes;
 }
 
@@ -76,9 +77,10 @@ TEST_CASE("communicator: all ranks hear which of them was started otherwise") {
     return error_of<UsageError>([&] { ranks.agree("options", ranks.rank() == last ? other : value); });
   };
   if (last == 0) return;
-  CHECK(differ("--lr 1", "--lr 2") == fmt::format("mpi: rank {} was started with options --lr 2, rank 0 with --lr 1: "
-                                                  "start all ranks alike",
-                                                  last));
+  CHECK(differ("--lr 1", "--lr 2") ==
+        fmt::format("mpi: rank {} was started with options --lr 2, rank 0 with --lr 1: "
+                    "start all ranks alike",
+                    last));
   CHECK(differ(std::string(101, 'a'), std::string(101, 'b')).find("with options hash ") != std::string::npos);
 }
 

@@ -23,7 +23,8 @@ TEST_CASE("run_mark: a run that ends by itself leaves nothing, one that is cut o
   } catch (const std::runtime_error&) {
   }
   const mpi::RunMark next(folder.path, 2);
-  CHECK(next.left(10) == "the run before, of 4 ranks, was cut off; going on from its last checkpoint, of step 10");
+  CHECK(next.left(10) ==
+        "the run before, of 4 ranks, was cut off; going on from its last checkpoint, of step 10");
 }
 
 TEST_CASE("run_mark: a damaged file says only that there was a run") {
@@ -31,7 +32,8 @@ TEST_CASE("run_mark: a damaged file says only that there was a run") {
     const TemporaryFolder folder;
     std::ofstream(folder / "running.json") << text;
     CHECK(mpi::RunMark(folder.path, 2).left(1) ==
-          "the run before, of an unknown number of ranks, was cut off; going on from its last checkpoint, of step 1");
+          "the run before, of an unknown number of ranks, was cut off; going on from its last checkpoint, of "
+          "step 1");
   }
   const TemporaryFolder folder;
   std::ofstream(folder / "running.json") << std::string(5000, ' ');

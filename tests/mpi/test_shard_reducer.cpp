@@ -17,7 +17,8 @@ namespace {
 struct ReducedModel {
   Lstm<> lstm;
   Linear<> readout, unused;
-  explicit ReducedModel(Generator& rng) : lstm(3, 5, {}, rng), readout(5, 2, {}, rng), unused(2, 2, {}, rng) {}
+  explicit ReducedModel(Generator& rng)
+      : lstm(3, 5, {}, rng), readout(5, 2, {}, rng), unused(2, 2, {}, rng) {}
   template <class V>
   void visit(V&& v) {
     v("lstm", lstm), v("readout", readout), v("unused", unused);
@@ -108,8 +109,9 @@ TEST_CASE("shards_of: every shard has one rank, and no rank is without") {
       }
       CHECK(next == shards);
     }
-  CHECK(error_of<UsageError>([] { mpi::shards_of(0, 3, 2); }) ==
-        "shards_of: need a rank in [0, ranks) and as many shards as ranks, or more; got rank 0 of 3, 2 shards");
+  CHECK(
+      error_of<UsageError>([] { mpi::shards_of(0, 3, 2); }) ==
+      "shards_of: need a rank in [0, ranks) and as many shards as ranks, or more; got rank 0 of 3, 2 shards");
 }
 
 TEST_CASE("shard_reducer: a shard of another rank, and one out of order, are refused") {
@@ -118,7 +120,8 @@ TEST_CASE("shard_reducer: a shard of another rank, and one out of order, are ref
   ReducedModel model(rng);
   mpi::ShardReducer<float> reducer(ranks, parameters(model), 8);
   const int last = reducer.mine().last;
-  CHECK(error_of<UsageError>([&] { reducer.begin(last); }).find("ShardReducer::begin: need a shard in [") == 0);
+  CHECK(error_of<UsageError>([&] { reducer.begin(last); }).find("ShardReducer::begin: need a shard in [") ==
+        0);
   reducer.begin(last - 1);
   CHECK(error_of<UsageError>([&] { reducer.begin(last - 1); }).find(fmt::format("got {}", last - 1)) !=
         std::string::npos);

@@ -48,7 +48,9 @@ struct TinyArguments {
   TinyArguments(int argc, char** argv) : folder(argc > 1 ? argv[1] : "") {
     for (int k = 2; k < argc; ++k) {
       const std::string name = argv[k];
-      const auto next = [&] { return k + 1 < argc ? argv[++k] : throw UsageError(name + ": a value is missing"); };
+      const auto next = [&] {
+        return k + 1 < argc ? argv[++k] : throw UsageError(name + ": a value is missing");
+      };
       if (name == "--resume") resume = true;
       if (name == "--steps") steps = std::atol(next());
       if (name == "--watchdog") watchdog = std::atof(next());
@@ -87,7 +89,11 @@ void fail_if_asked(const TinyArguments& a, int rank, long step) {
 class Training {
  public:
   Training(mpi::Communicator& ranks, const TinyArguments& arguments)
-      : ranks_(ranks), a_(arguments), folder_(a_.folder), model_(rng_), sgd_(parameters(model_), {.lr = 0.05}),
+      : ranks_(ranks),
+        a_(arguments),
+        folder_(a_.folder),
+        model_(rng_),
+        sgd_(parameters(model_), {.lr = 0.05}),
         reducer_(ranks, parameters(model_), shards) {
     ranks.agree_on_program();
     ranks.agree("options", fmt::format("--steps {}", a_.steps));
@@ -128,7 +134,8 @@ class Training {
     double loss = 0;
     for (int k = reducer_.mine().first; k < reducer_.mine().last; ++k) {
       reducer_.begin(k);
-      const auto x = tests::random_parameter({rows, 6}, static_cast<std::uint64_t>(step_ * shards + k)).detach();
+      const auto x =
+          tests::random_parameter({rows, 6}, static_cast<std::uint64_t>(step_ * shards + k)).detach();
       const Variable<double> y = model_.second(Variable<double>(tanh(model_.first(x))));
       const Variable<double> target = sum(x, 1, {.keepdims = true});
       const Variable<double> part = sum((y - target) * (y - target)) / static_cast<double>(shards * rows);
@@ -148,9 +155,9 @@ class Training {
     if (ranks_.rank() != 0) return;
     io::TensorFile tensors;
     save_state(model_, tensors);
-    io::save_checkpoint(folder_.last(), {.kind = "tiny",
-                                         .json = nlohmann::json{{"step", step_}}.dump(),
-                                         .tensors = std::move(tensors)});
+    io::save_checkpoint(
+        folder_.last(),
+        {.kind = "tiny", .json = nlohmann::json{{"step", step_}}.dump(), .tensors = std::move(tensors)});
   }
 
   std::uint64_t checksum() const {

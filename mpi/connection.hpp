@@ -9,24 +9,24 @@
 #include <thread>
 #include <vector>
 
-#include "unroll/mpi/communicator.hpp"
+#include "unroll/mpi/peer_error.hpp"
 
-namespace unroll::mpi {
+namespace unroll::detail {
 
 /// A message about the ranks themselves; it has a communicator of its own.
-struct Notice {
+struct MpiNotice {
   enum Kind : std::int32_t { ping, pong, failed, heard };
   std::int32_t kind = ping;
   std::int64_t step = -1;  ///< where the sender is
   std::array<char, 488> text{};
 };
 
-class Communicator::State {
+class MpiConnection {
  public:
-  explicit State(const CommunicatorOptions& options);
-  State(const State&) = delete;
-  State& operator=(const State&) = delete;
-  ~State();
+  explicit MpiConnection(const mpi::CommunicatorOptions& options);
+  MpiConnection(const MpiConnection&) = delete;
+  MpiConnection& operator=(const MpiConnection&) = delete;
+  ~MpiConnection();
 
   /// Waits until it is done; gives how many bytes it received.
   /// Errors: PeerError, and the request is abandoned.
@@ -62,7 +62,7 @@ class Communicator::State {
  private:
   using Clock = std::chrono::steady_clock;
   struct Sent {
-    Notice notice;
+    MpiNotice notice;
     MPI_Request request = MPI_REQUEST_NULL;
   };
   /// What a rank knows while it waits.
@@ -73,9 +73,9 @@ class Communicator::State {
 
   void idle(Watch& watch, const char* op);
   void serve(Watch& watch);
-  void take(const Notice& notice, int from, Watch& watch);
+  void take(const MpiNotice& notice, int from, Watch& watch);
   void watch_over(Watch& watch, const char* op);
-  void notify(Notice::Kind kind, std::string_view text, int to);
+  void notify(MpiNotice::Kind kind, std::string_view text, int to);
   void forget_sent();
   std::string silent_ranks(const Watch& watch) const;
 
@@ -88,4 +88,4 @@ class Communicator::State {
   std::list<Sent> sent_;
 };
 
-}  // namespace unroll::mpi
+}  // namespace unroll::detail

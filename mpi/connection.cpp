@@ -1,27 +1,26 @@
-#include "unroll/detail/mpi/state.hpp"
+#include "unroll/detail/mpi/connection.hpp"
 
 #include <algorithm>
 #include <exception>
 
 #include "unroll/autograd/threads.hpp"
 
-namespace unroll::mpi {
+namespace unroll::detail {
 namespace {
 
 using namespace std::chrono_literals;
 
-constexpr auto spinning = 200us;       // so long a wait asks without a pause: most messages are there by then
-constexpr auto pause = 50us;           // between two questions from then on: a waiting rank leaves the core to others
-constexpr auto farewell = 1000ms;      // so long a rank that fails waits for the others to hear it
-constexpr auto last_words = 200ms;     // so long the others then wait, so that it can print its message
-constexpr double asks_after = 0.8;     // of the watchdog's time: then the others are asked whether they live
-constexpr auto longest_asking = 5s;    // and no longer than this before its end
+constexpr auto spinning = 200us;  // so long a wait asks without a pause, but for letting others run
+constexpr auto pause = 50us;  // between two questions from then on: a waiting rank leaves the core to others
+constexpr auto farewell = 1000ms;    // so long a rank that fails waits for the others to hear it
+constexpr auto last_words = 200ms;   // so long the others then wait, so that it can print its message
+constexpr double asks_after = 0.8;   // of the watchdog's time: then the others are asked whether they live
+constexpr auto longest_asking = 5s;  // and no longer than this before its end
 
 }  // namespace
 
-Communicator::State::State(const CommunicatorOptions& options) : watchdog_(options.watchdog_seconds) {
-  if (!(watchdog_ >= 0))
-    raise<UsageError>("mpi: need a watchdog of 0 or more seconds; got {}", watchdog_);
+MpiConnection::MpiConnection(const mpi::CommunicatorOptions& options) : watchdog_(options.watchdog_seconds) {
+  if (!(watchdog_ >= 0)) raise<UsageError>("mpi: need a watchdog of 0 or more seconds; got {}", watchdog_);
   int initialised = 0, level = MPI_THREAD_FUNNELED;
   MPI_Initialized(&initialised);
   if (initialised) {
@@ -44,7 +43,7 @@ Communicator::State::State(const CommunicatorOptions& options) : watchdog_(optio
   }
 }
 
-Communicator::State::~State() {
+MpiConnection::~MpiConnection() {
   const bool unwinding = std::uncaught_exceptions() > exceptions_;
   if (unwinding) give_up("it ended with an error");
   bool together = !unwinding && !ended;
@@ -59,37 +58,38 @@ Communicator::State::~State() {
             return done != 0;
           },
           "end");
-  } catch (const PeerError&) {
+  } catch (const mpi::PeerError&) {
     together = false;
   }
   forget_sent();
   if (!sent_.empty()) new std::list<Sent>(std::move(sent_));  // MPI may still read them
-  if (!together) return;  // the others are not there to end MPI with
+  if (!together) return;                                      // the others are not there to end MPI with
   MPI_Comm_free(&data);
   MPI_Comm_free(&control_);
   if (owns_mpi_) MPI_Finalize();
 }
 
-void Communicator::State::succeed(int code, const char* op) const {
+void MpiConnection::succeed(int code, const char* op) const {
   if (code == MPI_SUCCESS) return;
   std::array<char, MPI_MAX_ERROR_STRING + 1> text{};
   int length = 0;
   MPI_Error_string(code, text.data(), &length);
-  throw PeerError(fmt::format("mpi {}: rank {} {}: {}", op, rank, place(step), text.data()), true);
+  throw mpi::PeerError(fmt::format("mpi {}: rank {} {}: {}", op, rank, place(step), text.data()), true);
 }
 
-void Communicator::State::enter(const char* op, int peer) const {
+void MpiConnection::enter(const char* op, int peer) const {
   if (peer < 0 || peer >= count) raise<UsageError>("mpi {}: need a rank in [0, {}); got {}", op, count, peer);
   if (std::this_thread::get_id() != thread_)
-    raise<UsageError>("mpi {}: called by another thread than the one that made the Communicator; call it there", op);
+    raise<UsageError>(
+        "mpi {}: called by another thread than the one that made the Communicator; call it there", op);
 }
 
-std::string Communicator::State::place(std::int64_t at) const {
+std::string MpiConnection::place(std::int64_t at) const {
   if (at < 0) return "before the first step";
   return fmt::format("at step {}; last checkpoint: {}", at, checkpoint.empty() ? "none" : checkpoint);
 }
 
-std::size_t Communicator::State::wait(MPI_Request& request, const char* op) {
+std::size_t MpiConnection::wait(MPI_Request& request, const char* op) {
   MPI_Status status;
   int done = 0;
   try {
@@ -108,16 +108,17 @@ std::size_t Communicator::State::wait(MPI_Request& request, const char* op) {
   return bytes == MPI_UNDEFINED ? 0 : static_cast<std::size_t>(bytes);
 }
 
-void Communicator::State::abandon(MPI_Request& request) noexcept {
+void MpiConnection::abandon(MPI_Request& request) noexcept {
   if (request == MPI_REQUEST_NULL) return;
   MPI_Cancel(&request);
   int done = 0;
-  const auto until = Clock::now() + last_words;  // a message whose half has come is waited for, but not for ever
+  const auto until =
+      Clock::now() + last_words;  // a message whose half has come is waited for, but not for ever
   while (!done && Clock::now() < until && MPI_Test(&request, &done, MPI_STATUS_IGNORE) == MPI_SUCCESS) {
   }
 }
 
-void Communicator::State::idle(Watch& watch, const char* op) {
+void MpiConnection::idle(Watch& watch, const char* op) {
   if (Clock::now() - watch.begin < spinning) {
     std::this_thread::yield();
     return;
@@ -127,30 +128,36 @@ void Communicator::State::idle(Watch& watch, const char* op) {
   std::this_thread::sleep_for(pause);
 }
 
-void Communicator::State::serve(Watch& watch) {
+void MpiConnection::serve(Watch& watch) {
   for (;;) {
     int there = 0;
     MPI_Status status;
     succeed(MPI_Iprobe(MPI_ANY_SOURCE, 0, control_, &there, &status), "wait");
     if (!there) return;
-    Notice notice;
-    succeed(MPI_Recv(&notice, sizeof notice, MPI_BYTE, status.MPI_SOURCE, 0, control_, MPI_STATUS_IGNORE), "wait");
+    MpiNotice notice;
+    succeed(MPI_Recv(&notice, sizeof notice, MPI_BYTE, status.MPI_SOURCE, 0, control_, MPI_STATUS_IGNORE),
+            "wait");
     notice.text.back() = '\0';
     take(notice, status.MPI_SOURCE, watch);
   }
 }
 
-void Communicator::State::take(const Notice& notice, int from, Watch& watch) {
+void MpiConnection::take(const MpiNotice& notice, int from, Watch& watch) {
   switch (notice.kind) {
-    case Notice::ping: return notify(Notice::pong, {}, from);
-    case Notice::pong:
+    case MpiNotice::ping:
+      return notify(MpiNotice::pong, {}, from);
+    case MpiNotice::pong:
       if (!watch.answered.empty()) watch.answered[static_cast<std::size_t>(from)] = true;
       return;
-    case Notice::heard: ++heard_; return;
-    case Notice::failed: break;
-    default: return;
+    case MpiNotice::heard:
+      ++heard_;
+      return;
+    case MpiNotice::failed:
+      break;
+    default:
+      return;
   }
-  notify(Notice::heard, {}, from);
+  notify(MpiNotice::heard, {}, from);
   if (ended) {  // this one has failed as well
     ++heard_;
     return;
@@ -162,10 +169,11 @@ void Communicator::State::take(const Notice& notice, int from, Watch& watch) {
     MPI_Iprobe(MPI_ANY_SOURCE, 0, control_, &flag, MPI_STATUS_IGNORE);  // lets MPI send what was written
   }
   ended = true;  // that rank tells all
-  throw PeerError(fmt::format("mpi: rank {} failed {}: {}", from, place(notice.step), notice.text.data()), rank == 0);
+  throw mpi::PeerError(
+      fmt::format("mpi: rank {} failed {}: {}", from, place(notice.step), notice.text.data()), rank == 0);
 }
 
-void Communicator::State::watch_over(Watch& watch, const char* op) {
+void MpiConnection::watch_over(Watch& watch, const char* op) {
   if (watchdog_ == 0 || count == 1) return;
   const double waited = std::chrono::duration<double>(Clock::now() - watch.begin).count();
   const double longest = std::chrono::duration<double>(longest_asking).count();
@@ -173,27 +181,27 @@ void Communicator::State::watch_over(Watch& watch, const char* op) {
     watch.answered.assign(static_cast<std::size_t>(count), false);
     watch.answered[static_cast<std::size_t>(rank)] = true;
     for (int to = 0; to < count; ++to)
-      if (to != rank) notify(Notice::ping, {}, to);
+      if (to != rank) notify(MpiNotice::ping, {}, to);
   }
   if (waited < watchdog_) return;
   const auto& answered = watch.answered;
   const auto first = std::find(answered.begin(), answered.end(), true) - answered.begin();
-  const std::string message =
-      fmt::format("mpi {}: rank {} waited {:g} s, and {}, {}", op, rank, watchdog_, silent_ranks(watch), place(step));
+  const std::string message = fmt::format("mpi {}: rank {} waited {:g} s, and {}, {}", op, rank, watchdog_,
+                                          silent_ranks(watch), place(step));
   ended = true;
   for (int to = 0; to < count; ++to)
-    if (to != rank && answered[static_cast<std::size_t>(to)]) notify(Notice::failed, message, to);
-  throw PeerError(message, rank == first);
+    if (to != rank && answered[static_cast<std::size_t>(to)]) notify(MpiNotice::failed, message, to);
+  throw mpi::PeerError(message, rank == first);
 }
 
-std::string Communicator::State::silent_ranks(const Watch& watch) const {
+std::string MpiConnection::silent_ranks(const Watch& watch) const {
   std::string list;
   for (std::size_t k = 0; k < watch.answered.size(); ++k)
     if (!watch.answered[k]) list += fmt::format("{}rank {}", list.empty() ? "" : ", ", k);
   return list.empty() ? "all ranks wait for each other: not all call the same" : list + " does not answer";
 }
 
-void Communicator::State::notify(Notice::Kind kind, std::string_view text, int to) {
+void MpiConnection::notify(MpiNotice::Kind kind, std::string_view text, int to) {
   forget_sent();
   Sent& sent = sent_.emplace_back();
   sent.notice.kind = kind;
@@ -202,18 +210,18 @@ void Communicator::State::notify(Notice::Kind kind, std::string_view text, int t
   MPI_Isend(&sent.notice, sizeof sent.notice, MPI_BYTE, to, 0, control_, &sent.request);
 }
 
-void Communicator::State::forget_sent() {
+void MpiConnection::forget_sent() {
   sent_.remove_if([](Sent& sent) {
     int flag = 0;
     return MPI_Test(&sent.request, &flag, MPI_STATUS_IGNORE) == MPI_SUCCESS && flag;
   });
 }
 
-void Communicator::State::give_up(std::string_view cause) noexcept {
+void MpiConnection::give_up(std::string_view cause) noexcept {
   if (std::exchange(ended, true)) return;
   try {
     for (int to = 0; to < count; ++to)
-      if (to != rank) notify(Notice::failed, cause, to);
+      if (to != rank) notify(MpiNotice::failed, cause, to);
     Watch watch{Clock::now(), {}};
     while (heard_ < count - 1 && Clock::now() - watch.begin < farewell) {
       serve(watch);
@@ -223,4 +231,4 @@ void Communicator::State::give_up(std::string_view cause) noexcept {
   }
 }
 
-}  // namespace unroll::mpi
+}  // namespace unroll::detail
