@@ -8,7 +8,7 @@
 # - All of the library is included by its prefix; no two public headers of a folder share a name.
 # usage: check_includes.sh [--edges]   (in the source tree; or prints "FILE INCLUDED" for every include)
 set -euo pipefail
-folders=(autograd layers optim io data train report export)
+folders=(autograd layers optim io data train report export mpi)
 
 # The rooms of a folder, lowest first.
 rooms() {
@@ -24,6 +24,7 @@ allowed() {
     autograd) echo '^autograd/' ;;
     layers | optim | io) echo "^(autograd|$1)/" ;;
     data) echo '^(data/|io/|autograd/base/(error|random)\.hpp$)' ;;
+    mpi) echo '^(autograd|layers|io|train|mpi)/' ;;
     export) echo '^(autograd|layers|io|export)/' ;;
     train) echo '^(autograd|layers|optim|io|data|train)/' ;;
     report) echo '^(autograd/base/error\.hpp$|(io|data|train|report)/)' ;;

@@ -6,6 +6,7 @@
 #include "unroll/autograd/functions.hpp"
 #include "unroll/autograd/gradcheck.hpp"
 #include "unroll/autograd/join.hpp"
+#include "unroll/autograd/linear.hpp"
 #include "unroll/autograd/matmul.hpp"
 #include "unroll/autograd/reduce.hpp"
 #include "unroll/autograd/views.hpp"
@@ -317,4 +318,26 @@ TEST_CASE("backward: a hook may return a slice that is not in one piece") {
   hooked.register_hook([&](const auto&) { return slice(wide, 1, 1, 3); });
   sum(hooked).backward();
   CHECK(gradient_list(z) == std::vector<double>{4, 6, 12, 14});
+}
+
+TEST_CASE("hooks: a weight's run as soon as its product is done, while those of other weights wait") {
+  const auto x = random_parameter({3, 4}, 1).detach();
+  V first = random_parameter({5, 4}, 2), second = random_parameter({2, 5}, 3);
+  std::vector<std::string> seen;
+  second.register_hook([&](const V& g) {
+    CHECK_FALSE(first.has_grad());
+    seen.push_back("second");
+    return V(g * 2.0);
+  });
+  first.register_hook([&](const V&) {
+    CHECK(second.has_grad());
+    seen.push_back("first");
+    return V();
+  });
+  const auto loss = [&] { return sum(linear(V(tanh(linear(x, first))), second)); };
+  loss().backward();
+  CHECK(seen == std::vector<std::string>{"second", "first"});
+  const auto once = gradient_list(second);
+  loss().backward();  // each pass adds what its hook returns
+  CHECK(gradient_list(second) == times(once, 2));
 }

@@ -14,7 +14,7 @@ namespace {
 std::atomic<int> first_signal{0};
 static_assert(std::atomic<int>::is_always_lock_free, "a handler may touch nothing else");
 std::atomic<bool> installed{false};
-constexpr std::array handled{SIGINT, SIGTERM, SIGHUP, SIGPIPE};
+constexpr std::array handled{SIGINT, SIGTERM, SIGUSR1, SIGHUP, SIGPIPE};
 std::array<struct sigaction, handled.size()> before;
 
 void ask_to_stop(int signal) {

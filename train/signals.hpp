@@ -3,8 +3,8 @@
 
 namespace unroll {
 
-/// While it lives, SIGINT, SIGTERM, SIGHUP (unless it was ignored, as under nohup) and SIGPIPE (nobody reads what the
-/// run prints any more) only ask the run to stop: the loop sees it between two steps, saves and ends. A SIGINT after such a request exits at once with status 130. The destructor restores what was there
+/// While it lives, SIGINT, SIGTERM, SIGUSR1 (which mpirun passes on), SIGHUP (unless it was ignored, as under nohup) and
+/// SIGPIPE (nobody reads what the run prints any more) only ask the run to stop: the loop sees it between two steps, saves and ends. A SIGINT after such a request exits at once with status 130. The destructor restores what was there
 /// before.
 /// Errors: UsageError if there is one already: handlers belong to the process.
 class StopSignals {

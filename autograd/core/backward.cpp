@@ -33,14 +33,17 @@ Variable<T> run_hooks(Tensor<T>& t, Variable<T> g) {
   return g;
 }
 
-/// Does all queued products and empties the queue.
-template <class T>
-void flush_deferred(std::vector<DeferredProduct<T>>& queue) {
+/// Does all queued products and empties the queue; calls after(parameter) after each.
+template <class T, class F>
+void flush_deferred(std::vector<DeferredProduct<T>>& queue, F&& after) {
   const TraceSpan span(TraceKind::backward, [] { return "gradients of weights"; });
   DeferredBuffers<T> buffers;
   for (DeferredProduct<T>& product : queue) {
-    [[maybe_unused]] const FaultInjector<T> injector(injection_target(product));
-    flush_product(product, buffers);
+    {
+      [[maybe_unused]] const FaultInjector<T> injector(injection_target(product));
+      flush_product(product, buffers);
+    }
+    after(*product.parameter);
   }
   queue.clear();
 }
@@ -121,10 +124,6 @@ void Tape<T>::sweep(const Options& options) {
     finish_node(node);
   }
   order_.clear();
-  if (options.waiting)
-    *options.waiting = std::exchange(deferred, {});
-  else
-    flush_deferred(deferred);
 }
 
 // A pass inside a pass: it has its own list of nodes and its own waiting products, and shares everything
@@ -154,6 +153,7 @@ void Tape<T>::backward_above_floor(std::span<const TensorRef<T>> roots, std::spa
   inner.collect(roots);
   seed(roots, seeds);
   sweep({});
+  flush_deferred(deferred, [](const Tensor<T>&) {});  // the pass around it may still add to leaves
   inner.done = true;
 }
 
@@ -169,16 +169,34 @@ std::vector<Variable<T>> Tape<T>::record_above_floor(std::span<const TensorRef<T
 }
 
 template <class T>
-void Tape<T>::run_leaf_hooks() {
-  while (!hooked_leaves_.empty()) {
-    const GradAside<T>& a = hooked_leaves_.back();
-    Tensor<T>& leaf = *a.tensor;
-    const Variable<T> g = run_hooks(leaf, copy_grad(leaf));
-    write_gradient<T>({leaf.grad, g.size(), g.size(), false}, g.size(), g.tensor()->data, g.tensor()->run,
-                      g.tensor()->pitch);
-    if (a.grad) store_or_add<T>(leaf.grad, g.size(), true, a.grad);
+void Tape<T>::run_leaf_hooks(const GradAside<T>& a) {
+  Tensor<T>& leaf = *a.tensor;
+  const Variable<T> g = run_hooks(leaf, copy_grad(leaf));
+  write_gradient<T>({leaf.grad, g.size(), g.size(), false}, g.size(), g.tensor()->data, g.tensor()->run,
+                    g.tensor()->pitch);
+  if (a.grad) store_or_add<T>(leaf.grad, g.size(), true, a.grad);
+}
+
+// Each leaf's hooks run as soon as its gradient is complete, while products of other leaves still wait: what a hook
+// begins, such as sending the gradient away, goes on beside them.
+template <class T>
+void Tape<T>::finish_leaves() {
+  const auto waits = [&](const GradAside<T>& a) {
+    return std::any_of(deferred.begin(), deferred.end(),
+                       [&](const auto& product) { return product.parameter.get() == a.tensor.get(); });
+  };
+  std::stable_partition(hooked_leaves_.begin(), hooked_leaves_.end(), waits);
+  while (!hooked_leaves_.empty() && !waits(hooked_leaves_.back())) {
+    run_leaf_hooks(hooked_leaves_.back());
     hooked_leaves_.pop_back();
   }
+  flush_deferred(deferred, [&](const Tensor<T>& leaf) {
+    const auto a = std::find_if(hooked_leaves_.begin(), hooked_leaves_.end(),
+                                [&](const auto& aside) { return aside.tensor.get() == &leaf; });
+    if (a == hooked_leaves_.end()) return;
+    run_leaf_hooks(*a);
+    hooked_leaves_.erase(a);
+  });
 }
 
 template <class T>
@@ -276,7 +294,8 @@ std::vector<Variable<T>> Tape<T>::backward(std::span<const TensorRef<T>> roots,
   }
   seed(roots, seeds);
   sweep(options);
-  run_leaf_hooks();
+  if (options.waiting) *options.waiting = std::exchange(deferred, {});
+  finish_leaves();
   std::vector<Variable<T>> result;
   for (const TensorRef<T>& t : options.wanted)
     result.push_back(t->grad_state == GradState::full ? copy_grad(*t) : Variable<T>());

@@ -136,7 +136,8 @@ class Tape {
   void abandon_nodes();
   void set_aside(Tensor<T>& t);
   void restore_gradients(bool add);
-  void run_leaf_hooks();
+  void run_leaf_hooks(const GradAside<T>& a);
+  void finish_leaves();
 
   [[gnu::tls_model("initial-exec")]] static thread_local constinit Tape* current;
   std::vector<GradAside<T>> hooked_leaves_, aside_;
