@@ -29,6 +29,7 @@ struct LoopPlan {
   bool keep_last = false;    ///< the latest model counts as the best: validation measures and does not choose
   std::int64_t patience = 0;  ///< the run ends after so many evaluations without a new best; 0: it goes on
   Peers* peers = nullptr;  ///< the processes that share the training, of which this is number 0; null: none
+  std::string checkpoint = "";  ///< with peers: what their messages call the last checkpoint
 };
 
 /// A mean of losses weighted by the number of symbols each stands for.
@@ -124,9 +125,11 @@ enum class SharedAction : std::int64_t { step, evaluate, ask_to_stop, save, end 
 /// Process 0: what all do next; of a step its epoch and index.
 /// Errors: as Peers.
 void lead(Peers* peers, SharedAction action, std::int64_t epoch = 0, std::int64_t index = 0);
-/// The others: do what process 0 says, until it says that the training has ended. `stop` is asked after every step.
+/// The others: do what process 0 says, until it says that the training has ended. `stop` is asked after every step;
+/// `checkpoint` is what messages call the last one.
 /// Errors: what the task throws; as Peers.
-void follow_loop(TrainingTask& task, Peers& peers, const std::function<bool()>& stop);
+void follow_loop(TrainingTask& task, Peers& peers, const std::function<bool()>& stop,
+                 const std::string& checkpoint = {});
 
 /// Runs a task to the end of its plan. At each evaluation it prints losses, figures, and `new best` or
 /// `stalled n`, and saves. The log has a line every `log_every` steps and one for each evaluation.

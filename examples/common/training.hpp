@@ -169,9 +169,8 @@ int run_training(typename T::Options options, const Given& given) {
   settle_shards(options, company, earlier.has_value());
   options.threads = use_threads(options.threads);
   std::unique_ptr<T> trainer;
-  company.in_turn([&] {
-    trainer = T::open(options, earlier ? &*earlier : nullptr, init ? &*init : nullptr);
-  });
+  company.in_turn(
+      [&] { trainer = T::open(options, earlier ? &*earlier : nullptr, init ? &*init : nullptr); });
   company.check_agreement(list_of(options), trainer->text_checksum());
   if (options.shards > 0) trainer->share(Shards(options.shards, peers.get()));
   if (!place)
