@@ -72,15 +72,17 @@ void lead(Peers* peers, SharedAction action, std::int64_t epoch, std::int64_t in
   peers->broadcast(std::as_writable_bytes(std::span(message)), 0);
 }
 
-void follow_loop(TrainingTask& task, Peers& peers, const std::function<bool()>& stop) {
+void follow_loop(TrainingTask& task, Peers& peers, const std::function<bool()>& stop,
+                 const std::string& checkpoint) {
   long steps = 0;
+  bool saved = false;
   while (true) {
     std::array<std::int64_t, 3> message{};
     peers.broadcast(std::as_writable_bytes(std::span(message)), 0);
     switch (static_cast<SharedAction>(message[0])) {
       case SharedAction::step:
         task.train_step(message[1], message[2]);
-        peers.progress(++steps, "");
+        peers.progress(++steps, saved ? checkpoint : "none");
         break;
       case SharedAction::evaluate: {
         auto averaged = task.averaged();
@@ -94,6 +96,7 @@ void follow_loop(TrainingTask& task, Peers& peers, const std::function<bool()>& 
         break;
       case SharedAction::save:
         task.help_save();
+        saved = true;
         break;
       case SharedAction::end:
         return;
@@ -168,7 +171,8 @@ void TrainingLoop::step() {
   const double spent = now() - before;
   ++state_.step;
   state_.seconds += spent;
-  if (plan_.peers) plan_.peers->progress(static_cast<long>(state_.step), "");
+  if (plan_.peers)
+    plan_.peers->progress(static_cast<long>(state_.step), saved_step_ > 0 ? plan_.checkpoint : "none");
   take(result, spent);
   show(result);
   if (state_.step % plan_.log_every == 0) write_steps();

@@ -36,7 +36,7 @@ struct RunOptions {
   std::int64_t epochs = 10, eval_every = 0, patience = 0, warmup = -1, plateau_patience = 2,
                average_after = 0;
   double lr = 2e-3, lr_decay = 1, clip = 5, time_limit = 0, weight_decay = -1;
-  double plateau_factor = 0.5, ema = 0, skip_above = 0;
+  double plateau_factor = 0.5, ema = 0, skip_above = 0, watchdog = 300;
   std::uint64_t seed = 1;
   int threads = 0, shards = 0;
   bool resume = false, overwrite = false, grow_vocabulary = false;
@@ -108,6 +108,10 @@ struct RunOptions {
           "changes the "
           "last digits)",
           Allowed{.low = 0, .high = 1024});
+    visit("watchdog", o.watchdog,
+          "under mpirun: seconds that a process waits for the others before it takes them for hung; 0: for "
+          "ever",
+          later(at_least(0)));
   }
 };
 

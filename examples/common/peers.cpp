@@ -1,36 +1,62 @@
 #include "common/peers.hpp"
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <nlohmann/json.hpp>
 
 #ifdef UNROLL_HAVE_MPI
 #include "unroll/mpi/mpi_peers.hpp"
+#include "unroll/mpi/run_mark.hpp"
 #endif
 #include "unroll/version.hpp"
 
 namespace unroll::program {
 namespace {
 
-/// Whether mpirun of Open MPI or MPICH started this process, with others or alone.
-bool is_under_mpirun() { return std::getenv("OMPI_COMM_WORLD_SIZE") || std::getenv("PMI_SIZE"); }
-
 /// What the processes of one run may differ in, or cannot.
 bool must_agree(const Option& option) { return option.name != "out" && option.name != "index"; }
 
 }  // namespace
 
-std::unique_ptr<Peers> join_peers() {
-  if (!is_under_mpirun()) return {};
 #ifdef UNROLL_HAVE_MPI
-  return std::make_unique<mpi::MpiPeers>();
+std::unique_ptr<Peers> join_peers(double watchdog) {
+  return mpi::peers_of_mpirun({.watchdog_seconds = watchdog});
+}
+
+int among_peers(Peers* peers, const std::function<int()>& f) {
+  if (!peers) return f();
+  try {
+    return f();
+  } catch (const mpi::PeerError& error) {
+    if (error.tells) throw;
+    return 1;
+  } catch (const std::exception& error) {
+    static_cast<mpi::MpiPeers*>(peers)->ranks().give_up(error.what());
+    throw;
+  }
+}
+
+std::shared_ptr<void> mark_run(const Peers* peers, const std::string& folder,
+                               const std::int64_t* resumed_at) {
+  if (!peers) return {};
+  auto mark = std::make_shared<mpi::RunMark>(folder, peers->count());
+  if (const auto text = resumed_at ? mark->left(*resumed_at) : std::nullopt) fmt::print("{}\n", *text);
+  return mark;
+}
 #else
+std::unique_ptr<Peers> join_peers(double) {
+  if (!std::getenv("OMPI_COMM_WORLD_SIZE") && !std::getenv("PMI_SIZE")) return {};
   raise<UsageError>(
       "started by mpirun, but built without MPI: configure with -DUNROLL_MPI=ON (docs/distributed.md), or "
       "start it "
       "without mpirun");
-#endif
 }
+
+int among_peers(Peers*, const std::function<int()>& f) { return f(); }
+
+std::shared_ptr<void> mark_run(const Peers*, const std::string&, const std::int64_t*) { return {}; }
+#endif
 
 Company::Company(Peers* peers) : peers_(peers) {
   if (!leads() && !std::freopen("/dev/null", "w", stdout)) raise<DataError>("/dev/null: cannot be opened");

@@ -15,8 +15,13 @@ namespace unroll::program {
 inline constexpr int shards_of_peers = 8;
 
 /// The processes that mpirun started with this one; null where it was started alone.
-/// Errors: UsageError under mpirun if this program was built without MPI.
-std::unique_ptr<Peers> join_peers();
+/// Errors: UsageError under mpirun if this program was built without MPI; as unroll::mpi.
+std::unique_ptr<Peers> join_peers(double watchdog);
+/// Calls f; what it throws is told to the other processes first. Where another one failed, one process alone says so.
+int among_peers(Peers* peers, const std::function<int()>& f);
+/// Process 0, for as long as it lives: marks a run of several processes as going on, so that --resume can tell that it was
+/// cut off. Prints that of the run before.
+std::shared_ptr<void> mark_run(const Peers* peers, const std::string& folder, const std::int64_t* resumed_at);
 
 /// What process 0 alone does of a run, and what the others do in its place. Without peers, all is as if there were none.
 class Company {

@@ -163,7 +163,8 @@ int train_with_leader(const RunOptions& options, ProgramTask& task, const LoopSt
   task.begin(RunFolder(options.out), {.steps_per_epoch = task.steps_per_epoch(),
                                       .epochs = options.epochs,
                                       .step = earlier ? earlier->step : 0});
-  follow_loop(task, peers, [] { return StopSignals::received() != 0; });
+  const auto stop = [] { return StopSignals::received() != 0; };
+  follow_loop(task, peers, stop, RunFolder(options.out).last());
   return 0;
 }
 
@@ -181,6 +182,7 @@ int train_there(RunPlace place, const RunOptions& options, ProgramTask& task, co
     if (options.resume) check_same_run(folder, list, config);
     of_out([&] { folder.clear(); });
   }
+  const auto mark = mark_run(peers, options.out, earlier ? &earlier->step : nullptr);
   const LogLine facts = facts_of_call(task);
   auto log = of_out([&] {
     return earlier ? MetricsLog::resume(folder.log(), config, earlier->step, facts)
@@ -192,6 +194,7 @@ int train_there(RunPlace place, const RunOptions& options, ProgramTask& task, co
              {.steps_per_epoch = task.steps_per_epoch(), .epochs = options.epochs, .step = state.step});
   LoopPlan plan = plan_of(options, task);
   plan.peers = peers;
+  plan.checkpoint = folder.last();
   TrainingLoop loop(plan, state, task, progress, log);
   const LoopEnd end = loop.run([&] { return signals.received() != 0; });
   note_lost_output(progress.write_error());

@@ -141,19 +141,15 @@ void check_same_epochs(const RunOptions& now, const RunOptions& earlier);
 
 }  // namespace internal
 
-/// The command `train` of a program whose trainer is T. Returns 0, or 128 + the signal that stopped it.
-/// Errors: UsageError for options that do not go together; DataError for files that do not serve; Error if
-///         training diverges.
+/// run_training() of one of the processes that mpirun started; peers null: of the only one.
 template <class T>
-int run_training(typename T::Options options, const Given& given) {
+int train_among(Peers* peers, typename T::Options options, const Given& given) {
   using Saved = typename T::Saved;
   const auto load = [](const std::string& file) {
     return load_run<typename T::Options, typename T::Reading>(file);
   };
-  internal::check_run(options);
   const StopSignals signals;
-  const std::unique_ptr<Peers> peers = join_peers();
-  const Company company(peers.get());
+  const Company company(peers);
   std::optional<internal::RunPlace> place;
   if (options.find_lr.empty()) place = internal::find_place(options, company);
   std::optional<Saved> earlier, init;
@@ -172,14 +168,24 @@ int run_training(typename T::Options options, const Given& given) {
   company.in_turn(
       [&] { trainer = T::open(options, earlier ? &*earlier : nullptr, init ? &*init : nullptr); });
   company.check_agreement(list_of(options), trainer->text_checksum());
-  if (options.shards > 0) trainer->share(Shards(options.shards, peers.get()));
+  if (options.shards > 0) trainer->share(Shards(options.shards, peers));
   if (!place)
     return internal::find_lr(
         options, *trainer, [&](double rate) { trainer->learner().probe(rate); }, signals);
   const LoopState* const before = earlier ? &earlier->loop : nullptr;
   if (!company.leads()) return internal::train_with_leader(options, *trainer, before, *peers);
   return internal::train_there(std::move(*place), options, *trainer, list_of(options), before, signals,
-                               peers.get());
+                               peers);
+}
+
+/// The command `train` of a program whose trainer is T. Returns 0, or 128 + the signal that stopped it.
+/// Errors: UsageError for options that do not go together; DataError for files that do not serve; Error if
+///         training diverges.
+template <class T>
+int run_training(typename T::Options options, const Given& given) {
+  internal::check_run(options);
+  const std::unique_ptr<Peers> peers = join_peers(options.watchdog);
+  return among_peers(peers.get(), [&] { return train_among<T>(peers.get(), options, given); });
 }
 
 }  // namespace unroll::program
