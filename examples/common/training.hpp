@@ -109,6 +109,9 @@ RunPlace find_place(const RunOptions& options);
 int train_there(RunPlace place, const RunOptions& options, ProgramTask& task, const OptionList& list,
                 const LoopState* earlier, const StopSignals& signals);
 
+/// Prints a line where products are in bfloat16: whether the processor has an instruction for them.
+void print_precision(const RunOptions& options);
+
 /// Tries learning rates on a trainer, and prints what came out. Returns the exit status.
 int find_lr(const RunOptions& options, RunTask& task, const std::function<void(double)>& probe,
             const StopSignals& signals);
@@ -157,6 +160,8 @@ int run_training(typename T::Options options, const Given& given) {
     options = begun_with(init->options, options, given);
   }
   options.threads = use_threads(options.threads);
+  use_precision(options.precision);
+  internal::print_precision(options);
   const auto trainer =
       earlier ? T::open(options, &*earlier) : internal::open_new<T>(options, init ? &*init : nullptr);
   if (!place)
