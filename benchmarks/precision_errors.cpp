@@ -59,7 +59,8 @@ std::vector<std::vector<double>> gradients_of(const Setting& s) {
 struct RelativeError {
   double all = 0, largest = 0;
 };
-RelativeError error_of(const std::vector<std::vector<double>>& got, const std::vector<std::vector<double>>& right) {
+RelativeError error_of(const std::vector<std::vector<double>>& got,
+                       const std::vector<std::vector<double>>& right) {
   RelativeError error;
   double differences = 0, squares = 0;
   for (std::size_t k = 0; k < got.size(); ++k) {
@@ -78,7 +79,8 @@ RelativeError error_of(const std::vector<std::vector<double>>& got, const std::v
 }  // namespace
 
 int main() {
-  fmt::print("gradients of an LSTM 256, T 100, B 32: relative error, rms over all and the largest of any array\n");
+  fmt::print(
+      "gradients of an LSTM 256, T 100, B 32: relative error, rms over all and the largest of any array\n");
   fmt::print("{:<10} {:>24} {:>24} {:>24}\n", "weights", "float32 / double", "bfloat16 / double",
              "bfloat16 / float32");
   for (const double scale : {1.0, 3.0}) {

@@ -73,11 +73,11 @@ template <class K>
   constexpr index_t most_columns = 4096;
   for (index_t col = 0; col < n; col += most_columns) {
     const index_t cols = std::min(most_columns, n - col);
-    sum_parts(m, cols, k, add, c + col, ldc,
-              [&](index_t row, index_t rows, index_t first, index_t last, bool adds, float* to, index_t ldto) {
-                multiply_columns<K>(a.at(row, first), b.at(first, col), rows, cols, last - first, adds, to,
-                                    ldto);
-              });
+    sum_parts(
+        m, cols, k, add, c + col, ldc,
+        [&](index_t row, index_t rows, index_t first, index_t last, bool adds, float* to, index_t ldto) {
+          multiply_columns<K>(a.at(row, first), b.at(first, col), rows, cols, last - first, adds, to, ldto);
+        });
   }
 }
 
@@ -94,8 +94,7 @@ void share(index_t whole, index_t unit, double work, const Part& part) {
   const index_t units = (whole + unit - 1) / unit;
   const index_t parts = work < one_thread_below ? 1 : std::min<index_t>(num_threads(), units);
   const auto do_part = [&](int i) {
-    const index_t first = i * units / parts * unit,
-                  last = std::min(whole, (i + 1) * units / parts * unit);
+    const index_t first = i * units / parts * unit, last = std::min(whole, (i + 1) * units / parts * unit);
     part(first, last - first);
   };
   if (parts == 1) return do_part(0);
@@ -118,7 +117,8 @@ bool instruction_agrees() {
         c(static_cast<std::size_t>(m * n));
     fill(a), fill(b), fill(c);
     std::vector<float> d = c;
-    multiply<Instruction>({Trans::no, a.data(), k}, {Trans::no, b.data(), n}, m, n, k, trial % 2, c.data(), n);
+    multiply<Instruction>({Trans::no, a.data(), k}, {Trans::no, b.data(), n}, m, n, k, trial % 2, c.data(),
+                          n);
     multiply<Emulation>({Trans::no, a.data(), k}, {Trans::no, b.data(), n}, m, n, k, trial % 2, d.data(), n);
     for (std::size_t i = 0; i < c.size(); ++i)
       if (std::memcmp(&c[i], &d[i], sizeof(float)) != 0 && !(c[i] != c[i] && d[i] != d[i])) return false;
@@ -149,15 +149,18 @@ void bfloat16_gemm(Trans ta, Trans tb, index_t m, index_t n, index_t k, const fl
   backend::count_product({m, n, k, false, add});
   const bool instruction = bfloat16::use_instruction();
   const auto multiply_part = [&](index_t row, index_t rows, index_t col, index_t cols) {
-    const auto by = instruction ? &bfloat16::multiply<bfloat16::Instruction> : &bfloat16::multiply<bfloat16::Emulation>;
-    by(bfloat16::Matrix{ta, a, lda}.at(row, 0), bfloat16::Matrix{tb, b, ldb}.at(0, col), rows, cols, k, add, c + row * ldc + col,
-       ldc);
+    const auto by =
+        instruction ? &bfloat16::multiply<bfloat16::Instruction> : &bfloat16::multiply<bfloat16::Emulation>;
+    by(bfloat16::Matrix{ta, a, lda}.at(row, 0), bfloat16::Matrix{tb, b, ldb}.at(0, col), rows, cols, k, add,
+       c + row * ldc + col, ldc);
   };
   const double work = static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(k);
   if (m >= n)
-    bfloat16::share(m, bfloat16::Emulation::rows, work, [&](index_t first, index_t count) { multiply_part(first, count, 0, n); });
+    bfloat16::share(m, bfloat16::Emulation::rows, work,
+                    [&](index_t first, index_t count) { multiply_part(first, count, 0, n); });
   else
-    bfloat16::share(n, bfloat16::Instruction::cols, work, [&](index_t first, index_t count) { multiply_part(0, m, first, count); });
+    bfloat16::share(n, bfloat16::Instruction::cols, work,
+                    [&](index_t first, index_t count) { multiply_part(0, m, first, count); });
 }
 
 struct Bfloat16Matrix::Panels {
@@ -257,9 +260,10 @@ void Bfloat16Matrix::multiply(index_t m, const float* x, index_t ldx, bool add, 
     return;
   }
   const double work = static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(k);
-  bfloat16::share(m, bfloat16::Emulation::rows, m < bfloat16::one_thread_rows ? 0 : work, [&](index_t first, index_t count) {
-    panels_->multiply(count, x + first * ldx, ldx, add, y + first * ldy, ldy);
-  });
+  bfloat16::share(m, bfloat16::Emulation::rows, m < bfloat16::one_thread_rows ? 0 : work,
+                  [&](index_t first, index_t count) {
+                    panels_->multiply(count, x + first * ldx, ldx, add, y + first * ldy, ldy);
+                  });
 }
 
 std::size_t Bfloat16Matrix::bytes() const { return panels_ ? panels_->bytes : 0; }

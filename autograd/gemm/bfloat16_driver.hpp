@@ -133,8 +133,7 @@ class Rows {
       for (index_t t = 0; t < tiles(); ++t) {
         const index_t first = first_of(t), count = first_of(t + 1) - first;
         for (index_t s = 0; s < K::per_pair; ++s)
-          std::copy_n(some + s * rows_ + first, count,
-                      to + first * inner_ + (p * K::per_pair + s) * count);
+          std::copy_n(some + s * rows_ + first, count, to + first * inner_ + (p * K::per_pair + s) * count);
       }
     }
   }

@@ -12,8 +12,7 @@ template <class T>
 void precise_gemm([[maybe_unused]] Precision precision, Trans ta, Trans tb, index_t m, index_t n, index_t k,
                   const T* a, index_t lda, const T* b, index_t ldb, bool add, T* c, index_t ldc) {
   if constexpr (sizeof(T) == 4)
-    if (precision == Precision::bfloat16)
-      return bfloat16_gemm(ta, tb, m, n, k, a, lda, b, ldb, add, c, ldc);
+    if (precision == Precision::bfloat16) return bfloat16_gemm(ta, tb, m, n, k, a, lda, b, ldb, add, c, ldc);
   gemm<T>(ta, tb, m, n, k, T{1}, a, lda, b, ldb, add ? T{1} : T{0}, c, ldc);
 }
 

@@ -113,11 +113,12 @@ void RowProduct<T>::pack16(index_t n, index_t k, const T* w, index_t ldw) {
   }
   (std::make_integer_sequence<int, most_batches<T>>{});
   constexpr index_t lanes = kernel::Tile<T>::lanes;
-  w_.reset(static_cast<T*>(
-      ::operator new (static_cast<std::size_t>(padded(n) * ((k + 1) / 2)) * sizeof(T), std::align_val_t{64})));
+  w_.reset(static_cast<T*>(::operator new (static_cast<std::size_t>(padded(n) * ((k + 1) / 2)) * sizeof(T),
+                                           std::align_val_t{64})));
   const auto bits = [&](index_t row, index_t i) {
-    return row < n && i < k ? bfloat16_bits(std::bit_cast<std::uint32_t>(static_cast<float>(w[row * ldw + i])))
-                            : 0u;
+    return row < n && i < k
+               ? bfloat16_bits(std::bit_cast<std::uint32_t>(static_cast<float>(w[row * ldw + i])))
+               : 0u;
   };
   T* to = w_.get();
   for (index_t first = 0; first < n; first += most_batches<T> * lanes) {

@@ -20,8 +20,7 @@ class RowProduct {
   /// Errors: ShapeError for a size below 1, or k above 16,384.
   RowProduct(index_t n, index_t k, const T* w, index_t ldw, Precision precision);
   /// In float32.
-  RowProduct(index_t n, index_t k, const T* w, index_t ldw)
-      : RowProduct(n, k, w, ldw, Precision::float32) {}
+  RowProduct(index_t n, index_t k, const T* w, index_t ldw) : RowProduct(n, k, w, ldw, Precision::float32) {}
 
   /// What:   y = W x, or y = from + W x; `from` may be y. The bits are those of PackedMatrix::multiply, or of
   ///         Bfloat16Matrix::multiply.

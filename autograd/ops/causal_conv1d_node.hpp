@@ -37,8 +37,7 @@ class TapMatrices {
       return plain_product<T>(Trans::yes, rows, s_.outputs, s_.inputs, x, s_.inputs, tap(j), s_.inputs, T{1},
                               y, s_.outputs, way_);
     }
-    multiply_packed(j, false, Trans::yes, s_.inputs, s_.outputs,
-                    {rows, x, s_.inputs, T{1}, y, s_.outputs});
+    multiply_packed(j, false, Trans::yes, s_.inputs, s_.outputs, {rows, x, s_.inputs, T{1}, y, s_.outputs});
   }
   /// dx += dy W_j
   void multiply_back(index_t j, index_t rows, const T* dy, T* dx) {
@@ -60,7 +59,8 @@ class TapMatrices {
  private:
   void multiply_packed(index_t j, bool backward, Trans tw, index_t k, index_t n, const PackedProduct<T>& p) {
     auto& packs = part_of(packed(w_).taps, s_.taps, j);
-    packed_product<T>(packs, backward, way_, tw, k, n, [&] { return tap(j); }, s_.inputs, p);
+    packed_product<T>(
+        packs, backward, way_, tw, k, n, [&] { return tap(j); }, s_.inputs, p);
   }
   const T* tap(index_t j) {
     if (taps_.empty()) taps_ = weights_by_tap(s_, w_.data);
@@ -182,8 +182,8 @@ class CausalConvNode final : public Node<T> {
     for_tap_pieces(s_, in.state != nullptr, [&](index_t j, index_t first, index_t last, index_t h) {
       const T* d = rows_in_sight(s_, taps, j, first, last, dy + first * s_.outputs, s_.outputs, copy);
       const RowsInUse<T> x(d, s_.outputs, in.row(h), last - first, s_.inputs, s_.inputs);
-      blas::precise_gemm<T>(precision_, Trans::yes, Trans::no, s_.outputs, s_.inputs, last - first, d, s_.outputs,
-                            x.data, x.stride, true, to + j * s_.outputs * s_.inputs, s_.inputs);
+      blas::precise_gemm<T>(precision_, Trans::yes, Trans::no, s_.outputs, s_.inputs, last - first, d,
+                            s_.outputs, x.data, x.stride, true, to + j * s_.outputs * s_.inputs, s_.inputs);
     });
   }
   void bias_back(const std::vector<index_t>& taps, const T* dy) {

@@ -195,8 +195,8 @@ class LookupNode final : public AffineNode<T> {
       multiply_rows_in_use<T>(
           table.data(), count, outputs, {de.data, inputs, inputs, de.add}, [&] { return is_finite(w); },
           [&](T beta, T* to, index_t ldto) {
-            blas::precise_gemm<T>(this->precision(), Trans::no, Trans::no, count, inputs, outputs, table.data(),
-                                  outputs, w.data, inputs, beta != T{0}, to, ldto);
+            blas::precise_gemm<T>(this->precision(), Trans::no, Trans::no, count, inputs, outputs,
+                                  table.data(), outputs, w.data, inputs, beta != T{0}, to, ldto);
           });
     }
     if (this->wants(1)) {

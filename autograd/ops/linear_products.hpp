@@ -156,8 +156,8 @@ void product_by_heads(const T* x, const MatrixLayout<T>& rows, Tensor<T>& w, T b
       plain_product<T>(Trans::yes, rows.count, n, k, from, rows.stride, weights, k, beta, to, ldy, way);
       continue;
     }
-    packed_product<T>(part_of(packed(w).blocks, blocks.count, b), false, way, Trans::yes, k, n, [=] { return weights; }, k,
-                      {rows.count, from, rows.stride, beta, to, ldy});
+    packed_product<T>(part_of(packed(w).blocks, blocks.count, b), false, way, Trans::yes, k, n,
+                      [=] { return weights; }, k, {rows.count, from, rows.stride, beta, to, ldy});
   }
 }
 template <class T>
@@ -173,8 +173,8 @@ void product_back_by_heads(const T* dy, index_t rows, Tensor<T>& w, T beta, T* d
       plain_product<T>(Trans::no, rows, k, n, from, lddy, weights, k, factor, to, lddx, way);
       continue;
     }
-    packed_product<T>(part_of(packed(w).blocks, blocks.count, b), true, way, Trans::no, n, k, [=] { return weights; }, k,
-                      {rows, from, lddy, factor, to, lddx});
+    packed_product<T>(part_of(packed(w).blocks, blocks.count, b), true, way, Trans::no, n, k,
+                      [=] { return weights; }, k, {rows, from, lddy, factor, to, lddx});
   }
 }
 
@@ -185,8 +185,8 @@ void product(const T* x, const MatrixLayout<T>& rows, Tensor<T>& w, T beta, T* y
   if (w.shape.rank() > 2) return product_by_heads(x, rows, w, beta, y, way);
   const index_t outputs = w.shape[0];
   if (is_packed(way)) {
-    packed_product<T>(packed(w), false, way, Trans::yes, rows.cols, outputs, [&] { return w.data; }, rows.cols,
-                      {rows.count, x, rows.stride, beta, y, outputs});
+    packed_product<T>(packed(w), false, way, Trans::yes, rows.cols, outputs, [&] { return w.data; },
+                      rows.cols, {rows.count, x, rows.stride, beta, y, outputs});
   } else {
     plain_product<T>(Trans::yes, rows.count, outputs, rows.cols, x, rows.stride, w.data, rows.cols, beta, y,
                      outputs, way);
@@ -209,8 +209,8 @@ void product_back(const T* dy, const MatrixLayout<T>& rows, Tensor<T>& w, const 
     if (w.shape.rank() > 2) {
       product_back_by_heads(dy, rows.count, w, beta, to, ldto, way);
     } else if (is_packed(way)) {
-      packed_product<T>(packed(w), true, way, Trans::no, outputs, rows.cols, [&] { return w.data; }, rows.cols,
-                        {rows.count, dy, outputs, beta, to, rows.count == 1 ? rows.cols : ldto});
+      packed_product<T>(packed(w), true, way, Trans::no, outputs, rows.cols, [&] { return w.data; },
+                        rows.cols, {rows.count, dy, outputs, beta, to, rows.count == 1 ? rows.cols : ldto});
     } else {
       plain_product<T>(Trans::no, rows.count, rows.cols, outputs, dy, outputs, w.data, rows.cols, beta, to,
                        ldto, way);

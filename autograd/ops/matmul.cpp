@@ -88,8 +88,8 @@ class MatmulNode final : public Node<T> {
       const GradSlot<T> g = p.b_repeats ? open_grad_to_add(b) : open_grad(b);
       p.each([&](index_t at_a, index_t at_b, index_t at_y) {
         const RowsInUse<T> used(dy + at_y, p.n, a.data + at_a, p.m, p.k, p.row_a());
-        blas::precise_gemm<T>(precision_, Trans::yes, Trans::no, p.k, p.n, p.m, used.data, p.row_a(), dy + at_y,
-                              p.row_b(), g.add, g.data + at_b, p.row_b());
+        blas::precise_gemm<T>(precision_, Trans::yes, Trans::no, p.k, p.n, p.m, used.data, p.row_a(),
+                              dy + at_y, p.row_b(), g.add, g.data + at_b, p.row_b());
       });
     }
   }

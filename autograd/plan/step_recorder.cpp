@@ -256,8 +256,8 @@ void StepRecorder<T>::affine(const Node<T>& node, const Tensor<T>* addend,
     auto& weight = (precision == Precision::bfloat16 ? weights16_ : weights_)[term.w];
     if (!weight) {
       const Tensor<T>& w = *term.w;
-      weight = std::make_shared<const blas::RowProduct<T>>(w.shape[0], w.shape[1], w.data, w.shape[1],
-                                                              precision);
+      weight =
+          std::make_shared<const blas::RowProduct<T>>(w.shape[0], w.shape[1], w.data, w.shape[1], precision);
     }
     std::vector<Place> in{place_of(*term.x)};
     in.insert(in.end(), from.begin(), from.end());

@@ -179,8 +179,9 @@ std::string initial_checkpoint(const RunOptions& options) {
 void print_precision(const RunOptions& options) {
   if (options.precision != "bfloat16") return;
   fmt::print("precision   products in bfloat16, {}\n",
-             bfloat16_is_emulated() ? "emulated: this processor has no instruction for them, and saves no time"
-                                    : "by the processor's instruction for them");
+             bfloat16_is_emulated()
+                 ? "emulated: this processor has no instruction for them, and saves no time"
+                 : "by the processor's instruction for them");
 }
 
 void check_run(const RunOptions& options) {
