@@ -35,6 +35,7 @@ Script<T> ScriptRecorder<T>::record(const Step& step, const Shape& x,
   Tape<T> tape;
   const UseTape<T> here(tape);
   const Recording recording;
+  const MatmulPrecision written(Precision::float32);  // C has no other
   const Variable<T> input = as_recorded(Variable<T>(x, T{0}));
   script_.input = new_value(*input.tensor(), Kind::input, "x");
   std::vector<Variable<T>> members;
@@ -135,7 +136,7 @@ void ScriptRecorder<T>::fused(const Node<T>& node, const FusedCode<T>& code, con
 
 template <class T>
 void ScriptRecorder<T>::affine(const Node<T>& node, const Tensor<T>* addend,
-                               std::span<const typename StepPlanner<T>::Term> terms) {
+                               std::span<const typename StepPlanner<T>::Term> terms, Precision) {
   Statement& s = add(Statement::Kind::affine, node);
   if (addend) s.addend = number_of(*addend);
   for (const auto& term : terms)

@@ -56,6 +56,24 @@ TEST_CASE("char_lm: a run prolonged by --resume equals one that was as long from
   CHECK(equal(tensors_of(reference.parts, "char_lm"), tensors_of(reference.whole, "char_lm")));
 }
 
+TEST_CASE("char_lm: a run in bfloat16 is prolonged to the bit, and refuses another precision") {
+  const Reference reference({"--epochs", "2", "--precision", "bfloat16"});
+  const auto first = run(reference.folder, reference.command({"--epochs", "1"}));
+  REQUIRE(first.status == 0);
+  CHECK(contains(first.out, "precision   products in bfloat16, "));
+  const Arguments resume = {"train", "--out", reference.parts, "--resume", "--epochs", "2"};
+  Arguments other = resume;
+  other.insert(other.end(), {"--precision", "float32"});
+  const auto refused = run(reference.folder, other);
+  CHECK(refused.status == 2);
+  CHECK(contains(refused.err, "--precision float32: the run to be continued has bfloat16"));
+  REQUIRE(run(reference.folder, resume).status == 0);
+  reference.check_parts_equal_whole();
+  const auto exact = reference.folder / "exact";
+  REQUIRE(run(reference.folder, training(reference.text, exact, {"--epochs", "2"})).status == 0);
+  CHECK_FALSE(equal(tensors_of(exact, "char_lm"), tensors_of(reference.whole, "char_lm")));
+}
+
 TEST_CASE("char_lm: SIGINT and SIGTERM save and end the run, which then goes on to the bit") {
   const Reference reference({"--epochs", "20"});
   for (const int signal : {SIGINT, SIGTERM}) {

@@ -16,10 +16,11 @@ class Peers {
 
   /// Which process this is, 0 … count() − 1. Process 0 prints, logs and writes.
   virtual int rank() const = 0;
-  virtual int count() const = 0;
+  virtual int count() const = 0;  ///< how many there are
 
   /// What:   bytes for process `to`, which receives as many.
   virtual void send(std::span<const std::byte> bytes, int to) = 0;
+  /// What:   takes what process `from` has sent here, as many bytes as fit.
   virtual void receive(std::span<std::byte> bytes, int from) = 0;
   /// What:   the bytes of process `root` in all of them; each brings as many.
   virtual void broadcast(std::span<std::byte> bytes, int root) = 0;

@@ -9,7 +9,7 @@
 #include "unroll/detail/autograd/base/long_sums.hpp"
 #include "unroll/detail/autograd/base/traffic_counts.hpp"
 #include "unroll/detail/autograd/core/idle_rows.hpp"
-#include "unroll/detail/autograd/gemm/gemm.hpp"
+#include "unroll/detail/autograd/gemm/precise_gemm.hpp"
 
 namespace unroll::detail {
 namespace {
@@ -27,7 +27,7 @@ const DeferredUse<T>* end_of_piece(const DeferredUse<T>* first, const DeferredUs
   rows = first->rows;
   const DeferredUse<T>* u = first + 1;
   for (; u != end && rows + u->rows <= rows_at_once; ++u) {
-    if (u->dy != first->dy + rows * outputs) break;
+    if (u->dy != first->dy + rows * outputs || u->precision != first->precision) break;
     if (u->x && (u->x_stride != first->x_stride || u->x != first->x + rows * first->x_stride)) break;
     rows += u->rows;
   }
@@ -44,7 +44,7 @@ std::span<const DeferredUse<T>> next_product(const DeferredUse<T>* first, const 
   while (!is_long && stop != end) {
     index_t more = 0;
     const DeferredUse<T>* next = end_of_piece(stop, end, outputs, more);
-    if (more >= rows_in_place || rows + more > rows_at_once) break;
+    if (more >= rows_in_place || rows + more > rows_at_once || stop->precision != first->precision) break;
     rows += more;
     stop = next;
   }
@@ -142,21 +142,22 @@ void flush_product(DeferredProduct<T>& product, DeferredBuffers<T>& buffers) {
     const auto uses = next_product(u, end, outputs);
     dy.take(uses, outputs, [&](const DeferredUse<T>& use) { return std::pair(use.dy, outputs); });
     x.take(uses, inputs, [](const DeferredUse<T>& use) { return std::pair(use.x, use.x_stride); });
-    multiply_weight_gradient<T>(blocks, dy.data, dy.count, x.data, x.stride, add, g.data);
+    multiply_weight_gradient<T>(blocks, dy.data, dy.count, x.data, x.stride, add, g.data,
+                                uses.front().precision);
     u += uses.size();
   }
 }
 
 template <class T>
 void multiply_weight_gradient(const WeightBlocks& blocks, const T* dy, index_t rows, const T* x,
-                              index_t x_stride, bool add, T* dw) {
+                              index_t x_stride, bool add, T* dw, Precision precision) {
   const index_t outputs = blocks.row_outputs();
   if (outputs == 0 || blocks.inputs == 0) return;  // there may be any number of rows or blocks
   const RowsInUse<T> used(dy, outputs, x, rows, blocks.row_inputs(), x_stride);
   for (index_t k = 0; k < blocks.count; ++k) {
-    blas::gemm<T>(blas::Trans::yes, blas::Trans::no, blocks.outputs, blocks.inputs, rows, T{1},
-                  dy + blocks.output_at(k), outputs, used.data + blocks.input_at(k), used.stride,
-                  add ? T{1} : T{0}, dw + blocks.weight_at(k), blocks.inputs);
+    blas::precise_gemm<T>(precision, blas::Trans::yes, blas::Trans::no, blocks.outputs, blocks.inputs, rows,
+                          dy + blocks.output_at(k), outputs, used.data + blocks.input_at(k), used.stride, add,
+                          dw + blocks.weight_at(k), blocks.inputs);
   }
 }
 

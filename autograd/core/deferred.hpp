@@ -1,6 +1,7 @@
 #pragma once  // internal
 /// \file Weight gradients that wait for the end of backward, so that all time steps make one product.
 
+#include "unroll/autograd/precision.hpp"
 #include "unroll/detail/autograd/core/gradient.hpp"
 
 namespace unroll::detail {
@@ -14,6 +15,7 @@ struct DeferredUse {
   Ref<Block> dy_storage;
   const T* dy = nullptr;
   index_t rows = 0;
+  Precision precision = Precision::float32;
 };
 
 /// What: all uses of one parameter: W.grad += Σ dyᵀ x, or b.grad += Σ rows of dy, in order of time.
@@ -47,7 +49,7 @@ struct WeightBlocks {
 /// Shapes: dy (rows, row_outputs) in one piece, x (rows, row_inputs), its rows x_stride apart.
 template <class T>
 void multiply_weight_gradient(const WeightBlocks& blocks, const T* dy, index_t rows, const T* x,
-                              index_t x_stride, bool add, T* dw);
+                              index_t x_stride, bool add, T* dw, Precision precision);
 
 /// Room for rows that do not lie in one piece.
 template <class T>

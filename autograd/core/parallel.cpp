@@ -11,6 +11,7 @@
 
 #include "unroll/autograd/anomaly_mode.hpp"
 #include "unroll/autograd/no_grad.hpp"
+#include "unroll/autograd/precision.hpp"
 #include "unroll/autograd/products.hpp"
 #include "unroll/autograd/threads.hpp"
 #include "unroll/detail/autograd/base/team.hpp"
@@ -32,6 +33,7 @@ struct ThreadModes {
   bool record;
   unsigned arithmetic = arithmetic_mode();  // whether denormal numbers count
   bool anomaly = AnomalyMode::active();
+  Precision precision = MatmulPrecision::current();
   bool infinite = AnomalyMode::bad(std::numeric_limits<double>::infinity());
 };
 
@@ -42,7 +44,8 @@ class ModeScope {
       : products_(std::this_thread::get_id() == modes.caller ? nullptr : &products),
         before_(blas::counters()),
         threads_(num_threads()),
-        arithmetic_(arithmetic_mode()) {
+        arithmetic_(arithmetic_mode()),
+        precision_(modes.precision) {
     if (!modes.record) off_.emplace();
     if (modes.anomaly) anomaly_.emplace(modes.infinite);
     set_num_threads(1);
@@ -64,6 +67,7 @@ class ModeScope {
   blas::Counters before_;
   int threads_;
   unsigned arithmetic_;
+  MatmulPrecision precision_;
   std::optional<NoGrad> off_;
   std::optional<AnomalyMode> anomaly_;
 };

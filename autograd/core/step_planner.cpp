@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "unroll/detail/autograd/base/instantiate.hpp"
+#include "unroll/detail/autograd/gemm/bfloat16_rounding.hpp"
 
 namespace unroll::detail {
 
@@ -39,14 +40,17 @@ void StepPlanner<T>::sums(const Node<T>& node, const Shape& kept) {
 template <class T>
 void StepPlanner<T>::products(const Node<T>& node, StepProducts products) {
   other(node, [p = std::move(products)](const T* const* in, T* out) {
+    const auto rounded = [&](T x) {
+      return p.precision == Precision::bfloat16 ? T{blas::bfloat16_of(static_cast<float>(x))} : x;
+    };
     for (const auto& at : p.offsets)
       for (index_t i = 0; i < p.m; ++i) {
         T* const y = out + at.y + i * p.n;
         std::fill_n(y, p.n, T{0});
         for (index_t k = 0; k < p.k; ++k) {
-          const T a = in[0][at.a + i * p.k + k];
+          const T a = rounded(in[0][at.a + i * p.k + k]);
           const T* const b = in[1] + at.b + k * p.n;
-          for (index_t j = 0; j < p.n; ++j) y[j] += a * b[j];
+          for (index_t j = 0; j < p.n; ++j) y[j] += a * rounded(b[j]);
         }
       }
   });

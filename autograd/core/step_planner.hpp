@@ -5,6 +5,7 @@
 #include <span>
 #include <vector>
 
+#include "unroll/autograd/precision.hpp"
 #include "unroll/detail/autograd/core/tensor.hpp"
 
 namespace unroll::detail {
@@ -39,6 +40,7 @@ struct StepProducts {
   };
   index_t m, k, n;
   std::vector<Offsets> offsets;
+  Precision precision = Precision::float32;
 };
 
 /// Rows of `width` numbers, each less its mean if centred, divided by √(mean square + eps), times γ, plus β: inputs gamma
@@ -61,7 +63,8 @@ class StepPlanner {
     const Tensor<T>*x, *w, *b;
   };
   /// The output of `node` is [addend +] the sum of the terms, in this order: the biases first.
-  virtual void affine(const Node<T>& node, const Tensor<T>* addend, std::span<const Term> terms) = 0;
+  virtual void affine(const Node<T>& node, const Tensor<T>* addend, std::span<const Term> terms,
+                      Precision precision) = 0;
   /// The outputs of `node` are parts of its input 0, in its memory.
   virtual void parts(const Node<T>& node) = 0;
   /// The output of `node` is what this makes of its inputs. It allocates nothing, and throws nothing.

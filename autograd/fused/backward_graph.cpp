@@ -2,6 +2,7 @@
 
 #include <unordered_map>
 
+#include "unroll/autograd/precision.hpp"
 #include "unroll/autograd/variable.hpp"
 
 #include "unroll/detail/autograd/base/instantiate.hpp"
@@ -25,6 +26,7 @@ template <class T>
 std::vector<Variable<T>> Tape<T>::sweep_graph(std::span<const TensorRef<T>> roots,
                                               std::span<const Variable<T>> seeds,
                                               std::span<const TensorRef<T>> wanted, bool hooks_of_leaves) {
+  const MatmulPrecision exact(Precision::float32);
   std::unordered_map<const Tensor<T>*, Variable<T>> grads;
   const auto add = [&](const Tensor<T>& t, const Variable<T>& g) {
     Variable<T>& sum = grads[&t];

@@ -29,17 +29,15 @@ void for_kept_rows(const ConvSizes& s, const ConvSight& sight, F&& f) {
 template <class T>
 class TapMatrices {
  public:
-  TapMatrices(const ConvSizes& s, Tensor<T>& w) : s_(s), w_(w), way_(way_of<T>(s.rows())) {}
+  TapMatrices(const ConvSizes& s, Tensor<T>& w, Way way) : s_(s), w_(w), way_(way) {}
 
   /// y += x W_jᵀ
   void multiply(index_t j, index_t rows, const T* x, T* y) {
-    if (way_ != Way::packed) {
+    if (!is_packed(way_)) {
       return plain_product<T>(Trans::yes, rows, s_.outputs, s_.inputs, x, s_.inputs, tap(j), s_.inputs, T{1},
                               y, s_.outputs, way_);
     }
-    auto& pack = part_of(packed(w_).taps, s_.taps, j).forward;
-    if (pack.empty()) pack.pack(Trans::yes, s_.inputs, s_.outputs, tap(j), s_.inputs);
-    pack.multiply(rows, x, s_.inputs, T{1}, y, s_.outputs);
+    multiply_packed(j, false, Trans::yes, s_.inputs, s_.outputs, {rows, x, s_.inputs, T{1}, y, s_.outputs});
   }
   /// dx += dy W_j
   void multiply_back(index_t j, index_t rows, const T* dy, T* dx) {
@@ -47,20 +45,23 @@ class TapMatrices {
       plain_product<T>(Trans::no, rows, s_.inputs, s_.outputs, dy, s_.outputs, tap(j), s_.inputs, beta, to,
                        ldto, way_);
     };
-    const auto packed_product = [&](T beta, T* to, index_t ldto) {
-      auto& pack = part_of(packed(w_).taps, s_.taps, j).backward;
-      if (pack.empty()) pack.pack(Trans::no, s_.outputs, s_.inputs, tap(j), s_.inputs);
-      pack.multiply(rows, dy, s_.outputs, beta, to, ldto);
+    const auto by_packed = [&](T beta, T* to, index_t ldto) {
+      multiply_packed(j, true, Trans::no, s_.outputs, s_.inputs, {rows, dy, s_.outputs, beta, to, ldto});
     };
     const ProductRows<T> to{dx, s_.inputs, s_.inputs, true};
     const auto finite = [&] { return is_finite(w_); };
-    if (way_ == Way::packed)
-      multiply_rows_in_use<T>(dy, rows, s_.outputs, to, finite, packed_product);
+    if (is_packed(way_))
+      multiply_rows_in_use<T>(dy, rows, s_.outputs, to, finite, by_packed);
     else
       multiply_rows_in_use<T>(dy, rows, s_.outputs, to, finite, product);
   }
 
  private:
+  void multiply_packed(index_t j, bool backward, Trans tw, index_t k, index_t n, const PackedProduct<T>& p) {
+    auto& packs = part_of(packed(w_).taps, s_.taps, j);
+    packed_product<T>(
+        packs, backward, way_, tw, k, n, [&] { return tap(j); }, s_.inputs, p);
+  }
   const T* tap(index_t j) {
     if (taps_.empty()) taps_ = weights_by_tap(s_, w_.data);
     return taps_.data() + j * s_.outputs * s_.inputs;
@@ -76,7 +77,7 @@ void convolve_all(const ConvSizes& s, const ConvSight& sight, const History<cons
                   const T* bias, T* y) {
   std::fill_n(y, s.rows() * s.outputs, T{0});
   if (bias) add_rows(bias, s.rows(), s.outputs, y, false);
-  TapMatrices<T> matrices(s, w);
+  TapMatrices<T> matrices(s, w, way_of<T>(s.rows()));
   PoolVector<T> copy;
   for_tap_pieces(s, in.state != nullptr, [&](index_t j, index_t first, index_t last, index_t from) {
     const T* x = rows_in_sight(s, sight.taps, j, first, last, in.row(from), s.inputs, copy);
@@ -144,7 +145,7 @@ class CausalConvNode final : public Node<T> {
     }
     if (!add && end > begin) std::fill_n(to.row(begin), (end - begin) * s_.inputs, T{0});
     if (!dy) return;
-    TapMatrices<T> matrices(s_, w);
+    TapMatrices<T> matrices(s_, w, way_in<T>(precision_, s_.rows()));
     PoolVector<T> copy;
     for_tap_pieces(s_, true, [&](index_t j, index_t first, index_t last, index_t h) {
       if (h < begin || h >= end) return;
@@ -181,8 +182,8 @@ class CausalConvNode final : public Node<T> {
     for_tap_pieces(s_, in.state != nullptr, [&](index_t j, index_t first, index_t last, index_t h) {
       const T* d = rows_in_sight(s_, taps, j, first, last, dy + first * s_.outputs, s_.outputs, copy);
       const RowsInUse<T> x(d, s_.outputs, in.row(h), last - first, s_.inputs, s_.inputs);
-      blas::gemm<T>(Trans::yes, Trans::no, s_.outputs, s_.inputs, last - first, T{1}, d, s_.outputs, x.data,
-                    x.stride, T{1}, to + j * s_.outputs * s_.inputs, s_.inputs);
+      blas::precise_gemm<T>(precision_, Trans::yes, Trans::no, s_.outputs, s_.inputs, last - first, d,
+                            s_.outputs, x.data, x.stride, true, to + j * s_.outputs * s_.inputs, s_.inputs);
     });
   }
   void bias_back(const std::vector<index_t>& taps, const T* dy) {
@@ -206,6 +207,7 @@ class CausalConvNode final : public Node<T> {
   ConvSizes s_;
   ConvSight sight_;
   std::size_t bias_, state_;  ///< numbers of the inputs; 0: none
+  Precision precision_ = MatmulPrecision::current();
 };
 
 // d in the place of steps [first, first + its own) of `steps`, zeros elsewhere.
@@ -259,6 +261,7 @@ std::vector<Variable<T>> CausalConvNode<T>::record_backward(const std::vector<Va
 
 template <class T>
 std::vector<Variable<T>> CausalConvNode<T>::as_ops(const std::vector<Variable<T>>& in) const {
+  const MatmulPrecision scope(precision_);
   const bool plain =
       std::all_of(sight_.taps.begin(), sight_.taps.end(), [&](index_t n) { return n == s_.taps; });
   if (s_.time != 1 || !plain) return {};

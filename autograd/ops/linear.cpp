@@ -205,6 +205,7 @@ void LinearSum<T>::compute() const {
 // A weight by heads as one product for each block.
 template <class T>
 std::vector<Variable<T>> detail::AffineNode<T>::as_ops(const std::vector<Variable<T>>& inputs) const {
+  const MatmulPrecision scope(precision());
   std::vector<Variable<T>> sums;
   if (has_addend_) sums.push_back(inputs[0]);
   for (const Use& u : uses_) {
@@ -227,6 +228,7 @@ std::vector<Variable<T>> detail::AffineNode<T>::as_ops(const std::vector<Variabl
 
 template <class T>
 std::vector<Variable<T>> detail::AffineNode<T>::again(const std::vector<Variable<T>>& inputs) const {
+  const MatmulPrecision scope(precision());
   std::optional<LinearSum<T>> sum;
   for (const Use& u : uses_) {
     LinearSum<T> term(inputs[u.x], inputs[u.w], u.b ? inputs[u.b] : Variable<T>());

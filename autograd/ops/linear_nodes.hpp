@@ -72,11 +72,11 @@ class AffineNode : public Node<T> {
       if (this->wants(u.x)) product_back(dy, rows, w, open_grad(x), way_);
       if (this->wants(u.w)) {
         if (w.is_leaf()) {
-          defer<T>(w, {x.storage, x.data, rows.stride, holder(out), dy, rows.count});
+          defer<T>(w, {x.storage, x.data, rows.stride, holder(out), dy, rows.count, precision_of(way_)});
         } else {
           const GradSlot<T> dw = open_grad(w);
           multiply_weight_gradient(WeightBlocks(w.shape), dy, rows.count, x.data, rows.stride, dw.add,
-                                   dw.data);
+                                   dw.data, precision_of(way_));
         }
       }
       if (!u.b || !this->wants(u.b)) continue;
@@ -118,8 +118,8 @@ class AffineNode : public Node<T> {
     PoolVector<typename StepPlanner<T>::Term> terms;
     for (const Use& u : uses_)
       terms.push_back({&this->input(u.x), &this->input(u.w), u.b ? &this->input(u.b) : nullptr});
-    to.affine(*this, has_addend_ ? &this->input(0) : nullptr, terms);
-    return way_ == Way::packed;
+    to.affine(*this, has_addend_ ? &this->input(0) : nullptr, terms, precision_of(way_));
+    return is_packed(way_);
   }
 
   std::vector<Variable<T>> again(const std::vector<Variable<T>>& inputs) const override;   // linear.cpp
@@ -136,6 +136,8 @@ class AffineNode : public Node<T> {
     if (u.b) add_rows(this->input(u.b).data, count, outputs, to, false);
     product(this->input(u.x).data + first * rows.stride, rows, this->input(u.w), u.b ? T{1} : T{0}, to, way_);
   }
+
+  Precision precision() const { return precision_of(way_); }
 
  private:
   // The memory that dy lies in.
@@ -193,15 +195,15 @@ class LookupNode final : public AffineNode<T> {
       multiply_rows_in_use<T>(
           table.data(), count, outputs, {de.data, inputs, inputs, de.add}, [&] { return is_finite(w); },
           [&](T beta, T* to, index_t ldto) {
-            blas::gemm<T>(Trans::no, Trans::no, count, inputs, outputs, T{1}, table.data(), outputs, w.data,
-                          inputs, beta, to, ldto);
+            blas::precise_gemm<T>(this->precision(), Trans::no, Trans::no, count, inputs, outputs,
+                                  table.data(), outputs, w.data, inputs, beta != T{0}, to, ldto);
           });
     }
     if (this->wants(1)) {
       const GradSlot<T> dw = open_grad(w);
       const RowsInUse<T> used(table.data(), outputs, e.data, count, inputs, inputs);
-      blas::gemm<T>(Trans::yes, Trans::no, outputs, inputs, count, T{1}, table.data(), outputs, used.data,
-                    used.stride, dw.beta(), dw.data, inputs);
+      blas::precise_gemm<T>(this->precision(), Trans::yes, Trans::no, outputs, inputs, count, table.data(),
+                            outputs, used.data, used.stride, dw.add, dw.data, inputs);
     }
     if (last == 3 && this->wants(2)) {
       const GradSlot<T> db = open_grad(this->input(2));

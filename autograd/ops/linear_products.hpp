@@ -10,6 +10,7 @@
 #include "unroll/detail/autograd/core/gradient.hpp"
 #include "unroll/detail/autograd/core/idle_rows.hpp"
 #include "unroll/detail/autograd/gemm/gemm.hpp"
+#include "unroll/detail/autograd/gemm/precise_gemm.hpp"
 #include "unroll/detail/autograd/ops/part_of_product.hpp"
 
 namespace unroll::detail {
@@ -20,13 +21,24 @@ using blas::Trans;
 constexpr index_t packed_rows = 128;
 
 /// How a product is done. The ways differ in the last bits, so that a part of a larger product
-/// (PartOfProduct) goes the way of the whole.
-enum class Way : char { packed, plain, plain_part };
+/// (PartOfProduct) goes the way of the whole. Products in bfloat16 are packed, whatever their number of rows: they have
+/// one kernel, which gives a row the same bits.
+enum class Way : char { packed, plain, plain_part, bfloat16 };
+
+/// The packed way in a precision that was kept.
+constexpr Way packed_in(Precision precision) {
+  return precision == Precision::bfloat16 ? Way::bfloat16 : Way::packed;
+}
+/// In which a product that goes this way rounds its operands, and so do those of its gradients.
+constexpr Precision precision_of(Way way) {
+  return way == Way::bfloat16 ? Precision::bfloat16 : Precision::float32;
+}
 
 /// Packed products give a row the same bits whatever the number of rows. In double they are the faster ones,
 /// too, but have one thread.
 template <class T>
 Way way_of(index_t rows) {
+  if (sizeof(T) == 4 && MatmulPrecision::current() == Precision::bfloat16) return Way::bfloat16;
   if (sizeof(T) == 8 && num_threads() == 1) return Way::packed;
   const auto& [part, whole] = PartOfProduct::current;
   const bool few = static_cast<double>(rows) * static_cast<double>(whole) <=
@@ -34,11 +46,19 @@ Way way_of(index_t rows) {
   return few ? Way::packed : part < whole ? Way::plain_part : Way::plain;
 }
 
+/// The same in a precision that was kept.
+template <class T>
+Way way_in(Precision precision, index_t rows) {
+  const MatmulPrecision scope(precision);
+  return way_of<T>(rows);
+}
+
 /// Both orientations of a weight, packed for products with few rows, and whether it is finite. Of a weight by heads,
 /// those of its blocks; of a convolution's, those of its taps.
 template <class T>
 struct PackedWeight {
   blas::PackedMatrix<T> forward, backward;
+  blas::Bfloat16Matrix forward16, backward16;
   std::optional<bool> finite;
   std::vector<PackedWeight> blocks, taps;
 };
@@ -86,6 +106,37 @@ void plain_product(Trans tw, index_t rows, index_t cols, index_t inner, const T*
   for (index_t r = 0; r < rows; ++r) std::copy_n(out.data() + r * cols, cols, c + r * ldc);
 }
 
+/// Whether products that go this way read the weight's packed copies.
+constexpr bool is_packed(Way way) { return way == Way::packed || way == Way::bfloat16; }
+
+/// The rows of x and of y, and the sizes of a packed product.
+template <class T>
+struct PackedProduct {
+  index_t rows;
+  const T* x;
+  index_t ldx;
+  T beta;
+  T* y;
+  index_t ldy;
+};
+
+/// y = x op(W) + beta y by the copy of W that `way` reads, which is made of weights() where it is missing: op(W) (k, n).
+template <class T, class Weights>
+void packed_product(PackedWeight<T>& packs, bool backward, Way way, Trans tw, index_t k, index_t n,
+                    Weights&& weights, index_t ldw, const PackedProduct<T>& p) {
+  if constexpr (sizeof(T) == 4) {
+    if (way == Way::bfloat16) {
+      auto& pack = backward ? packs.backward16 : packs.forward16;
+      if (pack.empty()) pack.pack(tw, k, n, weights(), ldw);
+      return pack.multiply(p.rows, p.x, p.ldx, p.beta != T{0}, p.y, p.ldy);
+    }
+  }
+  auto& pack = backward ? packs.backward : packs.forward;
+  if (pack.empty()) pack.pack(tw, k, n, weights(), ldw);
+  if (p.rows == 1 && p.ldy == n) return pack.multiply_row(p.x, p.beta != T{0}, p.y);
+  pack.multiply(p.rows, p.x, p.ldx, p.beta, p.y, p.ldy);
+}
+
 /// Part k of `count` parts.
 template <class T>
 PackedWeight<T>& part_of(std::vector<PackedWeight<T>>& parts, index_t count, index_t k) {
@@ -101,13 +152,12 @@ void product_by_heads(const T* x, const MatrixLayout<T>& rows, Tensor<T>& w, T b
   for (index_t b = 0; b < blocks.count; ++b) {
     const T *from = x + blocks.input_at(b), *weights = w.data + blocks.weight_at(b);
     T* const to = y + blocks.output_at(b);
-    if (way != Way::packed) {
+    if (!is_packed(way)) {
       plain_product<T>(Trans::yes, rows.count, n, k, from, rows.stride, weights, k, beta, to, ldy, way);
       continue;
     }
-    auto& pack = part_of(packed(w).blocks, blocks.count, b).forward;
-    if (pack.empty()) pack.pack(Trans::yes, k, n, weights, k);
-    pack.multiply(rows.count, from, rows.stride, beta, to, ldy);
+    packed_product<T>(part_of(packed(w).blocks, blocks.count, b), false, way, Trans::yes, k, n,
+                      [=] { return weights; }, k, {rows.count, from, rows.stride, beta, to, ldy});
   }
 }
 template <class T>
@@ -119,13 +169,12 @@ void product_back_by_heads(const T* dy, index_t rows, Tensor<T>& w, T beta, T* d
     T* const to = dx + blocks.input_at(b);
     const T factor =
         b < blocks.heads ? beta : T{1};  // the further ones add to what the first has made of a head
-    if (way != Way::packed) {
+    if (!is_packed(way)) {
       plain_product<T>(Trans::no, rows, k, n, from, lddy, weights, k, factor, to, lddx, way);
       continue;
     }
-    auto& pack = part_of(packed(w).blocks, blocks.count, b).backward;
-    if (pack.empty()) pack.pack(Trans::no, n, k, weights, k);
-    pack.multiply(rows, from, lddy, factor, to, lddx);
+    packed_product<T>(part_of(packed(w).blocks, blocks.count, b), true, way, Trans::no, n, k,
+                      [=] { return weights; }, k, {rows, from, lddy, factor, to, lddx});
   }
 }
 
@@ -135,11 +184,9 @@ void product(const T* x, const MatrixLayout<T>& rows, Tensor<T>& w, T beta, T* y
   if (rows.count == 0 || WeightBlocks(w.shape).row_outputs() == 0) return;
   if (w.shape.rank() > 2) return product_by_heads(x, rows, w, beta, y, way);
   const index_t outputs = w.shape[0];
-  if (way == Way::packed) {
-    auto& pack = packed(w).forward;
-    if (pack.empty()) pack.pack(Trans::yes, rows.cols, outputs, w.data, rows.cols);
-    if (rows.count == 1) return pack.multiply_row(x, beta != T{0}, y);
-    pack.multiply(rows.count, x, rows.stride, beta, y, outputs);
+  if (is_packed(way)) {
+    packed_product<T>(packed(w), false, way, Trans::yes, rows.cols, outputs, [&] { return w.data; },
+                      rows.cols, {rows.count, x, rows.stride, beta, y, outputs});
   } else {
     plain_product<T>(Trans::yes, rows.count, outputs, rows.cols, x, rows.stride, w.data, rows.cols, beta, y,
                      outputs, way);
@@ -161,11 +208,9 @@ void product_back(const T* dy, const MatrixLayout<T>& rows, Tensor<T>& w, const 
   const auto multiply = [&](T beta, T* to, index_t ldto) {
     if (w.shape.rank() > 2) {
       product_back_by_heads(dy, rows.count, w, beta, to, ldto, way);
-    } else if (way == Way::packed) {
-      auto& pack = packed(w).backward;
-      if (pack.empty()) pack.pack(Trans::no, outputs, rows.cols, w.data, rows.cols);
-      if (rows.count == 1) return pack.multiply_row(dy, beta != T{0}, to);
-      pack.multiply(rows.count, dy, outputs, beta, to, ldto);
+    } else if (is_packed(way)) {
+      packed_product<T>(packed(w), true, way, Trans::no, outputs, rows.cols, [&] { return w.data; },
+                        rows.cols, {rows.count, dy, outputs, beta, to, rows.count == 1 ? rows.cols : ldto});
     } else {
       plain_product<T>(Trans::no, rows.count, rows.cols, outputs, dy, outputs, w.data, rows.cols, beta, to,
                        ldto, way);

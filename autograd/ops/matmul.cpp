@@ -9,7 +9,7 @@
 #include "unroll/detail/autograd/core/idle_rows.hpp"
 #include "unroll/detail/autograd/core/step_planner.hpp"
 #include "unroll/detail/autograd/core/tape.hpp"
-#include "unroll/detail/autograd/gemm/gemm.hpp"
+#include "unroll/detail/autograd/gemm/precise_gemm.hpp"
 #include "unroll/detail/autograd/ops/hide_idle_rows.hpp"
 #include "unroll/detail/autograd/ops/op.hpp"
 
@@ -65,6 +65,8 @@ struct Pairs {
 template <class T>
 class MatmulNode final : public Node<T> {
  public:
+  explicit MatmulNode(Precision precision) : precision_(precision) {}
+
   void backward() override {
     const T* dy = this->output_grad();
     if (!dy) return;
@@ -77,8 +79,8 @@ class MatmulNode final : public Node<T> {
             dy + at_y, p.m, p.n, {g.data + at_a, p.k, p.row_a(), g.add},
             [&] { return all_finite(b.data + at_b, p.k * p.n); },
             [&](T beta, T* to, index_t ldto) {
-              blas::gemm<T>(Trans::no, Trans::yes, p.m, p.k, p.n, T{1}, dy + at_y, p.row_b(), b.data + at_b,
-                            p.row_b(), beta, to, std::max<index_t>(ldto, 1));
+              blas::precise_gemm<T>(precision_, Trans::no, Trans::yes, p.m, p.k, p.n, dy + at_y, p.row_b(),
+                                    b.data + at_b, p.row_b(), beta != T{0}, to, std::max<index_t>(ldto, 1));
             });
       });
     }
@@ -86,8 +88,8 @@ class MatmulNode final : public Node<T> {
       const GradSlot<T> g = p.b_repeats ? open_grad_to_add(b) : open_grad(b);
       p.each([&](index_t at_a, index_t at_b, index_t at_y) {
         const RowsInUse<T> used(dy + at_y, p.n, a.data + at_a, p.m, p.k, p.row_a());
-        blas::gemm<T>(Trans::yes, Trans::no, p.k, p.n, p.m, T{1}, used.data, p.row_a(), dy + at_y, p.row_b(),
-                      g.beta(), g.data + at_b, p.row_b());
+        blas::precise_gemm<T>(precision_, Trans::yes, Trans::no, p.k, p.n, p.m, used.data, p.row_a(),
+                              dy + at_y, p.row_b(), g.add, g.data + at_b, p.row_b());
       });
     }
   }
@@ -101,11 +103,14 @@ class MatmulNode final : public Node<T> {
   std::string name() const override { return "matmul"; }
   bool plan(StepPlanner<T>& to) const override {
     const Pairs p(this->input(0).shape, this->input(1).shape);
-    StepProducts products{p.m, p.k, p.n, {}};
+    StepProducts products{p.m, p.k, p.n, {}, precision_};
     p.each([&](index_t a, index_t b, index_t y) { products.offsets.push_back({a, b, y}); });
     to.products(*this, std::move(products));
     return true;
   }
+
+ private:
+  Precision precision_;
 };
 
 }  // namespace
@@ -128,11 +133,12 @@ Variable<T> matmul(const Variable<T>& a0, const detail::Same<Variable<T>>& b0) {
   const bool recorded = begin_op<T>("matmul", inputs);
   const TensorRef<T> out = Tape<T>::local().allocate_output(shape);
   const Pairs p(a.shape(), b.shape());
+  const Precision precision = MatmulPrecision::current();
   p.each([&](index_t at_a, index_t at_b, index_t at_y) {
-    blas::gemm<T>(Trans::no, Trans::no, p.m, p.n, p.k, T{1}, a.tensor()->data + at_a, p.row_a(),
-                  b.tensor()->data + at_b, p.row_b(), T{0}, out->data + at_y, p.row_b());
+    blas::precise_gemm<T>(precision, Trans::no, Trans::no, p.m, p.n, p.k, a.tensor()->data + at_a, p.row_a(),
+                          b.tensor()->data + at_b, p.row_b(), false, out->data + at_y, p.row_b());
   });
-  return finish_op<MatmulNode<T>>(recorded, inputs, out);
+  return finish_op<MatmulNode<T>>(recorded, inputs, out, precision);
 }
 
 UNROLL_COMPILE_FUNCTIONS(matmul)

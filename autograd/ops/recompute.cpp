@@ -1,5 +1,6 @@
 #include "unroll/autograd/recompute.hpp"
 
+#include "unroll/autograd/precision.hpp"
 #include "unroll/detail/autograd/base/instantiate.hpp"
 #include "unroll/detail/autograd/core/gradient.hpp"
 #include "unroll/detail/autograd/core/tape.hpp"
@@ -25,6 +26,7 @@ class RecomputeNode final : public Node<T> {
     std::vector<TensorRef<T>> roots;
     std::vector<Variable<T>> seeds;
     Subpass<T> pass;
+    const MatmulPrecision scope(precision_);
     std::vector<Variable<T>> results = f_();
     if (results.size() != this->output_count()) {
       raise<UsageError>("recompute: the function returned {} results, and {} when it ran again",
@@ -51,6 +53,7 @@ class RecomputeNode final : public Node<T> {
 
  private:
   Function<T> f_;
+  Precision precision_ = MatmulPrecision::current();
 };
 
 }  // namespace

@@ -143,12 +143,13 @@ void LoopBackward<T>::compute_affine(Call& call, index_t step) {
     const auto hold = [&](const Ref<Block>& block) { return call.held ? Ref<Block>() : block; };
     const Ref<Block> dy_storage = hold(cells_.storage_of(k));
     if (const Sink<T>& x = call.sinks[term.x]; x.data)
-      product_back<T>(dy, rows, w, {x.data, rows.count * cols, rows.count * cols, x.add}, Way::packed);
+      product_back<T>(dy, rows, w, {x.data, rows.count * cols, rows.count * cols, x.add},
+                      packed_in(k.precision));
     if (cells_[call.in[term.w]].wanted) {
       const LoopPlace& place = k.in[term.x];
       const bool constant = place.kind == PlaceKind::constant;
       const T* const x = constant ? program_.constants[place.number]->data : values_.at(place, step);
-      defer<T>(w, {hold(values_.storage(place)), x, cols, dy_storage, dy, rows.count});
+      defer<T>(w, {hold(values_.storage(place)), x, cols, dy_storage, dy, rows.count, k.precision});
     }
     if (term.b && cells_[call.in[term.b]].wanted)
       defer<T>(*program_.constants[k.in[term.b].number], {{}, nullptr, 0, dy_storage, dy, rows.count});

@@ -109,7 +109,7 @@ void LoopForward<T>::compute_affine(const Kernel& k, T* const* in, T* y) {
   for (const auto& term : k.terms) {
     Tensor<T>& w = *program_.constants[k.in[term.w].number];
     product<T>(in[term.x], MatrixLayout<T>(rows, w.shape[1], w.shape[1]), w, add ? T{1} : T{0}, y,
-               Way::packed);
+               packed_in(k.precision));
     add = true;
   }
 }

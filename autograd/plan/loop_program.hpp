@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "unroll/autograd/precision.hpp"
 #include "unroll/detail/autograd/core/tape.hpp"
 #include "unroll/detail/autograd/fused/code.hpp"
 
@@ -43,6 +44,7 @@ struct LoopKernel {
   bool has_addend = false;          ///< affine: input 0 is what the products are added to,
   bool shares_gradient = false;     ///< and the output's gradient lies in its gradient
   std::vector<Term> terms = {};
+  Precision precision = Precision::float32;  ///< affine
 };
 
 /// A value that a step computes.

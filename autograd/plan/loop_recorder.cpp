@@ -35,7 +35,8 @@ bool same_kernel(const LoopKernel<T>& a, const LoopKernel<T>& b) {
   return a.kind == b.kind && a.in == b.in && a.out == b.out && a.size == b.size && a.code == b.code &&
          a.numbers.size() == b.numbers.size() &&
          same_bits(a.numbers.data(), b.numbers.data(), a.numbers.size()) && a.reshaped == b.reshaped &&
-         a.has_addend == b.has_addend && a.shares_gradient == b.shares_gradient && a.terms == b.terms;
+         a.has_addend == b.has_addend && a.shares_gradient == b.shares_gradient && a.terms == b.terms &&
+         a.precision == b.precision;
 }
 
 bool same_value(const LoopValue& a, const LoopValue& b) {
@@ -236,10 +237,11 @@ void LoopRecorder<T>::fused(const Node<T>& node, const FusedCode<T>& code, const
 
 template <class T>
 void LoopRecorder<T>::affine(const Node<T>& node, const Tensor<T>* addend,
-                             std::span<const typename StepPlanner<T>::Term> terms) {
+                             std::span<const typename StepPlanner<T>::Term> terms, Precision precision) {
   Kernel& kernel = add_kernel(Kind::affine, node, node.output()->shape.size());
   kernel.reshaped.assign(kernel.in.size(), 0);
   kernel.has_addend = addend != nullptr;
+  kernel.precision = precision;
   kernel.shares_gradient = node.output()->shares_grad();
   std::size_t next = addend ? 1 : 0;
   for (const auto& term : terms) {

@@ -30,7 +30,7 @@ class LoopRecorder final : public StepPlanner<T> {
 
   void fused(const Node<T>& node, const FusedCode<T>& code, const T* numbers) override;
   void affine(const Node<T>& node, const Tensor<T>* addend,
-              std::span<const typename StepPlanner<T>::Term> terms) override;
+              std::span<const typename StepPlanner<T>::Term> terms, Precision precision) override;
   void parts(const Node<T>& node) override;
   void other(const Node<T>& node, typename StepPlanner<T>::Run run) override;
 

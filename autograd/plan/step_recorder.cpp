@@ -226,7 +226,7 @@ auto StepRecorder<T>::add(const Place& a, const Place& b, index_t size) -> Place
 
 template <class T>
 void StepRecorder<T>::affine(const Node<T>& node, const Tensor<T>* addend,
-                             std::span<const typename StepPlanner<T>::Term> terms) {
+                             std::span<const typename StepPlanner<T>::Term> terms, Precision precision) {
   const index_t outputs = node.output()->shape.size();
   std::vector<Place> from;  // what the products are added to
   if (addend) from.push_back(place_of(*addend));
@@ -253,10 +253,11 @@ void StepRecorder<T>::affine(const Node<T>& node, const Tensor<T>* addend,
   }
   const Place y = new_value(*node.output());
   for (const auto& term : terms) {
-    auto& weight = weights_[term.w];
+    auto& weight = (precision == Precision::bfloat16 ? weights16_ : weights_)[term.w];
     if (!weight) {
       const Tensor<T>& w = *term.w;
-      weight = std::make_shared<const blas::RowProduct<T>>(w.shape[0], w.shape[1], w.data, w.shape[1]);
+      weight =
+          std::make_shared<const blas::RowProduct<T>>(w.shape[0], w.shape[1], w.data, w.shape[1], precision);
     }
     std::vector<Place> in{place_of(*term.x)};
     in.insert(in.end(), from.begin(), from.end());

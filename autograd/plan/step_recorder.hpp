@@ -33,7 +33,7 @@ class StepRecorder final : public StepPlanner<T> {
 
   void fused(const Node<T>& node, const FusedCode<T>& code, const T* numbers) override;
   void affine(const Node<T>& node, const Tensor<T>* addend,
-              std::span<const typename StepPlanner<T>::Term> terms) override;
+              std::span<const typename StepPlanner<T>::Term> terms, Precision precision) override;
   void parts(const Node<T>& node) override;
   void other(const Node<T>& node, typename StepPlanner<T>::Run run) override;
   void sums(const Node<T>& node, const Shape& kept) override;
@@ -58,7 +58,7 @@ class StepRecorder final : public StepPlanner<T> {
   std::string_view caller_;
   StepProgram<T>& program_;
   std::unordered_map<const Tensor<T>*, Place> places_, constants_;
-  std::unordered_map<const Tensor<T>*, std::shared_ptr<const blas::RowProduct<T>>> weights_;
+  std::unordered_map<const Tensor<T>*, std::shared_ptr<const blas::RowProduct<T>>> weights_, weights16_;
   std::vector<T> numbers_;         // the constants so far
   std::vector<Variable<T>> kept_;  // the results of simpler ops
 };

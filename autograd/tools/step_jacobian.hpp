@@ -51,7 +51,7 @@ class StepJacobian final : private StepPlanner<T> {
   };
 
   void fused(const Node<T>& node, const FusedCode<T>& code, const T* numbers) override;
-  void affine(const Node<T>& node, const Tensor<T>* addend, std::span<const Term> terms) override;
+  void affine(const Node<T>& node, const Tensor<T>* addend, std::span<const Term> terms, Precision) override;
   void parts(const Node<T>& node) override;
   void other(const Node<T>&, typename StepPlanner<T>::Run) override {}
 

@@ -164,7 +164,8 @@ void StepJacobian<T>::fused(const Node<T>& node, const FusedCode<T>& code, const
 }
 
 template <class T>
-void StepJacobian<T>::affine(const Node<T>& node, const Tensor<T>* addend, std::span<const Term> terms) {
+void StepJacobian<T>::affine(const Node<T>& node, const Tensor<T>* addend, std::span<const Term> terms,
+                             Precision) {
   handled_ = true;
   const index_t outputs = node.output()->shape.back(0);
   for_pieces(node.output(), [&](const MatrixPart<T>& piece) {
@@ -230,15 +231,15 @@ void StepJacobian<T>::outer(const MatrixPart<T>& from, const Term& term, index_t
         {from.row + r, 0, column, inputs, from.columns, from.values + r * from.stride, in});
 }
 
-#define UNROLL_RULES(T)                                                                        \
-  template void StepJacobian<T>::look_up(const Node<T>&, const Indices&);                      \
-  template void StepJacobian<T>::parts(const Node<T>&);                                        \
-  template void StepJacobian<T>::fused(const Node<T>&, const FusedCode<T>&, const T*);         \
-  template void StepJacobian<T>::affine(const Node<T>&, const Tensor<T>*,                      \
-                                        std::span<const typename StepPlanner<T>::Term>);       \
-  template void StepJacobian<T>::pass(const MatrixPart<T>&, int, const T*, const index_t*);    \
-  template void StepJacobian<T>::pass_run(const MatrixPart<T>&, int, const T*, index_t, bool); \
-  template void StepJacobian<T>::multiply_back(const MatrixPart<T>&, const Term&, index_t);    \
+#define UNROLL_RULES(T)                                                                             \
+  template void StepJacobian<T>::look_up(const Node<T>&, const Indices&);                           \
+  template void StepJacobian<T>::parts(const Node<T>&);                                             \
+  template void StepJacobian<T>::fused(const Node<T>&, const FusedCode<T>&, const T*);              \
+  template void StepJacobian<T>::affine(const Node<T>&, const Tensor<T>*,                           \
+                                        std::span<const typename StepPlanner<T>::Term>, Precision); \
+  template void StepJacobian<T>::pass(const MatrixPart<T>&, int, const T*, const index_t*);         \
+  template void StepJacobian<T>::pass_run(const MatrixPart<T>&, int, const T*, index_t, bool);      \
+  template void StepJacobian<T>::multiply_back(const MatrixPart<T>&, const Term&, index_t);         \
   template void StepJacobian<T>::outer(const MatrixPart<T>&, const Term&, index_t);
 UNROLL_RULES(float)
 UNROLL_RULES(double)

@@ -4,6 +4,7 @@
 
 #include "common/command_line.hpp"
 #include "unroll/autograd/error.hpp"
+#include "unroll/autograd/precision.hpp"
 #include "unroll/layers/scan_programs.hpp"
 #include "workloads/report.hpp"
 #include "workloads/workload.hpp"
@@ -16,7 +17,7 @@ struct Options {
   std::vector<std::string> names;
   Setting setting;
   double seconds = 3;
-  bool recorded = false;
+  bool recorded = false, bfloat16 = false;
   std::string json, compare;
 };
 
@@ -81,12 +82,14 @@ int main(int argc, char** argv) {
   line.add_words("workloads", options.names, "names as listed below; all by default");
   line.add("threads", options.setting.threads, "threads for a product", {.low = 1, .high = 1024});
   line.add("double,!--float", options.setting.use_double, "float64 instead of float32");
+  line.add("bfloat16", options.bfloat16, "products in bfloat16, with the processor's instruction or without");
   line.add("recorded", options.recorded, "record every step of a scan");
   line.add("seconds", options.seconds, "how long to repeat each workload", {.low = 1e-9});
   line.add("json", options.json, "file to write the figures to");
   line.add("compare", options.compare, "file written by --json; each line then ends with the ratio to it");
   if (const auto status = line.read(argc, argv)) return *status;
   const unroll::ScanMode steps(options.recorded ? unroll::ScanSteps::recorded : unroll::ScanSteps::programs);
+  if (options.bfloat16) unroll::set_matmul_precision(unroll::Precision::bfloat16);
   try {
     options.setting.use_double ? run<double>(options) : run<float>(options);
   } catch (const std::exception& e) {

@@ -32,7 +32,8 @@ inline constexpr const char* normalise_help =
 
 /// What every program that trains can be told.
 struct RunOptions {
-  std::string out, init, find_lr, optimizer = "adam", schedule = "constant", keep = "best";
+  std::string out, init, find_lr, optimizer = "adam", schedule = "constant", keep = "best",
+                                  precision = "float32";
   std::int64_t epochs = 10, eval_every = 0, patience = 0, warmup = -1, plateau_patience = 2,
                average_after = 0;
   double lr = 2e-3, lr_decay = 1, clip = 5, time_limit = 0, weight_decay = -1;
@@ -48,6 +49,11 @@ struct RunOptions {
     visit("lr", o.lr, "learning rate (sgd needs about 1)", at_least(0));
     visit("clip", o.clip, "largest norm of the gradient of all parameters; 0: no limit", at_least(0));
     visit("seed", o.seed, "seed of all random numbers", at_least(0));
+    visit(
+        "precision", o.precision,
+        "of the numbers that matrix products multiply: float32, or bfloat16, which some processors multiply "
+        "faster",
+        later({.words = {"float32", "bfloat16"}}));
     visit("weight-decay", o.weight_decay, "weight decay; -1: what is usual with the optimiser",
           later({.low = -1, .high = 1e6}));
     visit_schedule(o, visit);

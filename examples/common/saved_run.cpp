@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "unroll/autograd/error.hpp"
+#include "unroll/autograd/precision.hpp"
 #include "unroll/autograd/threads.hpp"
 #include "unroll/io/checksum.hpp"
 
@@ -91,6 +92,10 @@ std::string checksum_of(std::string_view text) {
   io::Checksum sum;
   sum.update(std::as_bytes(std::span(text)));
   return fmt::format("{:016x}", sum.value());
+}
+
+void use_precision(const std::string& name) {
+  set_matmul_precision(name == "bfloat16" ? Precision::bfloat16 : Precision::float32);
 }
 
 int use_threads(int threads) {

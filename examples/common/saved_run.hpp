@@ -28,6 +28,9 @@ struct SavedRunOf : SavedState {
   Reading reading;
 };
 
+/// Makes `name`, float32 or bfloat16, the precision of this program's matrix products.
+void use_precision(const std::string& name);
+
 namespace internal {
 
 // JSON passes by reference: what includes this file need not compile it.
@@ -48,7 +51,8 @@ void save_run(const std::string& file, const SavedRunOf<Options, Reading>& run) 
                      [&](nlohmann::ordered_json& json) { run.reading.to_json(json); });
 }
 
-/// The one way in which all programs read what was saved: nothing is built from it that it does not justify.
+/// The one way in which all programs read what was saved: nothing is built from it that it does not justify. The program
+/// goes on in the run's precision.
 /// Errors: DataError naming the file: as io::load_checkpoint, for that of another program too; for options and a
 ///         reading out of their ranges; if the weights are fewer than the options say.
 template <class Options, class Reading>
@@ -59,6 +63,7 @@ SavedRunOf<Options, Reading> load_run(const std::string& file) {
       internal::load_run(file, Options::kind, list_of(options),
                          [&](const io::JsonValue& value) { reading = Reading::from_json(value); });
   internal::check_holds(file, state.tensors, least_weights(options, reading));
+  use_precision(options.precision);
   return {std::move(state), std::move(options), std::move(reading)};
 }
 

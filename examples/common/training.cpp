@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "common/command_line.hpp"
+#include "unroll/autograd/precision.hpp"
 #include "unroll/data/utf8.hpp"
 #include "unroll/io/atomic_file.hpp"
 #include "unroll/report/svg.hpp"
@@ -219,6 +220,14 @@ std::string initial_checkpoint(const RunOptions& options) {
   } catch (const DataError& error) {
     raise<DataError>("--init {}", error.what());
   }
+}
+
+void print_precision(const RunOptions& options) {
+  if (options.precision != "bfloat16") return;
+  fmt::print("precision   products in bfloat16, {}\n",
+             bfloat16_is_emulated()
+                 ? "emulated: this processor has no instruction for them, and saves no time"
+                 : "by the processor's instruction for them");
 }
 
 void check_run(const RunOptions& options) {

@@ -128,6 +128,9 @@ int train_there(RunPlace place, const RunOptions& options, ProgramTask& task, co
 /// The same in a process that is not number 0. Returns 0.
 int train_with_leader(const RunOptions& options, ProgramTask& task, const LoopState* earlier, Peers& peers);
 
+/// Prints a line where products are in bfloat16: whether the processor has an instruction for them.
+void print_precision(const RunOptions& options);
+
 /// Tries learning rates on a trainer, and prints what came out. Returns the exit status.
 int find_lr(const RunOptions& options, RunTask& task, const std::function<void(double)>& probe,
             const StopSignals& signals);
@@ -164,6 +167,8 @@ int train_among(Peers* peers, typename T::Options options, const Given& given) {
   }
   settle_shards(options, company, earlier.has_value());
   options.threads = use_threads(options.threads);
+  use_precision(options.precision);
+  internal::print_precision(options);
   std::unique_ptr<T> trainer;
   company.in_turn(
       [&] { trainer = T::open(options, earlier ? &*earlier : nullptr, init ? &*init : nullptr); });

@@ -1,6 +1,7 @@
 #pragma once
 /// \file Real-time recurrent learning of linear cells, exact at the cost of a step.
 
+#include "unroll/autograd/precision.hpp"
 #include "unroll/detail/layers/cells/cell_calls.hpp"
 #include "unroll/layers/initial_state.hpp"
 #include "unroll/layers/module.hpp"
@@ -93,6 +94,7 @@ class DiagonalRtrl {
   Variable<T> step(const Variable<T>& x) {
     if (NoGrad::active())
       raise<UsageError>("diagonal_rtrl: nothing is recorded inside NoGrad; step outside it");
+    const MatmulPrecision exact(Precision::float32);
     const auto k = cell_.coefficients(detail::projected(cell_, x));
     S next = state_;
     auto& c = detail::carried(next);

@@ -1,6 +1,7 @@
 #pragma once
 /// \file Real-time recurrent learning: the exact gradient at every step, carried forward in time.
 
+#include "unroll/autograd/precision.hpp"
 #include "unroll/detail/autograd/tools/panel_matrix.hpp"
 #include "unroll/detail/autograd/tools/step_jacobian.hpp"
 #include "unroll/detail/layers/cells/cell_calls.hpp"
@@ -107,6 +108,7 @@ class Rtrl {
   template <class In>
   Variable<T> advance(const In& inputs) {
     if (NoGrad::active()) raise<UsageError>("rtrl: nothing is recorded inside NoGrad; step outside it");
+    const MatmulPrecision exact(Precision::float32);
     S next = detail::whole_step(cell_, inputs, state_);
     detail::check_members("rtrl", detail::present_members(state_), next);
     influence_.advance(detail::members_of(state_), detail::members_of(next));
