@@ -1,6 +1,7 @@
 #include "unroll/detail/mpi/connection.hpp"
 
 #include <algorithm>
+#include <cstdlib>
 #include <exception>
 
 #include "unroll/autograd/threads.hpp"
@@ -13,9 +14,15 @@ using namespace std::chrono_literals;
 constexpr auto spinning = 200us;  // so long a wait asks without a pause, but for letting others run
 constexpr auto pause = 50us;  // between two questions from then on: a waiting rank leaves the core to others
 constexpr auto farewell = 1000ms;    // so long a rank that fails waits for the others to hear it
-constexpr auto last_words = 200ms;   // so long the others then wait, so that it can print its message
+constexpr auto last_words = 300ms;   // so long a rank that has failed, or heard of it, stays at its exit
 constexpr double asks_after = 0.8;   // of the watchdog's time: then the others are asked whether they live
 constexpr auto longest_asking = 5s;  // and no longer than this before its end
+
+/// The first rank that exits has mpirun end all others, and show no more of what they print.
+void stay_at_exit() {
+  static const int registered = std::atexit([] { std::this_thread::sleep_for(last_words); });
+  static_cast<void>(registered);
+}
 
 }  // namespace
 
@@ -162,13 +169,8 @@ void MpiConnection::take(const MpiNotice& notice, int from, Watch& watch) {
     ++heard_;
     return;
   }
-  const auto until = Clock::now() + last_words;
-  while (Clock::now() < until) {
-    std::this_thread::sleep_for(pause);
-    int flag = 0;
-    MPI_Iprobe(MPI_ANY_SOURCE, 0, control_, &flag, MPI_STATUS_IGNORE);  // lets MPI send what was written
-  }
   ended = true;  // that rank tells all
+  stay_at_exit();
   throw mpi::PeerError(
       fmt::format("mpi: rank {} failed {}: {}", from, place(notice.step), notice.text.data()), rank == 0);
 }
@@ -189,6 +191,7 @@ void MpiConnection::watch_over(Watch& watch, const char* op) {
   const std::string message = fmt::format("mpi {}: rank {} waited {:g} s, and {}, {}", op, rank, watchdog_,
                                           silent_ranks(watch), place(step));
   ended = true;
+  stay_at_exit();
   for (int to = 0; to < count; ++to)
     if (to != rank && answered[static_cast<std::size_t>(to)]) notify(MpiNotice::failed, message, to);
   throw mpi::PeerError(message, rank == first);
@@ -219,6 +222,7 @@ void MpiConnection::forget_sent() {
 
 void MpiConnection::give_up(std::string_view cause) noexcept {
   if (std::exchange(ended, true)) return;
+  stay_at_exit();
   try {
     for (int to = 0; to < count; ++to)
       if (to != rank) notify(MpiNotice::failed, cause, to);

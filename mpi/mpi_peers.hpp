@@ -20,8 +20,10 @@ class MpiPeers final : public Peers {
   explicit MpiPeers(const CommunicatorOptions& options = {});
 
   int rank() const override { return ranks_.rank(); }
+  /// How many ranks there are.
   int count() const override { return ranks_.count(); }
   void send(std::span<const std::byte> bytes, int to) override { ranks_.send(bytes, to); }
+  /// Fills `bytes` with what another rank sends.
   void receive(std::span<std::byte> bytes, int from) override { ranks_.receive(bytes, from); }
   void broadcast(std::span<std::byte> bytes, int root) override { ranks_.broadcast(bytes, root); }
   bool any(bool mine) override { return ranks_.any(mine); }

@@ -1,9 +1,11 @@
 #include "unroll/mpi/shard_reducer.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <optional>
 
 #include "unroll/detail/autograd/base/instantiate.hpp"
+#include "unroll/detail/autograd/core/without_hooks.hpp"
 #include "unroll/detail/mpi/connection.hpp"
 
 namespace unroll::mpi {
@@ -149,7 +151,6 @@ class ShardReducer<T>::Work {
     }
   }
 
-  const std::vector<Variable<T>>& parameters() const { return parameters_; }
   ShardRange mine() const { return mine_; }
 
   void begin(int k) {
@@ -175,12 +176,12 @@ class ShardReducer<T>::Work {
     shard_ = -1;
     for (Sum<T>& sum : sums_) sum.begin();
     mpi_.wait_until([&] { return advance(); }, "reduce");
+    const unroll::detail::WithoutHooks<T> without(parameters_);  // they have seen the gradients of the passes
     for (std::size_t p = 0; p < sums_.size(); ++p) {
       Variable<T>& parameter = parameters_[p];
+      const auto size = static_cast<std::size_t>(parameter.size());
       parameter.zero_grad();
-      parameter.backward(Variable<T>::from(
-          parameter.shape(),
-          std::span<const T>(sums_[p].total(), static_cast<std::size_t>(parameter.size()))));
+      parameter.backward(Variable<T>::from(parameter.shape(), std::span<const T>(sums_[p].total(), size)));
     }
   }
 
@@ -203,12 +204,13 @@ class ShardReducer<T>::Work {
 
 template <class T>
 ShardReducer<T>::ShardReducer(Communicator& ranks, const std::vector<NamedParameter<T>>& parameters,
-                              int shards)
-    : work_(std::make_shared<Work>(ranks, parameters, shards)) {
-  for (std::size_t p = 0; p < parameters.size(); ++p) {
-    Variable<T> parameter = parameters[p].variable;
-    if (!parameter.requires_grad()) continue;
-    parameter.register_hook([work = std::weak_ptr<Work>(work_), p](const Variable<T>& gradient) {
+                              int shards) {
+  std::vector<NamedParameter<T>> learned;
+  std::copy_if(parameters.begin(), parameters.end(), std::back_inserter(learned),
+               [](const NamedParameter<T>& p) { return p.variable.requires_grad(); });
+  work_ = std::make_shared<Work>(ranks, learned, shards);
+  for (std::size_t p = 0; p < learned.size(); ++p) {
+    learned[p].variable.register_hook([work = std::weak_ptr<Work>(work_), p](const Variable<T>& gradient) {
       if (const auto alive = work.lock()) alive->take(p, gradient);
       return Variable<T>();
     });

@@ -39,7 +39,7 @@ ShardRange shards_of(int rank, int ranks, int shards);
 template <class T>
 class ShardReducer {
  public:
-  /// For these parameters, listed alike on all ranks.
+  /// For these parameters, listed alike on all ranks; frozen ones are left out.
   /// Errors: UsageError on all ranks for parameters that differ, and as shards_of.
   ShardReducer(Communicator& ranks, const std::vector<NamedParameter<T>>& parameters, int shards);
   ~ShardReducer();

@@ -113,8 +113,9 @@ class Variable {
   void zero_grad();
   /// Keeps the gradient of a result, which is otherwise released during backward.
   Variable& retain_grad();
-  /// Calls `hook` on this Variable's gradient in every backward pass, once it is complete and, for a
-  /// parameter, before it is added to the stored one. A non-empty result replaces the gradient.
+  /// Calls `hook` on this Variable's gradient in every backward pass, as soon as it is complete and, for a
+  /// parameter, before it is added to the stored one. A non-empty result replaces the gradient. Hooks of different
+  /// parameters run in the order in which their gradients are complete, while products of others still wait.
   void register_hook(std::function<Variable(const Variable&)> hook);
 
   /// Adds d(this)/d(leaf) to the gradient of every leaf this was computed from, and releases the tape of that

@@ -97,6 +97,25 @@ TEST_CASE("shard_reducer: what a rank has to send is under way before its last p
   if (ranks.rank() % 2 == 1) CHECK(during > 0);
 }
 
+TEST_CASE("shard_reducer: a frozen parameter gets no gradient, and hooks of others do not see the sum") {
+  mpi::Communicator ranks(patient);
+  Generator rng(1);
+  ReducedModel model(rng);
+  freeze(model, "lstm");
+  mpi::ShardReducer<float> reducer(ranks, parameters(model), ranks.count());
+  int seen = 0;
+  model.readout.bias.register_hook([&](const Variable<float>&) {
+    ++seen;
+    return Variable<float>();
+  });
+  reducer.begin(ranks.rank());
+  loss_of(model, ranks.rank()).backward();
+  reducer.finish();
+  CHECK(seen == 1);
+  CHECK(model.readout.bias.has_grad());
+  CHECK_FALSE(parameters(model, "lstm.weight_hh_l0").front().variable.has_grad());
+}
+
 TEST_CASE("shards_of: every shard has one rank, and no rank is without") {
   for (const int shards : {4, 5, 8, 17})
     for (int n = 1; n <= 4; ++n) {
