@@ -27,7 +27,7 @@ check() {
 export -f check
 
 # What another file includes first is compiled alone there: in the library's build, or here where that is a header.
-shown=$(find autograd layers optim io data train report mpi -name '*.[ch]pp' -exec grep -m 1 -h '^#include' {} + |
+shown=$(find autograd layers optim io data train report export mpi -name '*.[ch]pp' -exec grep -m 1 -h '^#include' {} + |
   sed -n 's/^#include "\(.*\)".*/\1/p')
 hidden=${quick:+^unroll/detail/}
 (cd "$include_dir" && find unroll -name '*.hpp') | sort | grep -vxF "$shown" | grep -v "${hidden:-^$}" |

@@ -13,7 +13,7 @@ svg_arrows() { sed -nE 's/^<title>([a-z_0-9]+)&#45;&gt;([a-z_0-9]+)<.*/\1 \2/p' 
 # room_includes: "FROM TO" for the rooms of "FILE INCLUDED" lines.
 room_includes() {
   awk 'function room(file,   part) {return split(file, part, "/") > 2 ? part[1] "/" part[2] : part[1]}
-       $2 ~ /^(autograd|layers|optim|io|data|train|report|mpi)\// && room($1) != room($2) {print room($1), room($2)}' | sort -u
+       $2 ~ /^(autograd|layers|optim|io|data|train|report|export|mpi)\// && room($1) != room($2) {print room($1), room($2)}' | sort -u
 }
 
 # differences ARROWS INCLUDES: what one says and the other does not.

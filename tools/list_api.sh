@@ -6,7 +6,7 @@ set -euo pipefail
 export LC_ALL=C
 cd "${1:-$(dirname "${BASH_SOURCE[0]}")/..}"
 
-headers=$(grep -L '^#pragma once  // internal' $(find autograd layers optim io data train report mpi -name '*.hpp' 2>/dev/null))
+headers=$(grep -L '^#pragma once  // internal' $(find autograd layers optim io data train report export mpi -name '*.hpp' 2>/dev/null))
 
 # ctags takes macros for what they look like and < for a bracket, and that of Debian 12 does not know concepts.
 { ctags --quiet --options=NONE -f - -u --language-force=C++ --kinds-C++=cdefgmpstuv --fields=sak $headers

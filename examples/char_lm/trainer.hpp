@@ -45,7 +45,7 @@ class Trainer final : public program::ModelTrainer<TrainOptions, Reading, Langua
   double frequency_loss_ = 0;  ///< of the validation part
   double characters_ = 0;      ///< of a subword there, on average; 0 at other levels
   std::optional<double> best_loss_;
-  CarriedState state_;  ///< of all streams; not used where there are shards
+  CarriedState state_;                ///< of all streams; not used where there are shards
   std::vector<CarriedState> states_;  ///< of this process's shards
 };
 

@@ -71,7 +71,7 @@ refused() {
 
 # The library's headers without the prefix: as they lie in the source tree, by folder and name, and by name alone; but
 # not what is there without the library (Debian's xtensor has a header <xtensor.hpp>).
-(cd "$source" && find autograd layers optim io data train report mpi -name '*.hpp') |
+(cd "$source" && find autograd layers optim io data train report export mpi -name '*.hpp') |
   awk -F / '{print; print $1 "/" $NF; print $NF}' | sort -u |
   sed 's/.*/#if !__has_include(<&>)\n"&"\n#endif/' | $CXX -E -P -x c++ - | tr -d '"' >"$work/names"
 

@@ -8,7 +8,7 @@ rm -rf "$source" build/docs
 mkdir -p "$source" build/docs
 
 # Headers under the names by which programs include them.
-for header in $(grep -L '^#pragma once  // internal' $(find autograd layers optim io data train report mpi -name '*.hpp')); do
+for header in $(grep -L '^#pragma once  // internal' $(find autograd layers optim io data train report export mpi -name '*.hpp')); do
   copy=$source/unroll/${header%%/*}/${header##*/}
   mkdir -p "${copy%/*}"
   room=${header%/*}
