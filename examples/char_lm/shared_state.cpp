@@ -1,5 +1,7 @@
 #include "char_lm/shared_state.hpp"
 
+#include <algorithm>
+
 #include "unroll/autograd/join.hpp"
 #include "unroll/autograd/views.hpp"
 #include "unroll/io/safetensors.hpp"
@@ -9,17 +11,25 @@ namespace {
 
 constexpr int stream_axis = 1;  // of all members: (L, B, …)
 
+/// The member of that name: their order is the layer's, or that of a file.
+const Variable<float>& member_named(const CarriedState& state, const std::string& name) {
+  const auto named = [&](const auto& member) { return member.name == name; };
+  return std::ranges::find_if(state.members, named)->variable;
+}
+
 /// States of streams that follow each other as one; those without members have no streams.
 CarriedState joined(const std::vector<CarriedState>& states) {
-  CarriedState all;
-  std::vector<std::vector<Variable<float>>> pieces;
-  for (const CarriedState& state : states) {
-    if (state.members.empty()) continue;
-    if (all.members.empty()) all = state, pieces.resize(state.members.size());
-    for (std::size_t k = 0; k < pieces.size(); ++k) pieces[k].push_back(state.members[k].variable);
-  }
   const NoGrad no_grad;
-  for (std::size_t k = 0; k < pieces.size(); ++k) all.members[k].variable = concat(pieces[k], stream_axis);
+  const auto has_streams = [](const CarriedState& state) { return !state.members.empty(); };
+  const auto first = std::ranges::find_if(states, has_streams);
+  if (first == states.end()) return {};
+  CarriedState all = *first;
+  for (auto& member : all.members) {
+    std::vector<Variable<float>> pieces;
+    for (const CarriedState& state : states)
+      if (has_streams(state)) pieces.push_back(member_named(state, member.name));
+    member.variable = concat(pieces, stream_axis);
+  }
   return all;
 }
 

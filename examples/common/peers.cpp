@@ -82,7 +82,8 @@ void Company::in_turn(const std::function<void()>& f) const {
 void Company::check_agreement(const OptionList& options, const std::string& data) const {
   if (!peers_) return;
   peers_->agree("the version of the program", UNROLL_VERSION_STRING);
-  for (const auto& [name, value] : to_json(options).items()) {
+  const auto values = to_json(options);
+  for (const auto& [name, value] : values.items()) {
     const auto named = [&](const Option& option) { return option.name == name; };
     const auto found = std::ranges::find_if(options, named);
     if (found == options.end() || must_agree(*found)) peers_->agree("--" + name, value.dump());

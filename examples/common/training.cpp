@@ -209,7 +209,8 @@ int train_there(RunPlace place, const RunOptions& options, ProgramTask& task, co
     task.describe_model(details);
     of_out([&] { write_run_details(folder.details(), details); });
   }
-  return report_end(end, loop.state(), task, options.out, signals.received());
+  const int status = report_end(end, loop.state(), task, options.out, signals.received());
+  return peers ? 0 : status;  // mpirun takes any other for a failure
 }
 
 std::string initial_checkpoint(const RunOptions& options) {
