@@ -6,6 +6,7 @@
 #include <cmath>
 #include <vector>
 
+#include "common/command_line.hpp"
 #include "unroll/autograd/functions.hpp"
 #include "unroll/autograd/precision.hpp"
 #include "unroll/autograd/reduce.hpp"
@@ -78,7 +79,9 @@ RelativeError error_of(const std::vector<std::vector<double>>& got,
 
 }  // namespace
 
-int main() {
+int main(int argc, char** argv) {
+  program::CommandLine line("Gradients with products in bfloat16, beside those of float and of double");
+  if (const auto status = line.read(argc, argv)) return *status;
   fmt::print(
       "gradients of an LSTM 256, T 100, B 32: relative error, rms over all and the largest of any array\n");
   fmt::print("{:<10} {:>24} {:>24} {:>24}\n", "weights", "float32 / double", "bfloat16 / double",

@@ -33,6 +33,7 @@ void export_network(const CNetwork<T>& network, const std::string& path, const C
 extern template void export_network(const CNetwork<float>&, const std::string&, const CExportOptions&);
 extern template void export_network(const CNetwork<double>&, const std::string&, const CExportOptions&);
 
+/// \cond
 template <class Part, class... More>
 struct CNumber : CNumber<More...> {};
 template <class Part, class... More>
@@ -40,6 +41,7 @@ requires CarriesState<Part>
 struct CNumber<Part, More...> {
   using type = typename Part::value_type;
 };
+/// \endcond
 
 template <class T, class... Parts>
 CNetwork<T> c_network(const std::tuple<Parts...>& parts) {

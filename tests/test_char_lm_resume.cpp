@@ -66,7 +66,7 @@ TEST_CASE("char_lm: a run in bfloat16 is prolonged to the bit, and refuses anoth
   other.insert(other.end(), {"--precision", "float32"});
   const auto refused = run(reference.folder, other);
   CHECK(refused.status == 2);
-  CHECK(contains(refused.err, "--precision float32: the run to be continued has bfloat16"));
+  CHECK(contains(refused.err, "--precision \"float32\": the run to be continued has \"bfloat16\""));
   REQUIRE(run(reference.folder, resume).status == 0);
   reference.check_parts_equal_whole();
   const auto exact = reference.folder / "exact";

@@ -30,7 +30,8 @@ class Shards {
  public:
   /// Rows or shards [first, last).
   struct Range {
-    std::int64_t first, last;
+    std::int64_t first;  ///< where it begins
+    std::int64_t last;   ///< where it ends
     /// How many.
     std::int64_t count() const { return last - first; }
   };
