@@ -9,7 +9,7 @@ foreach(pattern
         "layers/recurrent/(elman|gru|gru_reset_before|jordan|layer_norm_[a-z]+|lstm_[a-z]+|skip_rnn)"
         "layers/seq2seq/(beam_search|bridge|decoding|scheduled_sampling|target_symbols)"
         "optim/(adadelta|adagrad|adamw|lion|rmsprop|sgd)" "train/(bleu|classification|perplexity)"
-        "report/(csv|svg[a-z_]*)")
+        report/csv)
   list(FILTER sources EXCLUDE REGEX "${here}/${pattern}\\.cpp$")
 endforeach()
 # In a tree of their own: in the other, each configuration would write them twice, and all would be compiled again.
